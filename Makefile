@@ -1,0 +1,76 @@
+# `make` or `make help` lists the targets. Everything runs in .venv, which the first target that needs it makes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+PACKAGES := prompt_video data_modules tests
+EXP ?=
+CKPT ?=
+ARGS ?=
+SEEDS ?= 1
+
+# Large buffers are then reused rather than given back to the system after each step: a third of the time on CPUs.
+TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo train evaluate features bench tiny-clip format lint types imports test test-all check clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@echo; echo '  ARGS="--trainer.max_epochs 1" passes options on to train, evaluate and features'
+
+setup: $(READY) ## make .venv and install everything into it
+
+$(READY): pyproject.toml constraints.txt
+	@echo "making $(VENV) with $$($(PYTHON) --version) and installing into it; this takes a few minutes, once"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed; make PYTHON=python3.x names one" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+	@echo "installed"
+
+demo: $(READY) ## the whole method on the built-in world; report in runs/demo (SEEDS=3 runs three seeds)
+	@$(TRAIN_ENV) $(BIN)/prompt-video demo --seeds $(SEEDS) $(ARGS)
+
+train: $(READY) ## train and test an experiment: make train EXP=demo_closed
+	@test -n "$(EXP)" || { echo "name an experiment: make train EXP=demo_closed; there are:"; ls experiments/*.yaml | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
+	@$(TRAIN_ENV) $(BIN)/prompt-video fit --config experiments/$(EXP).yaml $(ARGS)
+
+evaluate: $(READY) ## test a checkpoint: make evaluate EXP=demo_closed CKPT=runs/.../best.ckpt
+	@test -n "$(EXP)" -a -n "$(CKPT)" || { echo "name both: make evaluate EXP=demo_closed CKPT=path/to/best.ckpt"; exit 2; }
+	@$(BIN)/prompt-video test --config experiments/$(EXP).yaml --ckpt_path $(CKPT) $(ARGS)
+
+features: $(READY) ## compute the frame features of an experiment's videos: make features EXP=demo_closed
+	@test -n "$(EXP)" || { echo "name an experiment: make features EXP=demo_closed"; exit 2; }
+	@$(BIN)/prompt-video features --config experiments/$(EXP).yaml $(ARGS)
+
+bench: $(READY) ## measure text path, decoding, store and extraction; ratios in runs/bench/results.json
+	@$(TRAIN_ENV) $(BIN)/prompt-video bench $(ARGS)
+
+tiny-clip: $(READY) ## pre-train the built-in tiny CLIP again (about an hour on two cores)
+	@$(TRAIN_ENV) $(BIN)/python -m prompt_video.tiny_clip.pretrain prompt_video/tiny_clip/weights $(ARGS)
+
+format: $(READY) ## rewrite the code in the project's format
+	@$(BIN)/ruff format $(PACKAGES)
+	@$(BIN)/ruff check --fix --quiet $(PACKAGES) || true
+
+lint: $(READY) ## check format and lint rules
+	@$(BIN)/ruff format --check $(PACKAGES)
+	@$(BIN)/ruff check $(PACKAGES)
+
+types: $(READY) ## check types
+	@$(BIN)/mypy
+
+imports: $(READY) ## check who may import whom
+	@$(BIN)/lint-imports
+
+test: $(READY) ## the fast tests
+	@$(BIN)/pytest -q $(ARGS)
+
+test-all: $(READY) ## all tests, the slow ones too
+	@$(BIN)/pytest -q -m "" $(ARGS)
+
+check: lint types imports test ## everything that must hold: format, lint, types, import contracts, tests
+
+clean: ## remove runs, rendered data, features and caches; keeps .venv
+	rm -rf runs data features .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,136 @@
+"""Index to sample: from decoded frames or from stored features."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch.utils.data import Dataset
+
+from data_modules.batch import Batch, BrokenVideo, Record, Sample
+from data_modules.decoding import VideoReader
+from data_modules.draws import Draw
+from data_modules.errors import BrokenVideoError
+from data_modules.feature_store import FeatureStore
+from data_modules.sampling import Sampler
+from data_modules.transforms import ResizeCrop
+
+
+class VideoDataset(Dataset[Sample | BrokenVideo]):
+    """Samples of one split.
+
+    A draw (epoch, index) names a sample completely: the same draw gives the same moments whatever the batch size,
+    the number of workers or the number of devices.
+
+    Args:
+        records: the videos.
+        sampler: which moments to look at.
+        source: a feature store, or how to crop decoded frames.
+        training: one random view; otherwise the sampler's test views.
+        seed: of the random moments.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        sampler: Sampler,
+        source: FeatureStore | ResizeCrop,
+        *,
+        training: bool,
+        seed: int,
+    ) -> None:
+        self.records = records
+        self.sampler = sampler
+        self.source = source
+        self.training = training
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, draw: Draw) -> Sample | BrokenVideo:
+        return self.__getitems__([draw])[0]
+
+    def __getitems__(self, draws: Sequence[Draw]) -> list[Sample | BrokenVideo]:
+        """A whole batch at once, as PyTorch's loader asks for it: the store is then read in one call."""
+        if isinstance(self.source, FeatureStore):
+            return self._read(self.source, draws)
+        return [self._decode(self.source, draw) for draw in draws]
+
+    def _moments(self, draw: Draw, duration_sec: float, frame_rate: float) -> Float64[np.ndarray, "V T"]:
+        rng = np.random.default_rng((self.seed, *draw))
+        choose = self.sampler.train if self.training else self.sampler.test
+        return choose(duration_sec, frame_rate, rng)
+
+    def _read(self, store: FeatureStore, draws: Sequence[Draw]) -> list[Sample | BrokenVideo]:
+        requests, times = [], []
+        for draw in draws:
+            video_id = self.records[draw[1]].video_id
+            stored = store.times_sec(video_id)
+            duration_sec = store.duration_sec(video_id)
+            moments = self._moments(draw, duration_sec, len(stored) / duration_sec)
+            rows = store.rows_at(video_id, moments.reshape(-1))
+            requests.append((video_id, rows))
+            times.append(torch.from_numpy(stored[rows]).float().reshape(moments.shape))
+        features = iter(store.gather(requests).split([len(rows) for _, rows in requests]))
+        return [
+            Sample(
+                features=next(features).reshape(*time_sec.shape, -1),
+                time_sec=time_sec,
+                target=self.records[index].target,
+                video_id=self.records[index].video_id,
+            )
+            for (_, index), time_sec in zip(draws, times, strict=True)
+        ]
+
+    def _decode(self, crop: ResizeCrop, draw: Draw) -> Sample | BrokenVideo:
+        record = self.records[draw[1]]
+        try:
+            with VideoReader(record.path) as reader:
+                timeline = reader.timeline
+                moments = self._moments(draw, timeline.duration_sec, timeline.frame_rate)
+                frames, time_sec = reader.decode(moments.reshape(-1))
+        except BrokenVideoError as error:
+            return BrokenVideo(record.video_id, str(record.path), error.reason)
+        return Sample(
+            video=crop(frames).unflatten(0, moments.shape),
+            time_sec=time_sec.reshape(moments.shape),
+            target=record.target,
+            video_id=record.video_id,
+        )
+
+
+class Collate:
+    """Samples to a batch; broken videos are set aside, never replaced.
+
+    Args:
+        class_names: the candidates that every batch carries.
+    """
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = list(class_names)
+
+    def __call__(self, items: Sequence[Sample | BrokenVideo]) -> Batch:
+        """Stack the samples that could be loaded."""
+        broken = [item for item in items if isinstance(item, BrokenVideo)]
+        samples = [item for item in items if not isinstance(item, BrokenVideo)]
+        time_sec = _stack_views([sample["time_sec"] for sample in samples])
+        batch = Batch(
+            mask=torch.ones(time_sec.shape[:2], dtype=torch.bool),
+            time_sec=time_sec,
+            text=self.class_names,
+            target=torch.tensor([sample["target"] for sample in samples], dtype=torch.long),
+            video_id=[sample["video_id"] for sample in samples],
+            num_views=len(samples[0]["time_sec"]) if samples else 1,
+            broken=broken,
+        )
+        if samples and "features" in samples[0]:
+            batch["features"] = _stack_views([sample["features"] for sample in samples])
+        elif samples:
+            batch["video"] = _stack_views([sample["video"] for sample in samples])
+        return batch
+
+
+def _stack_views(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(V, T, ...) of each sample to (B * V, T, ...)."""
+    return torch.cat(list(tensors)) if tensors else torch.empty(0, 0)

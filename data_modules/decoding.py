@@ -1,0 +1,280 @@
+"""The frames of a video that are on screen at given moments, decoded with as little work as is exact.
+
+How: all packets are read first, which costs little beside decoding, and tells the time of every frame and where the
+key frames are. Then only the spans from the right key frame to the last wanted frame are decoded, frames that nothing
+refers to are skipped, and only wanted frames become RGB. Every packet is numbered before it is decoded and the decoder
+hands the number on, so a frame is known by its packet, never by its place in the output or by its time stamp. What
+does not come out as the container promised is decoded again, from the first packet to the last.
+
+What is broken: a file that cannot be opened or has no video stream; that is shorter than its own header says; that
+holds an incomplete packet; of which a frame cannot be decoded or comes out damaged; whose picture size changes midway.
+A start that cannot be decoded, as a cut leaves it, is not broken: the video then begins at its first key frame.
+
+What sparse decoding cannot see: damage *inside* compressed frames, unless it lies in a span that is decoded. All
+else is seen when the file is opened. `VideoReader.frames` sees everything. So a video with such damage gives exact
+frames for moments that do not need the damaged part, and is broken for all others.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias
+
+import av
+import numpy as np
+import torch
+from av.sidedata.sidedata import SideData
+from av.video.reformatter import VideoReformatter
+from jaxtyping import Float, Float64, Int32, Int64, UInt8
+from torch import Tensor
+
+from data_modules.demuxing import PacketSource
+from data_modules.errors import BrokenVideoError
+from data_modules.timeline import Display, Timeline, spans
+
+# Codecs in which no frame refers to one marked "no reference". (In HEVC one of a higher temporal layer may.)
+_SKIPPABLE = {"h264", "mpeg4"}
+
+# Up to here the frames of a video that had to be decoded to be understood stay in memory, as they left the decoder.
+_HELD_BYTES = 128 << 20
+
+Picture: TypeAlias = UInt8[np.ndarray, "H W 3"]
+
+
+class _InconsistentError(Exception):
+    """The decoder did not give what the container promises."""
+
+
+class VideoReader:
+    """One open video.
+
+    Args:
+        path: the file.
+
+    Raises:
+        BrokenVideoError: see the top of this file.
+    """
+
+    timeline: Timeline  # may be corrected by `decode`, when it finds that the container was wrong
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._source = PacketSource(path)
+        self._packets = self._source.packets
+        self._reformatter = VideoReformatter()
+        self._decode_sparsely = True
+        self._held: dict[int, av.VideoFrame] = {}
+        try:
+            self._set_display((self._packets.display() if self._source.is_sound else None) or self._find_display())
+        except BrokenVideoError:
+            self.close()
+            raise
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._held = {}
+        self._source.close()
+
+    def decode(
+        self, moments_sec: Sequence[float] | Float64[np.ndarray, " T"]
+    ) -> tuple[UInt8[Tensor, "T 3 H W"], Float[Tensor, " T"]]:
+        """The frame on screen at each moment.
+
+        Args:
+            moments_sec: seconds from the first displayed frame, in any order, also repeated. A moment before the first
+                frame means the first, one after the last the last.
+
+        Returns:
+            RGB frames, display rotation applied (stored as T H W 3), and the times at which they came on screen.
+
+        Raises:
+            BrokenVideoError: if a frame that is needed for these moments is damaged.
+        """
+        places = self.timeline.on_screen(moments_sec)
+        try:
+            pictures = dict(self._some_pictures(places))
+        except _InconsistentError:
+            self._distrust()
+            places = self.timeline.on_screen(moments_sec)
+            pictures = dict(self._all_pictures(places))
+        frames = torch.from_numpy(np.stack([pictures[number] for number in self._display.order[places].tolist()]))
+        return frames.permute(0, 3, 1, 2), torch.from_numpy(self.timeline.times_sec[places]).float()
+
+    def stream(
+        self, moments_sec: Sequence[float] | Float64[np.ndarray, " T"]
+    ) -> Iterator[tuple[UInt8[Tensor, "3 H W"], float]]:
+        """What `decode` gives, for moments in ascending order, one frame at a time: for more than fit in memory."""
+        places = self.timeline.on_screen(moments_sec)
+        done = 0
+        try:
+            for picture in self._in_order(self._some_pictures(places), places):
+                yield picture
+                done += 1
+        except _InconsistentError:
+            self._distrust()
+            places = self.timeline.on_screen(moments_sec)[done:]
+            yield from self._in_order(self._all_pictures(places), places)
+
+    def frames(self) -> Iterator[tuple[UInt8[Tensor, "3 H W"], float]]:
+        """Every frame in display order, with the time at which it comes on screen.
+
+        Raises:
+            BrokenVideoError: when a damaged frame is reached, or, for a lost one, at the end.
+        """
+        places = np.arange(self.timeline.num_frames)
+        return self._in_order(self._all_pictures(places), places)
+
+    def _in_order(
+        self, pictures: Iterator[tuple[int, Picture]], places: Int64[np.ndarray, " T"]
+    ) -> Iterator[tuple[UInt8[Tensor, "3 H W"], float]]:
+        """The pictures at the given places in display order, ascending, each as soon as it is there."""
+        early: dict[int, Picture] = {}
+        done = 0
+        for number, picture in pictures:
+            early[number] = picture
+            while done < len(places) and (current := int(self._display.order[places[done]])) in early:
+                frame = torch.from_numpy(np.ascontiguousarray(early[current])).permute(2, 0, 1)
+                yield frame, float(self.timeline.times_sec[places[done]])
+                done += 1
+                if done == len(places) or places[done] != places[done - 1]:
+                    del early[current]
+
+    def _set_display(self, display: Display) -> None:
+        self._display = display
+        self._ranks = display.ranks(len(self._packets))
+        self.timeline = display.timeline
+
+    def _find_display(self) -> Display:
+        """Decode everything once to learn what is displayed and when; a short video's frames are kept."""
+        output: list[int] = []
+        held: dict[int, av.VideoFrame] = {}
+        num_bytes = 0
+        for number, frame in self._all_frames():
+            output.append(number)
+            num_bytes += sum(plane.buffer_size for plane in frame.planes)
+            if num_bytes <= _HELD_BYTES:
+                held[number] = frame
+        self._held = held if len(held) == len(output) else {}
+        # Where packets have no frame of their own (fields, hidden frames), which ones make a frame is not known.
+        self._decode_sparsely &= set(np.flatnonzero(self._packets.must_decode).tolist()) <= set(output)
+        rate = self._source.stream.average_rate or self._source.stream.guessed_rate or 25
+        return self._packets.display_of_output(output, float(rate))
+
+    def _distrust(self) -> None:
+        """After an inconsistency: find out what is displayed, and decode everything from now on."""
+        if self._decode_sparsely:
+            self._set_display(self._find_display())
+            self._decode_sparsely = False
+
+    def _some_pictures(self, places: Int64[np.ndarray, " T"]) -> Iterator[tuple[int, Picture]]:
+        """Packets at the given places in display order, each once, with their pictures: decodes only what it must."""
+        if self._held:
+            yield from self._all_pictures(places)
+            return
+        if not self._decode_sparsely:
+            raise _InconsistentError
+        wanted = set(self._display.order[places].tolist())
+        codec = self._source.codec
+        stated_size = (codec.width, codec.height)
+        num_found = 0
+        for span in spans(self._packets.is_key, self._ranks, wanted):
+            latest = -1
+            for number, frame in self._output(span.start, span.stop, wanted):
+                rank = int(self._ranks[number])
+                if span.start and rank < self._ranks[span.start]:
+                    continue  # shown before the key frame: not wanted, and without what it refers to
+                is_false_start = latest < 0 < span.start and not (number == span.start and frame.key_frame)
+                if is_false_start or rank <= latest or frame.is_corrupt or frame.interlaced_frame:
+                    raise _InconsistentError
+                if (frame.width, frame.height) != stated_size:
+                    raise _InconsistentError
+                latest = rank
+                if number in wanted:
+                    num_found += 1
+                    yield number, self._picture(frame)
+        if num_found < len(wanted):
+            raise _InconsistentError
+
+    def _all_pictures(self, places: Int64[np.ndarray, " T"]) -> Iterator[tuple[int, Picture]]:
+        """The same, decoding everything."""
+        wanted = set(self._display.order[places].tolist())
+        frames = self._held.items() if self._held else self._all_frames()
+        return ((number, self._picture(frame)) for number, frame in frames if number in wanted)
+
+    def _all_frames(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The reference: decode everything, skip nothing, and judge whether the video is broken."""
+        seen: set[int] = set()
+        size: tuple[int, int] | None = None
+        is_interlaced = False
+        must_decode = self._packets.must_decode
+        try:
+            for number, frame in self._output(0, len(self._packets) - 1, None):
+                if frame.is_corrupt and must_decode[number]:
+                    raise _InconsistentError(f"frame {number + 1} of {len(must_decode)} is damaged")
+                if frame.is_corrupt or number in seen:
+                    continue
+                size = size or (frame.width, frame.height)
+                if (frame.width, frame.height) != size:
+                    change = f"{size[0]}x{size[1]} to {frame.width}x{frame.height}"
+                    raise _InconsistentError(f"the picture size changes midway, from {change}")
+                seen.add(number)
+                is_interlaced |= frame.interlaced_frame
+                yield number, frame
+        except _InconsistentError as error:
+            raise BrokenVideoError(self.path, str(error)) from error
+        if not seen:
+            raise BrokenVideoError(self.path, "no frame can be decoded")
+        lost = set(np.flatnonzero(must_decode).tolist()) - seen
+        # An interlaced frame may be stored as two packets, one a field.
+        if lost and self._source.is_one_frame_a_packet and not is_interlaced:
+            raise BrokenVideoError(self.path, f"{len(lost)} of {len(must_decode)} frames cannot be decoded")
+
+    def _output(self, start: int, stop: int, wanted: set[int] | None) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decode from ``start``, a key frame, to ``stop``; what ``wanted``, if given, can do without is skipped."""
+        self._source.codec.flush_buffers()
+        may_skip = wanted is not None and self._source.codec_name in _SKIPPABLE
+        for number, packet in self._source.numbered(start, stop):
+            codec = self._source.codec
+            codec.skip_frame = "NONREF" if may_skip and wanted is not None and number not in wanted else "DEFAULT"
+            try:
+                frames = codec.decode(packet)
+            except av.FFmpegError as error:
+                if self._packets.must_decode[number]:
+                    message = f"frame {number + 1} of {len(self._packets)} cannot be decoded"
+                    raise _InconsistentError(message) from error
+                continue
+            yield from _by_number(frames)
+        try:
+            frames = self._source.codec.decode(None)
+        except av.FFmpegError as error:
+            raise _InconsistentError("the last frames cannot be decoded") from error
+        yield from _by_number(frames)
+
+    def _picture(self, frame: av.VideoFrame) -> Picture:
+        """RGB, turned as it is to be displayed."""
+        plane = self._reformatter.reformat(frame, format="rgb24", threads=1).planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, plane.line_size)
+        picture = rows[:, : frame.width * 3].reshape(frame.height, frame.width, 3)
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        return _turned(picture, np.frombuffer(bytes(matrix), np.int32)) if isinstance(matrix, SideData) else picture
+
+
+def _by_number(frames: list[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
+    for frame in frames:
+        if frame.pts is None:
+            raise _InconsistentError("the decoder does not say which frame it decoded")
+        yield frame.pts, frame
+
+
+def _turned(picture: Picture, matrix: Int32[np.ndarray, " 9"]) -> UInt8[np.ndarray, "H2 W2 3"]:
+    """Apply a display matrix: (x, y) goes to (a x + c y, b x + d y), y pointing down; to the nearest right angle."""
+    a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
+    if abs(a) < abs(b):
+        picture, a, d = picture.transpose(1, 0, 2), c, b
+    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

@@ -1,0 +1,219 @@
+"""Frame features of the frozen CLIP, computed once and read many times: any rows of any videos, memory-mapped.
+
+``StoreWriter`` fills a store, ``FeatureStore`` reads it, ``pending`` says what is still to do; ``store_format``
+describes the files.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
+
+from data_modules.batch import BrokenVideo
+from data_modules.store_format import (
+    GONE,
+    MANIFEST,
+    SHARDS,
+    Recipe,
+    Shard,
+    Stamp,
+    map_shard,
+    open_manifest,
+    read_shard,
+    stamp,
+)
+from data_modules.store_writer import StoreWriter
+from data_modules.timeline import Timeline
+
+__all__ = ["FeatureStore", "Recipe", "StoreWriter", "pending"]
+
+TORCH_GRAIN = 32768  # at::internal::GRAIN_SIZE: from so many elements on, torch uses several threads
+
+
+class FeatureStore:
+    """Reads a store, as it was when opened; what writers add later is seen by opening it again.
+
+    It pickles as a path and a list of shard names: cheap to send to data loader workers, which see the same videos.
+
+    Args:
+        root: the folder.
+        recipe: what the features must have been made with; None accepts any.
+
+    Raises:
+        InputError: there is no such store, it was made differently, or a file of it is damaged.
+    """
+
+    def __init__(self, root: Path, recipe: Recipe | None = None) -> None:
+        self.root = Path(root)
+        self.recipe = open_manifest(self.root, recipe)
+        self._open(sorted(path.name for path in self.root.glob(SHARDS)))
+
+    def _open(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._maps: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._index: dict[str, int] = {}  # video -> row of the columns below
+        self._broken: dict[str, tuple[BrokenVideo, Stamp]] = {}
+        shards = [read_shard(self.root / name, self.recipe) for name in names]
+        for first, shard in zip(_starts([len(shard.video_ids) for shard in shards]).tolist(), shards, strict=True):
+            self._add(first, shard)
+        self._num_frames = _join([shard.num_frames for shard in shards])
+        self._shard = np.repeat(np.arange(len(shards)), [len(shard.video_ids) for shard in shards])
+        self._offset = _join([_starts(shard.num_frames) for shard in shards])
+        self._duration_sec = _join([shard.duration_sec for shard in shards]).astype(np.float64)
+        self._source = (
+            _join([shard.source_bytes for shard in shards]),
+            _join([shard.source_mtime_ns for shard in shards]),
+        )
+
+    def _add(self, first: int, shard: Shard) -> None:
+        """Enter a shard's videos; a later shard's word on a video is the one that counts."""
+        if self._broken:
+            for video_id in self._broken.keys() & set(shard.video_ids):
+                del self._broken[video_id]
+        self._index.update(zip(shard.video_ids, range(first, first + len(shard.video_ids)), strict=True))
+        for video, source in shard.broken:
+            self._index.pop(video.video_id, None)
+            self._broken[video.video_id] = (video, source)
+
+    def __getstate__(self) -> tuple[Path, Recipe, Sequence[str]]:
+        return self.root, self.recipe, self._names
+
+    def __setstate__(self, state: tuple[Path, Recipe, Sequence[str]]) -> None:
+        self.root, self.recipe, names = state
+        self._open(names)
+
+    def __contains__(self, video_id: object) -> bool:
+        return video_id in self._index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @cached_property
+    def video_ids(self) -> Sequence[str]:
+        """All videos that have features, sorted."""
+        return sorted(self._index)
+
+    @cached_property
+    def broken(self) -> dict[str, BrokenVideo]:
+        """The videos that could not be used, by id."""
+        return {video_id: video for video_id, (video, _) in self._broken.items()}
+
+    def duration_sec(self, video_id: str) -> float:
+        """Length of a video."""
+        return float(self._duration_sec[self._row(video_id)])
+
+    def num_frames(self, video_id: str) -> int:
+        """How many frames of a video have features."""
+        return int(self._num_frames[self._row(video_id)])
+
+    def times_sec(self, video_id: str) -> Float64[np.ndarray, " N"]:
+        """When each stored frame of a video is on screen, seconds from the video's first frame, ascending."""
+        row = self._row(video_id)
+        offset = self._offset[row]
+        return self._map(int(self._shard[row]))[1][offset : offset + self._num_frames[row]].copy()
+
+    def is_current(self, video_id: str, path: Path) -> bool:
+        """Whether the file is the one that was read, by its size and time of change, for a broken video too.
+
+        A file that is gone has not changed: one may delete the videos and keep the features.
+        """
+        if video_id in self._broken:
+            return self._broken[video_id][1] == stamp(path)
+        row = self._row(video_id)
+        return stamp(path) in (GONE, (self._source[0][row], self._source[1][row]))
+
+    def rows_at(self, video_id: str, moments_sec: Float[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
+        """Which stored frame is on screen at each moment, by the rule that decoding has too."""
+        timeline = Timeline(self.times_sec(video_id), self.duration_sec(video_id))
+        return timeline.on_screen(moments_sec.astype(np.float64))
+
+    def read(self, video_id: str, rows: Int[np.ndarray, " T"] | None = None) -> Float[Tensor, "T D"]:
+        """Features of some frames of a video, or of all, as a float32 copy."""
+        return self.gather([(video_id, np.arange(self.num_frames(video_id)) if rows is None else rows)])
+
+    def read_at(
+        self, video_id: str, moments_sec: Float[np.ndarray, " T"]
+    ) -> tuple[Float[Tensor, "T D"], Float[Tensor, " T"]]:
+        """Features of the frames on screen at the given moments, and when these frames came on screen."""
+        rows = self.rows_at(video_id, moments_sec)
+        return self.read(video_id, rows), torch.from_numpy(self.times_sec(video_id)[rows]).float()
+
+    def gather(self, requests: Sequence[tuple[str, Int[np.ndarray, " _"]]]) -> Float[Tensor, "M D"]:
+        """Rows of many videos in one call, one request after another, as a float32 copy.
+
+        Raises:
+            IndexError: a row is not one of its video's.
+        """
+        videos = np.array([self._row(video_id) for video_id, _ in requests], dtype=np.int64)
+        counts = [len(rows) for _, rows in requests]
+        rows = _join([rows for _, rows in requests]).astype(np.int64)
+        outside = (rows < 0) | (rows >= np.repeat(self._num_frames[videos], counts))
+        if outside.any():
+            video_id = requests[int(np.repeat(np.arange(len(counts)), counts)[outside][0])][0]
+            raise IndexError(f"video {video_id!r} has {self.num_frames(video_id)} rows, none is row {rows[outside][0]}")
+        rows = rows + np.repeat(self._offset[videos], counts)
+        taken = np.empty((len(rows), self.recipe.dim), self.recipe.dtype)
+        stop = 0
+        for shard, count in zip(self._shard[videos].tolist(), counts, strict=True):
+            start, stop = stop, stop + count
+            # "clip", since numpy copies twice where it has to check the rows, which was done above.
+            np.take(self._map(shard)[0], rows[start:stop], axis=0, out=taken[start:stop], mode="clip")
+        return _to_float32(torch.from_numpy(taken))
+
+    def _row(self, video_id: str) -> int:
+        try:
+            return self._index[video_id]
+        except KeyError:
+            raise KeyError(f"the feature store {self.root} has no features of video {video_id!r}") from None
+
+    def _map(self, shard: int) -> tuple[np.ndarray, np.ndarray]:
+        if shard not in self._maps:
+            self._maps[shard] = map_shard(self.root / self._names[shard])
+        return self._maps[shard]
+
+
+def _to_float32(kept: Float[Tensor, "M D"]) -> Float[Tensor, "M D"]:
+    """In pieces too small for torch to share among threads: waiting for a busy core costs far more than it gains."""
+    if kept.dtype == torch.float32:
+        return kept
+    result = torch.empty(kept.shape)
+    num_rows = max(1, (TORCH_GRAIN - 1) // kept.shape[1])
+    for start in range(0, len(kept), num_rows):
+        result[start : start + num_rows] = kept[start : start + num_rows]
+    return result
+
+
+def _join(columns: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(columns) if columns else np.empty(0, dtype=np.int64)
+
+
+def _starts(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Where each of several pieces begins, laid one after another."""
+    return np.cumsum(lengths, dtype=np.int64) - np.asarray(lengths, dtype=np.int64)
+
+
+def pending(root: Path, recipe: Recipe, wanted: Iterable[tuple[str, Path]]) -> list[str]:
+    """The videos that are still to be extracted: those not in the store, and those whose file has changed.
+
+    A broken video is tried again only once its file has changed.
+
+    Args:
+        root: the store's folder, which need not exist yet.
+        recipe: what the features are to be made with.
+        wanted: id and file of each video.
+
+    Raises:
+        InputError: as ``FeatureStore``.
+    """
+    videos = dict(wanted)
+    if not (root / MANIFEST).exists():
+        return list(videos)
+    store = FeatureStore(root, recipe)
+    known = store._index.keys() | store._broken.keys()
+    return [
+        video_id for video_id, path in videos.items() if video_id not in known or not store.is_current(video_id, path)
+    ]

@@ -1,0 +1,45 @@
+"""From decoded frames to the square pictures that CLIP was trained on. Normalisation happens in the model."""
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+from data_modules.errors import InputError
+
+
+class ResizeCrop:
+    """Short side to ``size`` (bicubic, antialiased), then the square in the middle.
+
+    Works on uint8 from end to end, as CLIP's own pipeline does with PIL: sizes and crop are the same and the pixels
+    differ by at most 2 grey levels, 0.005 on average (held by a test against PIL and transformers'
+    ``CLIPImageProcessorPil``).
+
+    Args:
+        size: side of the square, in pixels.
+
+    Source: ``CLIPImageProcessor`` of transformers: the long side and the offset of the crop are rounded down.
+    """
+
+    def __init__(self, size: int = 224) -> None:
+        if size < 1:
+            raise InputError(f"size must be 1 or more, not {size}")
+        self.size = size
+
+    @property
+    def recipe(self) -> str:
+        """What is done, for the manifest of stored features."""
+        return f"resize{self.size}-bicubic-antialias/centercrop{self.size}"
+
+    def __call__(self, frames: UInt8[Tensor, "*N 3 H W"]) -> UInt8[Tensor, "*N 3 S S"]:
+        """Resize and crop; any number of leading axes."""
+        height, width = frames.shape[-2:]
+        short = min(height, width)
+        new_height, new_width = self.size * height // short, self.size * width // short
+        if short != self.size:
+            frames = F.resize(frames, [new_height, new_width], InterpolationMode.BICUBIC, antialias=True)
+        top, left = (new_height - self.size) // 2, (new_width - self.size) // 2
+        return frames[..., top : top + self.size, left : left + self.size].contiguous(
+            memory_format=torch.contiguous_format
+        )

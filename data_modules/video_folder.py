@@ -1,0 +1,154 @@
+"""Any folder of videos, or any list of them: a user's own data without a new class."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_modules.base import SPLITS, Catalog, Split, VideoDataModule
+from data_modules.batch import Record
+from data_modules.errors import InputError
+
+VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
+_SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+class VideoFolder(VideoDataModule):
+    """Videos in class folders, or named in a CSV file.
+
+    Folders: ``root/<class>/<video>``, or ``root/<split>/<class>/<video>`` with splits train, val and test. CSV: a
+    header ``path,label`` or ``path,label,split`` and a row a video, paths relative to ``root``. Videos without a split
+    are divided by chance: the same way for the same seed, class by class.
+
+    Args:
+        root: folder of the videos.
+        labels: CSV file with the labels, relative to ``root`` or absolute; null to take them from the folders.
+        val_fraction: share of each class for validation where the data names no validation split.
+        test_fraction: share of each class for testing where the data names no test split.
+        split_seed: of that division; runs with different seeds but the same ``split_seed`` share their splits.
+        class_names: names to show to CLIP for folder names or labels that are not natural language, such as
+            ``{brush_hair: brushing hair}``; underscores become blanks by themselves.
+        options: those that all data sets share, see `VideoDataModule`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        labels: Path | None = None,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.2,
+        split_seed: int = 0,
+        class_names: dict[str, str] | None = None,
+        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+    ) -> None:
+        super().__init__(root, **options)
+        if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
+            raise InputError("data: val_fraction and test_fraction must be 0 or more and leave room for training.")
+        self.labels = labels
+        self.val_fraction = val_fraction
+        self.test_fraction = test_fraction
+        self.split_seed = split_seed
+        self.renamed = class_names or {}
+
+    def scan(self) -> Catalog:
+        """List the videos, in the order of their paths."""
+        if not self.root.is_dir():
+            raise InputError(f"there is no folder {self.root}; set data.root (data.init_args.root in YAML) to your videos.")
+        rows = list(self._rows_of_csv(self.root / self.labels) if self.labels else self._rows_of_folders())
+        if unknown := set(self.renamed) - {label for _, label, _ in rows}:
+            raise InputError(f"data.class_names renames '{min(unknown)}', but no video of {self.root} has that label.")
+        labels = sorted({label for _, label, _ in rows})
+        names = [self.renamed.get(label, label.replace("_", " ")) for label in labels]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"two classes of {self.root} would both be called '{twice}'; tell them apart in data.class_names.")
+        splits = self._divide(rows)
+        records: dict[Split, list[Record]] = {split: [] for split in SPLITS}
+        for (path, label, _), split in zip(rows, splits, strict=True):
+            video_id = path.relative_to(self.root).as_posix()
+            records[split].append(Record(video_id, path, labels.index(label)))
+        return Catalog(names, records)
+
+    def _rows_of_folders(self) -> Iterable[tuple[Path, str, Split | None]]:
+        folders = _subfolders(self.root)
+        by_split = {folder: _SPLIT_NAMES[folder.name] for folder in folders if folder.name in _SPLIT_NAMES}
+        if "train" in by_split.values():
+            for folder, split in by_split.items():
+                yield from ((path, label, split) for path, label in _class_folders(folder))
+        else:
+            yield from ((path, label, None) for path, label in _class_folders(self.root))
+
+    def _rows_of_csv(self, file: Path) -> Iterable[tuple[Path, str, Split | None]]:
+        if not file.is_file():
+            raise InputError(f"there is no label file {file}; set data.labels to a CSV with the header path,label[,split].")
+        base = self.root.resolve()
+        seen: dict[Path, int] = {}
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.reader(stream)
+            header = [column.strip().lower() for column in next(reader, [])]
+            if header not in (["path", "label"], ["path", "label", "split"]):
+                raise InputError(f"{file}: the first line must be path,label or path,label,split, not {','.join(header)!r}.")
+            for row in reader:
+                if not row:
+                    continue
+                where = f"{file}, line {reader.line_num}"
+                if len(row) != len(header):
+                    raise InputError(f"{where}: {len(row)} columns where the header has {len(header)}: {','.join(row)!r}.")
+                name, label, *rest = (cell.strip() for cell in row)
+                if not name or not label:
+                    raise InputError(f"{where}: the {'path' if not name else 'label'} is empty: {','.join(row)!r}.")
+                split = _SPLIT_NAMES.get(rest[0].lower()) if rest else None
+                if rest and split is None:
+                    raise InputError(f"{where}: '{rest[0]}' is not a split; use train, val or test.")
+                path = self.root / name
+                if not path.resolve().is_relative_to(base):
+                    raise InputError(f"{where}: {name} lies outside of {self.root}.")
+                if path in seen:
+                    raise InputError(f"{where}: {name} stands already on line {seen[path]}.")
+                seen[path] = reader.line_num
+                yield path, label, split
+        if not seen:
+            raise InputError(f"{file} names no video.")
+
+    def _divide(self, rows: list[tuple[Path, str, Split | None]]) -> list[Split]:
+        """Give every row a split: the one it names, or one by chance where the data names none."""
+        named = {split for _, _, split in rows}
+        fractions: dict[Split, float] = {
+            "test": 0.0 if "test" in named else self.test_fraction,
+            "val": 0.0 if "val" in named else self.val_fraction,
+        }
+        splits: list[Split] = [split or "train" for _, _, split in rows]
+        free: dict[str, list[int]] = defaultdict(list)
+        for index, (_, label, _) in enumerate(rows):
+            if splits[index] == "train":
+                free[label].append(index)
+        for number, label in enumerate(sorted(free)):
+            order = np.random.default_rng((self.split_seed, number)).permutation(free[label]).tolist()
+            for split, fraction in fractions.items():
+                count = min(round(fraction * len(free[label])), len(order) - 1)
+                for index in order[:count]:
+                    splits[index] = split
+                del order[:count]
+        if "train" not in splits:
+            raise InputError(f"{self.root}: no video is left for training.")
+        return splits
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _class_folders(folder: Path) -> Iterable[tuple[Path, str]]:
+    """Videos and labels below a folder of class folders."""
+    folders = _subfolders(folder)
+    if not folders:
+        raise InputError(f"{folder} has no class folders; expected {folder}/<class>/<video>, or set data.labels to a CSV.")
+    for class_folder in folders:
+        videos = sorted(path for path in class_folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+        videos = [path for path in videos if not path.name.startswith(".")]
+        if not videos:
+            raise InputError(f"the class folder {class_folder} has no videos; remove it or fill it.")
+        yield from ((path, class_folder.name) for path in videos)

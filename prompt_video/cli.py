@@ -1,0 +1,61 @@
+"""The ``prompt-video`` command: hands over to the verb that was asked for, and turns mistakes into one message."""
+
+import importlib
+import os
+import sys
+import traceback
+
+from prompt_video.suggest import nearest
+
+VERBS = {
+    "fit": ("prompt_video.experiment", "train an experiment, then test its best checkpoint"),
+    "validate": ("prompt_video.experiment", "score a checkpoint on the validation split"),
+    "test": ("prompt_video.experiment", "score a checkpoint on the test split"),
+    "predict": ("prompt_video.experiment", "write the likeliest class names of each test video"),
+    "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
+    "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in three minutes"),
+    "bench": ("prompt_video.bench.__main__", "measure the speed of text path, decoding, store and extraction"),
+    "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        arguments: as typed after ``prompt-video``; None takes them from the command line.
+
+    Returns:
+        The exit code: 0, 1 for something the user can mend, 130 when interrupted.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    verb = arguments[0]
+    if verb not in VERBS:
+        return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)}; `prompt-video --help` lists them.")
+    # Imported late: most of a second goes into torch, which the help needs not.
+    from data_modules.errors import BrokenVideoError, InputError
+
+    try:
+        importlib.import_module(VERBS[verb][0]).main(arguments)
+    except (InputError, BrokenVideoError) as error:
+        if os.environ.get("PROMPT_VIDEO_TRACEBACK"):
+            traceback.print_exc()
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"prompt-video: {message}", file=sys.stderr)
+    return 1
+
+
+def _usage() -> str:
+    lines = ["Prompt a frozen image-text model to understand video.", "", "usage: prompt-video VERB [options]", ""]
+    lines += [f"  {verb:<16} {help_text}" for verb, (_, help_text) in VERBS.items()]
+    lines += ["", "`prompt-video VERB --help` explains the options of a verb."]
+    return "\n".join(lines)

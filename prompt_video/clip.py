@@ -1,0 +1,222 @@
+"""The frozen CLIP: the only file that knows transformers, and all of its oddities."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, cast
+from weakref import WeakValueDictionary
+
+import torch
+import transformers
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from data_modules.errors import InputError
+from prompt_video.frozen_block import ACTIVATIONS, FrozenBlock
+from prompt_video.text_side import PromptedText
+from prompt_video.text_tower import TextTower
+from prompt_video.vision_tower import VisionTower
+
+TINY = Path(__file__).parent / "tiny_clip" / "weights"
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, used where a checkpoint names no other
+STD = (0.26862954, 0.26130258, 0.27577711)
+FRAMES_PER_PASS = {"cpu": 8, "cuda": 256}  # on a CPU: what stays in the cache
+
+
+class FrozenTowers(nn.Module):
+    """Both encoders of one CLIP: the weights that all users of it in one process share."""
+
+    def __init__(self, text: TextTower, vision: VisionTower, fingerprint: str) -> None:
+        super().__init__()
+        self.text, self.vision, self.fingerprint = text, vision, fingerprint
+        self.eval().requires_grad_(False)
+
+
+_shared_towers: WeakValueDictionary[tuple[object, ...], FrozenTowers] = WeakValueDictionary()
+
+
+class FrozenCLIP(nn.Module):
+    """A CLIP that is never trained: texts and frames in, features in the joint space out.
+
+    Two of the same name and precision in one process share one set of weights: moving one to a device moves the other.
+
+    Args:
+        name: a HuggingFace hub id, a local folder in HuggingFace's layout, or ``tiny``, which is built in.
+        dtype: precision of weights and computation. Half precision is for GPUs: most CPUs are slower with it.
+    """
+
+    def __init__(self, name: str = "tiny", dtype: Literal["float32", "bfloat16", "float16"] = "float32") -> None:
+        super().__init__()
+        self.name, self.dtype = name, dtype
+        source, identity = _resolve(name)
+        with _quiet():
+            config = _read(name, transformers.CLIPConfig.from_pretrained, source)
+            self.tokenizer = _read(name, transformers.AutoTokenizer.from_pretrained, source)
+            mean, std = _mean_std(source)
+            towers = _shared_towers.get((*identity, dtype))
+            if towers is None:
+                towers = _load_towers(name, source, self.tokenizer).to(getattr(torch, dtype))
+                _shared_towers[(*identity, dtype)] = towers
+        self.towers = towers
+        self.fingerprint = towers.fingerprint
+        self.width: int = config.text_config.hidden_size
+        self.context_length: int = config.text_config.max_position_embeddings
+        self.embed_dim: int = config.projection_dim
+        self.image_size: int = config.vision_config.image_size
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
+        super().train(False)
+
+    def train(self, mode: bool = True) -> "FrozenCLIP":
+        """Does nothing: a frozen model has one mode."""
+        return self
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Each text's own tokens, without start and end token."""
+        if not texts:
+            return []
+        tokens = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        return cast(list[list[int]], tokens)
+
+    def encode_text(self, texts: PromptedText, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
+        """Features of texts with learned vectors around them, not normalised; gradients reach those vectors.
+
+        Args:
+            texts: at least one; each must fit into `context_length` positions with its start and end token.
+            chunk_size: texts whose inner values are kept at a time; the backward pass computes them again, so that
+                memory does not grow with the number of texts. None keeps all.
+        """
+        weight = self.towers.text.positions.weight
+        prefix, suffix = texts.prefix.to(weight), texts.suffix.to(weight)
+        texts = PromptedText(texts.tokens, prefix, suffix, texts.num_suffix, texts.by_position)
+        return _at_least_float32(self.towers.text(texts, chunk_size))
+
+    @torch.no_grad()
+    def encode_frames(self, pixels: UInt8[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:
+        """Features of RGB frames of `image_size`, not normalised."""
+        weight = self.towers.vision.positions.weight
+        features = [
+            _at_least_float32(self.towers.vision(((part / 255 - self.mean) / self.std).to(weight.dtype)))
+            for part in pixels.split(FRAMES_PER_PASS.get(pixels.device.type, 64))
+        ]
+        return torch.cat(features)
+
+
+def _at_least_float32(features: Tensor) -> Tensor:
+    return features.to(torch.promote_types(features.dtype, torch.float32))
+
+
+def _resolve(name: str) -> tuple[str, tuple[object, ...]]:
+    """Where transformers finds a CLIP, and what makes it this one: a folder's files may be written anew."""
+    folder = TINY if name == "tiny" else Path(name).expanduser()
+    if folder.is_dir():
+        files = sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir())
+        return str(folder), (folder.resolve(), *files)
+    if name == "tiny":
+        raise InputError("the built-in CLIP 'tiny' is not there; `make tiny-clip` makes it.")
+    return name, (name,)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Transformers without its progress bars and its advice."""
+    log = transformers.utils.logging
+    verbosity, had_bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity(logging.CRITICAL)
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(verbosity)
+        if had_bars:
+            log.enable_progress_bar()
+
+
+def _read(name: str, reader: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - transformers is untyped
+    """One message for all the ways in which a checkpoint can be missing or damaged."""
+    try:
+        return reader(*arguments, **options)
+    except Exception as error:
+        raise InputError(
+            f"cannot load CLIP '{name}': it must be 'tiny', a local folder with a HuggingFace CLIP (config, weights "
+            f"and tokenizer), or the id of one on the hub, which needs a network the first time. "
+            f"transformers says: {str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}"
+        ) from error
+
+
+def _mean_std(source: str) -> tuple[Sequence[float], Sequence[float]]:
+    """What pixels are normalised with."""
+    try:
+        settings = transformers.CLIPImageProcessor.get_image_processor_dict(source)[0]
+    except OSError:
+        settings = {}
+    return settings.get("image_mean", MEAN), settings.get("image_std", STD)
+
+
+def _load_towers(name: str, source: str, tokenizer: Any) -> FrozenTowers:  # noqa: ANN401 - transformers is untyped
+    """Read a checkpoint and rebuild it for speed."""
+    model, report = _read(
+        name, transformers.CLIPModel.from_pretrained, source, dtype=torch.float32, output_loading_info=True
+    )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise InputError(
+            f"'{name}' is no complete CLIP: the weights lack {', '.join(missing[:3])} ({len(missing)} in all)."
+        )
+    fingerprint = _fingerprint(model)
+    text, vision = model.text_model, model.vision_model
+    return FrozenTowers(
+        TextTower(
+            text.embeddings.token_embedding,
+            text.embeddings.position_embedding,
+            _blocks(name, text.encoder.layers, model.config.text_config),
+            text.final_layer_norm,
+            model.text_projection,
+            tokenizer.bos_token_id,
+            # Not the config's: old checkpoints give a wrong eos_token_id of 2 there, and features were always read at
+            # the token that the tokenizer puts last.
+            tokenizer.eos_token_id,
+        ),
+        VisionTower(
+            vision.embeddings.class_embedding,
+            vision.embeddings.patch_embedding,
+            vision.embeddings.position_embedding,
+            vision.pre_layrnorm,
+            _blocks(name, vision.encoder.layers, model.config.vision_config),
+            vision.post_layernorm,
+            model.visual_projection,
+        ),
+        fingerprint,
+    )
+
+
+def _fingerprint(model: nn.Module) -> str:
+    """A hash of the weights' values, the same whatever the file, its precision of storage apart, and its place."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(model.named_parameters()):
+        digest.update(name.encode())
+        digest.update(weight.detach().float().contiguous().numpy().data)
+    return digest.hexdigest()[:32]
+
+
+def _blocks(name: str, layers: Iterable[Any], config: Any) -> list[FrozenBlock]:  # noqa: ANN401 - as above
+    """A tower's layers as frozen blocks."""
+    if config.hidden_act not in ACTIVATIONS:
+        raise InputError(f"CLIP '{name}' has the activation '{config.hidden_act}'; known: {', '.join(ACTIVATIONS)}.")
+    return [
+        FrozenBlock(
+            layer.layer_norm1,
+            layer.self_attn.q_proj,
+            layer.self_attn.k_proj,
+            layer.self_attn.v_proj,
+            layer.self_attn.out_proj,
+            layer.layer_norm2,
+            layer.mlp.fc1,
+            layer.mlp.fc2,
+            config.num_attention_heads,
+            config.hidden_act,
+        )
+        for layer in layers
+    ]

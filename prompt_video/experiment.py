@@ -1,0 +1,181 @@
+"""The one LightningCLI: an experiment YAML in, a run folder with results out."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+# Imported for their names: a YAML may then say MovingShapes rather than data_modules.MovingShapes.
+import data_modules
+import prompt_video.tasks
+from data_modules.base import VideoDataModule
+from data_modules.errors import InputError
+from prompt_video.config_errors import ExperimentParser
+from prompt_video.runs import console
+from prompt_video.runs.folder import RunRecord, new_run_folder, newest_checkpoint
+from prompt_video.runs.loggers import WandbMode, make_loggers
+from prompt_video.runs.progress import DataWait, ProgressBar
+from prompt_video.runs.summary import print_summary
+from prompt_video.tasks.base import VideoTextTask, learned_weights
+from prompt_video.tasks.extraction import ensure_features
+
+__all__ = ["ExperimentCLI", "data_modules", "main", "prompt_video"]
+
+log = logging.getLogger(__name__)
+
+
+class ExperimentCLI(LightningCLI):
+    """Lightning's command line with a run folder, a feature store, and a test after training."""
+
+    model: VideoTextTask
+    datamodule: VideoDataModule
+    run_folder: Path
+    record: RunRecord
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """What an experiment has besides model, data and trainer."""
+        parser.add_argument("--name", type=str | None, default=None, help="of the experiment; else the YAML's")
+        parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for run folders")
+        parser.add_argument(
+            "--run_folder", type=Path | None, default=None, help="of this run; else runs/<name>/<date>_<time>"
+        )
+        parser.add_argument(
+            "--wandb", type=WandbMode, default="auto", help="auto goes online where an account is set up"
+        )
+        parser.add_argument("--test_after_fit", type=bool, default=True, help="test the best checkpoint after training")
+        parser.add_argument("--features_only", type=bool, default=False, help="fill the feature store, and stop")
+        parser.add_argument("--quiet", type=bool, default=False, help="no progress bar and no summary")
+        parser.add_argument("--monitor", type=str, default="val/top1", help="metric that the best checkpoint is best in")
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        """Settle the run folder before anything is built."""
+        settings = self._settings
+        files = [Path(str(file)) for file in settings.get("config") or []]
+        self.name = settings["name"] or (files[0].stem if files else "experiment")
+        runs, folder = Path(settings["runs"]), settings["run_folder"]
+        if settings.get("ckpt_path") == "last":
+            checkpoint = newest_checkpoint(runs, self.name) if folder is None else Path(folder, "checkpoints/last.ckpt")
+            settings["ckpt_path"] = str(checkpoint)
+            folder = checkpoint.parent.parent if self.subcommand == "fit" else None
+        elif (path := settings.get("ckpt_path")) and not Path(path).is_file():
+            raise InputError(f"there is no checkpoint {path}.")
+        self.run_folder = Path(folder) if folder else new_run_folder(runs, self.name)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
+        """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""
+        settings = self._settings
+        options = self._get(self.config_init, "trainer")
+        dump = self._parser(self.subcommand).dump(settings, skip_none=False)
+        self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]))
+        callbacks: list[Callback] = [self.record]
+        if options.get("enable_checkpointing") is not False and self.subcommand == "fit":
+            callbacks += self._checkpoints()
+        if settings["quiet"]:
+            options["enable_progress_bar"] = False
+        options["enable_model_summary"] = bool(options.get("enable_model_summary"))
+        if options.get("enable_progress_bar") is not False:
+            callbacks.append(ProgressBar(leave=False))
+        logger = options.get("logger")
+        if logger is None:
+            logger = make_loggers(self.run_folder, f"{self.name}/{self.run_folder.name}", settings["wandb"])
+        if logger and self.subcommand == "fit":
+            callbacks.append(DataWait())
+        options["callbacks"] = [*(options.get("callbacks") or []), *callbacks]
+        return super().instantiate_trainer(logger=logger, default_root_dir=self.run_folder, **kwargs)
+
+    def _checkpoints(self) -> list[Callback]:
+        folder = self.run_folder / "checkpoints"
+        monitor: str = self._settings["monitor"]
+        return [
+            # The best holds the learned weights alone; the last also what is needed to go on.
+            ModelCheckpoint(folder, "best", monitor=monitor, mode="max", save_weights_only=True, enable_version_counter=False),
+            ModelCheckpoint(folder, "last", save_top_k=1, every_n_epochs=1, enable_version_counter=False),
+        ]
+
+    def fit(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Train if there is anything to train, then test."""
+        self._open_features()
+        if self._settings["features_only"]:
+            return
+        if self.model.has_weights:
+            log.info("training %s weights; CLIP '%s' stays frozen", f"{learned_weights(self.model):,}", self.model.model.clip.name)
+            self.trainer.fit(model, datamodule=datamodule, **kwargs)
+        else:
+            log.info("nothing to train: the frozen CLIP is tested as it is")
+        if self._settings["test_after_fit"]:
+            self.trainer.test(model, datamodule=datamodule, ckpt_path=self._best_checkpoint(), verbose=False)
+        self._summarize()
+
+    def validate(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Score on the validation split."""
+        self._open_features()
+        self.trainer.validate(model, datamodule=datamodule, **{**kwargs, "verbose": False})
+        self._summarize()
+
+    def test(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Score on the test split."""
+        self._open_features()
+        self.trainer.test(model, datamodule=datamodule, **{**kwargs, "verbose": False})
+        self._summarize()
+
+    def predict(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Write the likeliest class names of each test video to the run folder."""
+        self._open_features()
+        self.trainer.predict(model, datamodule=datamodule, **kwargs)
+
+    def _best_checkpoint(self) -> str | None:
+        """The best checkpoint of this run, also when it was written before the run was resumed."""
+        path = self.run_folder / "checkpoints" / "best.ckpt"
+        return str(path) if path.is_file() else None
+
+    def _open_features(self) -> None:
+        options = self._get(self.config_init, "trainer")
+        wanted = {key: options[key] for key in ("accelerator", "devices", "num_nodes")}
+        if isinstance(options["strategy"], str):
+            wanted["strategy"] = options["strategy"]
+        if options.get("enable_progress_bar") is False:
+            wanted["enable_progress_bar"] = False
+        else:
+            wanted["callbacks"] = [ProgressBar(leave=False)]
+        ensure_features(self.model.model.clip, self.datamodule, **wanted)
+
+    def _summarize(self) -> None:
+        if self.trainer.is_global_zero and not self._settings["quiet"]:
+            print_summary(self.run_folder, self.record.results, self.datamodule.ledger)
+
+    @property
+    def _settings(self) -> Any:  # noqa: ANN401 - a namespace of the configuration
+        return self.config[self.subcommand]
+
+
+def image_size(task: VideoTextTask) -> int:
+    """Side of the square that the task's CLIP sees: the data has to be cropped to it."""
+    return task.image_size
+
+
+def main(arguments: list[str]) -> ExperimentCLI:
+    """Run one experiment.
+
+    Args:
+        arguments: the verb and its options, as typed after ``prompt-video``.
+    """
+    console.configure()
+    # Lightning warns when arguments are given in Python while sys.argv has some of its own.
+    sys.argv = [sys.argv[0], *arguments]
+    return ExperimentCLI(
+        VideoTextTask,
+        VideoDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        seed_everything_default=0,
+        save_config_callback=None,
+        auto_configure_optimizers=False,
+        parser_class=cast(Any, ExperimentParser),
+        parser_kwargs={"parser_mode": "omegaconf"},
+    )

@@ -1,0 +1,32 @@
+"""What a run says on the terminal: our own lines, and of the libraries only what the user can act on."""
+
+import logging
+import sys
+import warnings
+
+from lightning.pytorch.utilities import rank_zero_only
+
+# Each is about something that is meant to be so, or that only the library itself can mend.
+_NOISE = (
+    r".*LeafSpec.*",  # Lightning 2.6 on torch 2.14
+    r".*module\(s\) in eval mode.*",  # the frozen CLIP is
+    r".*smaller than the logging interval.*",  # a short epoch still logs its end
+    r".*does not have many workers.*",  # data_wait says whether more would help
+    r".*You have overridden `transfer_batch_to_device`.*",
+)
+
+
+def configure() -> None:
+    """Let our own lines through, from one process only; keep the libraries to warnings."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.addFilter(lambda _: getattr(rank_zero_only, "rank", 0) == 0)
+    for name in ("prompt_video", "data_modules"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for pattern in _NOISE:
+        warnings.filterwarnings("ignore", message=pattern)

@@ -1,0 +1,59 @@
+"""CSV logs always, wandb by default; wandb never asks for an account and never waits for a network."""
+
+import logging
+import netrc
+import os
+import socket
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlparse
+
+from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+
+log = logging.getLogger(__name__)
+
+WandbMode = Literal["auto", "online", "offline", "disabled"]
+
+
+def make_loggers(folder: Path, name: str, mode: WandbMode) -> list[Logger]:
+    """The loggers of a run.
+
+    Args:
+        folder: of the run.
+        name: shown on the dashboard.
+        mode: ``auto`` goes online where an account is known and its server answers, otherwise writes to the run folder
+            for a later ``wandb sync``.
+    """
+    loggers: list[Logger] = [CSVLogger(folder, name="", version="logs")]
+    if mode == "disabled" or os.environ.get("WANDB_MODE") == "disabled":
+        return loggers
+    reason = "as asked" if mode == "offline" or os.environ.get("WANDB_MODE") == "offline" else None
+    if mode == "auto" and reason is None:
+        reason = why_offline()
+    folder.mkdir(parents=True, exist_ok=True)
+    if reason is not None:
+        log.info("wandb: offline (%s); logs are in %s, `wandb sync` uploads them", reason, folder / "wandb")
+    # wandb prints a banner of its own, and asks questions, unless it is told not to.
+    os.environ.setdefault("WANDB_SILENT", "true")
+    wandb = WandbLogger(name=name, project="prompt-video", save_dir=folder, offline=reason is not None)
+    wandb._wandb_init.pop("anonymous", None)  # a setting that Lightning always passes and wandb warns about
+    loggers.append(wandb)
+    return loggers
+
+
+def why_offline() -> str | None:
+    """Why wandb cannot be used online, or None."""
+    url = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
+    host = url.hostname or ""
+    if not os.environ.get("WANDB_API_KEY"):
+        try:
+            known = netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+        except (OSError, netrc.NetrcParseError):
+            known = False
+        if not known:
+            return "no account"
+    try:
+        socket.create_connection((host, url.port or (443 if url.scheme == "https" else 80)), timeout=3).close()
+    except OSError:
+        return f"{host} does not answer"
+    return None

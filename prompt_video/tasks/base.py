@@ -1,0 +1,178 @@
+"""What all tasks share: the model, the optimizer, and checkpoints of the learned weights only."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from data_modules.batch import Batch
+from data_modules.errors import InputError
+from prompt_video.clip import FrozenCLIP
+from prompt_video.model import VideoTextModel
+from prompt_video.prompt import PromptLearner
+from prompt_video.temporal import TemporalEncoder
+from prompt_video.text_side import TextSide
+
+CHECKPOINT_FORMAT = 1
+
+
+def _adamw(params: Any) -> torch.optim.AdamW:  # noqa: ANN401 - torch's own type is not public
+    return torch.optim.AdamW(params, lr=1e-4, weight_decay=0.01)
+
+
+class VideoTextTask(LightningModule, ABC):
+    """Score videos against texts; a subclass adds its loss and its metrics.
+
+    Args:
+        clip: the frozen CLIP: a HuggingFace hub id, a local folder, or ``tiny``, which is built in.
+        clip_dtype: precision that CLIP computes in.
+        prompt: the text side: `PromptLearner` learns vectors around each text, `TemplatePrompt` is hand-crafted,
+            `LinearProbe` ignores the words and learns one vector a class.
+        temporal: the temporal encoder over the frame features; with ``num_layers`` 0 frames are averaged.
+        temperature: divides the cosine similarity.
+        learn_temperature: learn it, starting there.
+        text_chunk: texts that are encoded at a time in training, the rest being recomputed in the backward pass, so
+            that memory does not grow with their number; null for all at once.
+        optimizer: made for the learned weights.
+        prompt_lr: learning rate of the prompts, where it is another than the optimizer's.
+        warmup_steps: steps over which the learning rate rises to its full value.
+        schedule: learning rate after that: ``constant``, or ``cosine`` down to zero at the end of training.
+    """
+
+    def __init__(
+        self,
+        clip: str = "tiny",
+        clip_dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+        prompt: Callable[[int], TextSide] = PromptLearner,
+        temporal: Callable[[int], TemporalEncoder] = TemporalEncoder,
+        temperature: float = 0.07,
+        learn_temperature: bool = False,
+        text_chunk: int | None = None,
+        optimizer: OptimizerCallable = _adamw,
+        prompt_lr: float | None = None,
+        warmup_steps: int = 0,
+        schedule: Literal["constant", "cosine"] = "constant",
+    ) -> None:
+        super().__init__()
+        self.model = VideoTextModel(
+            FrozenCLIP(clip, clip_dtype), prompt, temporal, temperature, learn_temperature, text_chunk
+        )
+        self.optimizer = optimizer
+        self.prompt_lr = prompt_lr
+        self.warmup_steps = warmup_steps
+        self.schedule = schedule
+        self.class_names: list[str] = []
+        # The frozen CLIP is not in the checkpoint; that all the rest is there is seen to in `on_load_checkpoint`.
+        self.strict_loading = False
+
+    @abstractmethod
+    def loss(self, batch: Batch, similarity: Tensor) -> Tensor:
+        """The training loss of a batch, given (R, K) similarities."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that the frozen CLIP sees, pixels."""
+        return self.model.clip.image_size
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is anything to learn."""
+        return any(weight.requires_grad for weight in self.model.parameters())
+
+    def set_class_names(self, class_names: Sequence[str]) -> None:
+        """Say what the candidates are before training starts; only a linear probe needs to know."""
+        self.class_names = list(class_names)
+        self.model.set_vocabulary(self.class_names)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step on the usable videos of a batch."""
+        if not len(batch["target"]):
+            # Every video of the batch was broken: a step of no effect keeps all processes in step.
+            return torch.stack([weight.sum() * 0.0 for weight in self.parameters() if weight.requires_grad]).sum()
+        loss = self.loss(batch, self.model(batch))
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["target"]))
+        return loss
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimizer over the learned weights: decay for matrices only, prompts at their own rate."""
+        decayed, plain, prompts = [], [], []
+        prompt_ids = {id(weight) for weight in self.model.prompt.parameters()}
+        for name, weight in self.model.named_parameters():
+            if not weight.requires_grad:
+                continue
+            if id(weight) in prompt_ids:
+                prompts.append(weight)
+            elif weight.ndim >= 2 and "position" not in name:
+                decayed.append(weight)
+            else:
+                plain.append(weight)
+        # Vectors that stand for words, positions or offsets have no reason to be drawn to zero.
+        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+        groups.append({"params": prompts, "weight_decay": 0.0})
+        if self.prompt_lr is not None:
+            groups[-1]["lr"] = self.prompt_lr
+        optimizer = self.optimizer([group for group in groups if group["params"]])
+        total = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step, total))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _rate(self, step: int, total: int) -> float:
+        warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
+        if self.schedule == "constant":
+            return warm
+        progress = (step - self.warmup_steps) / max(1, total - self.warmup_steps)
+        return warm * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - torch's signature
+        """The learned weights only: the frozen CLIP stays where it came from."""
+        learned = {name for name, weight in self.named_parameters() if weight.requires_grad}
+        return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name in learned}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what is needed to rebuild the model and to refuse a wrong CLIP."""
+        checkpoint["prompt_video"] = {
+            "format": CHECKPOINT_FORMAT,
+            "spec": self.model.spec(),
+            "class_names": self.class_names,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another CLIP or of another shape."""
+        about = checkpoint.get("prompt_video")
+        if about is None or about["format"] != CHECKPOINT_FORMAT:
+            raise InputError("this is no checkpoint of this framework (or one of another version of it).")
+        self.model.check_spec(about["spec"])
+        found, wanted = checkpoint["state_dict"], self.state_dict()
+        shapes = {name: tuple(value.shape) for name, value in wanted.items()}
+        if {name: tuple(value.shape) for name, value in found.items()} != shapes:
+            differing = sorted(
+                name for name in {*found, *wanted} if name not in found or shapes.get(name) != tuple(found[name].shape)
+            )
+            raise InputError(
+                "the checkpoint holds other learned weights than this configuration makes; they differ in "
+                + ", ".join(differing[:5])
+            )
+
+    def setup(self, stage: str) -> None:
+        """Take the candidates from the data."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        if datamodule is not None:
+            self.set_class_names(datamodule.class_names)
+            self.make_metrics(len(self.class_names))
+
+    def make_metrics(self, num_classes: int) -> None:
+        """Create metrics that depend on the number of candidates."""
+
+    def write_tables(self, folder: Path) -> None:
+        """Write what a test found out beyond its metrics."""
+
+
+def learned_weights(module: nn.Module) -> int:
+    """Number of weights that training changes."""
+    return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)

@@ -1,0 +1,126 @@
+"""TemporalEncoder: the frames of a video look at each other, then are averaged over the real ones."""
+
+import logging
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data_modules.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+class TemporalEncoder(nn.Module):
+    """A few Transformer blocks over frame features, with learned positions added before them.
+
+    With ``start="random"`` this is the paper's encoder. With ``start="frozen"`` two things differ: the blocks' output
+    products start at zero, and the positions are taken out again behind the last block, so that they reach the video's
+    feature only through what the blocks make of them. Both together make it start exactly at the mean of the frames,
+    which is frozen CLIP.
+
+    Args:
+        width: of the frame features.
+        num_layers: blocks; with 0 frames are averaged and nothing is learned.
+        num_heads: attention heads of a block; must divide the width.
+        max_frames: learned positions. For a longer video they are interpolated.
+        start: what the encoder computes before training: ``frozen``: the mean of the frames; ``random``: something
+            near it.
+        position_std: of the normal distribution that the positions start from.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        num_layers: int = 1,
+        num_heads: int = 8,
+        max_frames: int = 16,
+        start: Literal["frozen", "random"] = "frozen",
+        position_std: float = 0.01,
+    ) -> None:
+        super().__init__()
+        if width % num_heads:
+            raise InputError(
+                f"num_heads of the temporal encoder must divide the width {width}, and {num_heads} does not."
+            )
+        self.num_layers, self.num_heads, self.max_frames = num_layers, num_heads, max_frames
+        self.start, self.position_std = start, position_std
+        self.blocks = nn.ModuleList(TemporalBlock(width, num_heads) for _ in range(num_layers))
+        if num_layers:
+            self.positions = nn.Parameter(torch.randn(max_frames, width) * position_std)
+        if start == "frozen":
+            for block in self.blocks:
+                block.silence()
+        self._told_of_interpolation = False
+
+    def forward(self, features: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
+        """One feature a video; ``mask`` is True at real frames, which stand before all padding."""
+        weight = mask.unsqueeze(-1).to(features.dtype)
+        return (self.frame_features(features, mask) * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+    def frame_features(self, features: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R T D"]:
+        """One feature a frame, each having looked at the other real ones; padding holds no meaning."""
+        x = features.masked_fill(~mask.unsqueeze(-1), 0)  # whatever padding holds, NaN too, it must not count
+        if not self.num_layers:
+            return x
+        positions = self._positions(mask)
+        x = x + positions
+        for block in self.blocks:
+            x = block(x, mask)
+        return x - positions if self.start == "frozen" else x
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments without the width, ready for JSON."""
+        names = ("num_layers", "num_heads", "max_frames", "start", "position_std")
+        return {name: getattr(self, name) for name in names}
+
+    def _positions(self, mask: Bool[Tensor, "R T"]) -> Float[Tensor, "#R T D"]:
+        num_frames = mask.shape[1]
+        if num_frames <= self.max_frames:
+            return self.positions[None, :num_frames]
+        if not self._told_of_interpolation:
+            log.info("videos of up to %d frames: %d learned positions are interpolated", num_frames, self.max_frames)
+            self._told_of_interpolation = True
+        # Each video's own number of frames counts, not the batch's, so that padding changes nothing.
+        last = mask.sum(1, keepdim=True).sub(1).clamp(min=self.max_frames - 1)
+        place = torch.arange(num_frames, device=mask.device) * (self.max_frames - 1) / last  # (R, T)
+        place = place.clamp(max=self.max_frames - 1)
+        left = place.long().clamp(max=max(self.max_frames - 2, 0))
+        share = (place - left).unsqueeze(-1).to(self.positions.dtype)
+        right = (left + 1).clamp(max=self.max_frames - 1)
+        return torch.lerp(self.positions[left], self.positions[right], share)
+
+
+class TemporalBlock(nn.Module):
+    """``x + attention(norm(x))``, then ``x + mlp(norm(x))``; the MLP is four times as wide, with QuickGELU.
+
+    Args:
+        width: of the frame features.
+        num_heads: attention heads.
+    """
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        nn.init.xavier_uniform_(self.qkv.weight)
+        nn.init.zeros_(self.qkv.bias)
+        nn.init.zeros_(self.out.bias)
+
+    def silence(self) -> None:
+        """Make the block change nothing, until it has learned to."""
+        for product in (self.out, self.fc2):
+            nn.init.zeros_(product.weight)
+            nn.init.zeros_(product.bias)
+
+    def forward(self, x: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R T D"]:
+        """Frames look at all real frames of their own video."""
+        query, key, value = self.qkv(self.norm1(x)).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        x = x + self.out(attended.transpose(1, 2).flatten(2))
+        hidden = self.fc1(self.norm2(x))
+        return x + self.fc2(hidden * torch.sigmoid(1.702 * hidden))

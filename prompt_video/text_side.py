@@ -1,0 +1,57 @@
+"""What passes between the text side and the frozen CLIP, so that neither needs to know the other."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class PromptedText:
+    """Texts as ``[prefix + own tokens + suffix]``, before the encoder adds its start and end tokens.
+
+    Args:
+        tokens: each text's own tokens.
+        prefix: the P vectors in front of every text.
+        suffix: the vectors behind the tokens: one set for all texts or, ``by_position``, a longer table whose row i is
+            what stands i places after the prefix.
+        num_suffix: how many of them a text has.
+        by_position: see ``suffix``.
+    """
+
+    tokens: list[list[int]]
+    prefix: Float[Tensor, "P W"]
+    suffix: Float[Tensor, "R W"]
+    num_suffix: int
+    by_position: bool = False
+
+    def suffix_after(self, num_tokens: int) -> Float[Tensor, "S W"]:
+        """The suffix of a text of so many tokens."""
+        start = num_tokens if self.by_position else 0
+        return self.suffix[start : start + self.num_suffix]
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """The part of the frozen CLIP that a text side needs."""
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Each text's own tokens, without start and end token."""
+
+    def encode_text(self, texts: PromptedText, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
+        """Features in the joint space, not normalised."""
+
+
+class TextSide(nn.Module, ABC):
+    """What a list of texts becomes. A subclass is made with the width of CLIP's token embeddings."""
+
+    @abstractmethod
+    def forward(self, texts: Sequence[str], clip: TextEncoder, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
+        """Unit vectors in the joint space, one a text."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments without the width, ready for JSON."""

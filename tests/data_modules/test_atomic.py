@@ -1,0 +1,51 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from data_modules.atomic import remove_leftovers, write_whole
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, lambda temporary: temporary.write_text("old"))
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("ne")
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        write_whole(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("replace", "text"), [(True, "new"), (False, "old")])
+def test_what_is_there_is_replaced_only_if_wished(tmp_path: Path, replace: bool, text: str) -> None:
+    path = tmp_path / "file"
+    for content in ("old", "new"):
+        write_whole(path, lambda temporary, content=content: temporary.write_text(content), replace=replace)  # type: ignore[misc]
+    assert path.read_text() == text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_file_systems_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    write_whole(tmp_path / "file", lambda temporary: temporary.write_text("new"), replace=False)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_only_dead_writers_leftovers_are_removed(tmp_path: Path) -> None:
+    alive = tmp_path / f".shard.0a.{os.getpid()}@{socket.gethostname()}.tmp"
+    elsewhere = tmp_path / ".shard.0b.1@elsewhere.tmp"
+    ancient = tmp_path / ".shard.0c.1@elsewhere.tmp"
+    dead = tmp_path / f".shard.0d.{2**22 + 1}@{socket.gethostname()}.tmp"  # no process has so high a number
+    for path in (alive, elsewhere, ancient, dead):
+        path.touch()
+    os.utime(ancient, (0, 0))
+    remove_leftovers(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([alive, elsewhere])

@@ -1,0 +1,125 @@
+"""A tiny random CLIP in HuggingFace's layout, and transformers' own computation with it as the reference."""
+
+import copy
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+import pytest
+import torch
+import transformers
+from tokenizers.pre_tokenizers import ByteLevel
+from torch import Tensor, nn
+
+from prompt_video.clip import FrozenCLIP
+from prompt_video.text_side import PromptedText
+
+IMAGE_SIZE = 16
+
+
+def _tokenizer() -> transformers.CLIPTokenizer:
+    """CLIP's own rules over bytes and a handful of merges."""
+    symbols = sorted(ByteLevel.alphabet())
+    merges = [("s", "t"), ("st", "a"), ("sta", "r</w>"), ("r", "e"), ("re", "d</w>"), ("t", "h"), ("th", "e</w>")]
+    entries = [*symbols, *(f"{symbol}</w>" for symbol in symbols), *(left + right for left, right in merges)]
+    vocab = {entry: index for index, entry in enumerate([*entries, "<|startoftext|>", "<|endoftext|>"])}
+    return transformers.CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=77)
+
+
+def _model(hidden_act: str, eos_token_id: int, vocab_size: int) -> transformers.CLIPModel:
+    tower = {"num_attention_heads": 4, "num_hidden_layers": 3, "hidden_act": hidden_act}
+    config = transformers.CLIPConfig(
+        text_config={
+            **tower,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "vocab_size": vocab_size,
+            "bos_token_id": vocab_size - 2,
+            "eos_token_id": eos_token_id,
+            "pad_token_id": vocab_size - 1,
+        },
+        vision_config={
+            **tower,
+            "hidden_size": 40,
+            "intermediate_size": 80,
+            "image_size": IMAGE_SIZE,
+            "patch_size": 8,
+        },
+        projection_dim=24,
+    )
+    torch.manual_seed(0)
+    model = transformers.CLIPModel(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            # As initialised all offsets are zero and all gains one: errors in them would not be seen.
+            weight.add_(torch.randn_like(weight) * 0.1)
+    return model
+
+
+@pytest.fixture(scope="session")
+def make_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    @cache
+    def make(hidden_act: str = "quick_gelu", old_eos: bool = False) -> Path:
+        folder = tmp_path_factory.mktemp("clip")
+        tokenizer = _tokenizer()
+        tokenizer.save_pretrained(folder)
+        model = _model(hidden_act, 2 if old_eos else tokenizer.eos_token_id, len(tokenizer))
+        model.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clip_folder(make_clip_folder: Callable[..., Path]) -> Path:
+    return make_clip_folder()
+
+
+@pytest.fixture
+def clip(clip_folder: Path) -> FrozenCLIP:
+    return FrozenCLIP(str(clip_folder))
+
+
+@pytest.fixture
+def double_clip(clip: FrozenCLIP) -> FrozenCLIP:
+    return copy.deepcopy(clip).double()
+
+
+class _Given(nn.Module):
+    """Stands in for the token embedding, and gives what it was told to."""
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        return self.rows
+
+
+@pytest.fixture
+def reference() -> Callable[[Path, PromptedText, torch.dtype], Tensor]:
+    """Transformers' features of prompted texts: every text in 77 positions, padding and all."""
+
+    def encode(folder: Path, texts: PromptedText, dtype: torch.dtype) -> Tensor:
+        model = transformers.CLIPModel.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
+        model.requires_grad_(False)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        table = model.text_model.embeddings.token_embedding.weight
+        ids = torch.full((len(texts.tokens), 77), tokenizer.pad_token_id)
+        rows = []
+        for row, tokens in zip(ids, texts.tokens, strict=True):
+            number = len(tokens)
+            # 5 is an ordinary token; its embedding is replaced by a learned vector.
+            own = [tokenizer.bos_token_id, *[5] * len(texts.prefix), *tokens, *[5] * texts.num_suffix]
+            row[: len(own) + 1] = torch.tensor([*own, tokenizer.eos_token_id])
+            start = number if texts.by_position else 0
+            suffix = texts.suffix[start : start + texts.num_suffix]
+            embedded = table[row]
+            behind = 1 + len(texts.prefix) + number
+            parts = (embedded[:1], texts.prefix, embedded[1 + len(texts.prefix) : behind], suffix)
+            rows.append(torch.cat([*parts, embedded[len(own) :]]))
+        model.text_model.embeddings.token_embedding = _Given(torch.stack(rows))
+        return cast(Tensor, model.get_text_features(input_ids=ids).pooler_output)
+
+    return encode

@@ -1,0 +1,153 @@
+"""The fast text path against transformers' plain one: equal features and equal prompt gradients."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from prompt_video import text_tower
+from prompt_video.clip import FrozenCLIP
+from prompt_video.prompt import PromptLearner
+from prompt_video.text_side import PromptedText
+
+Reference = Callable[[Path, PromptedText, torch.dtype], Tensor]
+TEXTS = ["star", "a red circle", "", "two squares moving to the left", "a star", "ring", "a car at the top"]
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+
+
+def learner(clip: FrozenCLIP, **settings: object) -> PromptLearner:
+    torch.manual_seed(1)
+    return PromptLearner(clip.width, init_std=0.5, **settings).to(clip.towers.text.positions.weight.dtype)  # type: ignore[arg-type]
+
+
+def with_gradient(encode: Callable[[PromptedText], Tensor], prompt: PromptLearner, tokens: list[list[int]]) -> list[Tensor]:
+    prompt.zero_grad()
+    features = encode(prompt.surround(tokens))
+    weights = torch.randn(features.shape, generator=torch.Generator().manual_seed(2)).to(features.dtype)
+    (features * weights).sum().backward()
+    gradient = torch.zeros_like(prompt.context) if prompt.context.grad is None else prompt.context.grad.clone()
+    return [features.detach(), gradient]
+
+
+def assert_equal(found: list[Tensor], wanted: list[Tensor], tolerance: float) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        assert one.shape == other.shape
+        if other.numel():
+            assert (one - other).abs().max() <= tolerance * other.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("layout", ["shared", "by_position"])
+@pytest.mark.parametrize(("num_prefix", "num_suffix"), [(16, 16), (0, 5), (4, 0), (0, 0)])
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[3:4]], ids=["ragged", "one"])
+def test_equals_transformers(
+    clip: FrozenCLIP,
+    double_clip: FrozenCLIP,
+    clip_folder: Path,
+    reference: Reference,
+    dtype: torch.dtype,
+    layout: str,
+    num_prefix: int,
+    num_suffix: int,
+    texts: list[str],
+) -> None:
+    frozen = clip if dtype == torch.float32 else double_clip
+    prompt = learner(frozen, num_prefix=num_prefix, num_suffix=num_suffix, layout=layout)
+    tokens = frozen.tokenize(texts)
+    wanted = with_gradient(lambda prompted: reference(clip_folder, prompted, dtype), prompt, tokens)
+    assert_equal(with_gradient(frozen.encode_text, prompt, tokens), wanted, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(("hidden_act", "old_eos"), [("gelu", False), ("quick_gelu", True)])
+def test_other_checkpoints_equal_transformers(
+    make_clip_folder: Callable[..., Path], reference: Reference, hidden_act: str, old_eos: bool
+) -> None:
+    folder = make_clip_folder(hidden_act, old_eos)
+    clip = FrozenCLIP(str(folder))
+    prompt, tokens = learner(clip), clip.tokenize(TEXTS)
+    wanted = with_gradient(lambda prompted: reference(folder, prompted, torch.float32), prompt, tokens)
+    assert_equal(with_gradient(clip.encode_text, prompt, tokens), wanted, 1e-5)
+
+
+def test_the_layouts_are_two_models(clip: FrozenCLIP) -> None:
+    """A reference that ignored the learned vectors would pass the tests above; it does not pass this one."""
+    tokens = clip.tokenize(TEXTS)
+    shared, by_position = learner(clip), learner(clip, layout="by_position")
+    with torch.no_grad():
+        by_position.context[1:33] = shared.context
+        one, other = clip.encode_text(shared.surround(tokens)), clip.encode_text(by_position.surround(tokens))
+    empty = TEXTS.index("")
+    torch.testing.assert_close(one[empty], other[empty])
+    assert all((one - other).abs().amax(1)[i] > 1e-2 for i in range(len(TEXTS)) if i != empty)
+
+
+@pytest.mark.parametrize("layout", ["shared", "by_position"])
+@pytest.mark.parametrize("chunk_size", [1, 2, 3, 100])
+def test_chunks_change_nothing(double_clip: FrozenCLIP, layout: str, chunk_size: int) -> None:
+    prompt, tokens = learner(double_clip, layout=layout), double_clip.tokenize(TEXTS)
+    wanted = with_gradient(double_clip.encode_text, prompt, tokens)
+    found = with_gradient(lambda prompted: double_clip.encode_text(prompted, chunk_size), prompt, tokens)
+    assert_equal(found, wanted, 1e-12)
+
+
+def test_passes_change_nothing(double_clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt, tokens = learner(double_clip), double_clip.tokenize(TEXTS)
+    wanted = with_gradient(double_clip.encode_text, prompt, tokens)
+    monkeypatch.setattr(text_tower, "ROWS_PER_PASS", 40)
+    assert_equal(with_gradient(double_clip.encode_text, prompt, tokens), wanted, 1e-12)
+
+
+def test_chunks_keep_less(clip: FrozenCLIP) -> None:
+    """What is saved for the backward pass does not grow with the texts when they come in chunks."""
+    prompt, tokens = learner(clip), clip.tokenize(["a star"])
+
+    def kept(number: int, chunk_size: int | None) -> int:
+        sizes = {}
+
+        def keep(saved: Tensor) -> Tensor:
+            sizes[saved.untyped_storage().data_ptr()] = saved.untyped_storage().nbytes()
+            return saved
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+            features = clip.encode_text(prompt.surround(tokens * number), chunk_size)
+        assert features.requires_grad
+        return sum(sizes.values())
+
+    assert kept(64, None) > 3 * kept(16, None)
+    assert kept(64, 16) < 2 * kept(16, 16) < kept(16, None)
+
+
+def test_gradients_reach_the_prompt_only(clip: FrozenCLIP) -> None:
+    prompt = learner(clip)
+    clip.encode_text(prompt.surround(clip.tokenize(TEXTS))).sum().backward()
+    assert prompt.context.grad is not None
+    assert (prompt.context.grad.abs().sum(1) > 0).all()
+    assert all(weight.grad is None and not weight.requires_grad for weight in clip.parameters())
+
+
+def test_order_of_texts(clip: FrozenCLIP) -> None:
+    prompt = learner(clip)
+    with torch.no_grad():
+        features = clip.encode_text(prompt.surround(clip.tokenize(TEXTS)))
+        turned = clip.encode_text(prompt.surround(clip.tokenize(TEXTS[::-1])))
+    torch.testing.assert_close(turned.flip(0), features)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
+def test_half_precision(clip: FrozenCLIP, clip_folder: Path, dtype: str, tolerance: float) -> None:
+    half = FrozenCLIP(str(clip_folder), dtype)  # type: ignore[arg-type]
+    prompt, tokens = learner(clip), clip.tokenize(TEXTS)
+    wanted = with_gradient(clip.encode_text, prompt, tokens)
+    found = with_gradient(half.encode_text, prompt, tokens)
+    assert half.towers.text.positions.weight.dtype == getattr(torch, dtype)
+    assert found[0].dtype == found[1].dtype == torch.float32
+    assert_equal(found, wanted, tolerance)
+
+
+def test_a_deep_copy_stands_alone(clip: FrozenCLIP) -> None:
+    twin = copy.deepcopy(clip).double()
+    assert twin.towers.text.positions.weight.dtype == torch.float64
+    assert clip.towers.text.positions.weight.dtype == torch.float32
