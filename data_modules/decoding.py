@@ -11,8 +11,10 @@ holds an incomplete packet; of which a frame cannot be decoded or comes out dama
 A start that cannot be decoded, as a cut leaves it, is not broken: the video then begins at its first key frame.
 
 What sparse decoding cannot see: damage *inside* compressed frames, unless it lies in a span that is decoded. All
-else is seen when the file is opened. `VideoReader.frames` sees everything. So a video with such damage gives exact
-frames for moments that do not need the damaged part, and is broken for all others.
+else is seen when the file is opened; `VideoReader.frames` sees that, too. So a video with such damage gives exact
+frames for moments that do not need the damaged part, and is broken for all others. What no decoding sees: whole
+frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recording); FFmpeg fills in for them, and
+differently when other frames are skipped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -162,7 +164,7 @@ class VideoReader:
                 held[number] = frame
         self._held = held if len(held) == len(output) else {}
         # Where packets have no frame of their own (fields, hidden frames), which ones make a frame is not known.
-        self._decode_sparsely &= set(np.flatnonzero(self._packets.must_decode).tolist()) <= set(output)
+        self._decode_sparsely &= self._must_show() <= set(output)
         rate = self._source.stream.average_rate or self._source.stream.guessed_rate or 25
         return self._packets.display_of_output(output, float(rate))
 
@@ -187,12 +189,15 @@ class VideoReader:
             latest = -1
             for number, frame in self._output(span.start, span.stop, wanted):
                 rank = int(self._ranks[number])
-                if span.start and rank < self._ranks[span.start]:
+                if span.start and 0 <= rank < self._ranks[span.start]:
                     continue  # shown before the key frame: not wanted, and without what it refers to
                 is_false_start = latest < 0 < span.start and not (number == span.start and frame.key_frame)
-                if is_false_start or rank <= latest or frame.is_corrupt or frame.interlaced_frame:
+                has_other_size = (frame.width, frame.height) != stated_size
+                if is_false_start or has_other_size or frame.is_corrupt or frame.interlaced_frame:
                     raise _InconsistentError
-                if (frame.width, frame.height) != stated_size:
+                if rank < 0:
+                    continue
+                if rank <= latest:
                     raise _InconsistentError
                 latest = rank
                 if number in wanted:
@@ -212,12 +217,12 @@ class VideoReader:
         seen: set[int] = set()
         size: tuple[int, int] | None = None
         is_interlaced = False
-        must_decode = self._packets.must_decode
+        num_packets = len(self._packets)
         try:
-            for number, frame in self._output(0, len(self._packets) - 1, None):
-                if frame.is_corrupt and must_decode[number]:
-                    raise _InconsistentError(f"frame {number + 1} of {len(must_decode)} is damaged")
-                if frame.is_corrupt or number in seen:
+            for number, frame in self._output(0, num_packets - 1, None):
+                if frame.is_corrupt and self._packets.decodable[number]:
+                    raise _InconsistentError(f"frame {number + 1} of {num_packets} is damaged")
+                if frame.is_corrupt or number in seen or not self._packets.shown[number]:
                     continue
                 size = size or (frame.width, frame.height)
                 if (frame.width, frame.height) != size:
@@ -230,10 +235,13 @@ class VideoReader:
             raise BrokenVideoError(self.path, str(error)) from error
         if not seen:
             raise BrokenVideoError(self.path, "no frame can be decoded")
-        lost = set(np.flatnonzero(must_decode).tolist()) - seen
+        lost = self._must_show() - seen
         # An interlaced frame may be stored as two packets, one a field.
         if lost and self._source.is_one_frame_a_packet and not is_interlaced:
-            raise BrokenVideoError(self.path, f"{len(lost)} of {len(must_decode)} frames cannot be decoded")
+            raise BrokenVideoError(self.path, f"{len(lost)} of {num_packets} frames cannot be decoded")
+
+    def _must_show(self) -> set[int]:
+        return set(np.flatnonzero(self._packets.decodable & self._packets.shown).tolist())
 
     def _output(self, start: int, stop: int, wanted: set[int] | None) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode from ``start``, a key frame, to ``stop``; what ``wanted``, if given, can do without is skipped."""
@@ -245,7 +253,7 @@ class VideoReader:
             try:
                 frames = codec.decode(packet)
             except av.FFmpegError as error:
-                if self._packets.must_decode[number]:
+                if self._packets.decodable[number]:
                     message = f"frame {number + 1} of {len(self._packets)} cannot be decoded"
                     raise _InconsistentError(message) from error
                 continue

@@ -51,6 +51,9 @@ class PacketSource:
             raise BrokenVideoError(self.path, "no video stream")
         self.stream = self.container.streams.video[0]
         self.codec = self.stream.codec_context
+        if self.codec is None:
+            self.container.close()
+            raise BrokenVideoError(self.path, "no decoder for its video stream")
         self.codec.thread_count = 1  # the loader's workers fill the cores
         self.codec_name = self.codec.codec.canonical_name
         self.is_one_frame_a_packet = self.codec_name in _ONE_FRAME_A_PACKET
@@ -82,14 +85,15 @@ class PacketSource:
                     kinds.append(mpeg4_frame_kind(bytes(packet)))
                 size += packet.size
                 if size <= _KEPT_BYTES:
-                    packet.pts = packet.dts = number
-                    self._kept.append(packet)
+                    self._kept.append(_numbered(packet, number))
         except av.FFmpegError as error:
             raise BrokenVideoError(
                 self.path, f"truncated or damaged: cannot be read after frame {len(rows)}"
             ) from error
         if not rows:
             raise BrokenVideoError(self.path, "no frames")
+        if len(self._kept) < len(rows):
+            self._kept = []
         bidirectional = None if self.codec.has_b_frames else np.zeros(len(rows), dtype=np.bool_)
         if kinds:
             bidirectional = np.array([kind == "B" for kind in kinds])
@@ -119,8 +123,7 @@ class PacketSource:
             if number > stop:
                 return
             if number >= start:
-                packet.pts = packet.dts = number
-                yield number, packet
+                yield number, _numbered(packet, number)
 
     def _reread(self, start: int) -> Iterator[tuple[int, Packet]]:
         """From the file, beginning at ``start`` or before."""
@@ -143,3 +146,13 @@ class PacketSource:
         """Close the file."""
         self._kept = []
         self.container.close()
+
+
+def _numbered(packet: Packet, number: int) -> Packet:
+    """With its number as time stamp. One hidden by an edit list gives a frame, too, so that damage in it is seen."""
+    if packet.is_discard:
+        visible: Packet = Packet(bytes(packet))  # type: ignore[assignment]  # without its stream, which nobody asks for
+        visible.is_keyframe = packet.is_keyframe
+        packet = visible
+    packet.pts = packet.dts = number
+    return packet

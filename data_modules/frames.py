@@ -16,7 +16,6 @@ from data_modules.errors import BrokenVideoError
 from data_modules.transforms import ResizeCrop
 
 CHUNK_FRAMES = 128  # what the encoder is given at once
-DECODE_FRAMES = 32  # decoded at full size at once: 200 MB of 1080p
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,5 @@ class FrameChunks(IterableDataset[Chunk]):
             return
         ticks = max(1, round(reader.timeline.duration_sec * self.frame_rate))
         moments = (np.arange(ticks) + 0.5) / self.frame_rate
-        for start in range(0, ticks, DECODE_FRAMES):
-            block = moments[start : start + DECODE_FRAMES].tolist()
-            frames, _ = reader.decode(block)
-            yield from zip(self.crop(frames), block, strict=True)
+        for (frame, _), moment in zip(reader.stream(moments), moments.tolist(), strict=True):
+            yield self.crop(frame), moment

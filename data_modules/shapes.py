@@ -135,9 +135,9 @@ def sample_trajectories(motions: list[str], generator: torch.Generator) -> Traje
     radius_start[shrinks], radius_end[shrinks] = (small * ratio)[shrinks], small[shrinks]
 
     spins, blinks = kind["spinning"], kind["blinking"]
-    any_angle = uniform(0, 2 * math.pi)
-    tilt = torch.where(spins, any_angle, math.radians(1) * uniform(-10, 10))
-    side = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
+    any_angle = uniform(0.0, 2 * math.pi)
+    tilt = torch.where(spins, any_angle, math.radians(1) * uniform(-10.0, 10.0))
+    side = torch.where(uniform(0.0, 1.0) < 0.5, -1.0, 1.0)
     turn = torch.where(spins, side * 2 * math.pi * uniform(0.5, 1.5), 0.0)
     return Trajectories(
         start=start,
@@ -147,13 +147,13 @@ def sample_trajectories(motions: list[str], generator: torch.Generator) -> Traje
         tilt=tilt,
         turn=turn,
         blink_period=torch.where(blinks, uniform(0.25, 0.5), torch.inf),
-        blink_phase=uniform(0, 1),
+        blink_phase=uniform(0.0, 1.0),
         dim_opacity=uniform(0.10, 0.25),
         orbit=torch.where(circles, uniform(0.14, 0.22), 0.0),
-        orbit_phase=uniform(0, 2 * math.pi),
-        wobble=torch.where(moves, uniform(0, 0.025), 0.0),
-        ease_start=uniform(0, 0.2),
-        ease_end=uniform(0.8, 1),
+        orbit_phase=uniform(0.0, 2 * math.pi),
+        wobble=torch.where(moves, uniform(0.0, 0.025), 0.0),
+        ease_start=uniform(0.0, 0.2),
+        ease_end=uniform(0.8, 1.0),
         ease_power=uniform(0.8, 1.25),
     )
 

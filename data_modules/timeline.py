@@ -72,16 +72,16 @@ class Packets:
         return len(self.pts)
 
     @cached_property
-    def must_decode(self) -> Bool[np.ndarray, " P"]:
-        """Packets whose frames belong to the video, so that losing one is damage.
+    def decodable(self) -> Bool[np.ndarray, " P"]:
+        """All packets but what a cut leaves undecodable: those before the first key frame, and frames shown before it.
 
-        All but what a cut leaves undecodable: packets before the first key frame, and those shown before it.
+        Where one of them cannot be decoded, the video is damaged.
         """
         first_key = int(self.is_key.argmax())  # 0 if there is none
-        must = self.shown & (np.arange(len(self)) >= first_key)
-        if self.stamped and self.pts[first_key] != NO_STAMP and self.shown[first_key]:
-            must &= (self.pts >= self.pts[first_key]) | (self.pts == NO_STAMP)
-        return must
+        decodable = np.arange(len(self)) >= first_key
+        if self.stamped and self.pts[first_key] != NO_STAMP:
+            decodable &= (self.pts >= self.pts[first_key]) | (self.pts == NO_STAMP)
+        return decodable
 
     def display(self) -> "Display | None":
         """Display order as the container tells it; None where it cannot be trusted and decoding must tell.

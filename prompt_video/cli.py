@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     verb = arguments[0]
     if verb not in VERBS:
-        return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)}; `prompt-video --help` lists them.")
+        return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)} `prompt-video --help` lists all.")
     # Imported late: most of a second goes into torch, which the help needs not.
     from data_modules.errors import BrokenVideoError, InputError
 

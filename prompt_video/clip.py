@@ -47,6 +47,9 @@ class FrozenCLIP(nn.Module):
         dtype: precision of weights and computation. Half precision is for GPUs: most CPUs are slower with it.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, name: str = "tiny", dtype: Literal["float32", "bfloat16", "float16"] = "float32") -> None:
         super().__init__()
         self.name, self.dtype = name, dtype
@@ -84,23 +87,27 @@ class FrozenCLIP(nn.Module):
         """Features of texts with learned vectors around them, not normalised; gradients reach those vectors.
 
         Args:
-            texts: at least one; each must fit into `context_length` positions with its start and end token.
+            texts: each must fit into `context_length` positions with its start and end token.
             chunk_size: texts whose inner values are kept at a time; the backward pass computes them again, so that
                 memory does not grow with the number of texts. None keeps all.
         """
         weight = self.towers.text.positions.weight
+        if not texts.tokens:
+            return texts.prefix.new_zeros(0, self.embed_dim)
         prefix, suffix = texts.prefix.to(weight), texts.suffix.to(weight)
         texts = PromptedText(texts.tokens, prefix, suffix, texts.num_suffix, texts.by_position)
-        return _at_least_float32(self.towers.text(texts, chunk_size))
+        with torch.autocast(weight.device.type, enabled=False):  # CLIP computes in `dtype`, whatever surrounds it
+            return _at_least_float32(self.towers.text(texts, chunk_size))
 
     @torch.no_grad()
     def encode_frames(self, pixels: UInt8[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:
         """Features of RGB frames of `image_size`, not normalised."""
         weight = self.towers.vision.positions.weight
-        features = [
-            _at_least_float32(self.towers.vision(((part / 255 - self.mean) / self.std).to(weight.dtype)))
-            for part in pixels.split(FRAMES_PER_PASS.get(pixels.device.type, 64))
-        ]
+        features = []
+        with torch.autocast(weight.device.type, enabled=False):
+            for part in torch.split(pixels, FRAMES_PER_PASS.get(pixels.device.type, 64)):
+                normalised = ((part / 255 - self.mean) / self.std).to(weight.dtype)
+                features.append(_at_least_float32(self.towers.vision(normalised)))
         return torch.cat(features)
 
 
@@ -122,7 +129,7 @@ def _resolve(name: str) -> tuple[str, tuple[object, ...]]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Transformers without its progress bars and its advice."""
-    log = transformers.utils.logging
+    log: Any = transformers.utils.logging
     verbosity, had_bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity(logging.CRITICAL)
     log.disable_progress_bar()

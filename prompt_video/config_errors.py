@@ -1,13 +1,33 @@
-"""Mistakes in a configuration, said in one readable message with the nearest valid name."""
+"""Mistakes in a configuration, said in one readable message with the nearest valid name.
 
+jsonargparse reports every way in which a value failed to be what it might have been, nested as the types are. What a
+person needs of it is where, what, and what instead.
+"""
+
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
+from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
+from data_modules.sampling import Sampler
 from prompt_video.suggest import nearest
+from prompt_video.tasks.base import VideoTextTask
+from prompt_video.temporal import TemporalEncoder
+from prompt_video.text_side import TextSide
+
+_BASES: tuple[type, ...] = (VideoTextTask, VideoDataModule, Sampler, TextSide, TemporalEncoder)
+_UNKNOWN_OPTION = re.compile(
+    r"(?:unrecognized arguments: --|[Oo]ption '|[Kk]ey '|does not accept option ')([\w.]+)(?:'? is not|'| ?=|$)", re.M
+)
+_UNKNOWN_CLASS = re.compile(r"(?:Expected a dot import path string: |Import path |Unable to import |No module named )'?([\w.]+)")
+_WANTED = re.compile(r"Expected an? (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])(?:\. Got value: (.*))?$", re.M)
+_EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate against")
+_SAID = {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
 class ExperimentParser(LightningArgumentParser):
@@ -15,4 +35,69 @@ class ExperimentParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Called by jsonargparse with everything that is wrong with the arguments."""
-        raise InputError(message)
+        raise InputError(explain(message, _option_names(self)))
+
+
+def explain(message: str, known: set[str]) -> str:
+    """Say what a message of jsonargparse comes to.
+
+    Args:
+        message: as jsonargparse words it; what is nested in it has been explained already.
+        known: valid names of options.
+    """
+    head = re.match(r'Parser key "([\w.]+)":\s*(.*)', message, re.S)
+    where, body = (head[1], head[2]) if head else ("", message)
+    reasons = [line.strip().removeprefix("- ") for line in body.splitlines() if line.strip().startswith("- ")]
+    telling = [reason for reason in reasons if not _EMPTY.search(reason)]
+    inner = next((reason for reason in telling if not _WANTED.search(reason)), None)
+    if inner is not None and re.match(r"[\w.]+: |there is ", inner):
+        reason = inner
+    elif inner is not None:
+        reason = _plain(inner, known)
+    else:
+        reason = _plain(body, known)
+    if not where:
+        return reason
+    return f"{where}.{reason}" if re.match(r"[\w.]+: ", reason) else f"{where}: {reason}"
+
+
+def _plain(text: str, known: set[str]) -> str:
+    """One reason, without nesting."""
+    if missing := re.search(r"File does not exist: '?([^'\n]+)'?", text):
+        return f"there is no file {missing[1]}."
+    if option := _UNKNOWN_OPTION.search(text):
+        name = option[1].removesuffix(".")
+        # Of a dotted name the first part that nobody knows is the mistaken one.
+        wrong = next((part for part in name.split(".") if part not in known), name)
+        return f"there is no option '{wrong}'{nearest(wrong, known)}"
+    if class_name := _UNKNOWN_CLASS.search(text):
+        return f"there is no class '{class_name[1]}'{nearest(class_name[1], _class_names())}"
+    wanted = _WANTED.findall(text)
+    given = next((value for _, _, value in wanted if value), "")
+    if not given and (found := re.search(r"^\s*Given value: (.*)$", text, re.M)):
+        given = found[1]
+    kinds = ["one of " + choices.replace("'", "") if choices else _SAID.get(kind, kind) for kind, choices, _ in wanted]
+    if kinds:
+        return f"expected {' or '.join(dict.fromkeys(kinds))}, not {given}." if given else f"expected {kinds[0]}."
+    return " ".join(text.split())
+
+
+def _option_names(parser: LightningArgumentParser) -> set[str]:
+    """Names of all options, of the parser and of every class that can be named in a configuration."""
+    names = {"model", "data", "trainer", "class_path", "init_args"}
+    names |= {part for action in parser._actions for part in action.dest.split(".")}
+    for cls in (*_known_classes(), Trainer):
+        names |= set(inspect.signature(cls.__init__).parameters)
+    return names - {"self", "args", "kwargs", "options"}
+
+
+def _class_names() -> set[str]:
+    return {cls.__name__ for cls in _known_classes()}
+
+
+def _known_classes() -> Iterator[Any]:
+    waiting: list[type] = list(_BASES)
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        yield cls

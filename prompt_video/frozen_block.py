@@ -10,7 +10,10 @@ from torch.nn import functional as F
 from prompt_video.frozen_linear import frozen_linear
 
 # Both activations as (function, slope): x -> function(slope * x) / slope. QuickGELU is x * sigmoid(1.702 x).
-ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {"quick_gelu": (F.silu, 1.702), "gelu": (F.gelu, 1.0)}
+ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+    "quick_gelu": (F.silu, 1.702),
+    "gelu": (F.gelu, 1.0),
+}
 
 
 class FrozenBlock(nn.Module):
@@ -78,4 +81,5 @@ class FrozenBlock(nn.Module):
 
     def _heads(self, x: Float[Tensor, "*N W"], rows: slice) -> Float[Tensor, "*N J H A"]:
         product = frozen_linear(self.norm1(x), self.qkv.weight[rows], self.qkv.bias[rows])
-        return product.view(*x.shape[:-1], -1, self.num_heads, self.width // self.num_heads)
+        num_parts = product.shape[-1] // self.width
+        return product.view(*x.shape[:-1], num_parts, self.num_heads, self.width // self.num_heads)

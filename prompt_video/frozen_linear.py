@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 # Torch's CPU build carries two matrix libraries, and `F.linear` calls MKL, which on AMD processors is half as fast as
 # oneDNN (on Intel's they are alike). This operator of oneDNN's is what torch.compile itself uses; it is not public.
-HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+HAS_ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def frozen_linear(x: Float[Tensor, "*N I"], weight: Float[Tensor, "O I"], bias: Tensor | None) -> Float[Tensor, "*N O"]:
@@ -18,7 +18,7 @@ def frozen_linear(x: Float[Tensor, "*N I"], weight: Float[Tensor, "O I"], bias: 
     if not (HAS_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32):
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled() and x.requires_grad:
-        return _Product.apply(x, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
+        return _Product.apply(x, weight, bias)  # type: ignore[no-any-return]
     return _product(x, weight, bias)
 
 

@@ -9,7 +9,7 @@ Only the prompt and the temporal encoder learn; CLIP is frozen.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -52,12 +52,11 @@ class VideoTextModel(nn.Module):
     ) -> None:
         super().__init__()
         self.clip = clip
-        self.prompt = prompt(clip.width)
+        self.prompt = cast(TextSide, prompt(clip.width))
         self.temporal = temporal(clip.embed_dim)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learn_temperature)
         self.text_chunk = text_chunk
         self._classifier: tuple[object, Tensor] | None = None
-        self.register_load_state_dict_post_hook(lambda model, _: model.forget_texts())
         if getattr(self.prompt, "context_length", 0) > clip.context_length:
             raise InputError(
                 f"the prompt counts on {self.prompt.context_length} positions, and the text encoder of CLIP "
@@ -89,19 +88,24 @@ class VideoTextModel(nn.Module):
         else:
             real = self.clip.encode_frames(batch["video"][mask])
             features = real.new_zeros(*mask.shape, real.shape[-1]).masked_scatter(mask.unsqueeze(-1), real)
-        return self.temporal(features, mask)
+        videos: Tensor = self.temporal(features, mask)
+        return videos
 
     def text_features(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
         """One unit vector a text; computed once for as long as the texts and the prompt stay the same."""
         learned = [weight for weight in self.prompt.parameters() if weight.requires_grad]
         if learned and (self.training or torch.is_grad_enabled()):
-            return self.prompt(texts, self.clip, self.text_chunk)
+            return self._encode(texts)
         state = (tuple(texts), self.log_temperature.device, *((id(weight), weight._version) for weight in learned))
         if self._classifier is None or self._classifier[0] != state:
             # Not in inference mode: what is kept may be met by a training step.
             with torch.inference_mode(False), torch.no_grad():
-                self._classifier = (state, self.prompt(texts, self.clip, self.text_chunk))
+                self._classifier = (state, self._encode(texts))
         return self._classifier[1]
+
+    def _encode(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
+        features: Tensor = self.prompt(texts, self.clip, self.text_chunk)
+        return features
 
     def forget_texts(self) -> None:
         """Drop the kept text features."""
@@ -122,7 +126,7 @@ class VideoTextModel(nn.Module):
         return {name: weight.detach() for name, weight in self.named_parameters() if weight.requires_grad}
 
     def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take learned weights of a model of the same `spec`; a Lightning checkpoint's ``model.`` in front is ignored."""
+        """Take learned weights of a model of the same `spec`; a task's ``model.`` in front of a name is ignored."""
         state = {name.removeprefix("model."): weight for name, weight in state.items()}
         own = self.learned_state()
         wrong = sorted(name for name in own.keys() | state.keys() if _shape(own, name) != _shape(state, name))

@@ -107,7 +107,7 @@ class TemplatePrompt(TextSide):
         self.truncated.update(cut)
         nothing = torch.empty(0, self.width)
         features = F.normalize(clip.encode_text(PromptedText(tokens, nothing, nothing, 0), chunk_size), dim=-1)
-        return F.normalize(features.unflatten(0, (len(texts), -1)).mean(1), dim=-1)
+        return F.normalize(features.view(len(texts), len(self.templates), -1).mean(1), dim=-1)
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments without the width, ready for JSON."""

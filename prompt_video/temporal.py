@@ -1,7 +1,8 @@
 """TemporalEncoder: the frames of a video look at each other, then are averaged over the real ones."""
 
 import logging
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -47,7 +48,8 @@ class TemporalEncoder(nn.Module):
             )
         self.num_layers, self.num_heads, self.max_frames = num_layers, num_heads, max_frames
         self.start, self.position_std = start, position_std
-        self.blocks = nn.ModuleList(TemporalBlock(width, num_heads) for _ in range(num_layers))
+        blocks = nn.ModuleList(TemporalBlock(width, num_heads) for _ in range(num_layers))
+        self.blocks = cast("Sequence[TemporalBlock]", blocks)
         if num_layers:
             self.positions = nn.Parameter(torch.randn(max_frames, width) * position_std)
         if start == "frozen":
@@ -84,7 +86,7 @@ class TemporalEncoder(nn.Module):
             log.info("videos of up to %d frames: %d learned positions are interpolated", num_frames, self.max_frames)
             self._told_of_interpolation = True
         # Each video's own number of frames counts, not the batch's, so that padding changes nothing.
-        last = mask.sum(1, keepdim=True).sub(1).clamp(min=self.max_frames - 1)
+        last = mask.sum(1, keepdim=True).sub(1).clamp(min=max(self.max_frames - 1, 1))
         place = torch.arange(num_frames, device=mask.device) * (self.max_frames - 1) / last  # (R, T)
         place = place.clamp(max=self.max_frames - 1)
         left = place.long().clamp(max=max(self.max_frames - 2, 0))
@@ -123,4 +125,5 @@ class TemporalBlock(nn.Module):
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
         x = x + self.out(attended.transpose(1, 2).flatten(2))
         hidden = self.fc1(self.norm2(x))
-        return x + self.fc2(hidden * torch.sigmoid(1.702 * hidden))
+        change: Tensor = self.fc2(hidden * torch.sigmoid(1.702 * hidden))
+        return x + change

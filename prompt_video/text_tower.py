@@ -9,6 +9,7 @@ matrix, so that no padding exists. The result equals the plain computation over 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -48,13 +49,14 @@ class TextTower(nn.Module):
     ) -> None:
         super().__init__()
         self.token_embedding, self.positions = token_embedding, positions
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = cast("Sequence[FrozenBlock]", nn.ModuleList(blocks))
         self.final_norm, self.projection = final_norm, projection
         self.start_token, self.end_token = start_token, end_token
 
     def embed(self, tokens: Sequence[Sequence[int]]) -> Float[Tensor, "K L W"]:
         """Token embeddings of texts of one length."""
-        return self.token_embedding(torch.tensor(tokens, dtype=torch.long, device=self.positions.weight.device))
+        rows: Tensor = self.token_embedding(torch.tensor(tokens, dtype=torch.long, device=self.positions.weight.device))
+        return rows
 
     def forward(self, texts: PromptedText, chunk_size: int | None) -> Float[Tensor, "K D"]:
         """Features of the texts.
@@ -135,8 +137,12 @@ def _attend(
 ) -> Float[Tensor, "N W"]:
     """Every position looks at the prefix and at its own text up to itself."""
     attended = []
-    for rows, (count, length) in zip(heads.split([count * length for count, length in shapes]), shapes, strict=True):
-        query, own_key, own_value = rows.unflatten(0, (count, length)).permute(2, 0, 3, 1, 4)  # (G, H, L, A) each
+    for rows, (count, length) in zip(
+        torch.split(heads, [count * length for count, length in shapes]), shapes, strict=True
+    ):
+        query, own_key, own_value = rows.view(count, length, *rows.shape[1:]).permute(
+            2, 0, 3, 1, 4
+        )  # (G, H, L, A) each
         key = torch.cat([prefix[0].expand(count, -1, -1, -1), own_key], dim=2)
         value = torch.cat([prefix[1].expand(count, -1, -1, -1), own_value], dim=2)
         sees = torch.ones(length, key.shape[2], dtype=torch.bool, device=rows.device).tril(prefix.shape[2])
@@ -153,8 +159,10 @@ def _attend_from_end(
 ) -> Float[Tensor, "K W"]:
     """The end tokens alone look at the prefix and at their own text."""
     attended, first = [], 0
-    for rows, (count, length) in zip(heads.split([count * length for count, length in shapes]), shapes, strict=True):
-        own_key, own_value = rows.unflatten(0, (count, length)).permute(2, 0, 3, 1, 4)  # (G, H, L, A) each
+    for rows, (count, length) in zip(
+        torch.split(heads, [count * length for count, length in shapes]), shapes, strict=True
+    ):
+        own_key, own_value = rows.view(count, length, *rows.shape[1:]).permute(2, 0, 3, 1, 4)  # (G, H, L, A) each
         key = torch.cat([prefix[0].expand(count, -1, -1, -1), own_key], dim=2)
         value = torch.cat([prefix[1].expand(count, -1, -1, -1), own_value], dim=2)
         result = F.scaled_dot_product_attention(query[first : first + count].transpose(1, 2), key, value)

@@ -1,6 +1,7 @@
 """CLIP's image encoder for inference: fused products, the last layer for the class token only."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -36,7 +37,7 @@ class VisionTower(nn.Module):
     ) -> None:
         super().__init__()
         self.class_embedding, self.patch_embedding, self.positions = class_embedding, patch_embedding, positions
-        self.first_norm, self.blocks = first_norm, nn.ModuleList(blocks)
+        self.first_norm, self.blocks = first_norm, cast("Sequence[FrozenBlock]", nn.ModuleList(blocks))
         self.final_norm, self.projection = final_norm, projection
 
     def forward(self, pixels: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:

@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,12 +30,12 @@ def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int) -> di
 
 
 def peak_product() -> tuple[Callable[[], object], float]:
-    """This machine's fastest fp32 product, of both libraries and a few shapes, and its number of floating-point operations."""
+    """This machine's fastest fp32 product, of a few shapes in both libraries, and the operations of a call of it."""
     fastest, choice = 0.0, None
     for rows, inner, columns in PEAK_SHAPES:
         x, weight = torch.randn(rows, inner), torch.randn(columns, inner)
         for product in (torch.nn.functional.linear, frozen_linear):
-            seconds = interleaved({"product": lambda p=product, x=x, w=weight: p(x, w, None)}, rounds=15)["product"]
+            seconds = interleaved({"product": partial(product, x, weight, None)}, rounds=15)["product"]
             flops = 2.0 * rows * inner * columns
             if flops / seconds > fastest:
                 fastest, choice = flops / seconds, (product, x, weight, flops)

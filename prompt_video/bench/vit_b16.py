@@ -39,7 +39,7 @@ def random_vit_b16() -> Iterator[Path]:
     }
     torch.manual_seed(0)
     model = transformers.CLIPModel(transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
-    transformers.utils.logging.disable_progress_bar()
+    _without_bars()
     with TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -48,8 +48,8 @@ def random_vit_b16() -> Iterator[Path]:
 
 def plain_model(folder: Path) -> Any:  # noqa: ANN401 - transformers is untyped
     """The same weights in transformers, frozen, with its fastest attention."""
-    transformers.utils.logging.disable_progress_bar()
-    model = transformers.CLIPModel.from_pretrained(folder, attn_implementation="sdpa")
+    _without_bars()
+    model: Any = transformers.CLIPModel.from_pretrained(folder, attn_implementation="sdpa")
     return model.eval().requires_grad_(False)
 
 
@@ -70,6 +70,11 @@ def plain_text_features(model: Any, texts: PromptedText) -> Float[Tensor, "K D"]
         return model.get_text_features(input_ids=torch.tensor(ids)).pooler_output  # type: ignore[no-any-return]
     finally:
         model.text_model.embeddings.token_embedding = embedding
+
+
+def _without_bars() -> None:
+    log: Any = transformers.utils.logging
+    log.disable_progress_bar()
 
 
 class _Given(nn.Module):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
@@ -61,7 +62,7 @@ class ExtractionTask(LightningModule):
             start = stop
             if piece.duration_sec is not None:
                 whole = torch.cat([part for part, _ in parts])
-                times_sec = [time for _, times in parts for time in times]
+                times_sec = np.concatenate([times for _, times in parts])
                 self.writer.add(piece.video_id, whole, times_sec, piece.duration_sec, piece.path)
                 del self._unfinished[piece.video_id]
         for video in batch.broken:

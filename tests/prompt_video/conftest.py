@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ IMAGE_SIZE = 16
 def _tokenizer() -> transformers.CLIPTokenizer:
     """CLIP's own rules over bytes and a handful of merges."""
     symbols = sorted(ByteLevel.alphabet())
-    merges = [("s", "t"), ("st", "a"), ("sta", "r</w>"), ("r", "e"), ("re", "d</w>"), ("t", "h"), ("th", "e</w>")]
+    merges: Any = [("s", "t"), ("st", "a"), ("sta", "r</w>"), ("r", "e"), ("re", "d</w>"), ("t", "h"), ("th", "e</w>")]
     entries = [*symbols, *(f"{symbol}</w>" for symbol in symbols), *(left + right for left, right in merges)]
     vocab = {entry: index for index, entry in enumerate([*entries, "<|startoftext|>", "<|endoftext|>"])}
     return transformers.CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=77)
@@ -102,7 +102,7 @@ def reference() -> Callable[[Path, PromptedText, torch.dtype], Tensor]:
     """Transformers' features of prompted texts: every text in 77 positions, padding and all."""
 
     def encode(folder: Path, texts: PromptedText, dtype: torch.dtype) -> Tensor:
-        model = transformers.CLIPModel.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
+        model: Any = transformers.CLIPModel.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
         model.requires_grad_(False)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         table = model.text_model.embeddings.token_embedding.weight

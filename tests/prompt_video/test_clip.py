@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ def pixels(number: int = 5, size: int = 16) -> torch.Tensor:
 def test_frames_equal_transformers(make_clip_folder: Callable[..., Path], hidden_act: str) -> None:
     folder = make_clip_folder(hidden_act)
     clip = FrozenCLIP(str(folder))
-    model = transformers.CLIPModel.from_pretrained(folder, attn_implementation="sdpa").eval()
+    model: Any = transformers.CLIPModel.from_pretrained(folder, attn_implementation="sdpa")
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
     with torch.no_grad():
         wanted = model.get_image_features((pixels() / 255 - mean) / std).pooler_output
@@ -115,7 +116,7 @@ def test_fingerprint_is_of_the_values(clip: FrozenCLIP, clip_folder: Path, tmp_p
 
 def test_plain_texts_equal_transformers(clip: FrozenCLIP, clip_folder: Path) -> None:
     """With no learned vectors, transformers' own tokens and features."""
-    model = transformers.CLIPModel.from_pretrained(clip_folder, attn_implementation="sdpa").eval()
+    model: Any = transformers.CLIPModel.from_pretrained(clip_folder, attn_implementation="sdpa")
     tokenizer = transformers.AutoTokenizer.from_pretrained(clip_folder)
     texts = ["a star", "two red rings", "car"]
     tokens = tokenizer(texts, padding="max_length", max_length=77, return_tensors="pt")

@@ -23,11 +23,13 @@ def learner(clip: FrozenCLIP, **settings: object) -> PromptLearner:
     return PromptLearner(clip.width, init_std=0.5, **settings).to(clip.towers.text.positions.weight.dtype)  # type: ignore[arg-type]
 
 
-def with_gradient(encode: Callable[[PromptedText], Tensor], prompt: PromptLearner, tokens: list[list[int]]) -> list[Tensor]:
+def with_gradient(
+    encode: Callable[[PromptedText], Tensor], prompt: PromptLearner, tokens: list[list[int]]
+) -> list[Tensor]:
     prompt.zero_grad()
     features = encode(prompt.surround(tokens))
     weights = torch.randn(features.shape, generator=torch.Generator().manual_seed(2)).to(features.dtype)
-    (features * weights).sum().backward()
+    torch.autograd.backward((features * weights).sum())
     gradient = torch.zeros_like(prompt.context) if prompt.context.grad is None else prompt.context.grad.clone()
     return [features.detach(), gradient]
 
@@ -122,7 +124,7 @@ def test_chunks_keep_less(clip: FrozenCLIP) -> None:
 
 def test_gradients_reach_the_prompt_only(clip: FrozenCLIP) -> None:
     prompt = learner(clip)
-    clip.encode_text(prompt.surround(clip.tokenize(TEXTS))).sum().backward()
+    torch.autograd.backward(clip.encode_text(prompt.surround(clip.tokenize(TEXTS))).sum())
     assert prompt.context.grad is not None
     assert (prompt.context.grad.abs().sum(1) > 0).all()
     assert all(weight.grad is None and not weight.requires_grad for weight in clip.parameters())

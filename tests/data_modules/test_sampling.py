@@ -1,0 +1,110 @@
+"""Sampling against the rules of the paper, by exact counts and by the edges of what can be drawn."""
+
+import numpy as np
+import pytest
+from jaxtyping import Float64, Int64
+
+from data_modules.errors import InputError
+from data_modules.sampling import Sampler, SegmentSampler, WindowSampler
+
+
+def frames_of(moments: Float64[np.ndarray, "V T"], frame_rate: float) -> Int64[np.ndarray, "V T"]:
+    """Frame numbers; every moment must be the centre of a frame."""
+    numbers = moments * frame_rate - 0.5
+    np.testing.assert_allclose(numbers, numbers.round(), atol=1e-6)
+    return np.array(numbers.round(), dtype=np.int64)
+
+
+def draw(sampler: Sampler, num_frames: int, seed: int = 0, frame_rate: float = 30.0) -> Int64[np.ndarray, " T"]:
+    moments = sampler.train(num_frames / frame_rate, frame_rate, np.random.default_rng(seed))
+    return frames_of(moments, frame_rate)[0]
+
+
+@pytest.mark.parametrize("frame_rate", [30.0, 25.0, 30000 / 1001, 14.98])
+def test_windows_have_one_stride_and_stay_inside(frame_rate: float) -> None:
+    for seed in range(200):
+        frames = draw(WindowSampler(), 100, seed, frame_rate)
+        (stride,) = set(np.diff(frames).tolist())
+        assert stride in (1, 2, 3, 4)
+        assert 0 <= frames[0] <= frames[-1] < 100
+
+
+def test_strides_are_drawn_as_often_as_they_stand() -> None:
+    strides = [int(np.diff(draw(WindowSampler(), 1000, seed)[:2])[0]) for seed in range(1200)]
+    shares = np.bincount(strides, minlength=5)[1:] / len(strides)
+    assert shares.tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 2, 1 / 6], abs=0.04)
+
+
+def test_every_window_is_drawn_up_to_the_very_last() -> None:
+    starts = [int(draw(WindowSampler(4, (1,)), 7, seed)[0]) for seed in range(400)]
+    shares = np.bincount(starts, minlength=4) / len(starts)
+    assert shares.tolist() == pytest.approx([0.25] * 4, abs=0.07)
+    assert {tuple(draw(WindowSampler(4, (2,)), 8, seed)) for seed in range(50)} == {(0, 2, 4, 6), (1, 3, 5, 7)}
+
+
+def test_too_short_for_the_stride_means_stride_one() -> None:
+    frames = {tuple(draw(WindowSampler(4, (3,)), 9, seed)) for seed in range(200)}
+    assert frames == {tuple(range(start, start + 4)) for start in range(6)}
+
+
+def test_too_short_at_all_repeats_the_last_frame() -> None:
+    assert draw(WindowSampler(6), 4).tolist() == [0, 1, 2, 3, 3, 3]
+    assert draw(WindowSampler(3), 1).tolist() == [0, 0, 0]
+    assert frames_of(WindowSampler(3).test(0.001, 30.0, np.random.default_rng(0)), 30.0).tolist() == [[0, 0, 0]]
+
+
+def test_test_windows_are_spread_evenly_at_the_median_stride() -> None:
+    rng = np.random.default_rng(0)
+    state = rng.bit_generator.state
+    (one,) = frames_of(WindowSampler().test(100 / 30, 30.0, rng), 30.0)
+    assert one.tolist() == list(range(27, 27 + 46, 3))  # as many frames before as after
+    three = frames_of(WindowSampler(num_views=3).test(100 / 30, 30.0, rng), 30.0)
+    assert three[:, 0].tolist() == [0, 27, 54]
+    assert three[-1, -1] == 99
+    assert rng.bit_generator.state == state  # nothing was drawn
+
+
+@pytest.mark.parametrize(("num_frames", "stride"), [(46, 3), (45, 2), (31, 2), (30, 1), (16, 1)])
+def test_test_windows_take_the_widest_stride_that_fits(num_frames: int, stride: int) -> None:
+    (view,) = frames_of(WindowSampler().test(num_frames / 30, 30.0, np.random.default_rng(0)), 30.0)
+    assert set(np.diff(view).tolist()) == {stride}
+    assert 0 <= view[0] <= view[-1] < num_frames
+
+
+def test_random_views_are_the_training_draws() -> None:
+    sampler = WindowSampler(num_views=5, random_views=True)
+    views = sampler.test(4.0, 30.0, np.random.default_rng(3))
+    rng = np.random.default_rng(3)
+    np.testing.assert_array_equal(views, np.concatenate([sampler.train(4.0, 30.0, rng) for _ in range(5)]))
+    assert len({tuple(view) for view in views}) > 1
+
+
+def test_a_frame_rate_of_its_own() -> None:
+    moments = WindowSampler(4, (1,), frame_rate=10.0).test(2.0, 25.0, np.random.default_rng(0))
+    np.testing.assert_allclose(moments, [[0.85, 0.95, 1.05, 1.15]])
+
+
+def test_segments_hold_one_frame_each() -> None:
+    for seed in range(50):
+        assert (draw(SegmentSampler(8), 80, seed) // 10).tolist() == list(range(8))
+    (middle,) = frames_of(SegmentSampler(8).test(80 / 30, 30.0, np.random.default_rng(0)), 30.0)
+    assert middle.tolist() == list(range(5, 80, 10))
+    views = frames_of(SegmentSampler(8, num_views=2).test(80 / 30, 30.0, np.random.default_rng(0)), 30.0)
+    assert views[:, 0].tolist() == [2, 7]
+    assert draw(SegmentSampler(6), 3).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: WindowSampler(num_frames=0),
+        lambda: WindowSampler(num_views=0),
+        lambda: WindowSampler(strides=()),
+        lambda: WindowSampler(strides=(2, 0)),
+        lambda: WindowSampler(frame_rate=0.0),
+        lambda: SegmentSampler(num_frames=0),
+    ],
+)
+def test_wrong_arguments(make: type[Sampler]) -> None:
+    with pytest.raises(InputError, match="must be"):
+        make()

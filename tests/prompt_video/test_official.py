@@ -1,0 +1,143 @@
+"""Released checkpoints of the paper, made up here in their shape, and their forward computation written out plainly."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data_modules.errors import InputError
+from prompt_video.clip import FrozenCLIP
+from prompt_video.model import VideoTextModel
+from prompt_video.official import import_official
+from prompt_video.text_side import PromptedText
+
+TEXTS = ["star", "a red circle", "two squares"]
+WIDTH = 32
+
+
+def released(num_layers: int = 2, num_frames: int = 5, embed_dim: int = 24) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    block = {
+        "attn.in_proj_weight": (3 * embed_dim, embed_dim),
+        "attn.in_proj_bias": (3 * embed_dim,),
+        "attn.out_proj.weight": (embed_dim, embed_dim),
+        "attn.out_proj.bias": (embed_dim,),
+        "ln_1.weight": (embed_dim,),
+        "ln_1.bias": (embed_dim,),
+        "mlp.c_fc.weight": (4 * embed_dim, embed_dim),
+        "mlp.c_fc.bias": (4 * embed_dim,),
+        "mlp.c_proj.weight": (embed_dim, 4 * embed_dim),
+        "mlp.c_proj.bias": (embed_dim,),
+        "ln_2.weight": (embed_dim,),
+        "ln_2.bias": (embed_dim,),
+    }
+    shapes: dict[str, tuple[int, ...]] = {
+        "embedding.weight": (77, WIDTH),
+        "temporalEmbedding.weight": (num_frames, embed_dim),
+        "clipmodel.visual.proj": (4, 4),
+        **{
+            f"temporalModelling.resblocks.{i}.{name}": shape for i in range(num_layers) for name, shape in block.items()
+        },
+    }
+    return {name: torch.randn(shape) * 0.3 for name, shape in shapes.items()}
+
+
+def released_video_feature(state: dict[str, Tensor], features: Tensor, num_heads: int) -> Tensor:
+    """As src/model.py of ju-chen/Efficient-Prompt computes it: frames first, then torch's own attention."""
+    x = features.transpose(0, 1) + state["temporalEmbedding.weight"][: features.shape[1], None]
+    for number in range(2):
+        part = {
+            name.split(f"resblocks.{number}.")[1]: weight
+            for name, weight in state.items()
+            if f"blocks.{number}." in name
+        }
+        attention = nn.MultiheadAttention(x.shape[-1], num_heads)
+        attention.load_state_dict({name[5:]: weight for name, weight in part.items() if name.startswith("attn.")})
+        normed = F.layer_norm(x, x.shape[-1:], part["ln_1.weight"], part["ln_1.bias"])
+        x = x + attention(normed, normed, normed, need_weights=False)[0]
+        normed = F.layer_norm(x, x.shape[-1:], part["ln_2.weight"], part["ln_2.bias"])
+        hidden = F.linear(normed, part["mlp.c_fc.weight"], part["mlp.c_fc.bias"])
+        x = x + F.linear(hidden * torch.sigmoid(1.702 * hidden), part["mlp.c_proj.weight"], part["mlp.c_proj.bias"])
+    return x.mean(0)
+
+
+def load(path: Path) -> VideoTextModel:
+    checkpoint = torch.load(path, weights_only=True)
+    assert checkpoint["prompt_video"]["format"] == 1
+    model = VideoTextModel.from_spec(checkpoint["prompt_video"]["spec"])
+    model.load_learned_state(checkpoint["state_dict"])
+    return model
+
+
+@pytest.fixture
+def convert(clip_folder: Path, tmp_path: Path) -> Callable[[object], VideoTextModel]:
+    def convert(content: object) -> VideoTextModel:
+        torch.save(content, tmp_path / "released.pth.tar")
+        read = partial(import_official, num_prefix=4, num_suffix=3, num_heads=4)
+        read(tmp_path / "released.pth.tar", tmp_path / "out" / "ours.ckpt", str(clip_folder))
+        return load(tmp_path / "out" / "ours.ckpt")
+
+    return convert
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_same_forward_computation(
+    convert: Callable[[object], VideoTextModel],
+    clip: FrozenCLIP,
+    clip_folder: Path,
+    reference: Callable[[Path, PromptedText, torch.dtype], Tensor],
+    wrapped: bool,
+) -> None:
+    state = released()
+    content = {f"module.{name}": weight for name, weight in state.items()}
+    model = convert({"state_dict": content, "iteration": 1100, "optimizer": {"state": {}}} if wrapped else state)
+
+    features = torch.randn(2, 5, clip.embed_dim)
+    wanted = released_video_feature(state, features, num_heads=4)
+    torch.testing.assert_close(model.temporal(features, torch.ones(2, 5, dtype=torch.bool)), wanted)
+
+    table, tokens = state["embedding.weight"], clip.tokenize(TEXTS)
+    # Row p of the table stands at position p, unless the start token, the name or the end token does.
+    prompted = PromptedText(tokens, table[1:5], table[5:], 3, by_position=True)
+    wanted = F.normalize(reference(clip_folder, prompted, torch.float32), dim=-1)
+    torch.testing.assert_close(model.text_features(TEXTS), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_without_temporal_module(convert: Callable[[object], VideoTextModel], clip: FrozenCLIP) -> None:
+    model = convert(released(num_layers=0))
+    features = torch.randn(2, 5, clip.embed_dim)
+    torch.testing.assert_close(model.temporal(features, torch.ones(2, 5, dtype=torch.bool)), features.mean(1))
+
+
+def test_unknown_keys_are_named(convert: Callable[[object], VideoTextModel]) -> None:
+    with pytest.raises(InputError, match=r"unknown keys: surprise\.weight"):
+        convert({**released(), "surprise.weight": torch.zeros(1)})
+
+
+def test_lacking_keys(convert: Callable[[object], VideoTextModel]) -> None:
+    with pytest.raises(InputError, match="lacks the tables"):
+        convert({"clipmodel.visual.proj": torch.zeros(1)})
+
+
+def test_a_clip_of_another_width(convert: Callable[[object], VideoTextModel]) -> None:
+    with pytest.raises(InputError, match="does not fit CLIP"):
+        convert(released(embed_dim=32))
+
+
+class Harmful:
+    """Something that only unrestricted unpickling would make."""
+
+
+@pytest.mark.parametrize("content", [Harmful(), {"state_dict": 3}, [1, 2]])
+def test_anything_else(convert: Callable[[object], VideoTextModel], content: object) -> None:
+    with pytest.raises(InputError, match=r"released\.pth\.tar"):
+        convert(content)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file"):
+        import_official(tmp_path / "none", tmp_path / "out", "tiny")
