@@ -22,7 +22,7 @@ from prompt_video.vision_tower import VisionTower
 TINY = Path(__file__).parent / "tiny_clip" / "weights"
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, used where a checkpoint names no other
 STD = (0.26862954, 0.26130258, 0.27577711)
-FRAMES_PER_PASS = {"cpu": 8, "cuda": 256}  # on a CPU: what stays in the cache
+BYTES_PER_PASS = {"cpu": 20 << 20, "cuda": 640 << 20}  # of a layer's widest values; on a CPU: what stays in the cache
 
 
 class FrozenTowers(nn.Module):
@@ -54,7 +54,9 @@ class FrozenCLIP(nn.Module):
         super().__init__()
         self.name, self.dtype = name, dtype
         source, identity = _resolve(name)
-        with _quiet():
+        # transformers draws random weights before it reads the real ones: whether this CLIP was shared or loaded, what is
+        # drawn next must be the same.
+        with _quiet(), torch.random.fork_rng(devices=[]):
             config = _read(name, transformers.CLIPConfig.from_pretrained, source)
             self.tokenizer = _read(name, transformers.AutoTokenizer.from_pretrained, source)
             mean, std = _mean_std(source)
@@ -105,10 +107,15 @@ class FrozenCLIP(nn.Module):
         weight = self.towers.vision.positions.weight
         features = []
         with torch.autocast(weight.device.type, enabled=False):
-            for part in torch.split(pixels, FRAMES_PER_PASS.get(pixels.device.type, 64)):
+            for part in torch.split(pixels, self._frames_per_pass(weight)):
                 normalised = ((part / 255 - self.mean) / self.std).to(weight.dtype)
                 features.append(_at_least_float32(self.towers.vision(normalised)))
         return torch.cat(features)
+
+
+    def _frames_per_pass(self, positions: Tensor) -> int:
+        widest = self.towers.vision.blocks[0].fc1.out_features
+        return max(1, BYTES_PER_PASS.get(positions.device.type, 160 << 20) // (4 * len(positions) * widest))
 
 
 def _at_least_float32(features: Tensor) -> Tensor:

@@ -12,12 +12,14 @@ def frames_of(moments: Float64[np.ndarray, "V T"], frame_rate: float) -> Int64[n
     """Frame numbers; every moment must be the centre of a frame."""
     numbers = moments * frame_rate - 0.5
     np.testing.assert_allclose(numbers, numbers.round(), atol=1e-6)
-    return np.array(numbers.round(), dtype=np.int64)
+    frames: Int64[np.ndarray, "V T"] = numbers.round().astype(np.int64)
+    return frames
 
 
 def draw(sampler: Sampler, num_frames: int, seed: int = 0, frame_rate: float = 30.0) -> Int64[np.ndarray, " T"]:
     moments = sampler.train(num_frames / frame_rate, frame_rate, np.random.default_rng(seed))
-    return frames_of(moments, frame_rate)[0]
+    (frames,) = frames_of(moments, frame_rate)
+    return np.asarray(frames)
 
 
 @pytest.mark.parametrize("frame_rate", [30.0, 25.0, 30000 / 1001, 14.98])
