@@ -11,7 +11,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from data_modules.batch import Batch, Record
-from data_modules.dataset import Collate, VideoDataset
+from data_modules.dataset import Collate, InOrder, VideoDataset
 from data_modules.draws import DrawSampler, ResumableLoader
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
@@ -139,8 +139,10 @@ class VideoDataModule(LightningDataModule, ABC):
         return self._loader("test", training=False)
 
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """As `test_dataloader`."""
-        return self._loader("test", training=False)
+        """The test videos as `test_dataloader` gives them."""
+        dataset = InOrder(self._dataset("test", training=False))
+        collate = Collate(self.class_names)
+        return DataLoader(dataset, batch_size=self.batch_size, num_workers=self.num_workers, collate_fn=collate)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Tensors go to the device; names and broken videos stay."""
@@ -153,7 +155,7 @@ class VideoDataModule(LightningDataModule, ABC):
         mine = [by_id[video_id] for video_id in list(video_ids)[rank::world_size]]
         return FrameChunks(mine, self.crop, self.frame_rate)
 
-    def _loader(self, split: Split, *, training: bool) -> DataLoader[Batch]:
+    def _dataset(self, split: Split, *, training: bool) -> VideoDataset:
         records = self._usable[split]
         if not records:
             raise InputError(f"split '{split}' of {self.root} has no videos.")
@@ -162,9 +164,12 @@ class VideoDataModule(LightningDataModule, ABC):
                 f"data.features is '{self.features}', but no feature store is open: the command line opens it; in "
                 "Python call prompt_video.tasks.extraction.ensure_features(...) first, or choose features='off'."
             )
-        dataset = VideoDataset(records, self.sampler, self.store or self.crop, training=training, seed=self.seed)
+        return VideoDataset(records, self.sampler, self.store or self.crop, training=training, seed=self.seed)
+
+    def _loader(self, split: Split, *, training: bool) -> DataLoader[Batch]:
+        dataset = self._dataset(split, training=training)
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = DrawSampler(len(records), training=training, seed=self.seed, rank=rank, world_size=world_size)
+        sampler = DrawSampler(len(dataset), training=training, seed=self.seed, rank=rank, world_size=world_size)
         return ResumableLoader(
             dataset,
             batch_size=self.batch_size,

@@ -100,6 +100,19 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
         )
 
 
+class InOrder(Dataset[Sample | BrokenVideo]):
+    """The test views of a dataset by plain index, for Lightning's predict loop, which brings samplers of its own."""
+
+    def __init__(self, dataset: VideoDataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample | BrokenVideo:
+        return self.dataset[0, index]
+
+
 class Collate:
     """Samples to a batch; broken videos are set aside, never replaced.
 

@@ -1,20 +1,22 @@
 """The built-in data set: coloured shapes moving over textured backgrounds, rendered to mp4 files on first use."""
 
 import json
+import logging
+import os
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch.utils.data import DataLoader, Dataset
 
 from data_modules.base import SPLITS, Catalog, Split, VideoDataModule
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.rendering import render, video_seed, write_mp4
 from data_modules.shapes import MOTIONS, SHAPES, class_name
+
+log = logging.getLogger(__name__)
 
 WORLD_VERSION = 1  # raise it when the same seed would no longer give the same files
 
@@ -70,10 +72,10 @@ class MovingShapes(VideoDataModule):
         tasks = [task for split in SPLITS for task in self._tasks(split) if not task.path.exists()]
         if not tasks:
             return
-        print(f"rendering {len(tasks)} videos to {self.root}", flush=True)
-        with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
-            for _ in pool.map(_render_task, tasks, chunksize=32):
-                pass
+        log.info("rendering %d videos to %s", len(tasks), self.root)
+        workers = min(os.cpu_count() or 1, 8) if len(tasks) > 200 else 0
+        for _ in DataLoader(_Rendering(tasks), batch_size=None, num_workers=workers):
+            pass
 
     def scan(self) -> Catalog:
         """The rendered videos, class by class."""
@@ -99,6 +101,16 @@ class MovingShapes(VideoDataModule):
                     yield _Task(folder / f"{number:03d}.mp4", shape, motion, seed)
 
 
-def _render_task(task: _Task) -> None:
-    torch.set_num_threads(1)
-    write_mp4(render(task.shape, task.motion, task.seed).frames, task.path)
+class _Rendering(Dataset[int]):
+    """Renders as it is iterated: a loader's workers are a pool that every platform here starts safely and fast."""
+
+    def __init__(self, tasks: list[_Task]) -> None:
+        self.tasks = tasks
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __getitem__(self, index: int) -> int:
+        task = self.tasks[index]
+        write_mp4(render(task.shape, task.motion, task.seed).frames, task.path)
+        return index

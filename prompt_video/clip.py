@@ -54,8 +54,8 @@ class FrozenCLIP(nn.Module):
         super().__init__()
         self.name, self.dtype = name, dtype
         source, identity = _resolve(name)
-        # transformers draws random weights before it reads the real ones: whether this CLIP was shared or loaded, what is
-        # drawn next must be the same.
+        # transformers draws random weights before it reads the real ones: whether this CLIP was shared or loaded,
+        # what is drawn next must be the same.
         with _quiet(), torch.random.fork_rng(devices=[]):
             config = _read(name, transformers.CLIPConfig.from_pretrained, source)
             self.tokenizer = _read(name, transformers.AutoTokenizer.from_pretrained, source)
@@ -111,7 +111,6 @@ class FrozenCLIP(nn.Module):
                 normalised = ((part / 255 - self.mean) / self.std).to(weight.dtype)
                 features.append(_at_least_float32(self.towers.vision(normalised)))
         return torch.cat(features)
-
 
     def _frames_per_pass(self, positions: Tensor) -> int:
         widest = self.towers.vision.blocks[0].fc1.out_features

@@ -1,5 +1,6 @@
 """The one LightningCLI: an experiment YAML in, a run folder with results out."""
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -47,6 +48,9 @@ class ExperimentCLI(LightningCLI):
             "--wandb", type=WandbMode, default="auto", help="auto goes online where an account is set up"
         )
         parser.add_argument("--test_after_fit", type=bool, default=True, help="test the best checkpoint after training")
+        parser.add_argument(
+            "--save_every_n_steps", type=int | None, default=None, help="save last.ckpt also within long epochs"
+        )
         parser.add_argument("--features_only", type=bool, default=False, help="fill the feature store, and stop")
         parser.add_argument("--quiet", type=bool, default=False, help="no progress bar and no summary")
         parser.add_argument("--monitor", type=str, default="val/top1", help="metric that the best checkpoint is best in")
@@ -92,11 +96,15 @@ class ExperimentCLI(LightningCLI):
     def _checkpoints(self) -> list[Callback]:
         folder = self.run_folder / "checkpoints"
         monitor: str = self._settings["monitor"]
-        return [
-            # The best holds the learned weights alone; the last also what is needed to go on.
-            ModelCheckpoint(folder, "best", monitor=monitor, mode="max", save_weights_only=True, enable_version_counter=False),
-            ModelCheckpoint(folder, "last", save_top_k=1, every_n_epochs=1, enable_version_counter=False),
-        ]
+        # The best holds the learned weights alone; the last also what is needed to go on.
+        best = ModelCheckpoint(
+            folder, "best", monitor=monitor, mode="max", save_weights_only=True, enable_version_counter=False
+        )
+        last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+        callbacks: list[Callback] = [best, last]
+        if (steps := self._settings["save_every_n_steps"]) is not None:
+            callbacks.append(ModelCheckpoint(folder, "last", every_n_train_steps=steps, enable_version_counter=False))
+        return callbacks
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Train if there is anything to train, then test."""
@@ -109,30 +117,40 @@ class ExperimentCLI(LightningCLI):
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")
         if self._settings["test_after_fit"]:
-            self.trainer.test(model, datamodule=datamodule, ckpt_path=self._best_checkpoint(), verbose=False)
+            if (best := self.run_folder / "checkpoints" / "best.ckpt").is_file():
+                self.model.load_checkpoint(best)
+            self.trainer.test(model, datamodule=datamodule, verbose=False)
         self._summarize()
 
     def validate(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Score on the validation split."""
-        self._open_features()
+        self._load_checkpoint(kwargs)
         self.trainer.validate(model, datamodule=datamodule, **{**kwargs, "verbose": False})
         self._summarize()
 
     def test(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Score on the test split."""
-        self._open_features()
+        self._load_checkpoint(kwargs)
         self.trainer.test(model, datamodule=datamodule, **{**kwargs, "verbose": False})
         self._summarize()
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Write the likeliest class names of each test video to the run folder."""
-        self._open_features()
-        self.trainer.predict(model, datamodule=datamodule, **kwargs)
+        self._load_checkpoint(kwargs)
+        batches = self.trainer.predict(model, datamodule=datamodule, **kwargs) or []
+        if self.trainer.is_global_zero:
+            path = self.run_folder / "scores.jsonl"
+            rows = [json.dumps(row, ensure_ascii=False) for batch in batches for row in cast("list[Any]", batch)]
+            path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
+            log.info("wrote the likeliest classes of %d videos to %s", len(rows), path)
 
-    def _best_checkpoint(self) -> str | None:
-        """The best checkpoint of this run, also when it was written before the run was resumed."""
-        path = self.run_folder / "checkpoints" / "best.ckpt"
-        return str(path) if path.is_file() else None
+    def _load_checkpoint(self, options: dict[str, Any]) -> None:
+        """Lightning loads only its own checkpoints; imported ones hold the learned weights alone."""
+        if path := options.pop("ckpt_path", None):
+            self.model.load_checkpoint(Path(path))
+        elif self.model.has_weights:
+            log.info("no --ckpt_path: the learned weights are those of an untrained model")
+        self._open_features()
 
     def _open_features(self) -> None:
         options = self._get(self.config_init, "trainer")

@@ -38,7 +38,7 @@ class TemporalEncoder(nn.Module):
         num_layers: int = 1,
         num_heads: int = 8,
         max_frames: int = 16,
-        start: Literal["frozen", "random"] = "frozen",
+        start: Literal["frozen", "random"] = "random",
         position_std: float = 0.01,
     ) -> None:
         super().__init__()

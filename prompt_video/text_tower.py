@@ -6,16 +6,16 @@ token nothing is computed, in the last layer only the end tokens are, and texts 
 matrix, so that no padding exists. The result equals the plain computation over 77 padded positions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from prompt_video.frozen_block import FrozenBlock
 from prompt_video.frozen_linear import frozen_linear
@@ -69,15 +69,16 @@ class TextTower(nn.Module):
         order = sorted(range(len(texts.tokens)), key=lambda text: len(texts.tokens[text]))
         lengths = [len(texts.tokens[text]) + texts.num_suffix + 1 for text in order]
         shared = self._shared_keys_values(texts.prefix)
-        features = []
-        for first, end in _passes(lengths, chunk_size, self.positions.weight.device):
-            part = replace(texts, tokens=[texts.tokens[text] for text in order[first:end]])
-            if chunk_size is not None and torch.is_grad_enabled():
-                features.append(checkpoint(self._encode, part, shared, use_reentrant=False, preserve_rng_state=False))
-            else:
-                features.append(self._encode(part, shared))
+        passes = [
+            [texts.tokens[text] for text in order[first:end]]
+            for first, end in _passes(lengths, chunk_size, self.positions.weight.device)
+        ]
+        if chunk_size is not None and torch.is_grad_enabled():
+            features: Tensor = _Recomputed.apply(self._encode, texts, passes, texts.suffix, *shared)
+        else:
+            features = torch.cat([self._encode(replace(texts, tokens=tokens), shared) for tokens in passes])
         place = sorted(range(len(order)), key=lambda position: order[position])
-        return torch.cat(features)[torch.tensor(place, device=self.positions.weight.device)]
+        return features[torch.tensor(place, device=self.positions.weight.device)]
 
     def _shared_keys_values(self, prefix: Float[Tensor, "P W"]) -> list[Float[Tensor, "2 H P1 A"]]:
         """Keys and values of the start token and the prefix, layer by layer."""
@@ -93,7 +94,7 @@ class TextTower(nn.Module):
                 x = block.finish(x, attended[0].transpose(0, 1).flatten(1))
         return shared
 
-    def _encode(self, texts: PromptedText, shared: list[Float[Tensor, "2 H P1 A"]]) -> Float[Tensor, "K D"]:
+    def _encode(self, texts: PromptedText, shared: Sequence[Float[Tensor, "2 H P1 A"]]) -> Float[Tensor, "K D"]:
         """Features of texts sorted by length."""
         groups = [list(group) for _, group in groupby(texts.tokens, key=len)]
         shapes = [(len(group), len(group[0]) + texts.num_suffix + 1) for group in groups]
@@ -112,6 +113,38 @@ class TextTower(nn.Module):
         rows = torch.cat([self.embed(group), suffix.expand(len(group), -1, -1), end.expand(len(group), -1, -1)], dim=1)
         start = 1 + len(texts.prefix)
         return rows + self.positions.weight[start : start + rows.shape[1]]
+
+
+class _Recomputed(torch.autograd.Function):
+    """Encode pass by pass and keep nothing but the features; the way back computes each pass again.
+
+    One node for all passes: with torch's own checkpointing the graph of every pass stays until the end, and memory
+    still grows with the number of texts.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch's own
+        encode: Callable[[PromptedText, Sequence[Tensor]], Tensor],
+        texts: PromptedText,
+        passes: list[list[list[int]]],
+        suffix: Tensor,
+        *shared: Tensor,
+    ) -> Tensor:
+        ctx.encode, ctx.texts, ctx.passes = encode, replace(texts, suffix=suffix.detach()), passes
+        ctx.save_for_backward(suffix, *shared)
+        return torch.cat([encode(replace(ctx.texts, tokens=tokens), shared) for tokens in passes])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - torch's own
+        suffix, *shared = (value.detach().requires_grad_() for value in ctx.saved_tensors)
+        parts = torch.split(gradient, [len(tokens) for tokens in ctx.passes])
+        for tokens, part in zip(ctx.passes, parts, strict=True):
+            with torch.enable_grad():
+                features = ctx.encode(replace(ctx.texts, tokens=tokens, suffix=suffix), shared)
+            torch.autograd.backward(features, part)
+        return None, None, None, suffix.grad, *(value.grad for value in shared)
 
 
 def _passes(lengths: list[int], chunk_size: int | None, device: torch.device) -> Iterator[tuple[int, int]]:

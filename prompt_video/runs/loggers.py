@@ -24,7 +24,9 @@ def make_loggers(folder: Path, name: str, mode: WandbMode) -> list[Logger]:
         mode: ``auto`` goes online where an account is known and its server answers, otherwise writes to the run folder
             for a later ``wandb sync``.
     """
-    loggers: list[Logger] = [CSVLogger(folder, name="", version="logs")]
+    # A resumed run gets a log of its own: Lightning would delete the first one.
+    used = len(list(folder.glob("logs*")))
+    loggers: list[Logger] = [CSVLogger(folder, name="", version=f"logs_{used + 1}" if used else "logs")]
     if mode == "disabled" or os.environ.get("WANDB_MODE") == "disabled":
         return loggers
     reason = "as asked" if mode == "offline" or os.environ.get("WANDB_MODE") == "offline" else None

@@ -1,6 +1,7 @@
 """What all tasks share: the model, the optimizer, and checkpoints of the learned weights only."""
 
 import math
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ class VideoTextTask(LightningModule, ABC):
         self.warmup_steps = warmup_steps
         self.schedule = schedule
         self.class_names: list[str] = []
-        # The frozen CLIP is not in the checkpoint; that all the rest is there is seen to in `on_load_checkpoint`.
+        # The frozen CLIP is not in the checkpoint; that nothing else lacks is seen to in `on_load_checkpoint`.
         self.strict_loading = False
 
     @abstractmethod
@@ -143,21 +144,24 @@ class VideoTextTask(LightningModule, ABC):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another CLIP or of another shape."""
-        about = checkpoint.get("prompt_video")
-        if about is None or about["format"] != CHECKPOINT_FORMAT:
-            raise InputError("this is no checkpoint of this framework (or one of another version of it).")
-        self.model.check_spec(about["spec"])
-        found, wanted = checkpoint["state_dict"], self.state_dict()
-        shapes = {name: tuple(value.shape) for name, value in wanted.items()}
-        if {name: tuple(value.shape) for name, value in found.items()} != shapes:
-            differing = sorted(
-                name for name in {*found, *wanted} if name not in found or shapes.get(name) != tuple(found[name].shape)
-            )
-            raise InputError(
-                "the checkpoint holds other learned weights than this configuration makes; they differ in "
-                + ", ".join(differing[:5])
-            )
+        """Refuse to go on from a checkpoint of another CLIP or of other settings."""
+        spec = _spec_of(checkpoint)
+        self.model.set_vocabulary(spec["class_names"] or [])
+        self.model.check_spec(spec)
+        # Lightning loads by name and takes no notice of names that are missing: this does.
+        self.model.load_learned_state(checkpoint["state_dict"])
+
+    def load_checkpoint(self, path: Path) -> None:
+        """Take the learned weights of a checkpoint, be it of a run or an imported one.
+
+        Raises:
+            InputError: when it is no checkpoint of this framework, or belongs to another CLIP or other settings.
+        """
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+            raise InputError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
+        self.on_load_checkpoint(checkpoint)
 
     def setup(self, stage: str) -> None:
         """Take the candidates from the data."""
@@ -171,6 +175,14 @@ class VideoTextTask(LightningModule, ABC):
 
     def write_tables(self, folder: Path) -> None:
         """Write what a test found out beyond its metrics."""
+
+
+def _spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    about = checkpoint.get("prompt_video")
+    if about is None or about["format"] != CHECKPOINT_FORMAT:
+        raise InputError("this is no checkpoint of this framework (or one of another version of it).")
+    spec: dict[str, Any] = about["spec"]
+    return spec
 
 
 def learned_weights(module: nn.Module) -> int:

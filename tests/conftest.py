@@ -5,7 +5,7 @@ import pytest
 
 from data_modules.rendering import render, write_mp4
 
-VIDEOS = Path(__file__).parent / "videos"
+VIDEOS = Path(__file__).parent / "data_modules" / "videos"
 
 
 @pytest.fixture

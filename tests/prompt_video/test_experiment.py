@@ -1,0 +1,248 @@
+"""Whole runs through the command line, on real videos and the built-in CLIP."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from prompt_video.cli import main
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+YAML = """
+trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0, log_every_n_steps: 1}}
+data:
+  class_path: VideoFolder
+  init_args:
+    root: {root}
+    val_fraction: 0.25
+    test_fraction: 0.25
+    batch_size: 4
+    num_workers: 0
+    features_root: {features}
+    sampler: {{class_path: WindowSampler, init_args: {{num_frames: 8, strides: [1, 2]}}}}
+model:
+  class_path: RecognitionTask
+  init_args:
+    prompt: {{class_path: PromptLearner, init_args: {{num_prefix: 2, num_suffix: 1}}}}
+    temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4, max_frames: 8}}}}
+    optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.01}}}}
+    schedule: cosine
+"""
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, int], Path]) -> Path:
+    """Two classes of eight videos: 8 to train, 4 to validate, 4 to test."""
+    return make_videos(tmp_path_factory.mktemp("videos"), 8)
+
+
+@pytest.fixture(scope="session")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture
+def run(tmp_path: Path, root: Path, features: Path) -> Callable[..., dict[str, Any]]:
+    """Run a verb on the small experiment; gives what results.json says."""
+    config = tmp_path / "small.yaml"
+    config.write_text(YAML.format(root=root, features=features))
+
+    def run(verb: str, *options: str, folder: str = "run") -> dict[str, Any]:
+        out = tmp_path / folder
+        common = ["--config", str(config), "--run_folder", str(out), "--wandb", "disabled", "--quiet", "true"]
+        assert main([verb, *common, *options]) == 0
+        results: dict[str, Any] = json.loads((out / "results.json").read_text())
+        return results
+
+    return run
+
+
+def test_a_run_leaves_everything_behind(run: Callable[..., Any], tmp_path: Path) -> None:
+    results = run("fit")
+    out = tmp_path / "run"
+    assert {"test/top1", "test/top5", "test/mean_class", "val/top1", "train/loss"} <= set(results["metrics"])
+    assert results["samples"] == {
+        "train": {"used": 8, "dropped": 0},
+        "val": {"used": 4, "dropped": 0},
+        "test": {"used": 4, "dropped": 0},
+    }
+    assert results["protocol"].startswith("closed set: all 2 classes")
+    assert results["seed"] == 0
+    environment = json.loads((out / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert "num_prefix: 2" in (out / "config.yaml").read_text()
+    for name in ("per_class.csv", "predictions.csv", "confusion.csv", "logs/metrics.csv"):
+        assert (out / name).stat().st_size > 0
+    assert len((out / "predictions.csv").read_text().splitlines()) == 1 + 4
+
+
+def test_checkpoints_hold_the_learned_weights_only(run: Callable[..., Any], tmp_path: Path) -> None:
+    results = run("fit")
+    best = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)
+    assert sum(weight.numel() for weight in best["state_dict"].values()) == results["learned_weights"]
+    assert not any(".clip." in name for name in best["state_dict"])
+    assert "optimizer_states" not in best
+    assert best["prompt_video"]["spec"]["clip"]["name"] == "tiny"
+    assert best["prompt_video"]["class_names"] == ["moving left", "spinning"]
+
+
+def test_the_same_seed_gives_the_same_numbers_and_evaluate_gives_them_again(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    first, again = run("fit", folder="a"), run("fit", folder="b")
+    for results in (first, again):  # what depends on the clock
+        del results["seconds"], results["metrics"]["data_wait"]
+    assert first == again
+    weights = [torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for name in "ab"]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    checkpoint = str(tmp_path / "a" / "checkpoints" / "best.ckpt")
+    evaluated = run("test", "--ckpt_path", checkpoint, folder="c")
+    assert evaluated["metrics"]["test/top1"] == first["metrics"]["test/top1"]
+
+
+def test_another_seed_gives_other_numbers(run: Callable[..., Any]) -> None:
+    assert (
+        run("fit", folder="a")["metrics"]["train/loss"]
+        != run("fit", "--seed_everything", "1", folder="b")["metrics"]["train/loss"]
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--data.batch_size", "1"],
+        ["--data.batch_size", "7"],
+        ["--data.batch_size", "64"],
+        ["--data.num_workers", "2"],
+        ["--data.features", "off"],
+    ],
+)
+def test_the_test_score_depends_on_neither_batches_nor_workers_nor_the_store(
+    run: Callable[..., Any], tmp_path: Path, options: list[str]
+) -> None:
+    run("fit")
+    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+
+    def predictions(folder: str, *more: str) -> list[list[str]]:
+        run("test", "--ckpt_path", checkpoint, "--data.sampler.num_views", "3", *more, folder=folder)
+        lines = (tmp_path / folder / "predictions.csv").read_text().splitlines()[1:]
+        return [line.split(",") for line in lines]
+
+    reference, other = predictions("reference"), predictions("other", *options)
+    assert [row[:3] for row in reference] == [row[:3] for row in other]
+    # Features of the store are kept in half precision.
+    near = 2e-3 if "off" in options else 1e-5
+    assert [float(row[3]) for row in other] == pytest.approx([float(row[3]) for row in reference], abs=near)
+
+
+@pytest.mark.parametrize(
+    "text_side",
+    ["{class_path: TemplatePrompt, init_args: {templates: ['a video of {}', '{}']}}", "{class_path: LinearProbe}"],
+)
+def test_baselines_run_through_the_same_yaml(run: Callable[..., Any], text_side: str) -> None:
+    results = run("fit", "--model.prompt", text_side, "--model.temporal.num_layers", "0")
+    assert results["learned_weights"] == (0 if "Template" in text_side else 2 * 128 + 2)
+    assert 0 <= results["metrics"]["test/top1"] <= 1
+
+
+def test_broken_videos_are_dropped_counted_and_named(
+    run: Callable[..., Any], tmp_path: Path, root: Path, videos: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(root, damaged / "train")
+    for split in ("val", "test"):
+        shutil.copytree(root, damaged / split)
+    shutil.copy(videos / "audio_only.mp4", damaged / "train" / "spinning" / "silent.mp4")
+    for features in ("off", "auto"):
+        options = ["--data.root", str(damaged), "--data.features", features, "--data.max_broken_fraction", "0.1"]
+        results = run("fit", *options, folder=features)
+        assert results["samples"]["train"] == {"used": 16, "dropped": 1}
+        line = json.loads((tmp_path / features / "broken.jsonl").read_text())
+        assert line["video_id"] == "train/spinning/silent.mp4"
+        assert "no video stream" in line["reason"]
+
+
+def test_too_many_broken_videos_end_the_run(
+    run: Callable[..., Any], tmp_path: Path, root: Path, videos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(root, damaged)
+    shutil.copy(videos / "audio_only.mp4", damaged / "spinning" / "silent.mp4")
+    config = str(tmp_path / "small.yaml")
+    assert main(["fit", "--config", config, "--data.root", str(damaged), "--wandb=disabled", "--quiet=true"]) == 1
+    error = capsys.readouterr().err
+    assert "cannot be used, more than the share of 1.0%" in error
+    assert "silent.mp4 (no video stream)" in error
+
+
+def test_a_checkpoint_of_another_shape_or_none_at_all_is_refused(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("fit")
+    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    config = str(tmp_path / "small.yaml")
+    common = ["test", "--config", config, "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]
+    assert main([*common, "--ckpt_path", checkpoint, "--model.prompt.num_prefix", "4"]) == 1
+    assert "num_prefix" in capsys.readouterr().err
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    assert main([*common, "--ckpt_path", str(tmp_path / "other.ckpt")]) == 1
+    assert "no checkpoint of this framework" in capsys.readouterr().err
+
+
+def test_a_store_of_another_recipe_is_refused_with_what_differs(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "stores"
+    run("fit", "--data.features_root", str(store))
+    folder = next(store.iterdir())
+    config = str(tmp_path / "small.yaml")
+    arguments = ["fit", "--config", config, "--data.features", str(folder), "--data.frame_rate", "5"]
+    assert main([*arguments, "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]) == 1
+    assert "frame_rate" in capsys.readouterr().err
+
+
+def test_missing_and_empty_folders(run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["fit", "--config", str(tmp_path / "small.yaml"), "--wandb=disabled", f"--runs={tmp_path}"]
+    assert main([*common, "--data.root", str(tmp_path / "nowhere")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    (tmp_path / "hollow" / "empty class").mkdir(parents=True)
+    assert main([*common, "--data.root", str(tmp_path / "hollow")]) == 1
+    assert "has no videos" in capsys.readouterr().err
+
+
+def test_wandb_works_offline_without_an_account(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    run("fit", "--wandb", "auto", "--trainer.max_epochs", "1")
+    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+
+
+def test_predict_writes_the_likeliest_classes(run: Callable[..., Any], tmp_path: Path) -> None:
+    run("fit")
+    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    run("predict", "--ckpt_path", checkpoint)
+    lines = (tmp_path / "run" / "scores.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    assert len(lines) == 4
+    assert sum(first["scores"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")))
+def test_every_experiment_is_complete(
+    experiment: str, tmp_path: Path, root: Path, features: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each YAML runs one step of everything, on a small world in place of its data."""
+    monkeypatch.setenv("DATA_ROOT", str(features / "data"))  # rendered once for all
+    small = [f"--data.{split}_videos=1" for split in ("train", "val", "test")]
+    if not experiment.startswith("demo"):
+        small = [f"--data.root={root}", "--model.clip=tiny", "--model.temporal.num_heads=4", "--data.num_workers=0"]
+    options = ["--trainer.fast_dev_run=true", "--wandb=disabled", "--quiet=true", f"--runs={tmp_path / 'runs'}"]
+    config = str(EXPERIMENTS / f"{experiment}.yaml")
+    assert main(["fit", "--config", config, f"--data.features_root={features}", *small, *options]) == 0

@@ -1,0 +1,113 @@
+"""A run that is killed and resumed ends with the weights of an unbroken one; so does a feature extraction."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data_modules.feature_store import FeatureStore
+
+COMMAND = [sys.executable, "-m", "prompt_video"]
+# Writes every video to the disk at once, so that there is something to be found after a kill.
+EAGER = """
+import sys
+from functools import partial
+import prompt_video.tasks.extraction as extraction
+from prompt_video.cli import main
+extraction.StoreWriter = partial(extraction.StoreWriter, max_pending_sec=0.0)
+sys.exit(main())
+"""
+
+
+def options(root: Path, features: Path, folder: Path) -> list[str]:
+    return [
+        "--data=VideoFolder",
+        f"--data.root={root}",
+        f"--data.features_root={features}",
+        "--data.val_fraction=0.25",
+        "--data.test_fraction=0.25",
+        "--data.batch_size=2",
+        "--data.num_workers=0",
+        "--model=RecognitionTask",
+        "--model.prompt.num_prefix=2",
+        "--model.prompt.num_suffix=2",
+        "--model.temporal.num_heads=4",
+        "--model.schedule=cosine",
+        "--model.optimizer=torch.optim.AdamW",
+        "--model.optimizer.lr=0.01",
+        "--trainer.max_epochs=6",
+        "--trainer.accelerator=cpu",
+        "--trainer.num_sanity_val_steps=0",
+        "--wandb=disabled",
+        "--quiet=true",
+        f"--run_folder={folder}",
+        "--test_after_fit=false",
+    ]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    return state
+
+
+def kill_when(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if condition():
+            break
+        if process.poll() is not None:
+            pytest.fail("the run ended before it could be killed")
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize("every", [None, 3], ids=["between epochs", "within an epoch"])
+def test_resume_after_a_kill_is_exact(
+    tmp_path: Path, make_videos: Callable[[Path, int], Path], every: int | None
+) -> None:
+    root = make_videos(tmp_path / "videos", 8)  # 8 training videos: 4 steps an epoch, 24 in all
+    extra = [] if every is None else [f"--save_every_n_steps={every}"]
+    unbroken = [*COMMAND, "fit", *options(root, tmp_path / "features", tmp_path / "whole"), *extra]
+    subprocess.run(unbroken, check=True, capture_output=True)
+
+    broken = [*COMMAND, "fit", *options(root, tmp_path / "features", tmp_path / "killed"), *extra]
+    last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
+    process = subprocess.Popen(broken, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    kill_when(process, last.exists)
+    step = torch.load(last, weights_only=True)["global_step"]
+    assert 0 < step < 24
+    subprocess.run([*broken, f"--ckpt_path={last}"], check=True, capture_output=True)
+
+    expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert expected.keys() == resumed.keys()
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+
+
+def test_extraction_after_a_kill_gives_the_same_store(
+    tmp_path: Path, make_videos: Callable[[Path, int], Path]
+) -> None:
+    root = make_videos(tmp_path / "videos", 30)
+
+    def extract(features: Path) -> list[str]:
+        return [sys.executable, "-c", EAGER, "features", *options(root, features, tmp_path / "run")]
+
+    subprocess.run(extract(tmp_path / "whole"), check=True, capture_output=True)
+    process = subprocess.Popen(extract(tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    kill_when(process, lambda: len(list((tmp_path / "killed").rglob("*.safetensors"))) >= 2)
+    found = next((tmp_path / "killed").iterdir())
+    assert 0 < len(FeatureStore(found)) < 60
+    subprocess.run(extract(tmp_path / "killed"), check=True, capture_output=True)
+
+    whole, resumed = FeatureStore(next((tmp_path / "whole").iterdir())), FeatureStore(found)
+    assert sorted(whole.video_ids) == sorted(resumed.video_ids)
+    for video_id in whole.video_ids:
+        assert np.array_equal(whole.times_sec(video_id), resumed.times_sec(video_id))
+        # Which frames are encoded together differs after a kill, and with it the last bit of a half.
+        assert torch.allclose(whole.read(video_id), resumed.read(video_id), rtol=2e-3, atol=2e-3)
