@@ -8,11 +8,11 @@ from typing import Literal, cast, get_args
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from data_modules.batch import Batch, Record
 from data_modules.dataset import Collate, InOrder, VideoDataset
-from data_modules.draws import DrawSampler, ResumableLoader
+from data_modules.draws import DrawSampler
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
 from data_modules.frames import FrameChunks
@@ -67,7 +67,9 @@ class VideoDataModule(LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         if batch_size < 1 or num_workers < 0 or not 0 <= max_broken_fraction <= 1:
-            raise InputError("data: batch_size must be 1 or more, num_workers 0 or more, max_broken_fraction in [0, 1].")
+            raise InputError(
+                "data: batch_size must be 1 or more, num_workers 0 or more, max_broken_fraction in [0, 1]."
+            )
         self.root = Path(root)
         self.sampler = sampler or WindowSampler()
         self.features = features
@@ -101,7 +103,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return self.catalog.class_names
 
     @property
-    def name(self) -> str:
+    def dataset_name(self) -> str:
         """Short name of the data set, for folders and tables."""
         return self.root.name
 
@@ -142,7 +144,12 @@ class VideoDataModule(LightningDataModule, ABC):
         """The test videos as `test_dataloader` gives them."""
         dataset = InOrder(self._dataset("test", training=False))
         collate = Collate(self.class_names)
-        return DataLoader(dataset, batch_size=self.batch_size, num_workers=self.num_workers, collate_fn=collate)
+        return DataLoader(
+            cast("Dataset[Batch]", dataset),
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+        )
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Tensors go to the device; names and broken videos stay."""
@@ -170,8 +177,11 @@ class VideoDataModule(LightningDataModule, ABC):
         dataset = self._dataset(split, training=training)
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         sampler = DrawSampler(len(dataset), training=training, seed=self.seed, rank=rank, world_size=world_size)
-        return ResumableLoader(
-            dataset,
+        if training and self.trainer is not None:
+            progress = self.trainer.fit_loop.epoch_loop.batch_progress
+            sampler.leave_out(lambda: progress.current.ready * self.batch_size)
+        return DataLoader(
+            cast("Dataset[Batch]", dataset),  # batches come out of the collation
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,

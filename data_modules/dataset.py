@@ -72,7 +72,7 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
             rows = store.rows_at(video_id, moments.reshape(-1))
             requests.append((video_id, rows))
             times.append(torch.from_numpy(stored[rows]).float().reshape(moments.shape))
-        features = iter(store.gather(requests).split([len(rows) for _, rows in requests]))
+        features = iter(torch.split(store.gather(requests), [len(rows) for _, rows in requests]))
         return [
             Sample(
                 features=next(features).reshape(*time_sec.shape, -1),
@@ -93,7 +93,7 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
         except BrokenVideoError as error:
             return BrokenVideo(record.video_id, str(record.path), error.reason)
         return Sample(
-            video=crop(frames).unflatten(0, moments.shape),
+            video=torch.unflatten(crop(frames), 0, moments.shape),
             time_sec=time_sec.reshape(moments.shape),
             target=record.target,
             video_id=record.video_id,

@@ -65,7 +65,9 @@ class MovingShapes(VideoDataModule):
         marker = self.root / "world.json"
         if marker.exists():
             if (found := json.loads(marker.read_text())) != world:
-                raise InputError(f"{self.root} holds another world ({found}) than asked for ({world}); name another data.root.")
+                raise InputError(
+                    f"{self.root} holds another world ({found}) than asked for ({world}); name another data.root."
+                )
         else:
             self.root.mkdir(parents=True, exist_ok=True)
             marker.write_text(json.dumps(world))

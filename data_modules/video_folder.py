@@ -56,7 +56,9 @@ class VideoFolder(VideoDataModule):
     def scan(self) -> Catalog:
         """List the videos, in the order of their paths."""
         if not self.root.is_dir():
-            raise InputError(f"there is no folder {self.root}; set data.root (data.init_args.root in YAML) to your videos.")
+            raise InputError(
+                f"there is no folder {self.root}; set data.root (data.init_args.root in YAML) to your videos."
+            )
         rows = list(self._rows_of_csv(self.root / self.labels) if self.labels else self._rows_of_folders())
         if unknown := set(self.renamed) - {label for _, label, _ in rows}:
             raise InputError(f"data.class_names renames '{min(unknown)}', but no video of {self.root} has that label.")
@@ -64,7 +66,9 @@ class VideoFolder(VideoDataModule):
         names = [self.renamed.get(label, label.replace("_", " ")) for label in labels]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise InputError(f"two classes of {self.root} would both be called '{twice}'; tell them apart in data.class_names.")
+            raise InputError(
+                f"two classes of {self.root} would both be called '{twice}'; tell them apart in data.class_names."
+            )
         splits = self._divide(rows)
         records: dict[Split, list[Record]] = {split: [] for split in SPLITS}
         for (path, label, _), split in zip(rows, splits, strict=True):
@@ -83,20 +87,26 @@ class VideoFolder(VideoDataModule):
 
     def _rows_of_csv(self, file: Path) -> Iterable[tuple[Path, str, Split | None]]:
         if not file.is_file():
-            raise InputError(f"there is no label file {file}; set data.labels to a CSV with the header path,label[,split].")
+            raise InputError(
+                f"there is no label file {file}; set data.labels to a CSV with the header path,label[,split]."
+            )
         base = self.root.resolve()
         seen: dict[Path, int] = {}
         with file.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream)
             header = [column.strip().lower() for column in next(reader, [])]
             if header not in (["path", "label"], ["path", "label", "split"]):
-                raise InputError(f"{file}: the first line must be path,label or path,label,split, not {','.join(header)!r}.")
+                raise InputError(
+                    f"{file}: the first line must be path,label or path,label,split, not {','.join(header)!r}."
+                )
             for row in reader:
                 if not row:
                     continue
                 where = f"{file}, line {reader.line_num}"
                 if len(row) != len(header):
-                    raise InputError(f"{where}: {len(row)} columns where the header has {len(header)}: {','.join(row)!r}.")
+                    raise InputError(
+                        f"{where}: {len(row)} columns where the header has {len(header)}: {','.join(row)!r}."
+                    )
                 name, label, *rest = (cell.strip() for cell in row)
                 if not name or not label:
                     raise InputError(f"{where}: the {'path' if not name else 'label'} is empty: {','.join(row)!r}.")
@@ -145,7 +155,9 @@ def _class_folders(folder: Path) -> Iterable[tuple[Path, str]]:
     """Videos and labels below a folder of class folders."""
     folders = _subfolders(folder)
     if not folders:
-        raise InputError(f"{folder} has no class folders; expected {folder}/<class>/<video>, or set data.labels to a CSV.")
+        raise InputError(
+            f"{folder} has no class folders; expected {folder}/<class>/<video>, or set data.labels to a CSV."
+        )
     for class_folder in folders:
         videos = sorted(path for path in class_folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
         videos = [path for path in videos if not path.name.startswith(".")]

@@ -24,7 +24,9 @@ _BASES: tuple[type, ...] = (VideoTextTask, VideoDataModule, Sampler, TextSide, T
 _UNKNOWN_OPTION = re.compile(
     r"(?:unrecognized arguments: --|[Oo]ption '|[Kk]ey '|does not accept option ')([\w.]+)(?:'? is not|'| ?=|$)", re.M
 )
-_UNKNOWN_CLASS = re.compile(r"(?:Expected a dot import path string: |Import path |Unable to import |No module named )'?([\w.]+)")
+_UNKNOWN_CLASS = re.compile(
+    r"(?:Expected a dot import path string: |Import path |Unable to import |No module named )'?([\w.]+)"
+)
 _WANTED = re.compile(r"Expected an? (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])(?:\. Got value: (.*))?$", re.M)
 _EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate against")
 _SAID = {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}

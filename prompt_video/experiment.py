@@ -53,7 +53,9 @@ class ExperimentCLI(LightningCLI):
         )
         parser.add_argument("--features_only", type=bool, default=False, help="fill the feature store, and stop")
         parser.add_argument("--quiet", type=bool, default=False, help="no progress bar and no summary")
-        parser.add_argument("--monitor", type=str, default="val/top1", help="metric that the best checkpoint is best in")
+        parser.add_argument(
+            "--monitor", type=str, default="val/top1", help="metric that the best checkpoint is best in"
+        )
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
         parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
 
@@ -112,7 +114,11 @@ class ExperimentCLI(LightningCLI):
         if self._settings["features_only"]:
             return
         if self.model.has_weights:
-            log.info("training %s weights; CLIP '%s' stays frozen", f"{learned_weights(self.model):,}", self.model.model.clip.name)
+            log.info(
+                "training %s weights; CLIP '%s' stays frozen",
+                f"{learned_weights(self.model):,}",
+                self.model.model.clip.name,
+            )
             self.trainer.fit(model, datamodule=datamodule, **kwargs)
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")

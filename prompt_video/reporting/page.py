@@ -22,7 +22,8 @@ tr.best td { font-weight: 650; color: var(--accent); }
 .figure { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: .5rem; flex: 1 1 26rem; }
 .figure svg { width: 100%; height: auto; display: block; } .figure.wide { flex-basis: 100%; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: .9rem; }
-.sheet figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
+.sheet figure { margin: 0; background: var(--card); border: 1px solid var(--line);
+  border-radius: 8px; overflow: hidden; }
 .sheet img { width: 100%; display: block; } .sheet figcaption { padding: .45rem .7rem .6rem; font-size: .9rem; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 code { font: .88em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }

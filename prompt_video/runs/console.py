@@ -12,6 +12,8 @@ _NOISE = (
     r".*module\(s\) in eval mode.*",  # the frozen CLIP is
     r".*smaller than the logging interval.*",  # a short epoch still logs its end
     r".*does not have many workers.*",  # data_wait says whether more would help
+    r".*your dataloader is not resumable.*",  # ours goes on exactly where it stopped, see data_modules/draws.py
+    r".*Checkpoint directory .* exists.*",  # that of the run that is resumed
     r".*You have overridden `transfer_batch_to_device`.*",
 )
 

@@ -26,7 +26,9 @@ def print_summary(folder: Path, results: dict[str, Any], ledger: BrokenLedger) -
     for split, videos in ledger.dropped.items():
         if not videos:
             continue
-        console.print(f"[yellow]{len(videos)} of {ledger.totals.get(split, 0)} {split} videos could not be used:[/yellow]")
+        console.print(
+            f"[yellow]{len(videos)} of {ledger.totals.get(split, 0)} {split} videos could not be used:[/yellow]"
+        )
         for video in list(videos.values())[:NAMED]:
             console.print(f"  {video.path}: {video.reason}", highlight=False, soft_wrap=True)
         if len(videos) > NAMED:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from data_modules.batch import Batch
@@ -100,7 +101,7 @@ class VideoTextTask(LightningModule, ABC):
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["target"]))
         return loss
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer over the learned weights: decay for matrices only, prompts at their own rate."""
         decayed, plain, prompts = [], [], []
         prompt_ids = {id(weight) for weight in self.model.prompt.parameters()}
@@ -130,7 +131,7 @@ class VideoTextTask(LightningModule, ABC):
         progress = (step - self.warmup_steps) / max(1, total - self.warmup_steps)
         return warm * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - torch's signature
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401
         """The learned weights only: the frozen CLIP stays where it came from."""
         learned = {name for name, weight in self.named_parameters() if weight.requires_grad}
         return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name in learned}

@@ -17,7 +17,6 @@ from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pendin
 from data_modules.frames import Chunk
 from prompt_video.clip import FrozenCLIP
 
-
 log = logging.getLogger(__name__)
 
 
@@ -104,7 +103,7 @@ def ensure_features(clip: FrozenCLIP, data: VideoDataModule, **trainer_options: 
     if data.features != "auto":
         data.store = FeatureStore(Path(data.features), recipe)
         return
-    root = data.features_root / f"{data.name}-{Path(clip.name).name}-{recipe.key()}"
+    root = data.features_root / f"{data.dataset_name}-{Path(clip.name).name}-{recipe.key()}"
     data.prepare_data()
     videos = [(record.video_id, record.path) for split in SPLITS for record in data.catalog.records[split]]
     if todo := pending(root, recipe, videos):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
@@ -59,7 +60,7 @@ class RecognitionTask(VideoTextTask):
     def probabilities(self, batch: Batch) -> Float[Tensor, "B K"]:
         """Class probabilities of each video, averaged over its views."""
         similarity: Tensor = self.model(batch)
-        return similarity.softmax(-1).unflatten(0, (-1, batch["num_views"])).mean(1)
+        return torch.unflatten(similarity.softmax(-1), 0, (-1, batch["num_views"])).mean(1)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Accuracies and loss on validation videos."""
@@ -85,7 +86,9 @@ class RecognitionTask(VideoTextTask):
         self.log_dict(self.test_metrics, batch_size=len(scores))
         self.confusion.update(scores, batch["target"])
         best = scores.max(-1)
-        rows = zip(batch["video_id"], batch["target"].tolist(), best.indices.tolist(), best.values.tolist(), strict=True)
+        rows = zip(
+            batch["video_id"], batch["target"].tolist(), best.indices.tolist(), best.values.tolist(), strict=True
+        )
         self.predictions.extend(Prediction(*row) for row in rows)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:

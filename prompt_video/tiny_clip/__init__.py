@@ -1,0 +1,1 @@
+"""The built-in CLIP: its weights, and the run that made them."""

@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -92,7 +93,7 @@ def train_tokenizer(bank: list[list[Still]]) -> CLIPTokenizer:
         vocab_size=700, initial_alphabet=symbols, end_of_word_suffix="</w>", show_progress=False, min_frequency=3
     )
     learner.train_from_iterator(captions, trainer)
-    merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
+    merges: Any = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
     # CLIP's order: bytes, bytes that end a word, merges, the two specials.
     entries = [*symbols, *(symbol + "</w>" for symbol in symbols), *("".join(pair) for pair in merges), start, end]
     vocab = {token: index for index, token in enumerate(dict.fromkeys(entries))}
@@ -142,16 +143,17 @@ def augment(images: UInt8[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:
     gain = 1 + 0.15 * (torch.rand(len(pixels), 3, 1, 1) - 0.5)
     shift = 0.08 * (torch.rand(len(pixels), 1, 1, 1) - 0.5)
     pixels = (pixels * gain + shift + 0.015 * torch.randn_like(pixels)).clamp(0, 1)
-    return TF.normalize(pixels, MEAN, STD)
+    return cast(Tensor, TF.normalize(pixels, MEAN, STD))
 
 
 class CaptionedStills:
     """Batches of (pixels, token ids): stills of the bank, each with a caption drawn for this one time."""
 
-    def __init__(self, images: UInt8[Tensor, "V F 3 S S"], stills: list[list[Still]], tokenizer: CLIPTokenizer):
+    def __init__(self, images: UInt8[Tensor, "V F 3 S S"], stills: list[list[Still]], tokenizer: CLIPTokenizer) -> None:
         self.images, self.stills, self.tokenizer = images, stills, tokenizer
 
     def draw(self, rng: random.Random) -> tuple[UInt8[Tensor, "B 3 S S"], Tensor]:
+        """One batch."""
         long = rng.random() < 0.12
         videos = rng.sample(range(len(self.stills)), BATCH_SIZE)
         frames, captions = [], []
@@ -183,7 +185,7 @@ def report(model: CLIPModel, tokenizer: CLIPTokenizer, images: Tensor, stills: l
         tokens = tokenizer(captions, padding=True, return_tensors="pt")
         return F.normalize(model.get_text_features(**tokens).pooler_output, dim=-1)
 
-    model.eval()
+    model.train(False)
     flat = [still for video in stills for still in video]
     pixels = TF.normalize(images.flatten(0, 1).float() / 255, MEAN, STD)
     features = F.normalize(model.get_image_features(pixel_values=pixels).pooler_output, dim=-1)
@@ -216,7 +218,7 @@ def learning_rate(step: int, steps: int) -> float:
 
 def save(model: CLIPModel, tokenizer: CLIPTokenizer, folder: Path) -> None:
     """A HuggingFace folder: configuration, tokenizer, processor and half-precision weights."""
-    model.eval().half().save_pretrained(folder)
+    model.train(False).half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     CLIPImageProcessorPil(
         size={"shortest_edge": IMAGE_SIZE}, crop_size={"height": IMAGE_SIZE, "width": IMAGE_SIZE}
@@ -236,7 +238,10 @@ def main() -> None:
     started = time.monotonic()
 
     images, stills = make_bank(options.videos, options.workers)
-    print(f"{images.shape[0] * images.shape[1]} stills of {options.videos} videos in {time.monotonic() - started:.0f} s", flush=True)
+    print(
+        f"{images.shape[0] * images.shape[1]} stills of {options.videos} videos in {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
     tokenizer = train_tokenizer(stills)
     model = build_model(tokenizer)
     held_out = 100
@@ -255,7 +260,7 @@ def main() -> None:
         pixels, input_ids = batches.draw(rng)
         loss = contrastive_loss(model, augment(pixels), input_ids)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         with torch.no_grad():

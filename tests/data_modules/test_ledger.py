@@ -28,7 +28,9 @@ def test_the_limit_is_a_share_of_the_split() -> None:
     ledger = BrokenLedger(max_fraction=0.1)
     ledger.open_split("test", 20)
     ledger.add("test", [video(1), video(2)])
-    with pytest.raises(InputError, match=r"3 of the 20 videos of split 'test'.*10\.0%.*videos/v1\.mp4 \(no video stream\)"):
+    with pytest.raises(
+        InputError, match=r"3 of the 20 videos of split 'test'.*10\.0%.*videos/v1\.mp4 \(no video stream\)"
+    ):
         ledger.add("test", [video(3)])
 
 

@@ -34,7 +34,9 @@ def test_class_folders_are_divided_class_by_class_and_alike_each_time(tmp_path: 
 
 
 def test_split_folders_are_kept_as_they_are(tmp_path: Path) -> None:
-    root = make_files(tmp_path, ["train/a/1.mp4", "train/b/1.avi", "train/b/2.avi", "test/a/3.webm", "validation/b/4.mkv"])
+    root = make_files(
+        tmp_path, ["train/a/1.mp4", "train/b/1.avi", "train/b/2.avi", "test/a/3.webm", "validation/b/4.mkv"]
+    )
     data = VideoFolder(root)
     assert in_split(data, "train") == ["train/a/1.mp4", "train/b/1.avi", "train/b/2.avi"]
     assert in_split(data, "val") == ["validation/b/4.mkv"]
@@ -75,7 +77,7 @@ def test_a_bad_csv_is_named_with_its_line(tmp_path: Path, text: str, message: st
 
 
 def test_bad_folders(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no folder .*nowhere"):
+    with pytest.raises(InputError, match=r"there is no folder .*nowhere"):
         VideoFolder(tmp_path / "nowhere").scan()
     with pytest.raises(InputError, match="has no class folders"):
         VideoFolder(tmp_path).scan()

@@ -90,9 +90,7 @@ def test_resume_after_a_kill_is_exact(
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
 
-def test_extraction_after_a_kill_gives_the_same_store(
-    tmp_path: Path, make_videos: Callable[[Path, int], Path]
-) -> None:
+def test_extraction_after_a_kill_gives_the_same_store(tmp_path: Path, make_videos: Callable[[Path, int], Path]) -> None:
     root = make_videos(tmp_path / "videos", 30)
 
     def extract(features: Path) -> list[str]:
