@@ -114,11 +114,8 @@ class ExperimentCLI(LightningCLI):
         if self._settings["features_only"]:
             return
         if self.model.has_weights:
-            log.info(
-                "training %s weights; CLIP '%s' stays frozen",
-                f"{learned_weights(self.model):,}",
-                self.model.model.clip.name,
-            )
+            weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a linear probe"
+            log.info("training %s on frozen CLIP '%s'", weights, self.model.model.clip.name)
             self.trainer.fit(model, datamodule=datamodule, **kwargs)
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")
