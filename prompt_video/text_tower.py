@@ -21,7 +21,7 @@ from prompt_video.frozen_block import FrozenBlock
 from prompt_video.frozen_linear import frozen_linear
 from prompt_video.text_side import PromptedText
 
-ROWS_PER_PASS = 1024  # on a CPU: what one pass over the layers works on stays in the cache
+ROWS_PER_PASS = 2048  # on a CPU: what one pass over the layers works on stays in the cache
 
 
 class TextTower(nn.Module):
@@ -99,8 +99,9 @@ class TextTower(nn.Module):
         groups = [list(group) for _, group in groupby(texts.tokens, key=len)]
         shapes = [(len(group), len(group[0]) + texts.num_suffix + 1) for group in groups]
         x = torch.cat([self._embed_group(texts, group).flatten(0, 1) for group in groups])  # (N, W)
+        masks = [_hidden(length, shared[0].shape[2], x) for _, length in shapes]
         for block, prefix in zip(self.blocks[:-1], shared[:-1], strict=True):
-            x = block.finish(x, _attend(block.query_key_value(x), prefix, shapes))
+            x = block.finish(x, _attend(block.query_key_value(x), prefix, shapes, masks))
         last, ends = self.blocks[-1], _ends(shapes, x.device)
         at_end = x[ends]
         at_end = last.finish(at_end, _attend_from_end(last.query(at_end), last.key_value(x), shared[-1], shapes))
@@ -165,21 +166,27 @@ def _ends(shapes: list[tuple[int, int]], device: torch.device) -> Tensor:
     return lengths.cumsum(0) - 1
 
 
+def _hidden(length: int, num_shared: int, like: Tensor) -> Float[Tensor, "L K"]:
+    """What a position of a text does not see, its own later ones, as minus infinity; made once for all layers."""
+    later = torch.full((length, num_shared + length), -torch.inf, dtype=like.dtype, device=like.device)
+    return later.triu(num_shared + 1)
+
+
 def _attend(
-    heads: Float[Tensor, "N 3 H A"], prefix: Float[Tensor, "2 H P1 A"], shapes: list[tuple[int, int]]
+    heads: Float[Tensor, "N 3 H A"],
+    prefix: Float[Tensor, "2 H P1 A"],
+    shapes: list[tuple[int, int]],
+    masks: list[Tensor],
 ) -> Float[Tensor, "N W"]:
     """Every position looks at the prefix and at its own text up to itself."""
     attended = []
-    for rows, (count, length) in zip(
-        torch.split(heads, [count * length for count, length in shapes]), shapes, strict=True
-    ):
-        query, own_key, own_value = rows.view(count, length, *rows.shape[1:]).permute(
-            2, 0, 3, 1, 4
-        )  # (G, H, L, A) each
+    parts = torch.split(heads, [count * length for count, length in shapes])
+    for rows, (count, length), mask in zip(parts, shapes, masks, strict=True):
+        by_text = rows.view(count, length, *rows.shape[1:])
+        query, own_key, own_value = by_text.permute(2, 0, 3, 1, 4)  # (G, H, L, A) each
         key = torch.cat([prefix[0].expand(count, -1, -1, -1), own_key], dim=2)
         value = torch.cat([prefix[1].expand(count, -1, -1, -1), own_value], dim=2)
-        sees = torch.ones(length, key.shape[2], dtype=torch.bool, device=rows.device).tril(prefix.shape[2])
-        result = F.scaled_dot_product_attention(query, key, value, attn_mask=sees)
+        result = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         attended.append(result.transpose(1, 2).reshape(count * length, -1))
     return torch.cat(attended)
 
