@@ -17,6 +17,7 @@ p { margin: .4rem 0; max-width: 46rem; } .soft { color: var(--soft); font-size: 
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem 1.1rem .45rem 0; text-align: right; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); font-size: .85rem; } th:first-child, td:first-child { text-align: left; }
+th:last-child, td:last-child { text-align: left; padding-left: .6rem; }
 tr.best td { font-weight: 650; color: var(--accent); }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; }
 .figure { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: .5rem; flex: 1 1 26rem; }
