@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-import traceback
 
 from prompt_video.suggest import nearest
 
@@ -35,18 +34,35 @@ def main(arguments: list[str] | None = None) -> int:
     verb = arguments[0]
     if verb not in VERBS:
         return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)} `prompt-video --help` lists all.")
-    # Imported late: most of a second goes into torch, which the help needs not.
-    from data_modules.errors import BrokenVideoError, InputError
-
     try:
+        # Imported late: most of a second goes into torch, which the help needs not.
         importlib.import_module(VERBS[verb][0]).main(arguments)
-    except (InputError, BrokenVideoError) as error:
-        if os.environ.get("PROMPT_VIDEO_TRACEBACK"):
-            traceback.print_exc()
-        return _fail(str(error))
+    except Exception as error:
+        message = _mistake(error)
+        if message is None or os.environ.get("PROMPT_VIDEO_TRACEBACK"):
+            raise
+        return _fail(message)
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _mistake(error: BaseException | None) -> str | None:
+    """What the user can mend, if that is what went wrong: the innermost message of ours in a chain of errors.
+
+    What wraps it tells at length how it was reached. Of the parser's own words, which grow with each level, the
+    outermost are taken.
+    """
+    from data_modules.errors import BrokenVideoError, InputError
+    from prompt_video.config_errors import ConfigError
+
+    said = None
+    while error is not None:
+        is_repeated = isinstance(error, ConfigError) and said is not None
+        if isinstance(error, (InputError, BrokenVideoError)) and not is_repeated:
+            said = str(error)
+        error = error.__cause__ or error.__context__
+    return said
 
 
 def _fail(message: str) -> int:

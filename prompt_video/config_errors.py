@@ -32,12 +32,16 @@ _EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate again
 _SAID = {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
+class ConfigError(InputError):
+    """Something in a configuration that the parser does not accept."""
+
+
 class ExperimentParser(LightningArgumentParser):
-    """A parser that raises `InputError` instead of printing its usage and leaving."""
+    """A parser that raises `ConfigError` instead of printing its usage and leaving."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Called by jsonargparse with everything that is wrong with the arguments."""
-        raise InputError(explain(message, _option_names(self)))
+        raise ConfigError(explain(message, _option_names(self)))
 
 
 def explain(message: str, known: set[str]) -> str:

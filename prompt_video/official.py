@@ -1,6 +1,5 @@
 """Read the checkpoints that the paper's authors released into this framework's own format."""
 
-import pickle
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -84,8 +83,10 @@ def _read(source: Path) -> Mapping[str, Tensor]:
         raise InputError(f"there is no file {source}")
     try:
         content: Any = torch.load(source, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InputError(f"{source} is no file of weights alone: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # a damaged pickle can raise anything
+        raise InputError(
+            f"{source} is no file of weights alone: {(str(error).splitlines() or ['damaged'])[0]}"
+        ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(f"{source} holds no state dict, as the released checkpoints do")

@@ -19,6 +19,7 @@ DEMO = Path(__file__).parents[2] / "experiments" / "demo_closed.yaml"
         (["--data.features_rot", "x"], "no option 'features_rot'; did you mean 'features_root'?"),
         (["--data.sampler.strides", "[x]"], "data.sampler.strides: expected a whole number, not x."),
         (["--trainer.max_epochs", "abc"], "trainer.max_epochs: expected a whole number or null, not abc."),
+        (["--model.temporal.num_heads", "7"], "must divide the width 128, and 7 does not."),
         (["--wandb", "sometimes"], "wandb: expected one of auto, online, offline, disabled, not sometimes."),
         (["--ckpt_path", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt."),
         (["--ckpt_path", "last", "--runs", "nowhere"], "no run of 'demo_closed' below nowhere has a checkpoint"),
@@ -43,6 +44,13 @@ def test_a_mistyped_section_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--config", "nowhere.yaml"]) == 1
     assert "there is no file" in capsys.readouterr().err
+
+
+def test_junk_in_place_of_a_released_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "junk.pth.tar").write_text("junk")
+    command = ["import-official", str(tmp_path / "junk.pth.tar"), str(tmp_path / "out.ckpt"), "--clip", "tiny"]
+    assert main(command) == 1
+    assert "is no file of weights alone" in capsys.readouterr().err
 
 
 def test_verbs(capsys: pytest.CaptureFixture[str]) -> None:
