@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from data_modules.atomic import write_whole
 from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
 from data_modules.ledger import BrokenLedger
@@ -138,6 +139,5 @@ def _data_of(trainer: Trainer) -> VideoDataModule:
 
 
 def _write_json(path: Path, value: Any) -> None:  # noqa: ANN401
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -31,13 +31,12 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPToken
 
 from data_modules.rendering import NUM_FRAMES, render, video_seed, write_mp4
 from data_modules.shapes import EXTRA_MOTIONS, MOTIONS, SHAPES
+from prompt_video.clip import MEAN, STD
 from prompt_video.tiny_clip.captions import Still, caption
 
 IMAGE_SIZE = 64
 WIDTH, LAYERS, HEADS, MLP_WIDTH = 128, 4, 4, 256
 STILLS_PER_VIDEO = 8
-MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, as every HuggingFace CLIP processor has them
-STD = (0.26862954, 0.26130258, 0.27577711)
 BATCH_SIZE = 256
 
 
