@@ -5,19 +5,26 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PACKAGES := prompt_video data_modules tests
 EXP ?=
+METHOD ?=
 CKPT ?=
 ARGS ?=
 SEEDS ?= 1
+
+# METHOD=linear_probe puts another method in the place of the experiment's own.
+METHODS := experiments/parts/$(if $(filter demo_%,$(EXP)),demo_methods,methods)
+MODEL = $(if $(METHOD),--model $(METHODS)/$(METHOD).yaml --name $(EXP)_$(METHOD))
+CHECK_METHOD = test -z "$(METHOD)" -o -f "$(METHODS)/$(METHOD).yaml" || { echo "there is no method $(METHOD); there are:"; ls $(METHODS) | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
 
 # Large buffers are then reused rather than given back to the system after each step: a third of the time on CPUs.
 TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train evaluate features bench tiny-clip format lint types imports test test-all check clean
+.PHONY: help setup demo train evaluate features doctor rehearse bench tiny-clip format lint types imports test test-all check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
-	@echo; echo '  ARGS="--trainer.max_epochs 1" passes options on to train, evaluate and features'
+	@echo; echo '  METHOD=linear_probe tries another method of experiments/parts/methods on train and evaluate'
+	@echo '  ARGS="--trainer.max_epochs 1" passes options on to train, evaluate and features'
 
 setup: $(READY) ## make .venv and install everything into it
 
@@ -34,15 +41,27 @@ demo: $(READY) ## the whole method on the built-in world; report in runs/demo (S
 
 train: $(READY) ## train and test an experiment: make train EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make train EXP=demo_closed; there are:"; ls experiments/*.yaml | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
-	@$(TRAIN_ENV) $(BIN)/prompt-video fit --config experiments/$(EXP).yaml $(ARGS)
+	@$(CHECK_METHOD)
+	@$(TRAIN_ENV) $(BIN)/prompt-video fit --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
 
 evaluate: $(READY) ## test a checkpoint: make evaluate EXP=demo_closed CKPT=runs/.../best.ckpt
 	@test -n "$(EXP)" -a -n "$(CKPT)" || { echo "name both: make evaluate EXP=demo_closed CKPT=path/to/best.ckpt"; exit 2; }
-	@$(BIN)/prompt-video test --config experiments/$(EXP).yaml --ckpt_path $(CKPT) $(ARGS)
+	@$(CHECK_METHOD)
+	@$(BIN)/prompt-video test --config experiments/$(EXP).yaml $(MODEL) --ckpt_path $(CKPT) $(ARGS)
 
 features: $(READY) ## compute the frame features of an experiment's videos: make features EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make features EXP=demo_closed"; exit 2; }
 	@$(BIN)/prompt-video features --config experiments/$(EXP).yaml $(ARGS)
+
+doctor: $(READY) ## check all that an experiment will use, before it runs: make doctor EXP=hmdb51_closed
+	@test -n "$(EXP)" || { echo "name an experiment: make doctor EXP=hmdb51_closed"; exit 2; }
+	@$(CHECK_METHOD)
+	@$(BIN)/prompt-video doctor --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+
+rehearse: $(READY) ## run an experiment on a made-up miniature of its data: make rehearse EXP=k400_fewshot
+	@test -n "$(EXP)" || { echo "name an experiment: make rehearse EXP=k400_fewshot"; exit 2; }
+	@$(CHECK_METHOD)
+	@$(BIN)/prompt-video rehearse --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
 
 bench: $(READY) ## measure text path, decoding, store and extraction; ratios in runs/bench/results.json
 	@$(TRAIN_ENV) $(BIN)/prompt-video bench $(ARGS)

@@ -1,10 +1,9 @@
-"""Splits to datasets to loaders: everything that the data modules share."""
+"""Trials to datasets to loaders: everything that the data modules share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -12,24 +11,16 @@ from torch.utils.data import DataLoader, Dataset
 
 from data_modules.batch import Batch, Record
 from data_modules.dataset import Collate, InOrder, VideoDataset
-from data_modules.draws import DrawSampler
+from data_modules.draws import DrawSampler, LateLoader, trial_seed
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
 from data_modules.frames import FrameChunks
 from data_modules.ledger import BrokenLedger
+from data_modules.protocols import ClosedSet, CrossDataset, Protocol
+from data_modules.protocols.limit import Limit, limited
+from data_modules.protocols.trial import Catalog, Part, Trial
 from data_modules.sampling import Sampler, WindowSampler
-from data_modules.transforms import ResizeCrop
-
-Split = Literal["train", "val", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
-
-
-@dataclass(frozen=True)
-class Catalog:
-    """What a data set holds under one protocol: class names, and the videos of each split in a fixed order."""
-
-    class_names: Sequence[str]
-    records: Mapping[Split, Sequence[Record]]
+from data_modules.transforms import CENTER, THREE_CROPS, ResizeCrop
 
 
 class VideoDataModule(LightningDataModule, ABC):
@@ -38,6 +29,11 @@ class VideoDataModule(LightningDataModule, ABC):
     Args:
         root: folder of the data set.
         sampler: which moments of a video to look at.
+        protocol: which videos and class names train and which test; `ClosedSet` where none is given.
+        test_on: the data sets that `CrossDataset` tests on; all but their root, their splits and their class names is
+            taken from this data set.
+        trial: run this trial alone, of a protocol that has several; null for all.
+        num_crops: squares that testing looks at in every frame: 1 in the middle; or 3, both ends of the long side too.
         features: ``auto`` computes the frozen CLIP's frame features once and reads them from then on; ``off``
             decodes the videos each time; anything else is the path of a feature store to read.
         features_root: where ``auto`` keeps its stores, one folder for each recipe.
@@ -48,14 +44,17 @@ class VideoDataModule(LightningDataModule, ABC):
         seed: of the order of the training videos and of every random moment; the command line sets it to
             ``seed_everything``.
         max_broken_fraction: the run fails once more than this share of a split cannot be read.
+        limit: for rehearsals: keep only so many trials, classes and videos; its figures are no results.
     """
-
-    protocol: str = "closed_set"
 
     def __init__(
         self,
         root: Path,
         sampler: Sampler | None = None,
+        protocol: Protocol | None = None,
+        test_on: list["VideoDataModule"] | None = None,
+        trial: int | None = None,
+        num_crops: Literal[1, 3] = 1,
         features: str = "auto",
         features_root: Path = Path("features"),
         frame_rate: float | None = None,
@@ -64,6 +63,7 @@ class VideoDataModule(LightningDataModule, ABC):
         num_workers: int = 2,
         seed: int = 0,
         max_broken_fraction: float = 0.01,
+        limit: Limit | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1 or num_workers < 0 or not 0 <= max_broken_fraction <= 1:
@@ -72,61 +72,99 @@ class VideoDataModule(LightningDataModule, ABC):
             )
         self.root = Path(root)
         self.sampler = sampler or WindowSampler()
+        self.protocol = protocol or ClosedSet()
+        self.trial = trial
+        self.crops = tuple(ResizeCrop(image_size, place) for place in (THREE_CROPS if num_crops == 3 else (CENTER,)))
         self.features = features
         self.features_root = Path(features_root)
         self.frame_rate = frame_rate
-        self.crop = ResizeCrop(image_size)
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
+        self.limit = limit
         self.ledger = BrokenLedger(max_broken_fraction)
-        self.store: FeatureStore | None = None
+        self.stores: list[FeatureStore] = []
+        self.test_on = test_on or []
+        for other in self.test_on:
+            other._take_settings_of(self)
         self._catalog: Catalog | None = None
-        self._usable: dict[Split, list[Record]] = {}
+        self._trials: list[Trial] = []
+        self._elsewhere: dict[str, VideoDataModule] = {}  # tests whose videos another data set has
 
     @abstractmethod
     def scan(self) -> Catalog:
         """Read the annotations and list the videos; called once, after `prepare_data`."""
+
+    def published_sizes(self) -> Mapping[str, int]:
+        """Published number of videos of each official split, as far as known."""
+        return {}
 
     @property
     def catalog(self) -> Catalog:
         """The data set as `scan` found it, broken videos included."""
         if self._catalog is None:
             self._catalog = self.scan()
-            for split in SPLITS:
-                self.ledger.open_split(split, len(self._catalog.records[split]))
         return self._catalog
 
     @property
+    def trials(self) -> Sequence[Trial]:
+        """The trials of the protocol, broken videos included; only the chosen one where `trial` names one."""
+        if not self._trials:
+            trials = self._with_tests_elsewhere(self.protocol.trials(self.catalog, self.seed))
+            if self.limit is not None:
+                trials = limited(trials, self.limit)
+            if self.trial is not None:
+                if not 0 <= self.trial < len(trials):
+                    raise InputError(f"data.trial is {self.trial}, and the protocol has trials 0 to {len(trials) - 1}.")
+                trials = [trials[self.trial]]
+            self._trials = list(trials)
+            for name, records in self.videos().items():
+                self.ledger.open_split(name, len(records))
+        return self._trials
+
+    @property
     def class_names(self) -> Sequence[str]:
-        """The candidates, in the order that targets index."""
-        return self.catalog.class_names
+        """The class names that are trained on, in the order that targets index; of the first trial."""
+        return list(self.trials[0].train.class_names)
 
     @property
     def dataset_name(self) -> str:
         """Short name of the data set, for folders and tables."""
         return self.root.name
 
+    def videos(self) -> dict[str, list[Record]]:
+        """The videos of all trials, each once, by the part they stand in."""
+        found: dict[str, dict[str, Record]] = {}
+        for trial in self.trials:
+            for name, part in trial.parts.items():
+                found.setdefault(name, {}).update({record.video_id: record for record in part.records})
+        return {name: list(records.values()) for name, records in found.items()}
+
     def describe_protocol(self) -> str:
-        """The protocol in words, for the run's summary."""
-        sizes = ", ".join(f"{len(self.catalog.records[split])} {split}" for split in SPLITS)
-        return f"closed set: all {len(self.class_names)} classes are seen in training; {sizes} videos."
+        """The protocol in words, for the run's summary, and what is looked at in testing."""
+        words = self.protocol.describe(self.catalog, self.trials)
+        if self.limit is not None:
+            words = f"REHEARSAL with a part of the data, figures are no results. {words}"
+        if self.trial is not None:
+            words += f" Trial {self.trial} alone."
+        crops = ", 3 crops each" if len(self.crops) > 1 else ""
+        return f"{words} Tested on {self.sampler.describe()}{crops}; probabilities are averaged over views."
 
     def setup(self, stage: str) -> None:
-        """Find the videos; leave out those that the feature store holds as broken."""
-        for split in SPLITS:
-            records = list(self.catalog.records[split])
-            if self.store is not None:
-                store = self.store
+        """Note which videos the feature stores hold as broken.
+
+        Raises:
+            InputError: when a store lacks a video altogether, or too many are broken.
+        """
+        for name, records in self.videos().items():
+            for store in self._owner(name)._stores_for(testing=name != "train"):
                 missing = [r.video_id for r in records if r.video_id not in store and r.video_id not in store.broken]
                 if missing:
                     raise InputError(
                         f"the feature store {store.root} lacks {len(missing)} of the {len(records)} videos of split "
-                        f"'{split}', the first being {missing[0]}; run with data.features=auto to compute them."
+                        f"'{name}', the first being {missing[0]}; run with data.features=auto to compute them."
                     )
-                self.ledger.add(split, (store.broken[r.video_id] for r in records if r.video_id in store.broken))
-                records = [record for record in records if record.video_id in store]
-            self._usable[split] = records
+                self.ledger.add(name, (store.broken[r.video_id] for r in records if r.video_id in store.broken))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled random views of the training videos."""
@@ -134,57 +172,118 @@ class VideoDataModule(LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         """Test views of the validation videos, in order; nothing if there are none."""
-        return self._loader("val", training=False) if self._usable["val"] else []
+        return self._loader("val", training=False) if self.trials[0].val is not None else []
 
-    def test_dataloader(self) -> DataLoader[Batch]:
-        """Test views of the test videos, in order."""
-        return self._loader("test", training=False)
+    def test_dataloader(self) -> list[DataLoader[Batch]]:
+        """Test views of the videos of each test, in order."""
+        return [self._loader(name, training=False) for name in self.trials[0].tests]
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        """The test videos as `test_dataloader` gives them."""
-        dataset = InOrder(self._dataset("test", training=False))
-        collate = Collate(self.class_names)
-        return DataLoader(
-            cast("Dataset[Batch]", dataset),
-            batch_size=self.batch_size,
-            num_workers=self.num_workers,
-            collate_fn=collate,
-        )
+    def predict_dataloader(self) -> list[DataLoader[Batch]]:
+        """The videos as `test_dataloader` gives them."""
+        return [
+            DataLoader(
+                cast("Dataset[Batch]", InOrder(self.dataset(name, training=False))),
+                batch_size=self.batch_size,
+                num_workers=self.num_workers,
+                collate_fn=Collate(name, part.class_names),
+            )
+            for name, part in self.trials[0].tests.items()
+        ]
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Tensors go to the device; names and broken videos stay."""
         moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
         return cast(Batch, moved)
 
-    def frame_chunks(self, video_ids: Sequence[str], *, rank: int = 0, world_size: int = 1) -> FrameChunks:
-        """All frames of the given videos, for feature extraction: this process's share."""
-        by_id = {record.video_id: record for split in SPLITS for record in self.catalog.records[split]}
-        mine = [by_id[video_id] for video_id in list(video_ids)[rank::world_size]]
-        return FrameChunks(mine, self.crop, self.frame_rate)
+    def stored_apart(self) -> dict["VideoDataModule", dict[str, list[Record]]]:
+        """Which data set keeps the features of which videos: its own in its own stores."""
+        apart: dict[VideoDataModule, dict[str, list[Record]]] = {self: {}}
+        for name, records in self.videos().items():
+            apart.setdefault(self._owner(name), {})[name] = records
+        return apart
 
-    def _dataset(self, split: Split, *, training: bool) -> VideoDataset:
-        records = self._usable[split]
-        if not records:
-            raise InputError(f"split '{split}' of {self.root} has no videos.")
-        if self.store is None and self.features != "off":
+    def frame_chunks(
+        self, records: Sequence[Record], crop: ResizeCrop, *, rank: int = 0, world_size: int = 1
+    ) -> FrameChunks:
+        """All frames of the given videos, for feature extraction: this process's share."""
+        return FrameChunks(list(records)[rank::world_size], crop, self.frame_rate)
+
+    def dataset(self, name: str, *, training: bool, number: int = 0) -> VideoDataset:
+        """The usable videos of one part of a trial.
+
+        Args:
+            name: of the part: ``train``, ``val`` or a test.
+            training: random views; otherwise the sampler's test views.
+            number: which of `trials`.
+        """
+        records = self.trials[number].parts[name].records
+        owner = self._owner(name)
+        if owner.features != "off" and not owner.stores:
             raise InputError(
-                f"data.features is '{self.features}', but no feature store is open: the command line opens it; in "
+                f"data.features is '{owner.features}', but no feature store is open: the command line opens it; in "
                 "Python call prompt_video.tasks.extraction.ensure_features(...) first, or choose features='off'."
             )
-        return VideoDataset(records, self.sampler, self.store or self.crop, training=training, seed=self.seed)
+        stores = owner._stores_for(testing=not training)
+        usable = [record for record in records if all(record.video_id in store for store in stores)]
+        if not usable:
+            raise InputError(f"split '{name}' of {owner.root} has no videos.")
+        crops = self.crops[:1] if training else self.crops
+        return VideoDataset(usable, self.sampler, stores or crops, training=training, seed=self.seed_of(number))
 
-    def _loader(self, split: Split, *, training: bool) -> DataLoader[Batch]:
-        dataset = self._dataset(split, training=training)
+    def seed_of(self, number: int) -> int:
+        """The seed of a trial's draws and of its initial weights."""
+        return trial_seed(self.seed, number if self.trial is None else self.trial)
+
+    def part(self, name: str, number: int = 0) -> Part:
+        """One part of a trial."""
+        return self.trials[number].parts[name]
+
+    def _loader(self, name: str, *, training: bool) -> DataLoader[Batch]:
+        dataset = self.dataset(name, training=training)
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = DrawSampler(len(dataset), training=training, seed=self.seed, rank=rank, world_size=world_size)
+        seed = self.seed_of(0)
+        sampler = DrawSampler(len(dataset), training=training, seed=seed, rank=rank, world_size=world_size)
         if training and self.trainer is not None:
             progress = self.trainer.fit_loop.epoch_loop.batch_progress
             sampler.leave_out(lambda: progress.current.ready * self.batch_size)
-        return DataLoader(
+        return LateLoader(
             cast("Dataset[Batch]", dataset),  # batches come out of the collation
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=Collate(self.class_names),
+            collate_fn=Collate(name, self.part(name).class_names),
             persistent_workers=self.num_workers > 0,
         )
+
+    def _owner(self, name: str) -> "VideoDataModule":
+        return self._elsewhere.get(name, self)
+
+    def _stores_for(self, *, testing: bool) -> list[FeatureStore]:
+        """Training looks at the middle of each frame only, which is the first store."""
+        return self.stores if testing else self.stores[:1]
+
+    def _with_tests_elsewhere(self, trials: Sequence[Trial]) -> Sequence[Trial]:
+        if bool(self.test_on) != isinstance(self.protocol, CrossDataset):
+            raise InputError("data.test_on and the protocol CrossDataset need each other.")
+        if not self.test_on:
+            return trials
+        tests: dict[str, Part] = {}
+        for other in self.test_on:
+            for name, part in other.tests_of_its_own().items():
+                name = other.dataset_name if name == "test" else f"{other.dataset_name}_{name}"
+                tests[name] = part
+                self._elsewhere[name] = other
+        return [Trial(trial.name, trial.train, tests, trial.val) for trial in trials]
+
+    def tests_of_its_own(self) -> Mapping[str, Part]:
+        """What a model that was trained elsewhere is tested on here."""
+        if "zero_shot" in self.catalog.published:
+            (trial,) = self.catalog.published["zero_shot"]()
+            return trial.tests
+        return {"test": self.catalog.part("test")}
+
+    def _take_settings_of(self, other: "VideoDataModule") -> None:
+        self.sampler, self.crops, self.frame_rate = other.sampler, other.crops, other.frame_rate
+        self.features_root, self.num_workers, self.seed = other.features_root, other.num_workers, other.seed
+        if other.features == "off":
+            self.features = "off"

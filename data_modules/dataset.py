@@ -25,7 +25,8 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
     Args:
         records: the videos.
         sampler: which moments to look at.
-        source: a feature store, or how to crop decoded frames.
+        sources: feature stores or, to decode frames, how to crop them. Each of them gives its own views: a video has
+            as many views as moments were chosen times sources.
         training: one random view; otherwise the sampler's test views.
         seed: of the random moments.
     """
@@ -34,14 +35,15 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
         self,
         records: Sequence[Record],
         sampler: Sampler,
-        source: FeatureStore | ResizeCrop,
+        sources: Sequence[FeatureStore] | Sequence[ResizeCrop],
         *,
         training: bool,
         seed: int,
     ) -> None:
         self.records = records
         self.sampler = sampler
-        self.source = source
+        self.stores = [source for source in sources if isinstance(source, FeatureStore)]
+        self.crops = [source for source in sources if isinstance(source, ResizeCrop)]
         self.training = training
         self.seed = seed
 
@@ -53,16 +55,17 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
 
     def __getitems__(self, draws: Sequence[Draw]) -> list[Sample | BrokenVideo]:
         """A whole batch at once, as PyTorch's loader asks for it: the store is then read in one call."""
-        if isinstance(self.source, FeatureStore):
-            return self._read(self.source, draws)
-        return [self._decode(self.source, draw) for draw in draws]
+        if self.crops:
+            return [self._decode(draw) for draw in draws]
+        by_store = [self._read(store, draws) for store in self.stores]
+        return [_joined(views) for views in zip(*by_store, strict=True)]
 
     def _moments(self, draw: Draw, duration_sec: float, frame_rate: float) -> Float64[np.ndarray, "V T"]:
         rng = np.random.default_rng((self.seed, *draw))
         choose = self.sampler.train if self.training else self.sampler.test
         return choose(duration_sec, frame_rate, rng)
 
-    def _read(self, store: FeatureStore, draws: Sequence[Draw]) -> list[Sample | BrokenVideo]:
+    def _read(self, store: FeatureStore, draws: Sequence[Draw]) -> list[Sample]:
         requests, times = [], []
         for draw in draws:
             video_id = self.records[draw[1]].video_id
@@ -83,7 +86,7 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
             for (_, index), time_sec in zip(draws, times, strict=True)
         ]
 
-    def _decode(self, crop: ResizeCrop, draw: Draw) -> Sample | BrokenVideo:
+    def _decode(self, draw: Draw) -> Sample | BrokenVideo:
         record = self.records[draw[1]]
         try:
             with VideoReader(record.path) as reader:
@@ -93,8 +96,8 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
         except BrokenVideoError as error:
             return BrokenVideo(record.video_id, str(record.path), error.reason)
         return Sample(
-            video=torch.unflatten(crop(frames), 0, moments.shape),
-            time_sec=time_sec.reshape(moments.shape),
+            video=torch.cat([torch.unflatten(crop(frames), 0, moments.shape) for crop in self.crops]),
+            time_sec=time_sec.reshape(moments.shape).repeat(len(self.crops), 1),
             target=record.target,
             video_id=record.video_id,
         )
@@ -117,10 +120,12 @@ class Collate:
     """Samples to a batch; broken videos are set aside, never replaced.
 
     Args:
+        part: of the trial, that every batch names.
         class_names: the candidates that every batch carries.
     """
 
-    def __init__(self, class_names: Sequence[str]) -> None:
+    def __init__(self, part: str, class_names: Sequence[str]) -> None:
+        self.part = part
         self.class_names = list(class_names)
 
     def __call__(self, items: Sequence[Sample | BrokenVideo]) -> Batch:
@@ -132,6 +137,7 @@ class Collate:
             mask=torch.ones(time_sec.shape[:2], dtype=torch.bool),
             time_sec=time_sec,
             text=self.class_names,
+            part=self.part,
             target=torch.tensor([sample["target"] for sample in samples], dtype=torch.long),
             video_id=[sample["video_id"] for sample in samples],
             num_views=len(samples[0]["time_sec"]) if samples else 1,
@@ -147,3 +153,15 @@ class Collate:
 def _stack_views(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     """(V, T, ...) of each sample to (B * V, T, ...)."""
     return torch.cat(list(tensors)) if tensors else torch.empty(0, 0)
+
+
+def _joined(views: Sequence[Sample]) -> Sample:
+    """One video as several stores have it."""
+    if len(views) == 1:
+        return views[0]
+    return Sample(
+        features=torch.cat([sample["features"] for sample in views]),
+        time_sec=torch.cat([sample["time_sec"] for sample in views]),
+        target=views[0]["target"],
+        video_id=views[0]["video_id"],
+    )

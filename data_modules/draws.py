@@ -1,12 +1,29 @@
 """Which sample comes when: the same on every machine, and exact when a run is resumed in the middle of an epoch."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from torch.utils.data import DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler
 
+T = TypeVar("T")
 Draw = tuple[int, int]  # (epoch, index): all that the chance in a sample depends on, besides the seed
+
+
+class LateLoader(DataLoader[T]):
+    """A loader that asks its sampler for draws when the first batch is wanted, not when an iterator is made.
+
+    Lightning makes an iterator before it has told the sampler which epoch a resumed run is in, and workers would have
+    been sent the draws of another one.
+    """
+
+    def __iter__(self) -> Iterator[T]:  # type: ignore[override]
+        yield from super().__iter__()
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of one of many trials: of the first the experiment's own."""
+    return seed if number == 0 else int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
 class DrawSampler(DistributedSampler[Any]):

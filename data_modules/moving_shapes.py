@@ -4,20 +4,24 @@ import json
 import logging
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from data_modules.base import SPLITS, Catalog, Split, VideoDataModule
+from data_modules.annotations.list_files import known_records, read_list
+from data_modules.base import VideoDataModule
 from data_modules.batch import Record
 from data_modules.errors import InputError
+from data_modules.protocols.base_to_novel import HARMONIC
+from data_modules.protocols.trial import SPLITS, Catalog, Split, Trial
 from data_modules.rendering import render, video_seed, write_mp4
 from data_modules.shapes import MOTIONS, SHAPES, class_name
 
 log = logging.getLogger(__name__)
 
+FOLDS = 3  # of the combinations of shape and motion, for open-set protocols
 WORLD_VERSION = 1  # raise it when the same seed would no longer give the same files
 
 
@@ -92,7 +96,13 @@ class MovingShapes(VideoDataModule):
                 )
                 for task in self._tasks(split)
             ]
-        return Catalog(names, records)
+        catalog = Catalog(names, records)
+        everything = [record for split in SPLITS for record in records[split]]
+        return replace(
+            catalog,
+            read_list=lambda path: read_list(Path(path), names, names, known_records(everything)),
+            published={"base_to_novel": lambda: [_fold(catalog, fold) for fold in range(FOLDS)]},
+        )
 
     def _tasks(self, split: Split) -> Iterable[_Task]:
         for shape in SHAPES:
@@ -101,6 +111,20 @@ class MovingShapes(VideoDataModule):
                     folder = self.root / split / class_name(shape, motion).replace(" ", "_")
                     seed = video_seed(self.world_seed, split, shape, motion, number)
                     yield _Task(folder / f"{number:03d}.mp4", shape, motion, seed)
+
+
+def _fold(catalog: Catalog, fold: int) -> Trial:
+    """Every shape and every motion is seen, a third of their combinations is not; each of them in one fold."""
+    pairs = [(shape, motion) for shape in range(len(SHAPES)) for motion in range(len(MOTIONS))]
+    novel = [
+        name
+        for name, (shape, motion) in zip(catalog.class_names, pairs, strict=True)
+        if (shape + 2 * motion + fold) % FOLDS == 0
+    ]
+    base = [name for name in catalog.class_names if name not in novel]
+    train, val, test = (catalog.part(split) for split in SPLITS)
+    tests = {"base": test.only(base), "novel": test.only(novel)}
+    return Trial(f"fold {fold}", train.only(base), tests, val.only(base), HARMONIC)
 
 
 class _Rendering(Dataset[int]):

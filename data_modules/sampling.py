@@ -24,6 +24,10 @@ class Sampler(ABC):
     def test(self, duration_sec: float, frame_rate: float, rng: np.random.Generator) -> Float64[np.ndarray, "V T"]:
         """All views of a video; the same ones each time unless the sampler says otherwise."""
 
+    @abstractmethod
+    def describe(self) -> str:
+        """What testing looks at, in words."""
+
 
 class WindowSampler(Sampler):
     """Consecutive frames of a video that is played faster by a stride, as the paper samples.
@@ -87,6 +91,12 @@ class WindowSampler(Sampler):
         starts = [last // 2] if self.num_views == 1 else np.linspace(0, last, self.num_views).round()
         return self._window(np.array(starts), stride, length, rate)
 
+    def describe(self) -> str:
+        """In words."""
+        kind = "random" if self.random_views else "evenly spread"
+        views = "the middle view" if self.num_views == 1 and not self.random_views else f"{self.num_views} {kind} views"
+        return f"{views} of {self.num_frames} frames"
+
     def _window(
         self, starts: Int64[np.ndarray, " V"] | Float64[np.ndarray, " V"], stride: int, length: int, rate: float
     ) -> Float64[np.ndarray, "V T"]:
@@ -120,6 +130,11 @@ class SegmentSampler(Sampler):
         """The middle of each part, or V moments spread evenly over it."""
         within = (np.arange(self.num_views)[:, None] + 0.5) / self.num_views
         return self._moments(np.repeat(within, self.num_frames, axis=1), duration_sec, frame_rate)
+
+    def describe(self) -> str:
+        """In words."""
+        views = f"{self.num_views} views" if self.num_views > 1 else "one view"
+        return f"{views} of {self.num_frames} frames spread over the whole video"
 
     def _moments(
         self, within: Float64[np.ndarray, "V T"], duration_sec: float, frame_rate: float

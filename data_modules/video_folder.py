@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from data_modules.base import SPLITS, Catalog, Split, VideoDataModule
+from data_modules.annotations.file_index import VIDEO_SUFFIXES
+from data_modules.annotations.list_files import known_records, read_list
+from data_modules.base import VideoDataModule
 from data_modules.batch import Record
 from data_modules.errors import InputError
+from data_modules.protocols.trial import SPLITS, Catalog, Split
 
-VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
 _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
@@ -74,7 +76,13 @@ class VideoFolder(VideoDataModule):
         for (path, label, _), split in zip(rows, splits, strict=True):
             video_id = path.relative_to(self.root).as_posix()
             records[split].append(Record(video_id, path, labels.index(label)))
-        return Catalog(names, records)
+        everything = [record for split in SPLITS for record in records[split]]
+        return Catalog(
+            names,
+            records,
+            labels,
+            read_list=lambda path: read_list(Path(path), names, labels, known_records(everything)),
+        )
 
     def _rows_of_folders(self) -> Iterable[tuple[Path, str, Split | None]]:
         folders = _subfolders(self.root)

@@ -12,6 +12,8 @@ VERBS = {
     "test": ("prompt_video.experiment", "score a checkpoint on the test split"),
     "predict": ("prompt_video.experiment", "write the likeliest class names of each test video"),
     "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
+    "doctor": ("prompt_video.commands.doctor", "check everything that an experiment will use, before it runs"),
+    "rehearse": ("prompt_video.commands.rehearse", "run an experiment on a made-up miniature of its data"),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in three minutes"),
     "bench": ("prompt_video.bench.__main__", "measure the speed of text path, decoding, store and extraction"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
@@ -36,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)} `prompt-video --help` lists all.")
     try:
         # Imported late: most of a second goes into torch, which the help needs not.
-        importlib.import_module(VERBS[verb][0]).main(arguments)
+        outcome = importlib.import_module(VERBS[verb][0]).main(arguments)
     except Exception as error:
         message = _mistake(error)
         if message is None or os.environ.get("PROMPT_VIDEO_TRACEBACK"):
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(message)
     except KeyboardInterrupt:
         return 130
-    return 0
+    return outcome if isinstance(outcome, int) else 0
 
 
 def _mistake(error: BaseException | None) -> str | None:

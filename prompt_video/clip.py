@@ -65,6 +65,7 @@ class FrozenCLIP(nn.Module):
                 towers = _load_towers(name, source, self.tokenizer).to(getattr(torch, dtype))
                 _shared_towers[(*identity, dtype)] = towers
         self.towers = towers
+        self._tokens: dict[str, list[int]] = {}
         self.fingerprint = towers.fingerprint
         self.width: int = config.text_config.hidden_size
         self.context_length: int = config.text_config.max_position_embeddings
@@ -80,10 +81,12 @@ class FrozenCLIP(nn.Module):
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Each text's own tokens, without start and end token."""
-        if not texts:
-            return []
-        tokens = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-        return cast(list[list[int]], tokens)
+        # The same class names come in every step.
+        new = [text for text in dict.fromkeys(texts) if text not in self._tokens]
+        if new:
+            tokens = self.tokenizer(new, add_special_tokens=False, verbose=False)["input_ids"]
+            self._tokens.update(zip(new, cast("list[list[int]]", tokens), strict=True))
+        return [self._tokens[text] for text in texts]
 
     def encode_text(self, texts: PromptedText, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
         """Features of texts with learned vectors around them, not normalised; gradients reach those vectors.
@@ -96,10 +99,8 @@ class FrozenCLIP(nn.Module):
         weight = self.towers.text.positions.weight
         if not texts.tokens:
             return texts.prefix.new_zeros(0, self.embed_dim)
-        prefix, suffix = texts.prefix.to(weight), texts.suffix.to(weight)
-        texts = PromptedText(texts.tokens, prefix, suffix, texts.num_suffix, texts.by_position)
         with torch.autocast(weight.device.type, enabled=False):  # CLIP computes in `dtype`, whatever surrounds it
-            return _at_least_float32(self.towers.text(texts, chunk_size))
+            return _at_least_float32(self.towers.text(texts.in_groups(weight), chunk_size))
 
     @torch.no_grad()
     def encode_frames(self, pixels: UInt8[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:

@@ -1,12 +1,13 @@
 """The one LightningCLI: an experiment YAML in, a run folder with results out."""
 
+import copy
 import json
 import logging
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
@@ -14,19 +15,24 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 import data_modules
 import prompt_video.tasks
 from data_modules.base import VideoDataModule
+from data_modules.draws import trial_seed
 from data_modules.errors import InputError
 from prompt_video.config_errors import ExperimentParser
 from prompt_video.runs import console
-from prompt_video.runs.folder import RunRecord, new_run_folder, newest_checkpoint
-from prompt_video.runs.loggers import WandbMode, make_loggers
+from prompt_video.runs.folder import RunRecord, newest_checkpoint, shared_run_folder
+from prompt_video.runs.loggers import WandbMode, close_loggers, log_trials, make_loggers
 from prompt_video.runs.progress import DataWait, ProgressBar
 from prompt_video.runs.summary import print_summary
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.extraction import ensure_features
+from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.trials.runner import run_trials, summarise, write_table
 
 __all__ = ["ExperimentCLI", "data_modules", "main", "prompt_video"]
 
 log = logging.getLogger(__name__)
+
+CLI = TypeVar("CLI", bound="ExperimentCLI")
 
 
 class ExperimentCLI(LightningCLI):
@@ -54,6 +60,9 @@ class ExperimentCLI(LightningCLI):
         parser.add_argument("--features_only", type=bool, default=False, help="fill the feature store, and stop")
         parser.add_argument("--quiet", type=bool, default=False, help="no progress bar and no summary")
         parser.add_argument(
+            "--trials_at_a_time", type=int | None, default=None, help="of a protocol with many; null chooses by memory"
+        )
+        parser.add_argument(
             "--monitor", type=str, default="val/top1", help="metric that the best checkpoint is best in"
         )
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
@@ -71,7 +80,10 @@ class ExperimentCLI(LightningCLI):
             folder = checkpoint.parent.parent if self.subcommand == "fit" else None
         elif (path := settings.get("ckpt_path")) and not Path(path).is_file():
             raise InputError(f"there is no checkpoint {path}.")
-        self.run_folder = Path(folder) if folder else new_run_folder(runs, self.name)
+        if (trial := settings["data"]["init_args"].get("trial")) is not None:
+            # Initial weights are drawn as they are where all trials run.
+            seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)
+        self.run_folder = Path(folder) if folder else shared_run_folder(runs, self.name)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""
@@ -92,7 +104,8 @@ class ExperimentCLI(LightningCLI):
             logger = make_loggers(self.run_folder, f"{self.name}/{self.run_folder.name}", settings["wandb"])
         if logger and self.subcommand == "fit":
             callbacks.append(DataWait())
-        options["callbacks"] = [*(options.get("callbacks") or []), *callbacks]
+        self._own_callbacks: list[Callback] = list(options.get("callbacks") or [])
+        options["callbacks"] = [*self._own_callbacks, *callbacks]
         return super().instantiate_trainer(logger=logger, default_root_dir=self.run_folder, **kwargs)
 
     def _checkpoints(self) -> list[Callback]:
@@ -113,9 +126,13 @@ class ExperimentCLI(LightningCLI):
         self._open_features()
         if self._settings["features_only"]:
             return
+        if len(self.datamodule.trials) > 1:
+            self._fit_trials(resume=kwargs.get("ckpt_path") is not None)
+            return
         if self.model.has_weights:
             weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a linear probe"
             log.info("training %s on frozen CLIP '%s'", weights, self.model.model.clip.name)
+            self._keep_last_without_validation()
             self.trainer.fit(model, datamodule=datamodule, **kwargs)
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")
@@ -124,6 +141,49 @@ class ExperimentCLI(LightningCLI):
                 self.model.load_checkpoint(best)
             self.trainer.test(model, datamodule=datamodule, verbose=False)
         self._summarize()
+
+    def _fit_trials(self, *, resume: bool) -> None:
+        """Train and test all trials of the protocol, many at a time."""
+        task = self.model
+        if not isinstance(task, RecognitionTask):
+            raise InputError(f"the protocol has {len(self.datamodule.trials)} trials, which only recognition can run.")
+        data, settings = self.datamodule, self._settings
+        data.setup("fit")
+        self.record.open(data)
+        results = run_trials(
+            task,
+            data,
+            self.run_folder,
+            self._trainer_of_one_device,
+            settings["trials_at_a_time"],
+            resume,
+            settings["save_every_n_steps"],
+        )
+        write_table(results, self.run_folder / "trials.csv")
+        self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
+        log_trials(self.trainer.loggers, results, self.record.results["metrics"])
+        self._summarize()
+
+    def _trainer_of_one_device(self, callbacks: list[Callback]) -> Trainer:
+        """As the experiment's own, for a stack of trials."""
+        options = dict(self._get(self.config_init, "trainer").items())
+        own = [copy.deepcopy(callback) for callback in self._own_callbacks]
+        if options.get("enable_checkpointing") is False or options.get("fast_dev_run"):
+            callbacks = []
+        if self._settings["quiet"]:
+            options["enable_progress_bar"] = False
+        elif options.get("enable_progress_bar") is not False:
+            own.append(ProgressBar(leave=False))
+        # Trials are divided by stacks, not by devices.
+        options |= {"devices": 1, "num_nodes": 1, "strategy": "auto", "logger": self.trainer.loggers or False}
+        options |= {"enable_model_summary": False, "default_root_dir": self.run_folder}
+        return Trainer(**{**options, "callbacks": [*own, *callbacks]})
+
+    def _keep_last_without_validation(self) -> None:
+        """Without validation videos there is no best checkpoint to choose: the last one is tested."""
+        if self.datamodule.trials[0].val is None:
+            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+            callbacks[:] = [c for c in callbacks if not (isinstance(c, ModelCheckpoint) and c.monitor)]
 
     def validate(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Score on the validation split."""
@@ -187,9 +247,22 @@ def main(arguments: list[str]) -> ExperimentCLI:
         arguments: the verb and its options, as typed after ``prompt-video``.
     """
     console.configure()
+    try:
+        return parse(arguments, ExperimentCLI)
+    finally:
+        close_loggers()
+
+
+def parse(arguments: list[str], kind: type[CLI]) -> CLI:
+    """Hand a command line to `ExperimentCLI`, or to a class of it that does something else with it.
+
+    Args:
+        arguments: the verb and its options, as typed after ``prompt-video``.
+        kind: the class.
+    """
     # Lightning warns when arguments are given in Python while sys.argv has some of its own.
     sys.argv = [sys.argv[0], *arguments]
-    return ExperimentCLI(
+    return kind(
         VideoTextTask,
         VideoDataModule,
         subclass_mode_model=True,

@@ -33,22 +33,37 @@ class LinearProbe(TextSide):
 
     def scores(self, video_features: Float[Tensor, "R D"], texts: Sequence[str]) -> Float[Tensor, "R K"]:
         """Scores of unit video features for known class names, in any order."""
-        if not self.class_names:
-            raise InputError("a linear probe must be told its class names before it is used.")
-        row_of = {name: row for row, name in enumerate(self.class_names)}
-        unknown = [text for text in texts if text not in row_of]
-        if unknown:
-            raise InputError(
-                f"the linear probe learned {len(row_of)} class names, and '{unknown[0]}' is none of them; only a text "
-                "side that reads the texts can score new ones."
-            )
-        rows = torch.tensor([row_of[text] for text in texts], device=self.weight.device)
+        rows = torch.tensor(rows_of(texts, self.class_names), device=self.weight.device)
         return video_features @ self.weight[rows].T + self.bias[rows]
 
-    def forward(self, texts: Sequence[str], clip: TextEncoder, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
+    def forward(
+        self,
+        texts: Sequence[str],
+        clip: TextEncoder,
+        chunk_size: int | None = None,
+        owner: list[int] | None = None,
+    ) -> Float[Tensor, "K D"]:
         """Impossible."""
         raise InputError("a linear probe has no text features, only scores of the class names that it learned.")
 
     def settings(self) -> dict[str, Any]:
         """Nothing to set."""
         return {}
+
+    def describe(self) -> str:
+        """In words."""
+        return "linear probe, one learned vector a class"
+
+
+def rows_of(texts: Sequence[str], class_names: Sequence[str]) -> list[int]:
+    """The row of each text among the learned ones."""
+    if not class_names:
+        raise InputError("a linear probe must be told its class names before it is used.")
+    row_of = {name: row for row, name in enumerate(class_names)}
+    unknown = [text for text in texts if text not in row_of]
+    if unknown:
+        raise InputError(
+            f"the linear probe learned {len(row_of)} class names, and '{unknown[0]}' is none of them; only a text "
+            "side that reads the texts can score new ones."
+        )
+    return [row_of[text] for text in texts]

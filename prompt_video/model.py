@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,6 +39,8 @@ class VideoTextModel(nn.Module):
         learn_temperature: learn it, starting there.
         text_chunk: texts whose inner values are kept at a time in training, so that memory does not grow with their
             number; the result is the same. None keeps all, which is faster.
+        frozen_templates: hand-crafted prompts of the frozen CLIP that this model is compared with.
+        frozen_share: share of the frozen CLIP's scores in the scores of testing, from 0 to 1.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class VideoTextModel(nn.Module):
         temperature: float = 0.07,
         learn_temperature: bool = False,
         text_chunk: int | None = None,
+        frozen_templates: Sequence[str] = ("{}",),
+        frozen_share: float = 0.0,
     ) -> None:
         super().__init__()
         self.clip = clip
@@ -56,7 +60,11 @@ class VideoTextModel(nn.Module):
         self.temporal = temporal(clip.embed_dim)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learn_temperature)
         self.text_chunk = text_chunk
-        self._classifier: tuple[object, Tensor] | None = None
+        self.frozen_prompt = TemplatePrompt(clip.width, frozen_templates, clip.context_length, too_long="truncate")
+        self.frozen_share = frozen_share
+        self._kept: dict[nn.Module, tuple[object, Tensor]] = {}
+        if not 0 <= frozen_share <= 1:
+            raise InputError(f"frozen_share must be in [0, 1], not {frozen_share}")
         if getattr(self.prompt, "context_length", 0) > clip.context_length:
             raise InputError(
                 f"the prompt counts on {self.prompt.context_length} positions, and the text encoder of CLIP "
@@ -74,42 +82,63 @@ class VideoTextModel(nn.Module):
 
     def scores(self, video_features: Float[Tensor, "R D"], texts: Sequence[str]) -> Float[Tensor, "R K"]:
         """Cosine over temperature; of a linear probe, its own scores."""
-        video_features = F.normalize(video_features, dim=-1)
         if isinstance(self.prompt, LinearProbe):
-            return self.prompt.scores(video_features, texts)
-        return video_features @ self.text_features(texts).T / self.temperature
+            return self.prompt.scores(F.normalize(video_features, dim=-1), texts)
+        return self.similarity(video_features, self.text_features(texts))
+
+    def similarity(
+        self, video_features: Float[Tensor, "R D"], text_features: Float[Tensor, "K D"]
+    ) -> Float[Tensor, "R K"]:
+        """Cosine over temperature; the videos' features need not be normalised."""
+        return F.normalize(video_features, dim=-1) @ text_features.T / self.temperature
+
+    def test_scores(self, batch: Batch) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
+        """Scores of this model, with its `frozen_share`, and of the frozen CLIP on the same frames."""
+        frames, mask = self.frame_features(batch), batch["mask"]
+        frozen = self.similarity(mean_frame(frames, mask), self.frozen_text_features(batch["text"]))
+        learned = self.scores(self.temporal(frames, mask), batch["text"])
+        return torch.lerp(learned, frozen, self.frozen_share) if self.frozen_share else learned, frozen
 
     def video_features(self, batch: Batch) -> Float[Tensor, "R D"]:
-        """One vector a video, not normalised; pixels are encoded, stored features taken as they are."""
+        """One vector a video, not normalised."""
+        videos: Tensor = self.temporal(self.frame_features(batch), batch["mask"])
+        return videos
+
+    def frame_features(self, batch: Batch) -> Float[Tensor, "R T D"]:
+        """Features of the frozen CLIP: pixels are encoded, stored features taken as they are."""
         mask = batch["mask"]
         if "features" in batch:
             features = batch["features"]
-            features = features.to(torch.promote_types(features.dtype, torch.float32))
-        else:
-            real = self.clip.encode_frames(batch["video"][mask])
-            features = real.new_zeros(*mask.shape, real.shape[-1]).masked_scatter(mask.unsqueeze(-1), real)
-        videos: Tensor = self.temporal(features, mask)
-        return videos
+            return features.to(torch.promote_types(features.dtype, torch.float32))
+        real = self.clip.encode_frames(batch["video"][mask])
+        return real.new_zeros(*mask.shape, real.shape[-1]).masked_scatter(mask.unsqueeze(-1), real)
 
     def text_features(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
         """One unit vector a text; computed once for as long as the texts and the prompt stay the same."""
         learned = [weight for weight in self.prompt.parameters() if weight.requires_grad]
         if learned and (self.training or torch.is_grad_enabled()):
-            return self._encode(texts)
+            return self._encode(self.prompt, texts)
+        return self._remembered(self.prompt, texts, learned)
+
+    def frozen_text_features(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
+        """One unit vector a text, by the hand-crafted prompts."""
+        return self._remembered(self.frozen_prompt, texts, [])
+
+    def _remembered(self, side: TextSide, texts: Sequence[str], learned: Sequence[Tensor]) -> Float[Tensor, "K D"]:
         state = (tuple(texts), self.log_temperature.device, *((id(weight), weight._version) for weight in learned))
-        if self._classifier is None or self._classifier[0] != state:
+        if side not in self._kept or self._kept[side][0] != state:
             # Not in inference mode: what is kept may be met by a training step.
             with torch.inference_mode(False), torch.no_grad():
-                self._classifier = (state, self._encode(texts))
-        return self._classifier[1]
+                self._kept[side] = (state, self._encode(side, texts))
+        return self._kept[side][1]
 
-    def _encode(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
-        features: Tensor = self.prompt(texts, self.clip, self.text_chunk)
+    def _encode(self, side: TextSide, texts: Sequence[str]) -> Float[Tensor, "K D"]:
+        features: Tensor = side(texts, self.clip, self.text_chunk)
         return features
 
     def forget_texts(self) -> None:
-        """Drop the kept text features."""
-        self._classifier = None
+        """Drop the kept features of learned texts."""
+        self._kept.pop(self.prompt, None)
 
     def train(self, mode: bool = True) -> "VideoTextModel":
         """As ever; text features are computed anew."""
@@ -120,6 +149,14 @@ class VideoTextModel(nn.Module):
         """Name the classes before an optimizer is made; a linear probe needs it, other text sides take any text."""
         if isinstance(self.prompt, LinearProbe):
             self.prompt.set_vocabulary(texts, self.clip.embed_dim)
+
+    def describe(self) -> str:
+        """How texts are written and frames are joined, in words."""
+        layers = self.temporal.num_layers
+        frames = f"a temporal encoder of {layers} layers" if layers else "frames averaged"
+        share = f"; {self.frozen_share:g} of every score is frozen CLIP's" if self.frozen_share else ""
+        frozen = ", ".join(f"'{template}'" for template in self.frozen_prompt.templates)
+        return f"{self.prompt.describe()}; {frames}{share}. Frozen CLIP '{self.clip.name}' reads {frozen}."
 
     def learned_state(self) -> dict[str, Tensor]:
         """The learned weights, without CLIP."""
@@ -155,6 +192,8 @@ class VideoTextModel(nn.Module):
             "temporal": self.temporal.settings(),
             "temperature": self.temperature.item(),
             "learn_temperature": self.log_temperature.requires_grad,
+            "frozen_templates": self.frozen_prompt.templates,
+            "frozen_share": self.frozen_share,
             "class_names": probe.class_names if probe else None,
         }
 
@@ -180,10 +219,17 @@ class VideoTextModel(nn.Module):
         clip = clip or FrozenCLIP(spec["clip"]["name"], spec["clip"]["dtype"])
         prompt = partial(TEXT_SIDES[spec["prompt"]["kind"]], **spec["prompt"]["settings"])
         temporal = partial(TemporalEncoder, **spec["temporal"])
-        model = cls(clip, prompt, temporal, spec["temperature"], spec["learn_temperature"])
+        options = {name: spec[name] for name in ("frozen_templates", "frozen_share") if name in spec}
+        model = cls(clip, prompt, temporal, spec["temperature"], spec["learn_temperature"], **options)
         model.set_vocabulary(spec["class_names"] or [])
         model.check_spec(spec)
         return model
+
+
+def mean_frame(frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
+    """The average of the real frames: what frozen CLIP makes of a video."""
+    weight = mask.unsqueeze(-1).to(frames.dtype)
+    return (frames.masked_fill(~mask.unsqueeze(-1), 0) * weight).sum(1) / weight.sum(1).clamp(min=1)
 
 
 def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:

@@ -50,23 +50,34 @@ class PromptLearner(TextSide):
         """Different texts that were cut so far."""
         return len(self.truncated)
 
-    def forward(self, texts: Sequence[str], clip: TextEncoder, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
+    def forward(
+        self,
+        texts: Sequence[str],
+        clip: TextEncoder,
+        chunk_size: int | None = None,
+        owner: list[int] | None = None,
+    ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
         tokens, cut = _fit(texts, clip.tokenize(texts), self.room, self.too_long)
         self.truncated.update(cut)
-        return F.normalize(clip.encode_text(self.surround(tokens), chunk_size), dim=-1)
+        return F.normalize(clip.encode_text(self.surround(tokens, owner), chunk_size), dim=-1)
 
-    def surround(self, tokens: list[list[int]]) -> PromptedText:
-        """Put the learned vectors around each text's tokens."""
+    def surround(self, tokens: list[list[int]], owner: list[int] | None = None) -> PromptedText:
+        """Put the learned vectors around each text's tokens; ``owner`` as in `PromptedText`."""
         # In the table of positions row 0 is the start token's, which is never learned.
         start = 1 if self.layout == "by_position" else 0
-        prefix, suffix = self.context[start : start + self.num_prefix], self.context[start + self.num_prefix :]
-        return PromptedText(tokens, prefix, suffix, self.num_suffix, self.layout == "by_position")
+        behind = start + self.num_prefix
+        prefix, suffix = self.context[..., start:behind, :], self.context[..., behind:, :]
+        return PromptedText(tokens, prefix, suffix, self.num_suffix, self.layout == "by_position", owner)
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments without the width, ready for JSON."""
         names = ("num_prefix", "num_suffix", "layout", "init_std", "context_length", "too_long")
         return {name: getattr(self, name) for name in names}
+
+    def describe(self) -> str:
+        """In words."""
+        return f"texts as {self.num_prefix} learned vectors + text + {self.num_suffix} learned vectors ({self.layout})"
 
 
 class TemplatePrompt(TextSide):
@@ -100,7 +111,13 @@ class TemplatePrompt(TextSide):
         """Different texts that were cut so far."""
         return len(self.truncated)
 
-    def forward(self, texts: Sequence[str], clip: TextEncoder, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
+    def forward(
+        self,
+        texts: Sequence[str],
+        clip: TextEncoder,
+        chunk_size: int | None = None,
+        owner: list[int] | None = None,
+    ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
         filled = [template.replace("{}", text) for text in texts for template in self.templates]
         tokens, cut = _fit(filled, clip.tokenize(filled), self.room, self.too_long)
@@ -112,6 +129,10 @@ class TemplatePrompt(TextSide):
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments without the width, ready for JSON."""
         return {name: getattr(self, name) for name in ("templates", "context_length", "too_long")}
+
+    def describe(self) -> str:
+        """In words."""
+        return "texts in hand-crafted prompts (" + ", ".join(f"'{template}'" for template in self.templates) + ")"
 
 
 def _room(context_length: int, num_context: int) -> int:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -15,23 +15,33 @@ class PromptedText:
 
     Args:
         tokens: each text's own tokens.
-        prefix: the P vectors in front of every text.
+        prefix: the P vectors in front of every text; with ``owner``, of every group.
         suffix: the vectors behind the tokens: one set for all texts or, ``by_position``, a longer table whose row i is
-            what stands i places after the prefix.
+            what stands i places after the prefix; with ``owner``, of every group.
         num_suffix: how many of them a text has.
         by_position: see ``suffix``.
+        owner: the group of each text, where there are groups with vectors of their own.
     """
 
     tokens: list[list[int]]
-    prefix: Float[Tensor, "P W"]
-    suffix: Float[Tensor, "R W"]
+    prefix: Float[Tensor, "*G P W"]
+    suffix: Float[Tensor, "*G R W"]
     num_suffix: int
     by_position: bool = False
+    owner: list[int] | None = None
 
-    def suffix_after(self, num_tokens: int) -> Float[Tensor, "S W"]:
+    def suffix_after(self, num_tokens: int) -> Float[Tensor, "*G S W"]:
         """The suffix of a text of so many tokens."""
         start = num_tokens if self.by_position else 0
-        return self.suffix[start : start + self.num_suffix]
+        return self.suffix[..., start : start + self.num_suffix, :]
+
+    def in_groups(self, like: Tensor) -> "PromptedText":
+        """The same with an axis of groups, though there be one, in the precision and on the device of ``like``."""
+        prefix, suffix = self.prefix.to(like), self.suffix.to(like)
+        if self.owner is not None:
+            return replace(self, prefix=prefix, suffix=suffix)
+        owner = [0] * len(self.tokens)
+        return replace(self, prefix=prefix.unsqueeze(0), suffix=suffix.unsqueeze(0), owner=owner)
 
 
 @runtime_checkable
@@ -49,9 +59,26 @@ class TextSide(nn.Module, ABC):
     """What a list of texts becomes. A subclass is made with the width of CLIP's token embeddings."""
 
     @abstractmethod
-    def forward(self, texts: Sequence[str], clip: TextEncoder, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
-        """Unit vectors in the joint space, one a text."""
+    def forward(
+        self,
+        texts: Sequence[str],
+        clip: TextEncoder,
+        chunk_size: int | None = None,
+        owner: list[int] | None = None,
+    ) -> Float[Tensor, "K D"]:
+        """Unit vectors in the joint space, one a text.
+
+        Args:
+            texts: any.
+            clip: encodes them.
+            chunk_size: see `FrozenCLIP.encode_text`.
+            owner: of a text side whose learned weights are those of several, stacked: which of them writes each text.
+        """
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments without the width, ready for JSON."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """How a text is written, in words."""

@@ -3,12 +3,12 @@
 Every text begins with the same start token and learned prefix, and the encoder is causal: those positions are the same
 for all texts and are computed once; each text's own positions attend to their keys and values. Behind a text's end
 token nothing is computed, in the last layer only the end tokens are, and texts of unequal length are packed into one
-matrix, so that no padding exists. The result equals the plain computation over 77 padded positions.
+matrix, so that no padding exists. The result equals the plain computation over 77 padded positions. Texts may come in
+groups that have learned vectors of their own each: all of that is then done for all groups at once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any, cast
 
 import torch
@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from prompt_video.frozen_block import FrozenBlock
 from prompt_video.frozen_linear import frozen_linear
+from prompt_video.packed_attention import Bundle, attend, attend_from_end, ends, in_bundles
 from prompt_video.text_side import PromptedText
 
 ROWS_PER_PASS = 2048  # on a CPU: what one pass over the layers works on stays in the cache
@@ -62,57 +63,56 @@ class TextTower(nn.Module):
         """Features of the texts.
 
         Args:
-            texts: at least one.
+            texts: at least one, with the axis of groups.
             chunk_size: texts whose inner values are kept at a time; they are computed again on the way back, so that
                 memory does not grow with the number of texts. None keeps all.
         """
-        order = sorted(range(len(texts.tokens)), key=lambda text: len(texts.tokens[text]))
+        assert texts.owner is not None
+        size = [(len(tokens), group) for tokens, group in zip(texts.tokens, texts.owner, strict=True)]
+        order = sorted(range(len(size)), key=size.__getitem__)
         lengths = [len(texts.tokens[text]) + texts.num_suffix + 1 for text in order]
         shared = self._shared_keys_values(texts.prefix)
-        passes = [
-            [texts.tokens[text] for text in order[first:end]]
-            for first, end in _passes(lengths, chunk_size, self.positions.weight.device)
-        ]
+        passes = [_chosen(texts, order[first:end]) for first, end in _passes(lengths, chunk_size, texts.prefix.device)]
         if chunk_size is not None and torch.is_grad_enabled():
-            features: Tensor = _Recomputed.apply(self._encode, texts, passes, texts.suffix, *shared)
+            features: Tensor = _Recomputed.apply(self._encode, passes, texts.suffix, *shared)
         else:
-            features = torch.cat([self._encode(replace(texts, tokens=tokens), shared) for tokens in passes])
+            features = torch.cat([self._encode(part, shared) for part in passes])
         place = sorted(range(len(order)), key=lambda position: order[position])
-        return features[torch.tensor(place, device=self.positions.weight.device)]
+        return features[torch.tensor(place, device=features.device)]
 
-    def _shared_keys_values(self, prefix: Float[Tensor, "P W"]) -> list[Float[Tensor, "2 H P1 A"]]:
-        """Keys and values of the start token and the prefix, layer by layer."""
-        x = torch.cat([self.embed([[self.start_token]])[0], prefix])
-        x = x + self.positions.weight[: len(x)]
+    def _shared_keys_values(self, prefix: Float[Tensor, "G P W"]) -> list[Float[Tensor, "2 G H P1 A"]]:
+        """Keys and values of the start token and each group's prefix, layer by layer."""
+        x = torch.cat([self.embed([[self.start_token]]).expand(len(prefix), -1, -1), prefix], dim=1)
+        x = (x + self.positions.weight[: x.shape[1]]).flatten(0, 1)  # (G * P1, W)
         shared = []
         for block in self.blocks:
-            heads = block.query_key_value(x).permute(1, 2, 0, 3)  # (3, H, P1, A)
-            shared.append(heads[1:])
+            heads = torch.unflatten(block.query_key_value(x), 0, (len(prefix), -1))  # (G, P1, 3, H, A)
+            heads = heads.permute(2, 0, 3, 1, 4)  # (3, G, H, P1, A)
+            # What texts of several groups gather from stands ready for it.
+            shared.append(heads[1:] if len(prefix) == 1 else heads[1:].contiguous())
             if block is not self.blocks[-1]:
-                query, key, value = heads.unsqueeze(1)
+                query, key, value = heads
                 attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-                x = block.finish(x, attended[0].transpose(0, 1).flatten(1))
+                x = block.finish(x, attended.transpose(1, 2).reshape(len(x), -1))
         return shared
 
-    def _encode(self, texts: PromptedText, shared: Sequence[Float[Tensor, "2 H P1 A"]]) -> Float[Tensor, "K D"]:
+    def _encode(self, texts: PromptedText, shared: Sequence[Float[Tensor, "2 G H P1 A"]]) -> Float[Tensor, "K D"]:
         """Features of texts sorted by length."""
-        groups = [list(group) for _, group in groupby(texts.tokens, key=len)]
-        shapes = [(len(group), len(group[0]) + texts.num_suffix + 1) for group in groups]
-        x = torch.cat([self._embed_group(texts, group).flatten(0, 1) for group in groups])  # (N, W)
-        masks = [_hidden(length, shared[0].shape[2], x) for _, length in shapes]
+        bundles = in_bundles(texts, num_shared=shared[0].shape[3])
+        x = torch.cat([self._embed(texts, bundle).flatten(0, 1) for bundle in bundles])  # (N, W)
         for block, prefix in zip(self.blocks[:-1], shared[:-1], strict=True):
-            x = block.finish(x, _attend(block.query_key_value(x), prefix, shapes, masks))
-        last, ends = self.blocks[-1], _ends(shapes, x.device)
-        at_end = x[ends]
-        at_end = last.finish(at_end, _attend_from_end(last.query(at_end), last.key_value(x), shared[-1], shapes))
+            x = block.finish(x, attend(block.query_key_value(x), prefix, bundles))
+        last, end = self.blocks[-1], ends(bundles, x.device)
+        at_end = x[end]
+        at_end = last.finish(at_end, attend_from_end(last.query(at_end), last.key_value(x), shared[-1], bundles))
         return frozen_linear(self.final_norm(at_end), self.projection.weight, None)
 
-    def _embed_group(self, texts: PromptedText, group: list[list[int]]) -> Float[Tensor, "G L W"]:
-        """Input of the first layer for texts of one length: own tokens, suffix, end token, with their positions."""
-        suffix = texts.suffix_after(len(group[0]))
-        end = self.embed([[self.end_token]])
-        rows = torch.cat([self.embed(group), suffix.expand(len(group), -1, -1), end.expand(len(group), -1, -1)], dim=1)
-        start = 1 + len(texts.prefix)
+    def _embed(self, texts: PromptedText, bundle: Bundle) -> Float[Tensor, "C L W"]:
+        """Input of the first layer: own tokens, suffix, end token, with their positions."""
+        own, end = self.embed(bundle.tokens), self.embed([[self.end_token]])
+        suffix = bundle.each(texts.suffix_after(own.shape[1]))
+        rows = torch.cat([own, suffix, end.expand(len(own), -1, -1)], dim=1)
+        start = 1 + texts.prefix.shape[1]
         return rows + self.positions.weight[start : start + rows.shape[1]]
 
 
@@ -127,25 +127,29 @@ class _Recomputed(torch.autograd.Function):
     def forward(
         ctx: Any,  # noqa: ANN401 - torch's own
         encode: Callable[[PromptedText, Sequence[Tensor]], Tensor],
-        texts: PromptedText,
-        passes: list[list[list[int]]],
+        passes: list[PromptedText],
         suffix: Tensor,
         *shared: Tensor,
     ) -> Tensor:
-        ctx.encode, ctx.texts, ctx.passes = encode, replace(texts, suffix=suffix.detach()), passes
+        ctx.encode, ctx.passes = encode, [replace(part, suffix=suffix.detach()) for part in passes]
         ctx.save_for_backward(suffix, *shared)
-        return torch.cat([encode(replace(ctx.texts, tokens=tokens), shared) for tokens in passes])
+        return torch.cat([encode(part, shared) for part in ctx.passes])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - torch's own
         suffix, *shared = (value.detach().requires_grad_() for value in ctx.saved_tensors)
-        parts = torch.split(gradient, [len(tokens) for tokens in ctx.passes])
-        for tokens, part in zip(ctx.passes, parts, strict=True):
+        gradients = torch.split(gradient, [len(part.tokens) for part in ctx.passes])
+        for part, wanted in zip(ctx.passes, gradients, strict=True):
             with torch.enable_grad():
-                features = ctx.encode(replace(ctx.texts, tokens=tokens, suffix=suffix), shared)
-            torch.autograd.backward(features, part)
-        return None, None, None, suffix.grad, *(value.grad for value in shared)
+                features = ctx.encode(replace(part, suffix=suffix), shared)
+            torch.autograd.backward(features, wanted)
+        return None, None, suffix.grad, *(value.grad for value in shared)
+
+
+def _chosen(texts: PromptedText, which: list[int]) -> PromptedText:
+    assert texts.owner is not None
+    return replace(texts, tokens=[texts.tokens[text] for text in which], owner=[texts.owner[text] for text in which])
 
 
 def _passes(lengths: list[int], chunk_size: int | None, device: torch.device) -> Iterator[tuple[int, int]]:
@@ -158,54 +162,3 @@ def _passes(lengths: list[int], chunk_size: int | None, device: torch.device) ->
             first, rows = text, 0
         rows += length
     yield first, len(lengths)
-
-
-def _ends(shapes: list[tuple[int, int]], device: torch.device) -> Tensor:
-    """The row of each text's end token."""
-    lengths = torch.tensor([length for count, length in shapes for _ in range(count)], device=device)
-    return lengths.cumsum(0) - 1
-
-
-def _hidden(length: int, num_shared: int, like: Tensor) -> Float[Tensor, "L K"]:
-    """What a position of a text does not see, its own later ones, as minus infinity; made once for all layers."""
-    later = torch.full((length, num_shared + length), -torch.inf, dtype=like.dtype, device=like.device)
-    return later.triu(num_shared + 1)
-
-
-def _attend(
-    heads: Float[Tensor, "N 3 H A"],
-    prefix: Float[Tensor, "2 H P1 A"],
-    shapes: list[tuple[int, int]],
-    masks: list[Tensor],
-) -> Float[Tensor, "N W"]:
-    """Every position looks at the prefix and at its own text up to itself."""
-    attended = []
-    parts = torch.split(heads, [count * length for count, length in shapes])
-    for rows, (count, length), mask in zip(parts, shapes, masks, strict=True):
-        by_text = rows.view(count, length, *rows.shape[1:])
-        query, own_key, own_value = by_text.permute(2, 0, 3, 1, 4)  # (G, H, L, A) each
-        key = torch.cat([prefix[0].expand(count, -1, -1, -1), own_key], dim=2)
-        value = torch.cat([prefix[1].expand(count, -1, -1, -1), own_value], dim=2)
-        result = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        attended.append(result.transpose(1, 2).reshape(count * length, -1))
-    return torch.cat(attended)
-
-
-def _attend_from_end(
-    query: Float[Tensor, "K 1 H A"],
-    heads: Float[Tensor, "N 2 H A"],
-    prefix: Float[Tensor, "2 H P1 A"],
-    shapes: list[tuple[int, int]],
-) -> Float[Tensor, "K W"]:
-    """The end tokens alone look at the prefix and at their own text."""
-    attended, first = [], 0
-    for rows, (count, length) in zip(
-        torch.split(heads, [count * length for count, length in shapes]), shapes, strict=True
-    ):
-        own_key, own_value = rows.view(count, length, *rows.shape[1:]).permute(2, 0, 3, 1, 4)  # (G, H, L, A) each
-        key = torch.cat([prefix[0].expand(count, -1, -1, -1), own_key], dim=2)
-        value = torch.cat([prefix[1].expand(count, -1, -1, -1), own_value], dim=2)
-        result = F.scaled_dot_product_attention(query[first : first + count].transpose(1, 2), key, value)
-        attended.append(result.flatten(1))
-        first += count
-    return torch.cat(attended)

@@ -14,6 +14,7 @@ _NOISE = (
     r".*does not have many workers.*",  # data_wait says whether more would help
     r".*your dataloader is not resumable.*",  # ours goes on exactly where it stopped, see data_modules/draws.py
     r".*Checkpoint directory .* exists.*",  # that of the run that is resumed
+    r".*Total length of `list` across ranks is zero.*",  # no validation videos
     r".*You have overridden `transfer_batch_to_device`.*",
 )
 

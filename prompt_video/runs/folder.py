@@ -1,7 +1,9 @@
 """The folder of a run: resolved configuration, environment, results, dropped videos."""
 
 import json
+import os
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from data_modules.ledger import BrokenLedger
 from prompt_video.runs.environment import environment
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 
+_SHARED = "PROMPT_VIDEO_RUN_FOLDER"
+
 
 def new_run_folder(root: Path, name: str) -> Path:
     """A folder that no earlier run has used: ``root/name/<date>_<time>``."""
@@ -24,6 +28,15 @@ def new_run_folder(root: Path, name: str) -> Path:
         if not folder.exists():
             return folder
     raise AssertionError("a thousand runs in one second")
+
+
+def shared_run_folder(root: Path, name: str) -> Path:
+    """A new folder; processes that Lightning starts beside this one take the same."""
+    if os.environ.get("LOCAL_RANK", "0") != "0" and _SHARED in os.environ:
+        return Path(os.environ[_SHARED])
+    folder = new_run_folder(root, name)
+    os.environ[_SHARED] = str(folder)
+    return folder
 
 
 def newest_checkpoint(root: Path, name: str) -> Path:
@@ -57,7 +70,17 @@ class RunRecord(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write configuration and environment before anything can fail."""
         data = _data_of(trainer)
-        if trainer.is_global_zero and not (self.folder / "config.yaml").exists():
+        self.folder = trainer.strategy.broadcast(self.folder)
+        self.open(data, writing=trainer.is_global_zero)
+
+    def open(self, data: VideoDataModule, *, writing: bool = True) -> None:
+        """Write configuration and environment, and from now on what is lost of the data.
+
+        Args:
+            data: of the run.
+            writing: this is the process that writes; all of them note lost videos.
+        """
+        if writing and not (self.folder / "config.yaml").exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "config.yaml").write_text(self.config)
             _write_json(self.folder / "environment.json", environment())
@@ -109,16 +132,24 @@ class RunRecord(Callback):
         data = _data_of(trainer)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.results["metrics"].update(metrics)
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or not isinstance(pl_module, VideoTextTask):
             return
+        progress = {
+            "epochs": trainer.current_epoch,
+            "steps": trainer.global_step if trainer.state.fn == "fit" else self.results.get("steps", 0),
+        }
+        self.finish(data, pl_module, progress)
+
+    def finish(self, data: VideoDataModule, task: VideoTextTask, found: Mapping[str, Any]) -> None:
+        """Write the results: what a run came to, beside what every run notes."""
         self.results.update(
             {
                 "protocol": data.describe_protocol(),
+                "model": task.describe(),
                 "seed": self.seed,
                 "samples": samples(data.ledger),
-                "learned_weights": learned_weights(pl_module),
-                "epochs": trainer.current_epoch,
-                "steps": trainer.global_step if trainer.state.fn == "fit" else self.results.get("steps", 0),
+                "learned_weights": learned_weights(task),
+                **found,
                 "seconds": round(time.monotonic() - self._started, 2),
             }
         )

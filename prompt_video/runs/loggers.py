@@ -4,11 +4,15 @@ import logging
 import netrc
 import os
 import socket
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlparse
 
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+
+from prompt_video.trials.runner import TrialResult
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,27 @@ def make_loggers(folder: Path, name: str, mode: WandbMode) -> list[Logger]:
     wandb._wandb_init.pop("anonymous", None)  # a setting that Lightning always passes and wandb warns about
     loggers.append(wandb)
     return loggers
+
+
+def log_trials(loggers: Sequence[Logger], results: Sequence[TrialResult], means: Mapping[str, float]) -> None:
+    """The figures of all trials, and of each as one row of a table on the dashboard."""
+    for logger in loggers:
+        logger.log_metrics(dict(means))
+        if isinstance(logger, WandbLogger):
+            columns = ["trial", "name", "seed", *results[0].metrics]
+            rows = [
+                [result.trial, result.name, result.seed, *(result.metrics.get(key) for key in results[0].metrics)]
+                for result in results
+            ]
+            logger.log_table("trials", columns=columns, data=rows)
+        logger.finalize("success")
+
+
+def close_loggers() -> None:
+    """End the wandb run, so that the next one of this process does not go on in it."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish()
 
 
 def why_offline() -> str | None:

@@ -1,5 +1,6 @@
 """The last thing a run prints: its figures, where everything is, and what was lost on the way."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from data_modules.ledger import BrokenLedger
 
+MANY = 10  # figures; of more the finer ones are left to results.json
 NAMED = 5  # broken videos that are named on the terminal; the ledger names all
 
 
@@ -15,14 +17,9 @@ def print_summary(folder: Path, results: dict[str, Any], ledger: BrokenLedger) -
     """Print metrics, protocol, and the videos that were dropped."""
     console = Console()
     console.rule(folder.parent.name, align="left")
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column()
-    table.add_column(justify="right", style="bold")
-    for name, value in sorted(results["metrics"].items()):
-        if name.startswith(("test/", "val/")):
-            table.add_row(name, f"{value:.4f}")
-    console.print(table)
+    console.print(_figures(results["metrics"], results.get("confidence", {})))
     console.print(results.get("protocol", ""), style="dim", highlight=False)
+    console.print(results.get("model", ""), style="dim", highlight=False)
     for split, videos in ledger.dropped.items():
         if not videos:
             continue
@@ -34,3 +31,28 @@ def print_summary(folder: Path, results: dict[str, Any], ledger: BrokenLedger) -
         if len(videos) > NAMED:
             console.print(f"  ... all in {ledger.path}", highlight=False, soft_wrap=True)
     console.print(f"run folder: {folder}", highlight=False, soft_wrap=True)
+
+
+def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Table:
+    """One line a figure, the frozen CLIP's beside it; of many tests the main figures only."""
+    names = [name for name in sorted(metrics) if name.startswith(("test/", "val/")) and "frozen_" not in name]
+    if len(names) > MANY:
+        names = [name for name in names if name.rpartition("/")[2].startswith(("top1", "hm"))]
+    table = Table(box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right", style="bold")
+    table.add_column(style="dim")
+    table.add_column("frozen CLIP", justify="right", style="dim")
+    for name in names:
+        folder, _, figure = name.rpartition("/")
+        frozen = metrics.get(f"{folder}/frozen_{figure}")
+        beside = "" if frozen is None else f"{frozen:.4f}"
+        table.add_row(name, f"{metrics[name]:.4f}", _spread(confidence.get(name)), beside)
+    return table
+
+
+def _spread(confidence: dict[str, Any] | None) -> str:
+    """How sure the mean over trials is."""
+    if confidence is None or confidence["ci95"] is None:
+        return ""
+    return f"± {confidence['ci95']:.4f} (95 % over {confidence['trials']} trials)"

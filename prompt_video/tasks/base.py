@@ -1,6 +1,5 @@
 """What all tasks share: the model, the optimizer, and checkpoints of the learned weights only."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,9 +13,11 @@ from torch import Tensor, nn
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
+from data_modules.protocols.trial import Trial
 from prompt_video.clip import FrozenCLIP
 from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner
+from prompt_video.tasks.optimization import Optimization, Schedule
 from prompt_video.temporal import TemporalEncoder
 from prompt_video.text_side import TextSide
 
@@ -38,6 +39,8 @@ class VideoTextTask(LightningModule, ABC):
         temporal: the temporal encoder over the frame features; with ``num_layers`` 0 frames are averaged.
         temperature: divides the cosine similarity.
         learn_temperature: learn it, starting there.
+        frozen_templates: hand-crafted prompts of the frozen CLIP that every test is compared with.
+        frozen_share: share of the frozen CLIP's scores in the scores of testing, from 0 to 1.
         text_chunk: texts that are encoded at a time in training, the rest being recomputed in the backward pass, so
             that memory does not grow with their number; null for all at once.
         optimizer: made for the learned weights.
@@ -54,15 +57,27 @@ class VideoTextTask(LightningModule, ABC):
         temporal: Callable[[int], TemporalEncoder] = TemporalEncoder,
         temperature: float = 0.07,
         learn_temperature: bool = False,
+        frozen_templates: Sequence[str] = ("{}",),
+        frozen_share: float = 0.0,
         text_chunk: int | None = None,
         optimizer: OptimizerCallable = _adamw,
         prompt_lr: float | None = None,
         warmup_steps: int = 0,
-        schedule: Literal["constant", "cosine"] = "constant",
+        schedule: Schedule = "constant",
     ) -> None:
         super().__init__()
+        # What many trials are made of, each with weights of its own; see prompt_video/trials.
+        self.make_prompt, self.make_temporal = prompt, temporal
+        self.temperature, self.learn_temperature = temperature, learn_temperature
         self.model = VideoTextModel(
-            FrozenCLIP(clip, clip_dtype), prompt, temporal, temperature, learn_temperature, text_chunk
+            FrozenCLIP(clip, clip_dtype),
+            prompt,
+            temporal,
+            temperature,
+            learn_temperature,
+            text_chunk,
+            frozen_templates,
+            frozen_share,
         )
         self.optimizer = optimizer
         self.prompt_lr = prompt_lr
@@ -73,8 +88,8 @@ class VideoTextTask(LightningModule, ABC):
         self.strict_loading = False
 
     @abstractmethod
-    def loss(self, batch: Batch, similarity: Tensor) -> Tensor:
-        """The training loss of a batch, given (R, K) similarities."""
+    def loss(self, batch: Batch) -> Tensor:
+        """The training loss of a batch with at least one video."""
 
     @property
     def image_size(self) -> int:
@@ -96,39 +111,18 @@ class VideoTextTask(LightningModule, ABC):
         if not len(batch["target"]):
             # Every video of the batch was broken: a step of no effect keeps all processes in step.
             return torch.stack([weight.sum() * 0.0 for weight in self.parameters() if weight.requires_grad]).sum()
-        loss = self.loss(batch, self.model(batch))
+        loss = self.loss(batch)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["target"]))
         return loss
 
+    @property
+    def optimization(self) -> Optimization:
+        """How the learned weights are changed."""
+        return Optimization(self.optimizer, self.prompt_lr, self.warmup_steps, self.schedule)
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer over the learned weights: decay for matrices only, prompts at their own rate."""
-        decayed, plain, prompts = [], [], []
-        prompt_ids = {id(weight) for weight in self.model.prompt.parameters()}
-        for name, weight in self.model.named_parameters():
-            if not weight.requires_grad:
-                continue
-            if id(weight) in prompt_ids:
-                prompts.append(weight)
-            elif weight.ndim >= 2 and "position" not in name:
-                decayed.append(weight)
-            else:
-                plain.append(weight)
-        # Vectors that stand for words, positions or offsets have no reason to be drawn to zero.
-        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
-        groups.append({"params": prompts, "weight_decay": 0.0})
-        if self.prompt_lr is not None:
-            groups[-1]["lr"] = self.prompt_lr
-        optimizer = self.optimizer([group for group in groups if group["params"]])
-        total = int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step, total))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _rate(self, step: int, total: int) -> float:
-        warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
-        if self.schedule == "constant":
-            return warm
-        progress = (step - self.warmup_steps) / max(1, total - self.warmup_steps)
-        return warm * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+        return self.optimization.configure(self.model, int(self.trainer.estimated_stepping_batches))
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401
         """The learned weights only: the frozen CLIP stays where it came from."""
@@ -169,11 +163,16 @@ class VideoTextTask(LightningModule, ABC):
         """Take the candidates from the data."""
         datamodule = getattr(self.trainer, "datamodule", None)
         if datamodule is not None:
-            self.set_class_names(datamodule.class_names)
-            self.make_metrics(len(self.class_names))
+            (trial,) = datamodule.trials
+            self.set_class_names(trial.train.class_names)
+            self.make_metrics(trial)
 
-    def make_metrics(self, num_classes: int) -> None:
-        """Create metrics that depend on the number of candidates."""
+    def make_metrics(self, trial: Trial) -> None:
+        """Create metrics that depend on what is tested and on the number of candidates."""
+
+    def describe(self) -> str:
+        """What is trained and how texts are written, in words."""
+        return self.model.describe()
 
     def write_tables(self, folder: Path) -> None:
         """Write what a test found out beyond its metrics."""

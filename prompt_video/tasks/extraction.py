@@ -1,6 +1,7 @@
 """Frame features of the frozen CLIP into the feature store, through Lightning's predict loop."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from data_modules.base import SPLITS, VideoDataModule
+from data_modules.base import VideoDataModule
+from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pending
 from data_modules.frames import Chunk
+from data_modules.transforms import ResizeCrop
 from prompt_video.clip import FrozenCLIP
 
 log = logging.getLogger(__name__)
@@ -75,23 +78,30 @@ class ExtractionTask(LightningModule):
             self.writer.close()
 
 
-def recipe_of(clip: FrozenCLIP, data: VideoDataModule) -> Recipe:
-    """What this run's features are made with."""
+def recipe_of(clip: FrozenCLIP, data: VideoDataModule, crop: ResizeCrop) -> Recipe:
+    """What this run's features of one crop are made with."""
     return Recipe(
         clip_name=clip.name,
         clip_fingerprint=clip.fingerprint,
         dim=clip.embed_dim,
         frame_rate=data.frame_rate,
-        transform=data.crop.recipe,
+        transform=crop.recipe,
     )
 
 
+def store_root(clip: FrozenCLIP, data: VideoDataModule, recipe: Recipe) -> Path:
+    """Folder of the store of one recipe that ``features: auto`` keeps."""
+    return data.features_root / f"{data.dataset_name}-{Path(clip.name).name}-{recipe.key()}"
+
+
 def ensure_features(clip: FrozenCLIP, data: VideoDataModule, **trainer_options: Any) -> None:  # noqa: ANN401
-    """Open the feature store that ``data.features`` asks for, computing first what it lacks.
+    """Open the feature stores that ``data.features`` asks for, computing first what they lack.
+
+    There is a store for each crop; those beside the middle one hold only what is tested on.
 
     Args:
         clip: the frozen CLIP.
-        data: its store is opened, unless its features are ``off``.
+        data: its stores are opened, and those of the data sets that it is tested on, unless features are ``off``.
         trainer_options: accelerator, devices, nodes and strategy of the trainer that computes.
 
     Raises:
@@ -99,33 +109,48 @@ def ensure_features(clip: FrozenCLIP, data: VideoDataModule, **trainer_options: 
     """
     if data.features == "off":
         return
-    recipe = recipe_of(clip, data)
-    if data.features != "auto":
-        data.store = FeatureStore(Path(data.features), recipe)
-        return
-    root = data.features_root / f"{data.dataset_name}-{Path(clip.name).name}-{recipe.key()}"
-    data.prepare_data()
-    videos = [(record.video_id, record.path) for split in SPLITS for record in data.catalog.records[split]]
-    if todo := pending(root, recipe, videos):
-        log.info("computing frame features of %d videos with CLIP '%s' into %s", len(todo), clip.name, root)
-        _extract(clip, data, root, recipe, todo, trainer_options)
-    data.store = FeatureStore(root, recipe)
+    for module in (data, *data.test_on):
+        module.prepare_data()
+    for owner, parts in data.stored_apart().items():
+        everything = _records(parts)
+        # Beside the middle of the frames only testing looks.
+        wanted = [everything] + [_records({**parts, "train": []})] * (len(owner.crops) - 1)
+        owner.stores = [
+            _open_store(clip, owner, crop, records, trainer_options)
+            for crop, records in zip(owner.crops, wanted, strict=True)
+        ]
 
 
-def _extract(
+def _records(parts: Mapping[str, Sequence[Record]]) -> dict[str, Record]:
+    """Each video once."""
+    return {record.video_id: record for records in parts.values() for record in records}
+
+
+def _open_store(
     clip: FrozenCLIP,
     data: VideoDataModule,
-    root: Path,
-    recipe: Recipe,
-    todo: list[str],
+    crop: ResizeCrop,
+    records: Mapping[str, Record],
     trainer_options: dict[str, Any],
-) -> None:
-    trainer = Trainer(
-        logger=False, enable_checkpointing=False, enable_model_summary=False, inference_mode=True, **trainer_options
-    )
-    chunks = data.frame_chunks(todo, rank=trainer.global_rank, world_size=trainer.world_size)
-    loader = DataLoader(chunks, batch_size=None, num_workers=data.num_workers)
-    trainer.predict(ExtractionTask(clip, root, recipe), loader, return_predictions=False)
-    trainer.strategy.barrier("features")
-    if left := pending(root, recipe, []):
-        raise InputError(f"{len(left)} videos are still without features.")
+) -> FeatureStore:
+    recipe = recipe_of(clip, data, crop)
+    if data.features != "auto":
+        return FeatureStore(Path(data.features), recipe)
+    root = store_root(clip, data, recipe)
+    videos = [(video_id, record.path) for video_id, record in records.items()]
+    if todo := pending(root, recipe, videos):
+        log.info("computing frame features of %d videos with CLIP '%s' into %s", len(todo), clip.name, root)
+        trainer = _trainer(trainer_options)
+        chunks = data.frame_chunks(
+            [records[video_id] for video_id in todo], crop, rank=trainer.global_rank, world_size=trainer.world_size
+        )
+        loader = DataLoader(chunks, batch_size=None, num_workers=data.num_workers)
+        trainer.predict(ExtractionTask(clip, root, recipe), loader, return_predictions=False)
+        trainer.strategy.barrier("features")
+        if left := pending(root, recipe, videos):
+            raise InputError(f"{len(left)} videos are still without features, the first being {left[0]}.")
+    return FeatureStore(root, recipe)
+
+
+def _trainer(options: dict[str, Any]) -> Trainer:
+    return Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False, inference_mode=True, **options)

@@ -1,101 +1,149 @@
 """Recognition: which of the class names is it?"""
 
-import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+from torchmetrics.classification import MulticlassAccuracy
 
 from data_modules.batch import Batch
+from data_modules.errors import InputError
+from data_modules.protocols.trial import Trial
+from prompt_video import losses
+from prompt_video.linear_probe import LinearProbe
+from prompt_video.model import mean_frame
 from prompt_video.tasks.base import VideoTextTask
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One test video: the truth and the best guess, both as class index."""
-
-    video_id: str
-    target: int
-    pred: int
-    probability: float
+from prompt_video.tasks.outcome import PartOutcome, combined
+from prompt_video.tasks.tables import write_tables
 
 
 class RecognitionTask(VideoTextTask):
     """Name the action in a video: softmax cross-entropy over all class names.
 
-    Views of one test video are averaged as probabilities. Logged: top-1, top-5 and mean class accuracy.
+    Views of one test video are averaged as probabilities. Logged for every test: top-1, top-5 and mean class accuracy,
+    and beside them the top-1 of the frozen CLIP with ``frozen_templates`` on the same frames.
+
+    Args:
+        text_pull: weight of 1 - cosine between each learned text feature and the hand-crafted one, added to the loss:
+            prompts that stay near it keep what CLIP knows of classes that training does not show.
+        video_pull: weight of 1 - cosine between each video's feature and the mean of its frames, added to the loss: the
+            same for the temporal encoder.
+        classes_per_step: class names that a training step scores against, the batch's own and random others; null for
+            all, which is exact. The paper takes 400 of Kinetics-700.
+        options: those that all tasks share, see `VideoTextTask`.
     """
 
-    predictions: list[Prediction]
+    def __init__(
+        self,
+        text_pull: float = 0.0,
+        video_pull: float = 0.0,
+        classes_per_step: int | None = None,
+        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+    ) -> None:
+        super().__init__(**options)
+        if min(text_pull, video_pull) < 0 or (classes_per_step is not None and classes_per_step < 2):
+            raise InputError("model: text_pull and video_pull must be 0 or more and classes_per_step 2 or more.")
+        if text_pull and isinstance(self.model.prompt, LinearProbe):
+            raise InputError("model: a linear probe has no text features that text_pull could pull at.")
+        self.text_pull, self.video_pull, self.classes_per_step = text_pull, video_pull, classes_per_step
+        self.outcomes: dict[str, PartOutcome] = {}
 
-    def make_metrics(self, num_classes: int) -> None:
-        """Accuracies for validation and test, each stage with its own; the confusion matrix for the test."""
-        metrics = MetricCollection(
+    def make_metrics(self, trial: Trial) -> None:
+        """Accuracies for validation and for each test."""
+        self.trial = trial
+        self.train_top1 = MulticlassAccuracy(len(trial.train.class_names), average="micro").to(self.device)
+        num_classes = len((trial.val or trial.train).class_names)
+        self.val_metrics = MetricCollection(
             {
                 "top1": MulticlassAccuracy(num_classes, average="micro"),
                 "top5": MulticlassAccuracy(num_classes, top_k=min(5, num_classes), average="micro"),
                 "mean_class": MulticlassAccuracy(num_classes, average="macro"),
-            }
-        )
-        self.train_top1 = MulticlassAccuracy(num_classes, average="micro").to(self.device)
-        self.val_metrics = metrics.clone(prefix="val/").to(self.device)
-        self.test_metrics = metrics.clone(prefix="test/").to(self.device)
-        self.confusion = MulticlassConfusionMatrix(num_classes).to(self.device)
-        self.predictions = []
+            },
+            prefix="val/",
+        ).to(self.device)
+        self.outcomes = {name: PartOutcome(part.class_names) for name, part in trial.tests.items()}
 
-    def loss(self, batch: Batch, similarity: Float[Tensor, "R K"]) -> Tensor:
-        """Cross-entropy of each view against its video's class."""
-        target = batch["target"].repeat_interleave(batch["num_views"])
-        self.train_top1(similarity, target)
+    def loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy of each view against its video's class, and how far features have drifted from frozen CLIP."""
+        texts = batch["text"]
+        target = all_targets = batch["target"].repeat_interleave(batch["num_views"])
+        if self.classes_per_step is not None and self.classes_per_step < len(texts):
+            # By step, not from a running state: a resumed run draws what it would have drawn.
+            rng = np.random.default_rng((torch.initial_seed() % 2**63, self.global_step, self.global_rank))
+            texts, target = losses.some_candidates(texts, target, self.classes_per_step, rng)
+        frames, mask = self.model.frame_features(batch), batch["mask"]
+        video_features = self.model.temporal(frames, mask)
+        text_features = None if isinstance(self.model.prompt, LinearProbe) else self.model.text_features(texts)
+        if text_features is None:
+            similarity = self.model.scores(video_features, texts)
+        else:
+            similarity = self.model.similarity(video_features, text_features)
+        self._log_train_top1(similarity.argmax(-1) == target, all_targets)
+        loss = F.cross_entropy(similarity, target)
+        if self.text_pull and text_features is not None:
+            text_drift = losses.drift(text_features, self.model.frozen_text_features(texts))
+            loss = loss + self.text_pull * text_drift.mean()
+        if self.video_pull:
+            loss = loss + self.video_pull * losses.drift(video_features, mean_frame(frames, mask)).mean()
+        return loss
+
+    def _log_train_top1(self, right: Bool[Tensor, " R"], target: Int[Tensor, " R"]) -> None:
+        guess = torch.where(right, target, (target + 1) % len(self.class_names))
+        self.train_top1(guess, target)
         self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(target))
-        return F.cross_entropy(similarity, target)
 
-    def probabilities(self, batch: Batch) -> Float[Tensor, "B K"]:
-        """Class probabilities of each video, averaged over its views."""
-        similarity: Tensor = self.model(batch)
-        return torch.unflatten(similarity.softmax(-1), 0, (-1, batch["num_views"])).mean(1)
+    def probabilities(self, batch: Batch) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
+        """Class probabilities of each video, averaged over its views: of this model and of the frozen CLIP."""
+        learned, frozen = (
+            torch.unflatten(scores.softmax(-1), 0, (-1, batch["num_views"])).mean(1)
+            for scores in self.model.test_scores(batch)
+        )
+        return learned, frozen
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Accuracies and loss on validation videos."""
         if not len(batch["target"]):
             return
-        scores = self.probabilities(batch)
+        scores, _ = self.probabilities(batch)
         self.val_metrics.update(scores, batch["target"])
         self.log_dict(self.val_metrics, prog_bar=True, batch_size=len(scores))
         loss = F.nll_loss(scores.clamp(min=1e-12).log(), batch["target"])
         self.log("val/loss", loss, batch_size=len(scores), sync_dist=True)
 
     def on_test_epoch_start(self) -> None:
-        """Forget the predictions of an earlier test."""
-        self.predictions = []
-        self.confusion.reset()
+        """Forget an earlier test."""
+        for outcome in self.outcomes.values():
+            outcome.reset()
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Accuracies and confusions on test videos."""
-        if not len(batch["target"]):
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Note what each test video was taken for."""
+        if not len(batch["target"]) or not self._can_score(batch["text"]):
             return
-        scores = self.probabilities(batch)
-        self.test_metrics.update(scores, batch["target"])
-        self.log_dict(self.test_metrics, batch_size=len(scores))
-        self.confusion.update(scores, batch["target"])
-        best = scores.max(-1)
-        rows = zip(
-            batch["video_id"], batch["target"].tolist(), best.indices.tolist(), best.values.tolist(), strict=True
-        )
-        self.predictions.extend(Prediction(*row) for row in rows)
+        self.outcomes[batch["part"]].update(batch["video_id"], batch["target"], *self.probabilities(batch))
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> list[dict[str, Any]]:
+    def on_test_epoch_end(self) -> None:
+        """Log every test by itself and what the tests come to together."""
+        figures: dict[str, dict[str, float]] = {}
+        for name, outcome in self.outcomes.items():
+            outcome.gather()
+            if outcome.videos:
+                figures[name] = outcome.figures()
+            else:
+                self.print(f"{name}: not scored, it has class names that a linear probe never learned")
+        # Alike on all processes already, which Lightning cannot know.
+        self.log_dict(combined(figures, self.trial.harmonic_means), sync_dist=True)
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """The five likeliest class names of each video, with their probabilities."""
         if not len(batch["target"]):
             return []
-        best = self.probabilities(batch).topk(min(5, len(batch["text"])))
+        best = self.probabilities(batch)[0].topk(min(5, len(batch["text"])))
         return [
             {"video_id": video_id, "scores": {batch["text"][k]: p for k, p in zip(indices, values, strict=True)}}
             for video_id, indices, values in zip(
@@ -104,48 +152,11 @@ class RecognitionTask(VideoTextTask):
         ]
 
     def write_tables(self, folder: Path) -> None:
-        """Accuracy by class, every prediction, and the confusion matrix (rows: truth), as CSV files."""
-        matrix = self.confusion.compute().cpu()
-        write_csv(folder / "per_class.csv", per_class(matrix, self.class_names))
-        names = self.class_names
-        rows = [
-            {**asdict(guess), "target": names[guess.target], "pred": names[guess.pred]} for guess in self.predictions
-        ]
-        write_csv(folder / "predictions.csv", rows)
-        counts = [dict(zip(names, row, strict=True)) for row in matrix.tolist()]
-        write_csv(folder / "confusion.csv", [{"truth": name, **row} for name, row in zip(names, counts, strict=True)])
+        """Accuracy by class, every prediction, and the confusion matrix (rows: truth) of each test, as CSV files."""
+        for name, outcome in self.outcomes.items():
+            if outcome.videos:
+                write_tables(folder, "" if name == "test" else f"_{name}", outcome)
 
-
-def per_class(matrix: Int[Tensor, "K K"], class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Accuracy of each class, with the class it is most often taken for.
-
-    Args:
-        matrix: counts, rows the truth, columns the guess.
-        class_names: of rows and columns.
-    """
-    rows = []
-    for index, name in enumerate(class_names):
-        counts = matrix[index].clone()
-        total, right = int(counts.sum()), int(counts[index])
-        counts[index] = 0
-        worst = int(counts.argmax())
-        rows.append(
-            {
-                "class": name,
-                "videos": total,
-                "accuracy": round(right / total, 4) if total else "",
-                "taken_for": class_names[worst] if counts[worst] else "",
-                "times": int(counts[worst]),
-            }
-        )
-    return rows
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """One line a row, the keys of the first row as header; nothing without rows."""
-    if not rows:
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    def _can_score(self, texts: Sequence[str]) -> bool:
+        prompt = self.model.prompt
+        return not isinstance(prompt, LinearProbe) or set(texts) <= set(prompt.class_names)

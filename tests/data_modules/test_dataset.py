@@ -37,8 +37,8 @@ def test_stored_features_and_decoded_frames_are_the_same_moments(tmp_path: Path,
     store = pixels_as_features(root, tmp_path / "store")
     for sampler in (WindowSampler(num_frames=6, strides=(1, 2), num_views=3), SegmentSampler(num_frames=5)):
         for training in (True, False):
-            stored = VideoDataset(records(root), sampler, store, training=training, seed=3)
-            decoded = VideoDataset(records(root), sampler, ResizeCrop(16), training=training, seed=3)
+            stored = VideoDataset(records(root), sampler, [store], training=training, seed=3)
+            decoded = VideoDataset(records(root), sampler, [ResizeCrop(16)], training=training, seed=3)
             for draw in ((0, 0), (5, 3)):
                 one, other = stored[draw], decoded[draw]
                 assert not isinstance(one, BrokenVideo)
@@ -51,7 +51,7 @@ def test_stored_features_and_decoded_frames_are_the_same_moments(tmp_path: Path,
 def test_a_draw_is_the_same_alone_and_in_a_batch_and_differs_between_epochs(tmp_path: Path, make_videos: Make) -> None:
     root = make_videos(tmp_path / "videos", 2)
     store = pixels_as_features(root, tmp_path / "store")
-    data = VideoDataset(records(root), WindowSampler(num_frames=4), store, training=True, seed=0)
+    data = VideoDataset(records(root), WindowSampler(num_frames=4), [store], training=True, seed=0)
     together = data.__getitems__([(0, 0), (0, 1), (1, 0)])
     for draw, sample in zip([(0, 0), (0, 1), (1, 0)], together, strict=True):
         alone = data[draw]
@@ -66,8 +66,8 @@ def test_broken_videos_are_set_aside_by_name(tmp_path: Path, make_videos: Make, 
     root = make_videos(tmp_path / "videos", 1)
     good = records(root)
     bad = [Record("audio", videos / "audio_only.mp4", 0), Record("gone", tmp_path / "gone.mp4", 1)]
-    data = VideoDataset([*good, *bad], SegmentSampler(num_frames=3), ResizeCrop(16), training=False, seed=0)
-    batch = Collate(["a", "b"])([data[0, index] for index in range(4)])
+    data = VideoDataset([*good, *bad], SegmentSampler(num_frames=3), [ResizeCrop(16)], training=False, seed=0)
+    batch = Collate("test", ["a", "b"])([data[0, index] for index in range(4)])
     assert batch["video_id"] == [record.video_id for record in good]
     assert batch["video"].shape == (2, 3, 3, 16, 16)
     assert batch["target"].tolist() == [0, 1]
@@ -80,7 +80,7 @@ def test_broken_videos_are_set_aside_by_name(tmp_path: Path, make_videos: Make, 
 
 def test_a_batch_of_broken_videos_only_is_empty(tmp_path: Path) -> None:
     broken = BrokenVideo("x", "x.mp4", "cannot be opened")
-    batch = Collate(["a"])([broken])
+    batch = Collate("test", ["a"])([broken])
     assert len(batch["target"]) == 0
     assert batch["broken"] == [broken]
 
@@ -88,9 +88,9 @@ def test_a_batch_of_broken_videos_only_is_empty(tmp_path: Path) -> None:
 def test_views_of_a_video_stand_next_to_each_other(tmp_path: Path, make_videos: Make) -> None:
     root = make_videos(tmp_path / "videos", 1)
     sampler = WindowSampler(num_frames=4, strides=(1,), num_views=2)
-    data = VideoDataset(records(root), sampler, ResizeCrop(16), training=False, seed=0)
+    data = VideoDataset(records(root), sampler, [ResizeCrop(16)], training=False, seed=0)
     samples = [data[0, index] for index in range(2)]
-    batch = Collate(["a", "b"])(samples)
+    batch = Collate("test", ["a", "b"])(samples)
     assert batch["num_views"] == 2
     assert batch["video"].shape == (4, 4, 3, 16, 16)
     assert not isinstance(samples[1], BrokenVideo)

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from prompt_video.cli import main
+from prompt_video.commands.rehearse import main as rehearse
+from prompt_video.settings import read_settings
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 YAML = """
@@ -235,14 +237,38 @@ def test_predict_writes_the_likeliest_classes(run: Callable[..., Any], tmp_path:
 
 
 @pytest.mark.parametrize("experiment", sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")))
-def test_every_experiment_is_complete(
-    experiment: str, tmp_path: Path, root: Path, features: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each YAML runs one step of everything, on a small world in place of its data."""
-    monkeypatch.setenv("DATA_ROOT", str(features / "data"))  # rendered once for all
-    small = [f"--data.{split}_videos=1" for split in ("train", "val", "test")]
-    if not experiment.startswith("demo"):
-        small = [f"--data.root={root}", "--model.clip=tiny", "--model.temporal.num_heads=4", "--data.num_workers=0"]
-    options = ["--trainer.fast_dev_run=true", "--wandb=disabled", "--quiet=true", f"--runs={tmp_path / 'runs'}"]
+def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, tmp_path: Path) -> None:
+    """Each YAML trains and tests on a small world in the layout of its data set, lists and all."""
     config = str(EXPERIMENTS / f"{experiment}.yaml")
-    assert main(["fit", "--config", config, f"--data.features_root={features}", *small, *options]) == 0
+    cli = rehearse(["rehearse", "--config", config, "--folder", str(tmp_path / "rehearsal"), "--quiet=true"])
+    results = cli.record.results
+    assert results["protocol"].startswith("REHEARSAL")
+    scores = [value for key, value in results["metrics"].items() if key.endswith("top1") and key.startswith("test/")]
+    assert scores
+    assert all(0 <= score <= 1 for score in scores)
+
+
+@pytest.mark.parametrize("method", sorted(path.stem for path in (EXPERIMENTS / "parts" / "methods").glob("*.yaml")))
+@pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
+def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
+    config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "methods" / f"{method}.yaml"
+    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    scored = {key for key in metrics if key.startswith("test/") and key.endswith("top1")}
+    if method != "linear_probe":
+        assert scored
+        assert any("frozen" in key for key in scored)
+    elif experiment == "hmdb51_base2novel":
+        assert "test/base/top1" in scored
+        assert "test/novel/top1" not in scored, "a linear probe cannot score what it has not learned"
+
+
+@pytest.mark.parametrize("method", sorted(path.stem for path in (EXPERIMENTS / "parts" / "methods").glob("*.yaml")))
+def test_a_method_in_the_place_of_another_leaves_nothing_of_it(method: str) -> None:
+    """Settings that a file does not name would be those of the experiment's own method."""
+    for methods, experiments in (("methods", ("k700_openset", "hmdb51_closed")), ("demo_methods", ("demo_openset",))):
+        model = str(EXPERIMENTS / "parts" / methods / f"{method}.yaml")
+        fresh = read_settings(["--data=MovingShapes", "--model", model]).settings["model"]
+        for experiment in experiments:
+            config = str(EXPERIMENTS / f"{experiment}.yaml")
+            assert read_settings(["--config", config, "--model", model]).settings["model"] == fresh

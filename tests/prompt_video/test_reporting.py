@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from prompt_video.commands.demo import read_confusion, read_curve
+from prompt_video.demo.closed_set import read_confusion, read_curve
 from prompt_video.reporting import figures, page
 
 

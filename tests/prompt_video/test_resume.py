@@ -68,12 +68,16 @@ def kill_when(process: "subprocess.Popen[bytes]", condition: Callable[[], bool])
     process.wait()
 
 
-@pytest.mark.parametrize("every", [None, 3], ids=["between epochs", "within an epoch"])
+@pytest.mark.parametrize(
+    ("every", "more"),
+    [(None, []), (3, []), (None, ["--data.num_workers=2", "--data.val_fraction=0", "--data.test_fraction=0.5"])],
+    ids=["between epochs", "within an epoch", "with workers, without validation"],
+)
 def test_resume_after_a_kill_is_exact(
-    tmp_path: Path, make_videos: Callable[[Path, int], Path], every: int | None
+    tmp_path: Path, make_videos: Callable[[Path, int], Path], every: int | None, more: list[str]
 ) -> None:
     root = make_videos(tmp_path / "videos", 8)  # 8 training videos: 4 steps an epoch, 24 in all
-    extra = [] if every is None else [f"--save_every_n_steps={every}"]
+    extra = more if every is None else [f"--save_every_n_steps={every}"]
     unbroken = [*COMMAND, "fit", *options(root, tmp_path / "features", tmp_path / "whole"), *extra]
     subprocess.run(unbroken, check=True, capture_output=True)
 

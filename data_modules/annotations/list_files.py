@@ -1,0 +1,196 @@
+"""Lists of videos and labels as the field's repositories write them: what a row says, and rows to records."""
+
+import csv
+import gzip
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+from zlib import error as ZlibError
+
+from data_modules.annotations.file_index import VIDEO_SUFFIXES, stem_of
+from data_modules.batch import Record
+from data_modules.errors import InputError
+from data_modules.protocols.trial import Part
+
+MakeRecord: TypeAlias = Callable[[str, int], Record]  # name as listed, target -> record
+
+_SUFFIXES = "|".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
+# A name that ends in a video's suffix, then blanks: everything after it is the label, blanks and commas included.
+_NAME_WITH_SUFFIX = re.compile(rf'([^"].*\.(?:{_SUFFIXES}))(?:\s+(.*))?', re.IGNORECASE)
+_HEADER_WORDS = {"path", "video", "video_id", "video_path", "name", "file", "filename", "id"}
+_LABEL_WORDS = {"label", "class", "class_name", "class_id", "category", "target", "action"}
+
+
+class Row(NamedTuple):
+    """One line of a list; the label is empty where the folder of the name has to say it."""
+
+    line: int
+    name: str
+    label: str
+    text: str
+
+
+class ClassTable:
+    """Class names by whatever a list calls them: number, name or official label; blanks and underscores are alike.
+
+    Args:
+        class_names: as shown to CLIP; numbers count them from 0.
+        labels: their official spelling; empty where it is the same.
+    """
+
+    def __init__(self, class_names: Sequence[str], labels: Sequence[str] = ()) -> None:
+        self.class_names, self.labels = tuple(class_names), tuple(labels or class_names)
+        self._targets: dict[str, int] = {}
+        for spelling in (class_names, labels):
+            for target, text in enumerate(spelling):
+                self._targets.setdefault(text, target)
+        for spelling in (class_names, labels):
+            for target, text in enumerate(spelling):
+                self._targets.setdefault(text.replace("_", " "), target)
+        for target in range(len(class_names)):
+            self._targets.setdefault(str(target), target)
+
+    def target(self, text: str) -> int | None:
+        """The target that a label means; None when it means none."""
+        found = self._targets.get(text)
+        return self._targets.get(text.replace("_", " ")) if found is None else found
+
+
+def read_text(path: Path) -> str:
+    """A text file, gzip or not, with or without a byte order mark.
+
+    Raises:
+        InputError: when it cannot be read, or is not UTF-8.
+    """
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}; check its name.") from error
+    except (OSError, EOFError, ZlibError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from error
+    if "\0" in text:
+        raise InputError(f"{path}, line {text[: text.index(chr(0))].count(chr(10)) + 1}: this is not a text file.")
+    return text
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a list: ``video label``, ``video,label`` with or without a header, or ``class/video`` alone.
+
+    Raises:
+        InputError: when the file cannot be read, or has no row.
+    """
+    is_empty, is_csv = True, path.name.removesuffix(".gz").endswith(".csv")
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        text = line.strip()
+        if not text:
+            continue
+        if not is_csv and (match := _NAME_WITH_SUFFIX.fullmatch(text)):
+            fields = [match[1], match[2]] if match[2] else [match[1]]
+        else:
+            fields = _fields(text, is_csv)
+        name, label = fields[0], fields[-1] if len(fields) > 1 else ""
+        if is_empty and name.lower() in _HEADER_WORDS and (label.lower() in _LABEL_WORDS or "," in text):
+            continue
+        if not name:
+            raise InputError(f"{path}, line {number}: the row names no video: {text!r}.")
+        is_empty = False
+        yield Row(number, name, label, text)
+    if is_empty:
+        raise InputError(f"{path} names no video.")
+
+
+def read_list(path: Path, class_names: Sequence[str], labels: Sequence[str], record: MakeRecord) -> Part:
+    """A list as videos with targets.
+
+    Args:
+        path: of the list.
+        class_names: as shown to CLIP; targets index them, and so do labels that are numbers.
+        labels: their official spelling; empty where it is the same.
+        record: makes the record of a listed name and its target; an `InputError` from it gets file and line in front.
+
+    Raises:
+        InputError: when the list cannot be read, a class is unknown, or a video stands there twice.
+    """
+    table = ClassTable(class_names, labels)
+    lines: dict[str, int] = {}
+    records: list[Record] = []
+    for row in read_rows(path):
+        name, target = _resolve(row, table)
+        if target is None:
+            raise InputError(f"{path}, line {row.line}: {_unknown_class(row, table)}")
+        try:
+            made = record(name, target)
+        except InputError as error:
+            raise InputError(f"{path}, line {row.line}: {error}") from None
+        if (first := lines.setdefault(made.video_id, row.line)) != row.line:
+            raise InputError(f"{path}, line {row.line}: {name} stands already on line {first}; remove one of the two.")
+        records.append(made)
+    return Part(tuple(class_names), tuple(records))
+
+
+def known_records(records: Iterable[Record]) -> MakeRecord:
+    """For `read_list`: finds what is listed among records that are known, by as much of their paths as it takes."""
+    by_name: dict[str, list[Record]] = {}
+    for record in records:
+        for name in _endings(record.video_id):
+            by_name.setdefault(name, []).append(record)
+
+    def find(name: str, target: int) -> Record:
+        found = next((by_name[ending] for ending in _endings(name) if ending in by_name), [])
+        if not found:
+            raise InputError(f"{name} is none of the videos of this data set.")
+        if len(found) > 1:
+            raise InputError(f"{name} may be {found[0].path} or {found[1].path}; write more of its path.")
+        return replace(found[0], target=target)
+
+    return find
+
+
+def _endings(name: str) -> list[str]:
+    """A path without suffix, whole and without its first folders."""
+    folders = name.replace("\\", "/").split("/")[:-1]
+    return ["/".join([*folders[start:], stem_of(name)]) for start in range(len(folders) + 1)]
+
+
+def _fields(text: str, is_csv: bool) -> list[str]:
+    """Name and label, or the name alone, of a row without suffix or with commas; between them may be more columns."""
+    if is_csv or "," in text:
+        return [cell.strip() for cell in next(csv.reader([text], skipinitialspace=True))]
+    fields = text.rsplit(None, 1)
+    # The folder of `class/video` may hold blanks; a label holds no slash.
+    return [text] if len(fields) == 2 and "/" in fields[1] else fields
+
+
+def _resolve(row: Row, table: ClassTable) -> tuple[str, int | None]:
+    """Name and target: by the label, or by the folder."""
+    if row.label:
+        # A name without suffix and a label of several words: the longest label that is a class.
+        for number in range(1, len(row.name.split())):
+            label = row.text.split(None, number)[-1]
+            if (target := table.target(label)) is not None:
+                return row.text.removesuffix(label).strip(), target
+        # Some lists have the number of frames in between.
+        *between, last = row.label.split()
+        label = last if all(word.isdigit() for word in between) else row.label
+        if (target := table.target(label)) is not None:
+            return row.name, target
+    name = row.text if row.label else row.name
+    folder = name.replace("\\", "/").rpartition("/")[0].rpartition("/")[2]
+    return name, table.target(folder) if folder else None
+
+
+def _unknown_class(row: Row, table: ClassTable) -> str:
+    total = len(table.class_names)
+    known = f"known are the {total} classes '{table.class_names[0]}' to '{table.class_names[-1]}' and 0 to {total - 1}"
+    if row.label:
+        return f"'{row.label}' is no class of this data set; {known}."
+    return f"{row.text!r} has no label, and its folder is no class of this data set; {known}."

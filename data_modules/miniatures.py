@@ -1,0 +1,54 @@
+"""Made-up lists in the official formats, for rehearsals of runs whose real lists are not packaged."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from data_modules.annotations.kinetics_lists import KineticsSplit
+from data_modules.atomic import write_whole
+from data_modules.base import VideoDataModule
+from data_modules.kinetics import Kinetics
+from data_modules.something_something import SomethingSomethingV2, read_labels
+
+
+def write_annotations(data: VideoDataModule, videos_per_class: int = 4) -> None:
+    """Write what a data module needs beyond the packaged lists into its root, with made-up videos of all classes.
+
+    What is there already stays; data sets whose lists are complete are left as they are.
+
+    Args:
+        data: the data module.
+        videos_per_class: made-up videos of each class and split.
+    """
+    if isinstance(data, Kinetics):
+        splits: tuple[KineticsSplit, ...] = ("train", "val")
+        for split in splits:
+            if not data.official.has(split):
+                text = _kinetics_csv(data.official.labels, split, videos_per_class)
+                _write(data.root / "annotations" / f"{split}.csv", text)
+    elif isinstance(data, SomethingSomethingV2) and data.find_list("train") is None:
+        text = _ssv2_json(read_labels(), videos_per_class)
+        _write(data.root / "labels" / "train.json", text)
+
+
+def _kinetics_csv(labels: tuple[str, ...], split: str, count: int) -> str:
+    stream = io.StringIO()
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(["label", "youtube_id", "time_start", "time_end", "split"])
+    for number, label in enumerate(label for label in labels for _ in range(count)):
+        rows.writerow([label, f"{split:_<5}{number:06d}", 10, 20, split])  # ids have 11 characters
+    return stream.getvalue()
+
+
+def _ssv2_json(labels: tuple[str, ...], count: int) -> str:
+    entries = [
+        {"id": str(1_000_000 + number), "label": label.lower(), "template": label.replace("something", "[something]")}
+        for number, label in enumerate(label for label in labels for _ in range(count))
+    ]  # real ids end below 221,000
+    return json.dumps(entries, indent=0)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), replace=False)

@@ -1,0 +1,49 @@
+"""Closed set: every class is seen in training."""
+
+from collections.abc import Sequence
+
+from data_modules.errors import InputError
+from data_modules.protocols.drawing import draw_by_class
+from data_modules.protocols.protocol import Protocol, sizes
+from data_modules.protocols.trial import Catalog, Part, Trial
+
+
+class ClosedSet(Protocol):
+    """Train on the official training videos, test on the official test videos.
+
+    Where a data set has several official splits and more than one of them is asked for, each is a trial.
+
+    Args:
+        val_fraction: share of each class's training videos held out to choose the best checkpoint on, where the data
+            set has no validation videos of its own; with 0 the last checkpoint is tested.
+    """
+
+    def __init__(self, val_fraction: float = 0.0) -> None:
+        if not 0 <= val_fraction < 1:
+            raise InputError(f"protocol: val_fraction must be 0 or more and less than 1, not {val_fraction}")
+        self.val_fraction = val_fraction
+
+    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+        """One trial for each official split."""
+        if "closed_set" in catalog.published:
+            trials = catalog.published["closed_set"]()
+        else:
+            val = catalog.part("val")
+            tests = {"test": catalog.part("test")}
+            trials = [Trial("closed set", catalog.part("train"), tests, val if val.records else None)]
+        return [self._with_val(trial, seed) for trial in trials]
+
+    def _with_val(self, trial: Trial, seed: int) -> Trial:
+        if trial.val is not None or not self.val_fraction:
+            return trial
+        train = trial.train
+        held_out = draw_by_class(train, lambda total: min(round(self.val_fraction * total), total - 1), seed)
+        ids = {record.video_id for record in held_out.records}
+        rest = Part(train.class_names, tuple(r for r in train.records if r.video_id not in ids))
+        return Trial(trial.name, rest, trial.tests, held_out, trial.harmonic_means)
+
+    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+        """In words."""
+        names = len(trials[0].train.class_names)
+        several = f" {len(trials)} official splits, each trained and tested by itself;" if len(trials) > 1 else ""
+        return f"closed set: all {names} classes are seen in training;{several} {sizes(trials[0])} videos."

@@ -1,0 +1,28 @@
+"""Cross-data-set: trained on one data set, tested on others as they are."""
+
+from collections.abc import Sequence
+
+from data_modules.protocols.protocol import Protocol, sizes
+from data_modules.protocols.trial import Catalog, Trial
+
+
+class CrossDataset(Protocol):
+    """Train on all classes of this data set, test on the data sets of ``data.test_on``.
+
+    What is tested there is what each of them publishes for it: HMDB-51 and UCF-101 over their three test splits,
+    Kinetics-600 over three sets of 160 classes that Kinetics-400 lacks.
+    """
+
+    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+        """One trial, without tests: the data module adds those of the other data sets."""
+        val = catalog.part("val")
+        return [Trial("cross-data-set", catalog.part("train"), {}, val if val.records else None)]
+
+    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+        """In words."""
+        (trial,) = trials
+        others = ", ".join(f"{name} ({len(part.class_names)} classes)" for name, part in trial.tests.items())
+        return (
+            f"cross-data-set: trained on all {len(trial.train.class_names)} classes of this data set, tested on "
+            f"{others}, of which no video was seen; {sizes(trial)} videos."
+        )

@@ -1,0 +1,46 @@
+"""Seeded draws of videos, class by class."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from data_modules.batch import Record
+from data_modules.protocols.trial import Part
+
+
+def draw_by_class(part: Part, count: Callable[[int], int], *seeds: int) -> Part:
+    """Some videos of every class, in the order of the part.
+
+    What is drawn of one class depends on the seeds and on that class's own videos only, not on the other classes.
+
+    Args:
+        part: where from.
+        count: videos to draw of a class, given how many it has.
+        seeds: of the draw.
+    """
+    by_class: dict[int, list[Record]] = defaultdict(list)
+    for record in part.records:
+        by_class[record.target].append(record)
+    chosen: set[str] = set()
+    for target, records in by_class.items():
+        order = np.random.default_rng((*seeds, target)).permutation(len(records))
+        chosen.update(records[index].video_id for index in order[: count(len(records))])
+    return Part(part.class_names, tuple(record for record in part.records if record.video_id in chosen))
+
+
+def draw_names(class_names: Sequence[str], count: int, *seeds: int) -> tuple[str, ...]:
+    """Some class names, in their order."""
+    order = np.random.default_rng(seeds).permutation(len(class_names))
+    return tuple(class_names[index] for index in sorted(order[:count]))
+
+
+def first_of_class(part: Part, count: int) -> Part:
+    """The first videos of every class, in the order of the part."""
+    taken: dict[int, int] = defaultdict(int)
+    kept: list[Record] = []
+    for record in part.records:
+        if taken[record.target] < count:
+            kept.append(record)
+            taken[record.target] += 1
+    return Part(part.class_names, tuple(kept))

@@ -1,0 +1,82 @@
+"""What a protocol is made of: parts of a data set, and trials, each with one training and its tests."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+from data_modules.batch import Record
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Videos, and the class names that they are scored against.
+
+    Args:
+        class_names: the candidates; targets index them.
+        records: the videos, in a fixed order.
+    """
+
+    class_names: tuple[str, ...]
+    records: tuple[Record, ...]
+
+    def only(self, class_names: Sequence[str]) -> "Part":
+        """The videos of some classes, scored against the names of those alone."""
+        new_target = {self.class_names.index(name): target for target, name in enumerate(class_names)}
+        kept = [record for record in self.records if record.target in new_target]
+        return Part(tuple(class_names), tuple(replace(r, target=new_target[r.target]) for r in kept))
+
+    def among(self, class_names: Sequence[str]) -> "Part":
+        """The same videos, scored against more names."""
+        new_target = [list(class_names).index(name) for name in self.class_names]
+        return Part(tuple(class_names), tuple(replace(r, target=new_target[r.target]) for r in self.records))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training and its tests.
+
+    Args:
+        name: of the trial, for tables.
+        train: what is trained on; no videos where nothing is.
+        tests: what is tested, by name; the only test of a trial is called ``test``.
+        val: what the best checkpoint is chosen on; None: the last one is kept.
+        harmonic_means: figure -> the two tests that it is the harmonic mean of; without any, tests are averaged.
+    """
+
+    name: str
+    train: Part
+    tests: Mapping[str, Part]
+    val: Part | None = None
+    harmonic_means: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Every part of the trial by name."""
+        val = {"val": self.val} if self.val is not None else {}
+        return {"train": self.train, **val, **self.tests}
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a data set holds, whatever the protocol.
+
+    Args:
+        class_names: as shown to CLIP.
+        records: the videos of each official split, in a fixed order; targets index ``class_names``.
+        labels: the official spelling of each class name; empty where it is the same.
+        published: trials that others have published for this data set, by name; read when they are called for.
+        read_list: reads a list of videos and labels, of any origin.
+    """
+
+    class_names: Sequence[str]
+    records: Mapping[Split, Sequence[Record]]
+    labels: Sequence[str] = ()
+    published: Mapping[str, Callable[[], Sequence[Trial]]] = field(default_factory=dict)
+    read_list: Callable[[str], Part] | None = None
+
+    def part(self, split: Split) -> Part:
+        """One official split, all classes."""
+        return Part(tuple(self.class_names), tuple(self.records.get(split, ())))

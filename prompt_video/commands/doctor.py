@@ -1,0 +1,50 @@
+"""``prompt-video doctor``: check everything that an experiment will use, before it runs."""
+
+import argparse
+import os
+from pathlib import Path
+
+from data_modules.errors import InputError
+from prompt_video.doctor.examination import examine
+from prompt_video.doctor.report import print_report, verdict_of, write_report
+from prompt_video.runs import console
+from prompt_video.settings import read_settings
+
+
+def main(arguments: list[str]) -> int:
+    """Examine one experiment.
+
+    Returns:
+        The exit code: 1 when something is in the way of the run.
+    """
+    parser = argparse.ArgumentParser(
+        prog="prompt-video doctor",
+        description=__doc__,
+        epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--decode",
+        choices=("all", "sample", "none"),
+        default="all",
+        help="videos to open: all, some of each class, or none (default: all)",
+    )
+    parser.add_argument("--samples", type=int, default=3, help="with `sample`: videos of each class of each part")
+    parser.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, 16), help="processes that open videos")
+    parser.add_argument("--out", type=Path, help="JSON file to write (default: runs/doctor/<experiment>.json)")
+    options, rest = parser.parse_known_args(arguments[1:])
+    if options.samples < 1 or options.workers < 0:
+        raise InputError("--samples must be 1 or more, and --workers 0 or more.")
+    console.configure()
+    settings = read_settings(rest)
+    path = options.out or settings.runs / "doctor" / f"{settings.name}.json"
+    examination = examine(
+        settings,
+        options.decode,
+        options.samples,
+        options.workers,
+        show_progress=not settings.settings["quiet"],
+    )
+    write_report(examination, options.decode, path)
+    print_report(examination, path)
+    return 1 if verdict_of(examination) == "error" else 0

@@ -1,0 +1,56 @@
+"""``prompt-video rehearse``: run an experiment, all of it, on a made-up miniature of its data, with the tiny CLIP.
+
+For whoever has no data yet: it shows that the experiment works and what it leaves behind. Its figures mean nothing.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from prompt_video.experiment import ExperimentCLI
+from prompt_video.experiment import main as run_experiment
+from prompt_video.rehearsal import make_miniature, open_folder
+from prompt_video.runs import console
+from prompt_video.settings import read_settings
+
+log = logging.getLogger(__name__)
+
+SMALL = (
+    "--data.batch_size=4",
+    "--data.num_workers=0",
+    "--model.clip=tiny",
+    "--model.clip_dtype=float32",
+    "--trainer.accelerator=cpu",
+    "--trainer.devices=1",
+    "--trainer.num_nodes=1",
+    "--trainer.strategy=auto",
+    "--trainer.precision=32-true",
+    "--trainer.max_epochs=1",
+    "--wandb=disabled",
+    "--run_folder=null",
+)
+
+
+def main(arguments: list[str]) -> ExperimentCLI:
+    """Rehearse one experiment."""
+    parser = argparse.ArgumentParser(
+        prog="prompt-video rehearse",
+        description=__doc__,
+        epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options but "
+        "those that make the run small.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--folder", type=Path, help="folder of videos and run (default: runs/rehearse/<experiment>)")
+    options, rest = parser.parse_known_args(arguments[1:])
+    console.configure()
+    settings = read_settings(rest)
+    folder: Path = options.folder or settings.runs / "rehearse" / settings.name
+    log.info(
+        "REHEARSAL of %s with made-up videos in %s and the tiny CLIP: its figures are no results", settings.name, folder
+    )
+    open_folder(folder)
+    miniature = make_miniature(settings, folder / "data")
+    places = [f"--data.features_root={folder / 'features'}", f"--runs={folder / 'runs'}", f"--name={settings.name}"]
+    if settings.settings["data"]["init_args"]["features"] != "off":
+        places.append("--data.features=auto")
+    return run_experiment(["fit", *rest, *SMALL, *miniature, *places])

@@ -1,0 +1,1 @@
+"""What ``prompt-video demo`` runs and shows."""

@@ -1,0 +1,160 @@
+"""The demo's closed set: four methods on the built-in world."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+from rich.table import Table
+
+from data_modules.decoding import VideoReader
+from prompt_video.demo.running import figure, run
+from prompt_video.experiment import ExperimentCLI
+from prompt_video.reporting import figures, page
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the demo's table."""
+
+    key: str
+    title: str
+    file: str  # in experiments/parts/demo_methods
+    about: str
+
+
+METHODS = (
+    Method("frozen_clip", "frozen CLIP", "frozen_templates", "hand-crafted templates, nothing learned"),
+    Method("linear_probe", "linear probe", "linear_probe", "one learned vector a class on averaged frames"),
+    Method("prompts", "prompts", "prompts", "learned vectors around each class name, frames averaged"),
+    Method(
+        "prompts_temporal", "prompts + temporal", "prompts_temporal", "the same, and frames that attend to each other"
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained and tested method."""
+
+    method: Method
+    seed: int
+    top1: float
+    top5: float
+    folder: Path
+
+
+def run_method(method: Method, seed: int, out: Path) -> tuple[Outcome, ExperimentCLI]:
+    """Train and test one method."""
+    cli = run("demo_closed", seed, out, method.file)
+    metrics = cli.record.results["metrics"]
+    return Outcome(method, seed, metrics["test/top1"], metrics["test/top5"], cli.run_folder), cli
+
+
+def results(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]:
+    """One row a run, ready for JSON."""
+    return [
+        {
+            "method": outcome.method.key,
+            "protocol": "closed_set",
+            "seed": outcome.seed,
+            "top1": outcome.top1,
+            "top5": outcome.top5,
+        }
+        for outcome in outcomes
+    ]
+
+
+def _summary(outcomes: Sequence[Outcome]) -> list[tuple[Method, str, str]]:
+    """Method, top-1 and top-5 as text: with the spread where there are several seeds."""
+
+    def over(values: list[float]) -> str:
+        return figure(mean(values), stdev(values) if len(values) > 1 else None)
+
+    rows = []
+    for method in METHODS:
+        mine = [outcome for outcome in outcomes if outcome.method == method]
+        rows.append((method, over([o.top1 for o in mine]), over([o.top5 for o in mine])))
+    return rows
+
+
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """For the terminal."""
+    shown = Table(title="moving shapes, closed set, 48 classes, test split", title_justify="left")
+    for column in ("method", "top-1", "top-5", "what it is"):
+        shown.add_column(column, justify="right" if column.startswith("top") else "left")
+    for method, top1, top5 in _summary(outcomes):
+        shown.add_row(method.title, top1, top5, method.about, style="bold" if method is METHODS[-1] else "")
+    return shown
+
+
+def sections(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> list[tuple[str, str]]:
+    """Of the report: heading and HTML."""
+    last = {outcome.method.key: outcome for outcome in outcomes}
+    best = last[METHODS[-1].key]
+    rows = [(method.title, top1, top5, method.about) for method, top1, top5 in _summary(outcomes)]
+    curves = {
+        outcome.method.title: points
+        for outcome in last.values()
+        if (points := read_curve(outcome.folder / "logs" / "metrics.csv", "val/top1"))
+    }
+    losses = {
+        outcome.method.title: points
+        for outcome in last.values()
+        if (points := read_curve(outcome.folder / "logs" / "metrics.csv", "train/loss"))
+    }
+    names, matrix = read_confusion(best.folder / "confusion.csv")
+    return [
+        (
+            "Closed set: results on the test split",
+            page.table(("method", "top-1", "top-5", "what it is"), rows, best=len(rows) - 1),
+        ),
+        (
+            "Learning",
+            page.figures(
+                figures.learning_curves(curves, "top-1 on the validation split", "top-1"),
+                figures.learning_curves(losses, "training loss", "cross-entropy"),
+            ),
+        ),
+        (
+            "Test videos and what prompts + temporal made of them",
+            page.contact_sheet(_examples(best.folder / "predictions.csv", cli.datamodule.root)),
+        ),
+        ("Confusions", page.figures(figures.confusion(matrix, names, METHODS[-1].title), wide=True)),
+    ]
+
+
+def read_curve(path: Path, column: str) -> list[tuple[int, float]]:
+    """(step, value) of one column of a CSV log; nothing where it was not logged."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [(int(row["step"]), float(row[column])) for row in csv.DictReader(file) if row.get(column)]
+
+
+def read_confusion(path: Path) -> tuple[list[str], np.ndarray]:
+    """Class names and counts, rows the truth."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = [row.pop("truth") for row in rows]
+    return names, np.array([[int(value) for value in row.values()] for row in rows])
+
+
+def _examples(path: Path, root: Path, right: int = 9, wrong: int = 6) -> list[page.Example]:
+    """Some videos named rightly and some wrongly, spread over the classes."""
+    with path.open(newline="", encoding="utf-8") as file:
+        guesses = list(csv.DictReader(file))
+    hits = [guess for guess in guesses if guess["pred"] == guess["target"]]
+    misses = [guess for guess in guesses if guess["pred"] != guess["target"]]
+    chosen = hits[:: max(1, len(hits) // right)][:right] + misses[:: max(1, len(misses) // wrong)][:wrong]
+    examples = []
+    for guess in chosen:
+        with VideoReader(root / guess["video_id"]) as reader:
+            moments = np.linspace(0.05, 0.95, 6) * reader.timeline.duration_sec
+            frames, _ = reader.decode(moments.tolist())
+        examples.append(
+            page.Example(figures.film_strip(frames), guess["target"], guess["pred"], float(guess["probability"]))
+        )
+    return examples

@@ -1,0 +1,1 @@
+"""Looks at everything that an experiment will use, before it runs."""

@@ -1,0 +1,62 @@
+"""How learned weights are changed: groups of them, learning rates, schedule."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import nn
+
+Schedule = Literal["constant", "cosine"]
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """What a task says of its optimizer; see `VideoTextTask`."""
+
+    optimizer: Callable[[Any], torch.optim.Optimizer]
+    prompt_lr: float | None = None
+    warmup_steps: int = 0
+    schedule: Schedule = "constant"
+
+    def configure(self, model: nn.Module, total_steps: int, stacked: bool = False) -> OptimizerLRSchedulerConfig:
+        """The optimizer over a model's learned weights.
+
+        Args:
+            model: names its weights as `VideoTextModel` does.
+            total_steps: of the whole training.
+            stacked: the weights are those of several models, along a first axis more.
+        """
+        optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, stacked))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step, total_steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def rate(self, step: int, total_steps: int) -> float:
+        """Share of the full learning rate at a step."""
+        warm = min(1.0, (step + 1) / (self.warmup_steps + 1))
+        if self.schedule == "constant":
+            return warm
+        progress = (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps)
+        return warm * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+
+
+def parameter_groups(model: nn.Module, prompt_lr: float | None, stacked: bool = False) -> list[dict[str, Any]]:
+    """The learned weights: decay for matrices only, prompts at their own rate; see `Optimization.configure`."""
+    decayed, plain, prompts = [], [], []
+    for name, weight in model.named_parameters():
+        if not weight.requires_grad:
+            continue
+        if name.startswith("prompt."):
+            prompts.append(weight)
+        elif weight.ndim - stacked >= 2 and "position" not in name:
+            decayed.append(weight)
+        else:
+            plain.append(weight)
+    # Vectors that stand for words, positions or offsets have no reason to be drawn to zero.
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+    groups.append({"params": prompts, "weight_decay": 0.0})
+    if prompt_lr is not None:
+        groups[-1]["lr"] = prompt_lr
+    return [group for group in groups if group["params"]]

@@ -1,0 +1,73 @@
+"""Tables of a test, as CSV files."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Int
+from torch import Tensor
+
+from prompt_video.tasks.outcome import PartOutcome
+
+
+def write_tables(folder: Path, suffix: str, outcome: PartOutcome) -> None:
+    """Accuracy by class, every prediction, and the confusion matrix (rows: truth).
+
+    Args:
+        folder: for the files.
+        suffix: of their names.
+        outcome: of one test.
+    """
+    names, matrix = outcome.class_names, outcome.confusion()
+    write_csv(folder / f"per_class{suffix}.csv", per_class(matrix, names))
+    guesses = [
+        {
+            "video_id": video.video_id,
+            "target": names[video.target],
+            "pred": names[video.pred],
+            "probability": video.probability,
+            "frozen_pred": names[video.frozen_pred],
+        }
+        for video in outcome.videos
+    ]
+    write_csv(folder / f"predictions{suffix}.csv", guesses)
+    rows = [
+        {"truth": name, **dict(zip(names, row, strict=True))} for name, row in zip(names, matrix.tolist(), strict=True)
+    ]
+    write_csv(folder / f"confusion{suffix}.csv", rows)
+
+
+def per_class(matrix: Int[Tensor, "K K"], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Accuracy of each class, with the class it is most often taken for.
+
+    Args:
+        matrix: counts, rows the truth, columns the guess.
+        class_names: of rows and columns.
+    """
+    rows = []
+    for index, name in enumerate(class_names):
+        counts = matrix[index].clone()
+        total, right = int(counts.sum()), int(counts[index])
+        counts[index] = 0
+        worst = int(counts.argmax())
+        rows.append(
+            {
+                "class": name,
+                "videos": total,
+                "accuracy": round(right / total, 4) if total else "",
+                "taken_for": class_names[worst] if counts[worst] else "",
+                "times": int(counts[worst]),
+            }
+        )
+    return rows
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a row, the keys of the first row as header; nothing without rows."""
+    if not rows:
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

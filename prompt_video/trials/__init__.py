@@ -1,0 +1,1 @@
+"""Many small trials trained at a time as one computation, equal to training them one by one."""

@@ -1,0 +1,172 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from data_modules.errors import InputError
+from data_modules.protocols import (
+    BaseToNovel,
+    ByList,
+    ClosedSet,
+    CrossDataset,
+    FewShot,
+    OpenSet,
+    Protocol,
+    RandomHalves,
+)
+from data_modules.protocols.limit import Limit, limited
+from data_modules.protocols.trial import Catalog, Part, Trial
+
+
+def per_class(part: Part) -> Counter[str]:
+    return Counter(part.class_names[record.target] for record in part.records)
+
+
+def ids(part: Part) -> set[str]:
+    return {record.video_id for record in part.records}
+
+
+def label_of(video_id: str) -> str:
+    return video_id.split("/")[1]
+
+
+def assert_targets_are_right(trial: Trial) -> None:
+    for part in trial.parts.values():
+        assert all(part.class_names[record.target] == label_of(record.video_id) for record in part.records)
+
+
+def test_closed_set_takes_the_official_splits(catalog: Catalog) -> None:
+    (trial,) = ClosedSet().trials(catalog, 0)
+    assert {name: len(part.records) for name, part in trial.parts.items()} == {"train": 48, "val": 12, "test": 18}
+    assert "all 6 classes are seen in training" in ClosedSet().describe(catalog, [trial])
+
+
+def test_closed_set_holds_videos_out_where_there_are_none_to_choose_on(catalog: Catalog) -> None:
+    bare = replace(catalog, records={**catalog.records, "val": []})
+    (trial,) = ClosedSet(val_fraction=0.25).trials(bare, 0)
+    assert trial.val is not None
+    assert set(per_class(trial.val).values()) == {2}
+    assert set(per_class(trial.train).values()) == {6}
+    assert not ids(trial.val) & ids(trial.train)
+    (without,) = ClosedSet().trials(bare, 0)
+    assert without.val is None
+
+
+def test_drawn_few_shot_trials(catalog: Catalog) -> None:
+    protocol = FewShot(shots=2, ways=3, source="drawn", num_trials=5)
+    trials = protocol.trials(catalog, 0)
+    assert len(trials) == 5
+    for trial in trials:
+        assert len(trial.train.class_names) == 3
+        assert set(per_class(trial.train).values()) == {2}
+        assert trial.tests["test"].class_names == trial.train.class_names
+        assert set(per_class(trial.tests["test"]).values()) == {3}
+        assert_targets_are_right(trial)
+    assert len({trial.train.class_names for trial in trials}) > 1
+    assert protocol.trials(catalog, 7) == trials, "the run's seed must not change the trials"
+    assert FewShot(shots=2, ways=3, source="drawn", num_trials=5, trials_seed=1).trials(catalog, 0) != trials
+    assert FewShot(shots=2, ways=3, source="drawn", num_trials=2).trials(catalog, 0) == trials[:2]
+    assert "6 training videos of 3 classes (drawn out of 6)" in protocol.describe(catalog, trials)
+
+
+def test_drawn_few_shot_of_all_classes(catalog: Catalog) -> None:
+    (trial,) = FewShot(shots=3, source="drawn").trials(catalog, 0)
+    assert set(per_class(trial.train).values()) == {3}
+    assert len(trial.tests["test"].records) == 18
+
+
+def test_published_trials_come_as_they_are(catalog: Catalog) -> None:
+    given = [Trial(f"trial {n}", catalog.part("train"), {"test": catalog.part("test")}) for n in range(4)]
+    listed = replace(catalog, published={"3way_2shot": lambda: given})
+    assert FewShot(shots=2, ways=3).trials(listed, 0) == given
+    assert FewShot(shots=2, ways=3, num_trials=2).trials(listed, 0) == given[:2]
+    with pytest.raises(InputError, match="num_trials is 5, and 4 are published"):
+        FewShot(shots=2, ways=3, num_trials=5).trials(listed, 0)
+    with pytest.raises(
+        InputError, match="no published trials '7shot' are known for this data set; published are: 3way"
+    ):
+        FewShot(shots=7).trials(listed, 0)
+
+
+def test_too_many_shots_or_ways(catalog: Catalog) -> None:
+    with pytest.raises(InputError, match="9 shots are asked for, and class 'cut' has 8 training videos"):
+        FewShot(shots=9, source="drawn").trials(catalog, 0)
+    with pytest.raises(InputError, match="7 ways of a data set of 6 classes"):
+        FewShot(ways=7, source="drawn").trials(catalog, 0)
+
+
+def test_open_set_by_names_in_either_spelling(catalog: Catalog) -> None:
+    (trial,) = OpenSet(train_classes=["CUT", "eat"]).trials(catalog, 0)
+    assert trial.train.class_names == ("cut", "eat")
+    assert trial.tests["test"].class_names == ("dive", "fall", "golf", "hug")
+    assert trial.val is not None
+    assert trial.val.class_names == ("cut", "eat")
+    assert_targets_are_right(trial)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        (OpenSet(["cut", "swim"]), "train_classes names 'swim', which is no class"),
+        (OpenSet(["cut", "CUT"]), "train_classes names 'cut' twice"),
+        (OpenSet(["cut"], ["cut", "eat"]), "'cut' stands in train_classes and in test_classes"),
+        (OpenSet(), "no published trials 'open_set'"),
+        (ByList("a.txt", "b.txt"), "lists cannot be read"),
+    ],
+)
+def test_mistakes_in_a_protocol(catalog: Catalog, protocol: Protocol, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        protocol.trials(catalog, 0)
+
+
+def test_base_to_novel_drawn(catalog: Catalog) -> None:
+    protocol = BaseToNovel(shots=4, source="drawn", num_trials=2, among_all=True)
+    trials = protocol.trials(catalog, 0)
+    assert ids(trials[0].train) != ids(trials[1].train)
+    for trial in trials:
+        assert_targets_are_right(trial)
+        assert trial.train.class_names == ("cut", "dive", "eat")
+        assert set(per_class(trial.train).values()) == {4}
+        assert trial.tests["novel"].class_names == ("fall", "golf", "hug")
+        assert ids(trial.tests["novel"]) == ids(trial.tests["novel_all"])
+        assert len(trial.tests["base_all"].class_names) == 6
+        assert dict(trial.harmonic_means) == {"hm": ("base", "novel"), "hm_all": ("base_all", "novel_all")}
+    words = protocol.describe(catalog, trials)
+    assert "3 base classes are seen in training (12 videos), 3 novel classes are not" in words
+    assert "2 drawn trials" in words
+
+
+def test_random_halves_part_the_classes(catalog: Catalog) -> None:
+    trials = RandomHalves(num_trials=4).trials(catalog, 0)
+    assert len({trial.train.class_names for trial in trials}) > 1
+    for trial in trials:
+        assert_targets_are_right(trial)
+        assert sorted(trial.train.class_names + trial.tests["test"].class_names) == sorted(catalog.class_names)
+    assert RandomHalves(num_trials=4).trials(catalog, 5) == trials
+
+
+def test_cross_dataset_leaves_the_tests_to_the_data_module(catalog: Catalog) -> None:
+    (trial,) = CrossDataset().trials(catalog, 0)
+    assert trial.tests == {}
+    assert len(trial.train.records) == 48
+
+
+def test_limit_keeps_the_first_of_everything(catalog: Catalog) -> None:
+    protocol = BaseToNovel(source="drawn", shots=None, num_trials=3, among_all=True)
+    trials = limited(protocol.trials(catalog, 0), Limit(trials=2, classes=2, videos=1))
+    assert len(trials) == 2
+    for trial in trials:
+        assert_targets_are_right(trial)
+        assert trial.train.class_names == trial.tests["base"].class_names == ("cut", "dive")
+        assert trial.tests["novel"].class_names == ("fall", "golf")
+        assert trial.tests["novel_all"].class_names == ("cut", "dive", "fall", "golf")
+        assert all(set(per_class(part).values()) == {1} for part in trial.parts.values())
+
+
+def test_drawing_one_class_does_not_depend_on_the_others(catalog: Catalog) -> None:
+    (every,) = FewShot(shots=2, source="drawn").trials(catalog, 0)
+    fewer = [record for record in catalog.records["train"] if record.target != 5]
+    (without_last,) = FewShot(shots=2, source="drawn").trials(
+        Catalog(catalog.class_names[:5], {**catalog.records, "train": fewer}), 0
+    )
+    assert ids(without_last.train) < ids(every.train)
