@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,7 +21,7 @@ from data_modules.errors import InputError
 from prompt_video.clip import FrozenCLIP
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.prompt import PromptLearner, TemplatePrompt
-from prompt_video.temporal import TemporalEncoder
+from prompt_video.temporal import TemporalEncoder, mean_frame
 from prompt_video.text_side import TextSide
 
 TEXT_SIDES: dict[str, type[TextSide]] = {side.__name__: side for side in (PromptLearner, TemplatePrompt, LinearProbe)}
@@ -224,12 +224,6 @@ class VideoTextModel(nn.Module):
         model.set_vocabulary(spec["class_names"] or [])
         model.check_spec(spec)
         return model
-
-
-def mean_frame(frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
-    """The average of the real frames: what frozen CLIP makes of a video."""
-    weight = mask.unsqueeze(-1).to(frames.dtype)
-    return (frames.masked_fill(~mask.unsqueeze(-1), 0) * weight).sum(1) / weight.sum(1).clamp(min=1)
 
 
 def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:

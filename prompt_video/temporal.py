@@ -141,3 +141,9 @@ class TemporalBlock(nn.Module):
         hidden = self.fc1(self.norm2(x))
         change: Tensor = self.fc2(hidden * torch.sigmoid(1.702 * hidden))
         return x + change
+
+
+def mean_frame(frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
+    """The average of the real frames: what frozen CLIP makes of a video."""
+    weight = mask.unsqueeze(-1).to(frames.dtype)
+    return (frames.masked_fill(~mask.unsqueeze(-1), 0) * weight).sum(1) / weight.sum(1).clamp(min=1)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from data_modules.batch import Batch
@@ -17,10 +16,10 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
 from prompt_video import losses
 from prompt_video.linear_probe import LinearProbe
-from prompt_video.model import mean_frame
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.outcome import PartOutcome, combined
 from prompt_video.tasks.tables import write_tables
+from prompt_video.temporal import mean_frame
 
 
 class RecognitionTask(VideoTextTask):
@@ -34,6 +33,9 @@ class RecognitionTask(VideoTextTask):
             prompts that stay near it keep what CLIP knows of classes that training does not show.
         video_pull: weight of 1 - cosine between each video's feature and the mean of its frames, added to the loss: the
             same for the temporal encoder.
+        static_noise: standard deviation of a random vector that is added to all frame features of a training video,
+            relative to that of the videos in the batch: the temporal encoder then learns what changes in a video apart
+            from what it shows.
         classes_per_step: class names that a training step scores against, the batch's own and random others; null for
             all, which is exact. The paper takes 400 of Kinetics-700.
         options: those that all tasks share, see `VideoTextTask`.
@@ -43,21 +45,25 @@ class RecognitionTask(VideoTextTask):
         self,
         text_pull: float = 0.0,
         video_pull: float = 0.0,
+        static_noise: float = 0.0,
         classes_per_step: int | None = None,
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
         super().__init__(**options)
-        if min(text_pull, video_pull) < 0 or (classes_per_step is not None and classes_per_step < 2):
-            raise InputError("model: text_pull and video_pull must be 0 or more and classes_per_step 2 or more.")
+        if min(text_pull, video_pull, static_noise) < 0 or (classes_per_step is not None and classes_per_step < 2):
+            raise InputError(
+                "model: text_pull, video_pull and static_noise must be 0 or more, and classes_per_step 2 or more."
+            )
         if text_pull and isinstance(self.model.prompt, LinearProbe):
             raise InputError("model: a linear probe has no text features that text_pull could pull at.")
-        self.text_pull, self.video_pull, self.classes_per_step = text_pull, video_pull, classes_per_step
+        self.text_pull, self.video_pull, self.static_noise = text_pull, video_pull, static_noise
+        self.classes_per_step = classes_per_step
         self.outcomes: dict[str, PartOutcome] = {}
 
     def make_metrics(self, trial: Trial) -> None:
         """Accuracies for validation and for each test."""
         self.trial = trial
-        self.train_top1 = MulticlassAccuracy(len(trial.train.class_names), average="micro").to(self.device)
+        self.train_top1 = MeanMetric().to(self.device)
         num_classes = len((trial.val or trial.train).class_names)
         self.val_metrics = MetricCollection(
             {
@@ -71,32 +77,28 @@ class RecognitionTask(VideoTextTask):
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of each view against its video's class, and how far features have drifted from frozen CLIP."""
-        texts = batch["text"]
-        target = all_targets = batch["target"].repeat_interleave(batch["num_views"])
+        rng = losses.step_rng(torch.initial_seed(), self.global_step, self.global_rank)
+        texts, target = batch["text"], batch["target"].repeat_interleave(batch["num_views"])
         if self.classes_per_step is not None and self.classes_per_step < len(texts):
-            # By step, not from a running state: a resumed run draws what it would have drawn.
-            rng = np.random.default_rng((torch.initial_seed() % 2**63, self.global_step, self.global_rank))
             texts, target = losses.some_candidates(texts, target, self.classes_per_step, rng)
         frames, mask = self.model.frame_features(batch), batch["mask"]
+        if self.static_noise:
+            frames = losses.static_noise(frames, mask, self.static_noise, rng)
         video_features = self.model.temporal(frames, mask)
-        text_features = None if isinstance(self.model.prompt, LinearProbe) else self.model.text_features(texts)
-        if text_features is None:
-            similarity = self.model.scores(video_features, texts)
+        if isinstance(self.model.prompt, LinearProbe):
+            similarity, drift = self.model.scores(video_features, texts), None
         else:
+            text_features = self.model.text_features(texts)
             similarity = self.model.similarity(video_features, text_features)
-        self._log_train_top1(similarity.argmax(-1) == target, all_targets)
+            drift = losses.drift(text_features, self.model.frozen_text_features(texts)) if self.text_pull else None
+        self.train_top1((similarity.argmax(-1) == target).float())
+        self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(target))
         loss = F.cross_entropy(similarity, target)
-        if self.text_pull and text_features is not None:
-            text_drift = losses.drift(text_features, self.model.frozen_text_features(texts))
-            loss = loss + self.text_pull * text_drift.mean()
+        if drift is not None:
+            loss = loss + self.text_pull * drift.mean()
         if self.video_pull:
             loss = loss + self.video_pull * losses.drift(video_features, mean_frame(frames, mask)).mean()
         return loss
-
-    def _log_train_top1(self, right: Bool[Tensor, " R"], target: Int[Tensor, " R"]) -> None:
-        guess = torch.where(right, target, (target + 1) % len(self.class_names))
-        self.train_top1(guess, target)
-        self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(target))
 
     def probabilities(self, batch: Batch) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
         """Class probabilities of each video, averaged over its views: of this model and of the frozen CLIP."""

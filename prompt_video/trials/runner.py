@@ -131,9 +131,10 @@ def _run_stack(
     save_every_n_steps: int | None,
 ) -> list[TrialResult]:
     trials = [data.trials[number] for number in numbers]
+    seeds = [data.seed_of(number) for number in numbers]
     stack = TrialStack(
         task.model.clip,
-        [data.seed_of(number) for number in numbers],
+        seeds,
         task.make_prompt,
         task.make_temporal,
         task.temperature,
@@ -144,7 +145,7 @@ def _run_stack(
         [trial.train.class_names for trial in trials],
     )
     names = [trial.name for trial in trials]
-    module = TrialsTask(stack, names, task.optimization, task.text_pull, task.video_pull)
+    module = TrialsTask(stack, names, seeds, task.optimization, task.text_pull, task.video_pull, task.static_noise)
     videos = TrialsData.of(data, numbers)
     last = folder / "checkpoints" / "last.ckpt"
     trainer = make_trainer(_checkpoints(last, save_every_n_steps))

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from data_modules.errors import InputError
 from prompt_video.clip import FrozenCLIP
 from prompt_video.linear_probe import LinearProbe, rows_of
-from prompt_video.model import SMALLEST_TEMPERATURE, mean_frame
+from prompt_video.model import SMALLEST_TEMPERATURE
 from prompt_video.prompt import TemplatePrompt
-from prompt_video.temporal import TemporalEncoder
+from prompt_video.temporal import TemporalEncoder, mean_frame
 from prompt_video.text_side import TextSide
 
 Texts = Sequence[Sequence[str]]  # the candidates of each trial

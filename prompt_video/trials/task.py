@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from data_modules.errors import InputError
 from prompt_video import losses
 from prompt_video.linear_probe import LinearProbe
-from prompt_video.model import mean_frame
 from prompt_video.tasks.optimization import Optimization
 from prompt_video.tasks.outcome import PartOutcome
+from prompt_video.temporal import mean_frame
 from prompt_video.trials.loading import TrialBatch
 from prompt_video.trials.stack import Texts, TrialStack
 
@@ -28,24 +28,29 @@ class TrialsTask(LightningModule):
     Args:
         stack: the trials' models.
         names: of the trials; a checkpoint goes on with the same ones only.
+        seeds: of the trials.
         optimization: made for all trials' learned weights together. It must change each number on its own, as SGD and
             AdamW do: one that looks at a tensor as a whole would mix the trials.
         text_pull: as of `RecognitionTask`.
         video_pull: as of `RecognitionTask`.
+        static_noise: as of `RecognitionTask`.
     """
 
     def __init__(
         self,
         stack: TrialStack,
         names: Sequence[str],
+        seeds: Sequence[int],
         optimization: Optimization,
         text_pull: float = 0.0,
         video_pull: float = 0.0,
+        static_noise: float = 0.0,
     ) -> None:
         super().__init__()
         assert len(names) == stack.num_trials
         self.stack, self.names, self.optimization = stack, list(names), optimization
-        self.text_pull, self.video_pull = text_pull, video_pull
+        self.seeds = list(seeds)
+        self.text_pull, self.video_pull, self.static_noise = text_pull, video_pull, static_noise
         self.outcomes: list[dict[str, PartOutcome]] = [{} for _ in names]
         self.strict_loading = False  # as of `VideoTextTask`
 
@@ -53,7 +58,10 @@ class TrialsTask(LightningModule):
         """Each trial's own loss, as that of `RecognitionTask`."""
         stack, texts = self.stack, batch["texts"]
         target = batch["target"].repeat_interleave(batch["num_views"], dim=1)
-        video_features = stack.video_features(batch["features"], batch["mask"])
+        frames, mask = batch["features"], batch["mask"]
+        if self.static_noise:
+            frames = self._noisy(frames, mask, target)
+        video_features = stack.video_features(frames, mask)
         text_features = None if isinstance(stack.prompt, LinearProbe) else stack.text_features(texts)
         if text_features is None:
             similarity = stack.scores(video_features, texts)
@@ -64,9 +72,19 @@ class TrialsTask(LightningModule):
             drift = losses.drift(text_features, stack.frozen_text_features(texts))
             loss = loss + self.text_pull * _average(drift, stack.present(texts))
         if self.video_pull:
-            mean = mean_frame(batch["features"].flatten(0, 1), batch["mask"].flatten(0, 1)).view(video_features.shape)
+            mean = mean_frame(frames.flatten(0, 1), mask.flatten(0, 1)).view(video_features.shape)
             loss = loss + self.video_pull * _average(losses.drift(video_features, mean), target >= 0)
         return loss
+
+    def _noisy(self, frames: Tensor, mask: Tensor, target: Tensor) -> Float[Tensor, "G R T D"]:
+        """Each trial's own noise, on its own rows."""
+        noisy = frames.clone()
+        for trial, (seed, count) in enumerate(zip(self.seeds, target.ge(0).sum(1).tolist(), strict=True)):
+            rng = losses.step_rng(seed, self.global_step)
+            noisy[trial, :count] = losses.static_noise(
+                frames[trial, :count], mask[trial, :count], self.static_noise, rng
+            )
+        return noisy
 
     def training_step(self, batch: TrialBatch, batch_idx: int) -> Tensor:
         """The trials' losses added up, so that each trial's weights get the gradient of its own."""

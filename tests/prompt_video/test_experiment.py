@@ -272,3 +272,12 @@ def test_a_method_in_the_place_of_another_leaves_nothing_of_it(method: str) -> N
         for experiment in experiments:
             config = str(EXPERIMENTS / f"{experiment}.yaml")
             assert read_settings(["--config", config, "--model", model]).settings["model"] == fresh
+
+
+def test_every_experiment_is_in_the_table_of_experiments() -> None:
+    text = (EXPERIMENTS / "README.md").read_text()
+    for path in EXPERIMENTS.glob("*.yaml"):
+        first, _, last = path.stem.rpartition("_")
+        listed = f"`{path.stem}`" in text or (last.endswith("shot") and f"`{first}_2shot`" in text)
+        assert listed, path.stem
+        assert path.read_text().startswith("# "), "the head says what the experiment answers"

@@ -40,6 +40,7 @@ model:
     prompt_lr: 0.01
     text_pull: 0.5
     video_pull: 0.5
+    static_noise: 0.5
     schedule: cosine
 """
 Run = Callable[..., dict[str, Any]]

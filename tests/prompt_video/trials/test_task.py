@@ -20,11 +20,11 @@ from data_modules.errors import InputError
 from prompt_video import losses
 from prompt_video.clip import FrozenCLIP
 from prompt_video.linear_probe import LinearProbe
-from prompt_video.model import VideoTextModel, mean_frame
+from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner
 from prompt_video.tasks.optimization import Optimization
 from prompt_video.tasks.outcome import PartOutcome
-from prompt_video.temporal import TemporalEncoder
+from prompt_video.temporal import TemporalEncoder, mean_frame
 from prompt_video.text_side import TextSide
 from prompt_video.trials.loading import TrialsData, TrialSteps, TrialVideos
 from prompt_video.trials.stack import TrialStack
@@ -53,7 +53,7 @@ def trials_data(videos: Videos, num_workers: int = 0) -> TrialsData:
 
 def trials_task(clip: FrozenCLIP, prompt: Callable[[int], TextSide] = PROMPT, **settings: Any) -> TrialsTask:  # noqa: ANN401 - handed on
     stack = TrialStack(clip, SEEDS, prompt, TEMPORAL, class_names=NAMES, frozen_templates=["a {}"])
-    return TrialsTask(stack, [str(seed) for seed in SEEDS], OPTIMIZATION, **settings)
+    return TrialsTask(stack, [str(seed) for seed in SEEDS], SEEDS, OPTIMIZATION, **settings)
 
 
 def trainer(**settings: Any) -> Trainer:  # noqa: ANN401 - handed on
