@@ -14,7 +14,7 @@ VERBS = {
     "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
     "doctor": ("prompt_video.commands.doctor", "check everything that an experiment will use, before it runs"),
     "rehearse": ("prompt_video.commands.rehearse", "run an experiment on a made-up miniature of its data"),
-    "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in three minutes"),
+    "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in a few minutes"),
     "bench": ("prompt_video.bench.__main__", "measure the speed of text path, decoding, store and extraction"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
 }

@@ -236,6 +236,7 @@ def test_predict_writes_the_likeliest_classes(run: Callable[..., Any], tmp_path:
     assert sum(first["scores"].values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")))
 def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, tmp_path: Path) -> None:
     """Each YAML trains and tests on a small world in the layout of its data set, lists and all."""
@@ -248,6 +249,7 @@ def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, t
     assert all(0 <= score <= 1 for score in scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(path.stem for path in (EXPERIMENTS / "parts" / "methods").glob("*.yaml")))
 @pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
 def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
