@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -200,10 +201,12 @@ class ExperimentCLI(LightningCLI):
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Write the likeliest class names of each test video to the run folder."""
         self._load_checkpoint(kwargs)
-        batches = self.trainer.predict(model, datamodule=datamodule, **kwargs) or []
+        batches: list[Any] = self.trainer.predict(model, datamodule=datamodule, **kwargs) or []
+        if len(self.datamodule.trials[0].tests) > 1:
+            batches = list(chain.from_iterable(batches))  # one list for each test
         if self.trainer.is_global_zero:
             path = self.run_folder / "scores.jsonl"
-            rows = [json.dumps(row, ensure_ascii=False) for batch in batches for row in cast("list[Any]", batch)]
+            rows = [json.dumps(row, ensure_ascii=False) for batch in batches for row in batch]
             path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
             log.info("wrote the likeliest classes of %d videos to %s", len(rows), path)
 

@@ -163,6 +163,8 @@ class VideoTextTask(LightningModule, ABC):
         """Take the candidates from the data."""
         datamodule = getattr(self.trainer, "datamodule", None)
         if datamodule is not None:
+            if (count := len(datamodule.trials)) > 1:
+                raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
             (trial,) = datamodule.trials
             self.set_class_names(trial.train.class_names)
             self.make_metrics(trial)

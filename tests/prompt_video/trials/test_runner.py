@@ -192,6 +192,32 @@ def test_classes_per_step_is_refused(run: Run, capsys: pytest.CaptureFixture[str
     assert "classes_per_step is for one trial" in capsys.readouterr().err
 
 
+def test_a_checkpoint_is_of_one_trial(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = run("--data.trial=1")["metrics"]
+    options = ["--config", str(tmp_path / "few.yaml"), "--wandb=disabled", "--quiet=true"]
+    options += [f"--run_folder={tmp_path / 'again'}", f"--ckpt_path={tmp_path / 'run/checkpoints/last.ckpt'}"]
+    assert main(["test", *options]) == 1
+    assert "the protocol has 5 trials; name the one that is meant with --data.trial" in capsys.readouterr().err
+    assert main(["test", *options, "--data.trial=1"]) == 0
+    again = json.loads((tmp_path / "again" / "results.json").read_text())["metrics"]
+    assert again["test/top1"] == alone["test/top1"]
+
+
+def test_predictions_of_several_tests(run: Run, tmp_path: Path) -> None:
+    protocol = '{"class_path": "BaseToNovel", "init_args": {"source": "drawn", "shots": 2, "num_trials": 1}}'
+    options = [
+        "--config",
+        str(tmp_path / "few.yaml"),
+        "--wandb=disabled",
+        "--quiet=true",
+        f"--data.protocol={protocol}",
+    ]
+    assert main(["predict", *options, f"--run_folder={tmp_path / 'p'}"]) == 0
+    rows = [json.loads(line) for line in (tmp_path / "p" / "scores.jsonl").read_text().splitlines()]
+    assert len(rows) == 9
+    assert {len(row["scores"]) for row in rows} == {1, 2}
+
+
 def test_summary_of_trials() -> None:
     results = [TrialResult(n, f"t{n}", n, {"test/top1": value, "test/top5": 1.0}) for n, value in enumerate((0.2, 0.6))]
     summary = summarise(results)
