@@ -153,7 +153,8 @@ class VideoTextModel(nn.Module):
     def describe(self) -> str:
         """How texts are written and frames are joined, in words."""
         layers = self.temporal.num_layers
-        frames = f"a temporal encoder of {layers} layers" if layers else "frames averaged"
+        several = "s" if layers > 1 else ""
+        frames = f"a temporal encoder of {layers} layer{several}" if layers else "frames averaged"
         share = f"; {self.frozen_share:g} of every score is frozen CLIP's" if self.frozen_share else ""
         frozen = ", ".join(f"'{template}'" for template in self.frozen_prompt.templates)
         return f"{self.prompt.describe()}; {frames}{share}. Frozen CLIP '{self.clip.name}' reads {frozen}."

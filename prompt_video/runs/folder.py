@@ -16,6 +16,7 @@ from data_modules.errors import InputError
 from data_modules.ledger import BrokenLedger
 from prompt_video.runs.environment import environment
 from prompt_video.tasks.base import VideoTextTask, learned_weights
+from prompt_video.trials.runner import JOURNAL
 
 _SHARED = "PROMPT_VIDEO_RUN_FOLDER"
 
@@ -45,10 +46,12 @@ def newest_checkpoint(root: Path, name: str) -> Path:
     Raises:
         InputError: when there is none.
     """
-    found = sorted((root / name).glob("*/checkpoints/last.ckpt"), key=lambda path: path.stat().st_mtime)
-    if not found:
+    # A run of many trials may have finished some before its first checkpoint.
+    left = [path for pattern in ("checkpoints/last.ckpt", JOURNAL) for path in (root / name).glob(f"*/{pattern}")]
+    if not left:
         raise InputError(f"no run of '{name}' below {root} has a checkpoint to resume; start without --ckpt_path last.")
-    return found[-1]
+    newest = max(left, key=lambda path: path.stat().st_mtime)
+    return newest.parent / "checkpoints" / "last.ckpt" if newest.name == JOURNAL else newest
 
 
 class RunRecord(Callback):

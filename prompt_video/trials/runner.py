@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def run_trials(
         make_trainer: a trainer of one device for one stack, with these callbacks.
         at_a_time: trials of a stack; None chooses.
         resume: leave out the trials that the folder holds as finished, and go on with the stack in training.
-        save_every_n_steps: save a checkpoint also within long epochs.
+        save_every_n_steps: save a checkpoint so often; None for once a minute.
 
     Returns:
         The trials in their order.
@@ -148,7 +149,7 @@ def _run_stack(
     module = TrialsTask(stack, names, seeds, task.optimization, task.text_pull, task.video_pull, task.static_noise)
     videos = TrialsData.of(data, numbers)
     last = folder / "checkpoints" / "last.ckpt"
-    trainer = make_trainer(_checkpoints(last, save_every_n_steps))
+    trainer = make_trainer([_checkpoints(last, save_every_n_steps)])
     if task.has_weights:
         going_on = resume and last.is_file() and _names_in(last) == names
         trainer.fit(module, datamodule=videos, ckpt_path=str(last) if going_on else None, weights_only=True)
@@ -160,15 +161,16 @@ def _run_stack(
     return results
 
 
-def _checkpoints(last: Path, every_n_steps: int | None) -> list[Callback]:
-    callbacks: list[Callback] = [
-        ModelCheckpoint(last.parent, last.stem, save_on_train_epoch_end=True, enable_version_counter=False)
-    ]
-    if every_n_steps is not None:
-        callbacks.append(
-            ModelCheckpoint(last.parent, last.stem, every_n_train_steps=every_n_steps, enable_version_counter=False)
-        )
-    return callbacks
+def _checkpoints(last: Path, every_n_steps: int | None) -> Callback:
+    """A stack's weights and their optimizer's take hundreds of MB, and an epoch of a few videos a blink."""
+    interval = timedelta(minutes=1) if every_n_steps is None else None
+    return ModelCheckpoint(
+        last.parent,
+        last.stem,
+        train_time_interval=interval,
+        every_n_train_steps=every_n_steps,
+        enable_version_counter=False,
+    )
 
 
 def _names_in(checkpoint: Path) -> list[str]:

@@ -92,7 +92,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_trials_trained_together_equal_trials_trained_one_by_one(
     run: Run, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    together = run("--trials_at_a_time=5", *options)["trials"]
+    together = run("--trials_at_a_time=5", "--save_every_n_steps=1", *options)["trials"]
     stacked = weights(tmp_path / "run")
     for number in (0, 3):
         alone = run(f"--data.trial={number}", *options, folder=f"trial{number}")["metrics"]
@@ -139,7 +139,8 @@ def test_a_killed_run_goes_on_where_it_was(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     """Two steps an epoch, three epochs, stacks of 2, 1 and 2 trials: killed in the first and in the third."""
-    whole = run("--trials_at_a_time=2")
+    often = ("--trials_at_a_time=2", "--save_every_n_steps=2")
+    whole = run(*often)
     step, count = TrialsTask.training_step, 0
 
     def killed(self: TrialsTask, *arguments: Any) -> torch.Tensor:  # noqa: ANN401
@@ -151,7 +152,7 @@ def test_a_killed_run_goes_on_where_it_was(
 
     monkeypatch.setattr(TrialsTask, "training_step", killed)
     with pytest.raises(MemoryError):
-        run("--trials_at_a_time=2", folder="killed")
+        run(*often, folder="killed")
     monkeypatch.setattr(TrialsTask, "training_step", step)
     journal = tmp_path / "killed" / "trials.jsonl"
     done = len(journal.read_text().splitlines()) if journal.exists() else 0
@@ -159,11 +160,25 @@ def test_a_killed_run_goes_on_where_it_was(
     if done:
         with journal.open("a") as file:
             file.write('{"trial": 4, "name": "draw')
-    going_on = run("--trials_at_a_time=2", "--ckpt_path=last", folder="killed")
+    going_on = run(*often, "--ckpt_path=last", folder="killed")
     assert going_on["trials"] == whole["trials"]
     mended, unbroken = weights(tmp_path / "killed"), weights(tmp_path / "run")
     for name, weight in unbroken.items():
         assert_close(mended[name], weight, rtol=0, atol=0)
+
+
+def test_a_run_killed_before_its_first_checkpoint_is_found_by_its_finished_trials(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run("--trials_at_a_time=2")
+    assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+    folder = tmp_path / "runs" / "few" / "2026-01-01_000000"
+    folder.mkdir(parents=True)
+    journal = (tmp_path / "run" / "trials.jsonl").read_text().splitlines(keepends=True)
+    (folder / "trials.jsonl").write_text("".join(journal[:3]))
+    config = ["--config", str(tmp_path / "few.yaml"), f"--runs={tmp_path / 'runs'}", "--wandb=disabled", "--quiet=true"]
+    assert main(["fit", *config, "--trials_at_a_time=2", "--ckpt_path=last"]) == 0
+    assert json.loads((folder / "results.json").read_text())["trials"] == whole["trials"]
 
 
 def test_another_seed_does_not_go_on(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
