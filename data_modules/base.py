@@ -115,7 +115,8 @@ class VideoDataModule(LightningDataModule, ABC):
                 trials = limited(trials, self.limit)
             if self.trial is not None:
                 if not 0 <= self.trial < len(trials):
-                    raise InputError(f"data.trial is {self.trial}, and the protocol has trials 0 to {len(trials) - 1}.")
+                    known = f"has trials 0 to {len(trials) - 1}" if len(trials) > 1 else "has one trial, number 0"
+                    raise InputError(f"data.trial is {self.trial}, and the protocol {known}.")
                 trials = [trials[self.trial]]
             self._trials = list(trials)
             for name, records in self.videos().items():
@@ -157,7 +158,7 @@ class VideoDataModule(LightningDataModule, ABC):
             InputError: when a store lacks a video altogether, or too many are broken.
         """
         for name, records in self.videos().items():
-            for store in self._owner(name)._stores_for(testing=name != "train"):
+            for store in self.owner_of(name)._stores_for(testing=name != "train"):
                 missing = [r.video_id for r in records if r.video_id not in store and r.video_id not in store.broken]
                 if missing:
                     raise InputError(
@@ -195,11 +196,21 @@ class VideoDataModule(LightningDataModule, ABC):
         moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
         return cast(Batch, moved)
 
-    def stored_apart(self) -> dict["VideoDataModule", dict[str, list[Record]]]:
-        """Which data set keeps the features of which videos: its own in its own stores."""
-        apart: dict[VideoDataModule, dict[str, list[Record]]] = {self: {}}
+    def owner_of(self, name: str) -> "VideoDataModule":
+        """The data set that the videos of one part are of."""
+        return self._elsewhere.get(name, self)
+
+    def stored_apart(self) -> dict["VideoDataModule", list[dict[str, Record]]]:
+        """Which data set keeps the features of which videos: for each of its crops, by id.
+
+        Beside the middle of the frames, which is the first crop, only testing looks.
+        """
+        apart: dict[VideoDataModule, list[dict[str, Record]]] = {self: [{} for _ in self.crops]}
         for name, records in self.videos().items():
-            apart.setdefault(self._owner(name), {})[name] = records
+            owner = self.owner_of(name)
+            by_crop = apart.setdefault(owner, [{} for _ in owner.crops])
+            for wanted in by_crop[:1] if name == "train" else by_crop:
+                wanted.update({record.video_id: record for record in records})
         return apart
 
     def frame_chunks(
@@ -217,7 +228,7 @@ class VideoDataModule(LightningDataModule, ABC):
             number: which of `trials`.
         """
         records = self.trials[number].parts[name].records
-        owner = self._owner(name)
+        owner = self.owner_of(name)
         if owner.features != "off" and not owner.stores:
             raise InputError(
                 f"data.features is '{owner.features}', but no feature store is open: the command line opens it; in "
@@ -255,17 +266,20 @@ class VideoDataModule(LightningDataModule, ABC):
             persistent_workers=self.num_workers > 0,
         )
 
-    def _owner(self, name: str) -> "VideoDataModule":
-        return self._elsewhere.get(name, self)
-
     def _stores_for(self, *, testing: bool) -> list[FeatureStore]:
         """Training looks at the middle of each frame only, which is the first store."""
         return self.stores if testing else self.stores[:1]
 
     def _with_tests_elsewhere(self, trials: Sequence[Trial]) -> Sequence[Trial]:
-        if bool(self.test_on) != isinstance(self.protocol, CrossDataset):
-            raise InputError("data.test_on and the protocol CrossDataset need each other.")
-        if not self.test_on:
+        crosses = isinstance(self.protocol, CrossDataset)
+        if crosses and not self.test_on:
+            raise InputError("the protocol CrossDataset tests on other data sets; name them in data.test_on.")
+        if self.test_on and not crosses:
+            name = type(self.protocol).__name__
+            raise InputError(
+                f"only the protocol CrossDataset tests on data.test_on, and this is {name}; drop one of them."
+            )
+        if not crosses:
             return trials
         tests: dict[str, Part] = {}
         for other in self.test_on:

@@ -22,6 +22,7 @@ from prompt_video.clip import FrozenCLIP
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.prompt import PromptLearner, TemplatePrompt
 from prompt_video.temporal import TemporalEncoder, mean_frame
+from prompt_video.text_memory import TextMemory
 from prompt_video.text_side import TextSide
 
 TEXT_SIDES: dict[str, type[TextSide]] = {side.__name__: side for side in (PromptLearner, TemplatePrompt, LinearProbe)}
@@ -62,7 +63,7 @@ class VideoTextModel(nn.Module):
         self.text_chunk = text_chunk
         self.frozen_prompt = TemplatePrompt(clip.width, frozen_templates, clip.context_length, too_long="truncate")
         self.frozen_share = frozen_share
-        self._kept: dict[nn.Module, tuple[object, Tensor]] = {}
+        self._memory = TextMemory()
         if not 0 <= frozen_share <= 1:
             raise InputError(f"frozen_share must be in [0, 1], not {frozen_share}")
         if getattr(self.prompt, "context_length", 0) > clip.context_length:
@@ -125,12 +126,8 @@ class VideoTextModel(nn.Module):
         return self._remembered(self.frozen_prompt, texts, [])
 
     def _remembered(self, side: TextSide, texts: Sequence[str], learned: Sequence[Tensor]) -> Float[Tensor, "K D"]:
-        state = (tuple(texts), self.log_temperature.device, *((id(weight), weight._version) for weight in learned))
-        if side not in self._kept or self._kept[side][0] != state:
-            # Not in inference mode: what is kept may be met by a training step.
-            with torch.inference_mode(False), torch.no_grad():
-                self._kept[side] = (state, self._encode(side, texts))
-        return self._kept[side][1]
+        key = (tuple(texts), self.log_temperature.device)
+        return self._memory.features(side, key, learned, lambda: self._encode(side, texts))
 
     def _encode(self, side: TextSide, texts: Sequence[str]) -> Float[Tensor, "K D"]:
         features: Tensor = side(texts, self.clip, self.text_chunk)
@@ -138,7 +135,7 @@ class VideoTextModel(nn.Module):
 
     def forget_texts(self) -> None:
         """Drop the kept features of learned texts."""
-        self._kept.pop(self.prompt, None)
+        self._memory.forget(self.prompt)
 
     def train(self, mode: bool = True) -> "VideoTextModel":
         """As ever; text features are computed anew."""

@@ -108,8 +108,7 @@ def _build_task(settings: SettingsCLI) -> tuple[VideoTextTask | None, list[Findi
 def _of_trials(data: VideoDataModule, looks: Mapping[Path, Look], *, learns: bool) -> Iterator[Finding]:
     """What class names, lists and splits tell without a look at a file."""
     trials = list(data.trials)
-    apart = data.stored_apart()
-    owners = {part: owner.dataset_name for owner, parts in apart.items() for part in parts}
+    owners = {part: data.owner_of(part).dataset_name for part in data.videos()}
     files = {path: look.file for path, look in looks.items() if look.file is not None}
     yield Finding("protocol", "ok", data.describe_protocol())
     yield checks.check_labels(trials)
@@ -120,8 +119,8 @@ def _of_trials(data: VideoDataModule, looks: Mapping[Path, Look], *, learns: boo
     yield checks.check_overlap(trials, owners, files)
     if (unseen := checks.check_unseen(data.protocol, trials)) is not None:
         yield unseen
-    for module in apart:
-        yield _sizes(module, several=len(apart) > 1)
+    for module in (data, *data.test_on):
+        yield _sizes(module, several=bool(data.test_on))
 
 
 def _sizes(data: VideoDataModule, *, several: bool) -> Finding:

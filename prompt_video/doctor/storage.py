@@ -42,11 +42,8 @@ def shares_of(data: VideoDataModule, clip: FrozenCLIP | None) -> list[Share]:
         InputError: when one of them is damaged, or made with another recipe.
     """
     shares = []
-    for owner, parts in data.stored_apart().items():
-        for number, crop in enumerate(owner.crops):
-            # Beside the middle of the frames only testing looks.
-            chosen = {name: records for name, records in parts.items() if number == 0 or name != "train"}
-            records = {record.video_id: record for group in chosen.values() for record in group}
+    for owner, wanted in data.stored_apart().items():
+        for crop, records in zip(owner.crops, wanted, strict=True):
             if owner.features == "off" or clip is None:
                 shares.append(Share(None, set(), list(records.values()) if owner.features == "auto" else []))
                 continue

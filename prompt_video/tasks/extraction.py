@@ -1,7 +1,7 @@
 """Frame features of the frozen CLIP into the feature store, through Lightning's predict loop."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,19 +111,11 @@ def ensure_features(clip: FrozenCLIP, data: VideoDataModule, **trainer_options: 
         return
     for module in (data, *data.test_on):
         module.prepare_data()
-    for owner, parts in data.stored_apart().items():
-        everything = _records(parts)
-        # Beside the middle of the frames only testing looks.
-        wanted = [everything] + [_records({**parts, "train": []})] * (len(owner.crops) - 1)
+    for owner, wanted in data.stored_apart().items():
         owner.stores = [
             _open_store(clip, owner, crop, records, trainer_options)
             for crop, records in zip(owner.crops, wanted, strict=True)
         ]
-
-
-def _records(parts: Mapping[str, Sequence[Record]]) -> dict[str, Record]:
-    """Each video once."""
-    return {record.video_id: record for records in parts.values() for record in records}
 
 
 def _open_store(

@@ -17,6 +17,7 @@ from prompt_video.linear_probe import LinearProbe, rows_of
 from prompt_video.model import SMALLEST_TEMPERATURE
 from prompt_video.prompt import TemplatePrompt
 from prompt_video.temporal import TemporalEncoder, mean_frame
+from prompt_video.text_memory import TextMemory
 from prompt_video.text_side import TextSide
 
 Texts = Sequence[Sequence[str]]  # the candidates of each trial
@@ -78,7 +79,7 @@ class TrialStack(nn.Module):
             shape = (self.num_trials, max(map(len, self.class_names)))
             self.prompt.weight = nn.Parameter(torch.zeros(*shape, clip.embed_dim))
             self.prompt.bias = nn.Parameter(torch.zeros(shape))
-        self._kept: dict[nn.Module, tuple[object, Tensor]] = {}
+        self._memory = TextMemory()
 
     @property
     def temperature(self) -> Float[Tensor, " G"]:
@@ -155,13 +156,8 @@ class TrialStack(nn.Module):
         return (torch.arange(int(count.max())) < count.unsqueeze(1)).to(self.log_temperature.device)
 
     def _remembered(self, side: TextSide, texts: Texts, learned: Sequence[Tensor]) -> Float[Tensor, "G K D"]:
-        versions = ((id(weight), weight._version) for weight in learned)
-        state = (tuple(map(tuple, texts)), self.log_temperature.device, *versions)
-        if side not in self._kept or self._kept[side][0] != state:
-            # Not in inference mode: what is kept may be met by a training step.
-            with torch.inference_mode(False), torch.no_grad():
-                self._kept[side] = (state, self._encode(side, texts))
-        return self._kept[side][1]
+        key = (tuple(map(tuple, texts)), self.log_temperature.device)
+        return self._memory.features(side, key, learned, lambda: self._encode(side, texts))
 
     def _encode(self, side: TextSide, texts: Texts) -> Float[Tensor, "G K D"]:
         if any(True for _ in side.parameters()):
@@ -177,7 +173,7 @@ class TrialStack(nn.Module):
 
     def forget_texts(self) -> None:
         """Drop the kept features of learned texts."""
-        self._kept.pop(self.prompt, None)
+        self._memory.forget(self.prompt)
 
     def train(self, mode: bool = True) -> "TrialStack":
         """As ever; text features are computed anew."""

@@ -1,0 +1,35 @@
+"""Text features that are computed once for as long as the texts and the weights behind them stay the same."""
+
+from collections.abc import Callable, Hashable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class TextMemory:
+    """The newest features of each text side."""
+
+    def __init__(self) -> None:
+        self._kept: dict[nn.Module, tuple[object, Tensor]] = {}
+
+    def features(
+        self, side: nn.Module, texts: Hashable, learned: Sequence[Tensor], compute: Callable[[], Tensor]
+    ) -> Tensor:
+        """What ``compute`` gives, or gave.
+
+        Args:
+            side: whose features.
+            texts: all else that they depend on, such as the texts and the device.
+            learned: weights that they depend on; a change in place is noticed.
+            compute: makes them.
+        """
+        state = (texts, *((id(weight), weight._version) for weight in learned))
+        if side not in self._kept or self._kept[side][0] != state:
+            # Not in inference mode: what is kept may be met by a training step.
+            with torch.inference_mode(False), torch.no_grad():
+                self._kept[side] = (state, compute())
+        return self._kept[side][1]
+
+    def forget(self, side: nn.Module) -> None:
+        """Drop the features of one side."""
+        self._kept.pop(side, None)
