@@ -1,6 +1,7 @@
 """The one contract between the two packages: what is on disk, what is loaded, what the model is given."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -21,6 +22,64 @@ class Record:
     video_id: str
     path: Path
     target: int
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The classes that it shows, each once."""
+        return (self.target,)
+
+    def renumbered(self, new_target: Mapping[int, int]) -> "Record | None":
+        """The same video where only some classes count, under new numbers; None if it shows none of them."""
+        return replace(self, target=new_target[self.target]) if self.target in new_target else None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One action in an untrimmed video.
+
+    Args:
+        start_sec: from the video's first frame.
+        end_sec: as annotated: it may lie after the video's end, or even before the start.
+        target: index into the class names.
+    """
+
+    start_sec: float
+    end_sec: float
+    target: int
+
+
+Span = tuple[float, float]  # start and end, seconds from the video's first frame
+
+
+@dataclass(frozen=True)
+class UntrimmedRecord(Record):
+    """One untrimmed video on disk; its ``target`` is -1.
+
+    Args:
+        segments: what happens in it, in the order of the annotation.
+        ambiguous_sec: where the annotators could not tell: neither action nor background in training.
+        hidden_sec: where classes are shown that this part of the data must not know of: training never looks there.
+        duration_sec: as annotated; None where the annotation does not say.
+    """
+
+    target: int = -1
+    segments: tuple[Segment, ...] = ()
+    ambiguous_sec: tuple[Span, ...] = ()
+    hidden_sec: tuple[Span, ...] = ()
+    duration_sec: float | None = None
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The classes that it shows, each once, in the order of the segments."""
+        return tuple(dict.fromkeys(segment.target for segment in self.segments))
+
+    def renumbered(self, new_target: Mapping[int, int]) -> "UntrimmedRecord | None":
+        """Segments of other classes are hidden; None if no segment is left."""
+        kept = tuple(replace(s, target=new_target[s.target]) for s in self.segments if s.target in new_target)
+        if not kept:
+            return None
+        others = tuple((s.start_sec, s.end_sec) for s in self.segments if s.target not in new_target)
+        return replace(self, segments=kept, hidden_sec=(*self.hidden_sec, *others))
 
 
 @dataclass(frozen=True)
@@ -55,3 +114,16 @@ class Batch(TypedDict):
     video_id: list[str]
     num_views: int
     broken: list[BrokenVideo]  # what was dropped on the way to this batch
+    windows: NotRequired["WindowColumns"]  # localization only: each row is a window of an untrimmed video
+
+
+class WindowColumns(TypedDict):
+    """What is known of the windows of a batch; times are seconds from the first frame of the window's video."""
+
+    origin_sec: Float[Tensor, " R"]  # where the window's first frame begins
+    frame_sec: Float[Tensor, " R"]  # from one frame of the window to the next
+    duration_sec: Float[Tensor, " R"]  # of the whole video
+    own_sec: Float[Tensor, "R 2"]  # the moments that this window, of all that see them, answers for: [from, to)
+    segments_sec: list[Float[Tensor, "N 2"]]  # training: the actions that the window shows, cut to it
+    segment_targets: list[Int[Tensor, " N"]]  # index into text
+    ignored_sec: list[Float[Tensor, "M 2"]]  # training: neither action nor background

@@ -21,7 +21,7 @@ def draw_by_class(part: Part, count: Callable[[int], int], *seeds: int) -> Part:
     """
     by_class: dict[int, list[Record]] = defaultdict(list)
     for record in part.records:
-        by_class[record.target].append(record)
+        by_class[record.targets[0]].append(record)  # one class a video, so that none is drawn twice
     chosen: set[str] = set()
     for target, records in by_class.items():
         order = np.random.default_rng((*seeds, target)).permutation(len(records))
@@ -40,7 +40,8 @@ def first_of_class(part: Part, count: int) -> Part:
     taken: dict[int, int] = defaultdict(int)
     kept: list[Record] = []
     for record in part.records:
-        if taken[record.target] < count:
+        if any(taken[target] < count for target in record.targets):
             kept.append(record)
-            taken[record.target] += 1
+            for target in record.targets:
+                taken[target] += 1
     return Part(part.class_names, tuple(kept))

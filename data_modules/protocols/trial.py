@@ -1,7 +1,7 @@
 """What a protocol is made of: parts of a data set, and trials, each with one training and its tests."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from data_modules.batch import Record
@@ -25,13 +25,14 @@ class Part:
     def only(self, class_names: Sequence[str]) -> "Part":
         """The videos of some classes, scored against the names of those alone."""
         new_target = {self.class_names.index(name): target for target, name in enumerate(class_names)}
-        kept = [record for record in self.records if record.target in new_target]
-        return Part(tuple(class_names), tuple(replace(r, target=new_target[r.target]) for r in kept))
+        kept = (record.renumbered(new_target) for record in self.records)
+        return Part(tuple(class_names), tuple(record for record in kept if record is not None))
 
     def among(self, class_names: Sequence[str]) -> "Part":
         """The same videos, scored against more names."""
-        new_target = [list(class_names).index(name) for name in self.class_names]
-        return Part(tuple(class_names), tuple(replace(r, target=new_target[r.target]) for r in self.records))
+        new_target = {target: list(class_names).index(name) for target, name in enumerate(self.class_names)}
+        kept = (record.renumbered(new_target) for record in self.records)
+        return Part(tuple(class_names), tuple(record for record in kept if record is not None))
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from prompt_video.doctor.finding import Finding, Verdict, count, worst
 def check_labels(trials: Sequence[Trial]) -> Finding:
     """Every target must be one of the class names of its part."""
     outside = [
-        f"{where}: {record.video_id} has label {record.target} of {len(part.class_names)} classes"
+        f"{where}: {record.video_id} has label {target} of {len(part.class_names)} classes"
         for where, part in _parts(trials)
         for record in part.records
-        if not 0 <= record.target < len(part.class_names)
+        for target in record.targets
+        if not 0 <= target < len(part.class_names)
     ]
     if outside:
         return Finding("labels", "error", f"{count(len(outside), 'label')} outside of the class list", outside)
@@ -194,7 +195,7 @@ def _untouched(names: Iterable[str], parts: Sequence[Part]) -> list[str]:
     """The class names that no video has."""
     shown: set[str] = set()
     for part in parts:
-        targets = {record.target for record in part.records}
+        targets = {target for record in part.records for target in record.targets}
         shown |= {name for target, name in enumerate(part.class_names) if target in targets}
     return [name for name in names if name not in shown]
 

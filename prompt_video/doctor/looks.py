@@ -89,7 +89,8 @@ def some_of_each_class(parts: Iterable[Sequence[Record]], number: int) -> list[P
     for records in parts:
         by_class: dict[int, list[Path]] = {}
         for record in records:
-            by_class.setdefault(record.target, []).append(record.path)
+            for target in record.targets:
+                by_class.setdefault(target, []).append(record.path)
         for paths in by_class.values():
             places = {(2 * place + 1) * len(paths) // (2 * number) for place in range(number)}
             chosen.update(dict.fromkeys(paths[place] for place in sorted(places)))
