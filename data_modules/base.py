@@ -1,39 +1,35 @@
 """Trials to datasets to loaders: everything that the data modules share."""
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
-from data_modules.batch import Batch, Record
-from data_modules.dataset import Collate, InOrder, VideoDataset
+from data_modules.batch import Batch, BrokenVideo, Record
+from data_modules.dataset import Collate, DrawnDataset, InOrder
 from data_modules.draws import DrawSampler, LateLoader, trial_seed
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
 from data_modules.frames import FrameChunks
 from data_modules.ledger import BrokenLedger
-from data_modules.protocols import ClosedSet, CrossDataset, Protocol
+from data_modules.protocols import ClosedSet, Protocol
 from data_modules.protocols.limit import Limit, limited
 from data_modules.protocols.trial import Catalog, Part, Trial
-from data_modules.sampling import Sampler, WindowSampler
-from data_modules.transforms import CENTER, THREE_CROPS, ResizeCrop
+from data_modules.transforms import CENTER, ResizeCrop
 
 
 class VideoDataModule(LightningDataModule, ABC):
-    """Shared by all data sets; a subclass says only what is where, in `scan`.
+    """Shared by all data sets, of trimmed and untrimmed videos; a data set says only what is where, in `scan`.
 
     Args:
         root: folder of the data set.
-        sampler: which moments of a video to look at.
         protocol: which videos and class names train and which test; `ClosedSet` where none is given.
-        test_on: the data sets that `CrossDataset` tests on; all but their root, their splits and their class names is
-            taken from this data set.
         trial: run this trial alone, of a protocol that has several; null for all.
-        num_crops: squares that testing looks at in every frame: 1 in the middle; or 3, both ends of the long side too.
         features: ``auto`` computes the frozen CLIP's frame features once and reads them from then on; ``off``
             decodes the videos each time; anything else is the path of a feature store to read.
         features_root: where ``auto`` keeps its stores, one folder for each recipe.
@@ -50,11 +46,8 @@ class VideoDataModule(LightningDataModule, ABC):
     def __init__(
         self,
         root: Path,
-        sampler: Sampler | None = None,
         protocol: Protocol | None = None,
-        test_on: list["VideoDataModule"] | None = None,
         trial: int | None = None,
-        num_crops: Literal[1, 3] = 1,
         features: str = "auto",
         features_root: Path = Path("features"),
         frame_rate: float | None = None,
@@ -71,10 +64,9 @@ class VideoDataModule(LightningDataModule, ABC):
                 "data: batch_size must be 1 or more, num_workers 0 or more, max_broken_fraction in [0, 1]."
             )
         self.root = Path(root)
-        self.sampler = sampler or WindowSampler()
         self.protocol = protocol or ClosedSet()
         self.trial = trial
-        self.crops = tuple(ResizeCrop(image_size, place) for place in (THREE_CROPS if num_crops == 3 else (CENTER,)))
+        self.crops: tuple[ResizeCrop, ...] = (ResizeCrop(image_size, CENTER),)
         self.features = features
         self.features_root = Path(features_root)
         self.frame_rate = frame_rate
@@ -84,16 +76,27 @@ class VideoDataModule(LightningDataModule, ABC):
         self.limit = limit
         self.ledger = BrokenLedger(max_broken_fraction)
         self.stores: list[FeatureStore] = []
-        self.test_on = test_on or []
-        for other in self.test_on:
-            other._take_settings_of(self)
+        self.test_on: Sequence[VideoDataModule] = ()  # data sets that hold some of the tests
         self._catalog: Catalog | None = None
         self._trials: list[Trial] = []
-        self._elsewhere: dict[str, VideoDataModule] = {}  # tests whose videos another data set has
 
     @abstractmethod
     def scan(self) -> Catalog:
         """Read the annotations and list the videos; called once, after `prepare_data`."""
+
+    @abstractmethod
+    def dataset(self, name: str, *, training: bool, number: int = 0) -> DrawnDataset[Any]:
+        """The usable videos of one part of a trial.
+
+        Args:
+            name: of the part: ``train``, ``val`` or a test.
+            training: random views; otherwise those that are tested.
+            number: which of `trials`.
+        """
+
+    @abstractmethod
+    def describe_views(self) -> str:
+        """What testing looks at, in words."""
 
     def published_sizes(self) -> Mapping[str, int]:
         """Published number of videos of each official split, as far as known."""
@@ -110,7 +113,7 @@ class VideoDataModule(LightningDataModule, ABC):
     def trials(self) -> Sequence[Trial]:
         """The trials of the protocol, broken videos included; only the chosen one where `trial` names one."""
         if not self._trials:
-            trials = self._with_tests_elsewhere(self.protocol.trials(self.catalog, self.seed))
+            trials = self.make_trials()
             if self.limit is not None:
                 trials = limited(trials, self.limit)
             if self.trial is not None:
@@ -122,6 +125,10 @@ class VideoDataModule(LightningDataModule, ABC):
             for name, records in self.videos().items():
                 self.ledger.open_split(name, len(records))
         return self._trials
+
+    def make_trials(self) -> Sequence[Trial]:
+        """What the protocol makes of the data set."""
+        return self.protocol.trials(self.catalog, self.seed)
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -148,8 +155,7 @@ class VideoDataModule(LightningDataModule, ABC):
             words = f"REHEARSAL with a part of the data, figures are no results. {words}"
         if self.trial is not None:
             words += f" Trial {self.trial} alone."
-        crops = ", 3 crops each" if len(self.crops) > 1 else ""
-        return f"{words} Tested on {self.sampler.describe()}{crops}; probabilities are averaged over views."
+        return f"{words} {self.describe_views()}"
 
     def setup(self, stage: str) -> None:
         """Note which videos the feature stores hold as broken.
@@ -159,13 +165,20 @@ class VideoDataModule(LightningDataModule, ABC):
         """
         for name, records in self.videos().items():
             for store in self.owner_of(name)._stores_for(testing=name != "train"):
-                missing = [r.video_id for r in records if r.video_id not in store and r.video_id not in store.broken]
-                if missing:
-                    raise InputError(
-                        f"the feature store {store.root} lacks {len(missing)} of the {len(records)} videos of split "
-                        f"'{name}', the first being {missing[0]}; run with data.features=auto to compute them."
-                    )
+                self._note_missing(name, records, store)
                 self.ledger.add(name, (store.broken[r.video_id] for r in records if r.video_id in store.broken))
+
+    def _note_missing(self, name: str, records: Sequence[Record], store: FeatureStore) -> None:
+        """A few videos that a store lacks are dropped and counted; with many it is the wrong store."""
+        missing = [r for r in records if r.video_id not in store and r.video_id not in store.broken]
+        if len(missing) > self.ledger.max_fraction * len(records):
+            raise InputError(
+                f"the feature store {store.root} lacks {len(missing)} of the {len(records)} videos of split "
+                f"'{name}', the first being {missing[0].video_id}; run with data.features=auto to compute them, or "
+                "do without them with a greater data.max_broken_fraction."
+            )
+        reason = f"the feature store {store.root} lacks it"
+        self.ledger.add(name, (BrokenVideo(r.video_id, str(r.path), reason) for r in missing))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled random views of the training videos."""
@@ -186,19 +199,18 @@ class VideoDataModule(LightningDataModule, ABC):
                 cast("Dataset[Batch]", InOrder(self.dataset(name, training=False))),
                 batch_size=self.batch_size,
                 num_workers=self.num_workers,
-                collate_fn=Collate(name, part.class_names),
+                collate_fn=self.collate(name),
             )
-            for name, part in self.trials[0].tests.items()
+            for name in self.trials[0].tests
         ]
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Tensors go to the device; names and broken videos stay."""
-        moved = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
-        return cast(Batch, moved)
+        return cast(Batch, _moved(batch, device))
 
     def owner_of(self, name: str) -> "VideoDataModule":
         """The data set that the videos of one part are of."""
-        return self._elsewhere.get(name, self)
+        return self
 
     def stored_apart(self) -> dict["VideoDataModule", list[dict[str, Record]]]:
         """Which data set keeps the features of which videos: for each of its crops, by id.
@@ -219,14 +231,15 @@ class VideoDataModule(LightningDataModule, ABC):
         """All frames of the given videos, for feature extraction: this process's share."""
         return FrameChunks(list(records)[rank::world_size], crop, self.frame_rate)
 
-    def dataset(self, name: str, *, training: bool, number: int = 0) -> VideoDataset:
-        """The usable videos of one part of a trial.
+    def alone(self, number: int) -> "VideoDataModule":
+        """The same data with one of its trials only; stores, and what is known of broken videos, are shared."""
+        one = copy.copy(self)
+        one.trial = number if self.trial is None else self.trial
+        one._trials = [self.trials[number]]
+        return one
 
-        Args:
-            name: of the part: ``train``, ``val`` or a test.
-            training: random views; otherwise the sampler's test views.
-            number: which of `trials`.
-        """
+    def usable(self, name: str, *, training: bool, number: int = 0) -> tuple[list[Record], list[FeatureStore]]:
+        """The videos of one part of a trial that can be read, and the stores to read them from; none: decode them."""
         records = self.trials[number].parts[name].records
         owner = self.owner_of(name)
         if owner.features != "off" and not owner.stores:
@@ -235,11 +248,14 @@ class VideoDataModule(LightningDataModule, ABC):
                 "Python call prompt_video.tasks.extraction.ensure_features(...) first, or choose features='off'."
             )
         stores = owner._stores_for(testing=not training)
-        usable = [record for record in records if all(record.video_id in store for store in stores)]
-        if not usable:
+        readable = [record for record in records if all(record.video_id in store for store in stores)]
+        if not readable:
             raise InputError(f"split '{name}' of {owner.root} has no videos.")
-        crops = self.crops[:1] if training else self.crops
-        return VideoDataset(usable, self.sampler, stores or crops, training=training, seed=self.seed_of(number))
+        return readable, stores
+
+    def collate(self, name: str) -> Callable[[list[Any]], Batch]:
+        """Makes batches of the samples of one part."""
+        return Collate(name, self.part(name).class_names)
 
     def seed_of(self, number: int) -> int:
         """The seed of a trial's draws and of its initial weights."""
@@ -253,7 +269,14 @@ class VideoDataModule(LightningDataModule, ABC):
         dataset = self.dataset(name, training=training)
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         seed = self.seed_of(0)
-        sampler = DrawSampler(len(dataset), training=training, seed=seed, rank=rank, world_size=world_size)
+        sampler = DrawSampler(
+            len(dataset),
+            training=training,
+            seed=seed,
+            rank=rank,
+            world_size=world_size,
+            together=dataset.videos,
+        )
         if training and self.trainer is not None:
             progress = self.trainer.fit_loop.epoch_loop.batch_progress
             sampler.leave_out(lambda: progress.current.ready * self.batch_size)
@@ -262,7 +285,7 @@ class VideoDataModule(LightningDataModule, ABC):
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=Collate(name, self.part(name).class_names),
+            collate_fn=self.collate(name),
             persistent_workers=self.num_workers > 0,
         )
 
@@ -270,34 +293,12 @@ class VideoDataModule(LightningDataModule, ABC):
         """Training looks at the middle of each frame only, which is the first store."""
         return self.stores if testing else self.stores[:1]
 
-    def _with_tests_elsewhere(self, trials: Sequence[Trial]) -> Sequence[Trial]:
-        crosses = isinstance(self.protocol, CrossDataset)
-        if crosses and not self.test_on:
-            raise InputError("the protocol CrossDataset tests on other data sets; name them in data.test_on.")
-        if self.test_on and not crosses:
-            name = type(self.protocol).__name__
-            raise InputError(
-                f"only the protocol CrossDataset tests on data.test_on, and this is {name}; drop one of them."
-            )
-        if not crosses:
-            return trials
-        tests: dict[str, Part] = {}
-        for other in self.test_on:
-            for name, part in other.tests_of_its_own().items():
-                name = other.dataset_name if name == "test" else f"{other.dataset_name}_{name}"
-                tests[name] = part
-                self._elsewhere[name] = other
-        return [Trial(trial.name, trial.train, tests, trial.val) for trial in trials]
 
-    def tests_of_its_own(self) -> Mapping[str, Part]:
-        """What a model that was trained elsewhere is tested on here."""
-        if "zero_shot" in self.catalog.published:
-            (trial,) = self.catalog.published["zero_shot"]()
-            return trial.tests
-        return {"test": self.catalog.part("test")}
-
-    def _take_settings_of(self, other: "VideoDataModule") -> None:
-        self.sampler, self.crops, self.frame_rate = other.sampler, other.crops, other.frame_rate
-        self.features_root, self.num_workers, self.seed = other.features_root, other.num_workers, other.seed
-        if other.features == "off":
-            self.features = "off"
+def _moved(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - a batch or something in it
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: _moved(own, device) for key, own in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], torch.Tensor):
+        return [_moved(own, device) for own in value]
+    return value

@@ -123,6 +123,7 @@ class WindowColumns(TypedDict):
     origin_sec: Float[Tensor, " R"]  # where the window's first frame begins
     frame_sec: Float[Tensor, " R"]  # from one frame of the window to the next
     duration_sec: Float[Tensor, " R"]  # of the whole video
+    is_last: list[bool]  # no window of the same video follows
     own_sec: Float[Tensor, "R 2"]  # the moments that this window, of all that see them, answers for: [from, to)
     segments_sec: list[Float[Tensor, "N 2"]]  # training: the actions that the window shows, cut to it
     segment_targets: list[Int[Tensor, " N"]]  # index into text

@@ -1,6 +1,8 @@
 """Index to sample: from decoded frames or from stored features."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,12 +17,33 @@ from data_modules.feature_store import FeatureStore
 from data_modules.sampling import Sampler
 from data_modules.transforms import ResizeCrop
 
+T = TypeVar("T")
 
-class VideoDataset(Dataset[Sample | BrokenVideo]):
-    """Samples of one split.
 
-    A draw (epoch, index) names a sample completely: the same draw gives the same moments whatever the batch size,
-    the number of workers or the number of devices.
+class DrawnDataset(Dataset[T], ABC):
+    """Samples by draw (epoch, index), which names a sample completely.
+
+    The same draw gives the same sample whatever the batch size, the number of workers or the number of devices.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitems__(self, draws: Sequence[Draw]) -> list[T]:
+        """A whole batch at once, as PyTorch's loader asks for it: a store is then read in one call."""
+
+    def __getitem__(self, draw: Draw) -> T:
+        return self.__getitems__([draw])[0]
+
+    @property
+    def videos(self) -> Sequence[int]:
+        """Which video each sample is of."""
+        return range(len(self))
+
+
+class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
+    """The videos of one split, some moments of each.
 
     Args:
         records: the videos.
@@ -50,11 +73,8 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, draw: Draw) -> Sample | BrokenVideo:
-        return self.__getitems__([draw])[0]
-
     def __getitems__(self, draws: Sequence[Draw]) -> list[Sample | BrokenVideo]:
-        """A whole batch at once, as PyTorch's loader asks for it: the store is then read in one call."""
+        """A whole batch."""
         if self.crops:
             return [self._decode(draw) for draw in draws]
         by_store = [self._read(store, draws) for store in self.stores]
@@ -103,16 +123,16 @@ class VideoDataset(Dataset[Sample | BrokenVideo]):
         )
 
 
-class InOrder(Dataset[Sample | BrokenVideo]):
-    """The test views of a dataset by plain index, for Lightning's predict loop, which brings samplers of its own."""
+class InOrder(Dataset[T]):
+    """The samples that are tested, by plain index, for Lightning's predict loop, which brings samplers of its own."""
 
-    def __init__(self, dataset: VideoDataset) -> None:
+    def __init__(self, dataset: DrawnDataset[T]) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Sample | BrokenVideo:
+    def __getitem__(self, index: int) -> T:
         return self.dataset[0, index]
 
 

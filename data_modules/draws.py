@@ -1,6 +1,6 @@
 """Which sample comes when: the same on every machine, and exact when a run is resumed in the middle of an epoch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -38,30 +38,45 @@ class DrawSampler(DistributedSampler[Any]):
         seed: of the order.
         rank: this process.
         world_size: number of processes.
+        together: a number for each draw; in testing draws of the same number go to the same process. None: each by
+            itself.
     """
 
-    def __init__(self, num_videos: int, *, training: bool, seed: int = 0, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        num_videos: int,
+        *,
+        training: bool,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        together: Sequence[int] | None = None,
+    ) -> None:
         self.num_videos = num_videos
         self.training = training
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
+        self.together = range(num_videos) if together is None else together
         self._seen: Callable[[], int] = lambda: 0
 
     def __len__(self) -> int:
         if self.training:
             return self.num_videos // self.world_size
-        return len(range(self.rank, self.num_videos, self.world_size))
+        return len(self._tested())
 
     def __iter__(self) -> Iterator[Draw]:
         if not self.training:
-            return iter([(0, index) for index in range(self.rank, self.num_videos, self.world_size)])
+            return iter([(0, index) for index in self._tested()])
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_videos)
         mine = order[: len(self) * self.world_size][self.rank :: self.world_size]
         seen = self._seen()
         rest = mine[seen:] if seen < len(mine) else mine
         return iter([(self.epoch, int(index)) for index in rest])
+
+    def _tested(self) -> list[int]:
+        return [index for index, number in enumerate(self.together) if number % self.world_size == self.rank]
 
     def leave_out(self, seen: Callable[[], int]) -> None:
         """Start each pass behind the draws that ``seen`` says a resumed run has had of it.

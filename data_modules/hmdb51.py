@@ -11,16 +11,16 @@ from data_modules.annotations.list_files import ClassTable, read_text
 from data_modules.annotations.official_files import Listed, find_file, read_hmdb, read_packed_hmdb
 from data_modules.annotations.official_splits import OfficialSplits, check_splits, to_records
 from data_modules.annotations.published_lists import LISTS, Published, PublishedLists
-from data_modules.base import VideoDataModule
 from data_modules.batch import Record
 from data_modules.protocols.trial import Catalog, Split
+from data_modules.trimmed import TrimmedDataModule
 
 _FOLDERS = ("", "testTrainMulti_7030_splits", "splits", "annotations", "annotations/testTrainMulti_7030_splits")
 _FLAGS: Mapping[Split, str] = {"train": "1", "test": "2"}
 _NATURAL = {"pullup": "pull up", "pushup": "push up", "situp": "sit up"}
 
 
-class HMDB51(VideoDataModule):
+class HMDB51(TrimmedDataModule):
     """6,766 video clips of 51 actions, from films and the web; a sample is an avi file of about 3 seconds.
 
     Three official splits, each of 70 training and 30 test videos a class, which leave 1,666 videos unused. They and the
@@ -37,7 +37,7 @@ class HMDB51(VideoDataModule):
             as ``brush hairs`` and ``pullup``.
         annotations: folder of the 153 official files ``<class>_test_split<n>.txt``; null to look for them below
             ``root`` and otherwise take the packaged ones.
-        options: those that all data sets share, see `VideoDataModule`.
+        options: those that all data sets share, see `TrimmedDataModule`.
     """
 
     def __init__(

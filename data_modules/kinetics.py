@@ -12,16 +12,16 @@ from data_modules.annotations.lazy_records import LazyRecords
 from data_modules.annotations.list_files import ClassTable, read_rows
 from data_modules.annotations.official_splits import to_records
 from data_modules.annotations.published_lists import Published, PublishedLists
-from data_modules.base import VideoDataModule
 from data_modules.batch import Record
 from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.trimmed import TrimmedDataModule
 
 # 400: what the crawler lists of ActivityNet hold, its training list not counted here. 600 and 700: the data set's short
 # notes, not counted here either, except the 30,000 validation clips of 600. Downloads have fewer, as videos disappear.
 _SIZES = {400: (246534, 19906), 600: (392622, 30000), 700: (545317, 35000)}
 
 
-class Kinetics(VideoDataModule):
+class Kinetics(TrimmedDataModule):
     """Clips of 400, 600 or 700 actions, each from another YouTube video; a sample is a file of 10 seconds.
 
     The official validation videos are the test split here: 19,906 of Kinetics-400 and 30,000 of -600. Those two lists
@@ -40,7 +40,7 @@ class Kinetics(VideoDataModule):
         version: number of classes: 400, 600 or 700.
         annotations: folder of the official CSV files, such as ``train.csv`` or ``kinetics-400_train.csv``; null to look
             for them below ``root`` and otherwise take the packaged ones.
-        options: those that all data sets share, see `VideoDataModule`.
+        options: those that all data sets share, see `TrimmedDataModule`.
     """
 
     def __init__(

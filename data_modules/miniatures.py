@@ -3,13 +3,20 @@
 import csv
 import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from data_modules.annotations.kinetics_lists import KineticsSplit
 from data_modules.atomic import write_whole
 from data_modules.base import VideoDataModule
 from data_modules.kinetics import Kinetics
+from data_modules.protocols import OpenSet
 from data_modules.something_something import SomethingSomethingV2, read_labels
+from data_modules.untrimmed_folder import UntrimmedFolder
+
+_SUBSETS = ("training", "validation")  # of a made-up annotation, where no option names others
+UNTRIMMED_SEC = 24.0  # length of a made-up untrimmed video
+UNTRIMMED_SEGMENTS = ((2.0, 7.5), (10.0, 14.0), (16.5, 23.0))  # the first and last are of one class
 
 
 def write_annotations(data: VideoDataModule, videos_per_class: int = 4) -> None:
@@ -30,6 +37,8 @@ def write_annotations(data: VideoDataModule, videos_per_class: int = 4) -> None:
     elif isinstance(data, SomethingSomethingV2) and data.find_list("train") is None:
         text = _ssv2_json(read_labels(), videos_per_class)
         _write(data.root / "labels" / "train.json", text)
+    elif isinstance(data, UntrimmedFolder):
+        _write(data.ground_truth, _activitynet_json(_labels_of(data), data.subsets or _SUBSETS, videos_per_class))
 
 
 def _kinetics_csv(labels: tuple[str, ...], split: str, count: int) -> str:
@@ -47,6 +56,31 @@ def _ssv2_json(labels: tuple[str, ...], count: int) -> str:
         for number, label in enumerate(label for label in labels for _ in range(count))
     ]  # real ids end below 221,000
     return json.dumps(entries, indent=0)
+
+
+def _labels_of(data: UntrimmedFolder) -> list[str]:
+    """Three labels, and those that options of the data set name."""
+    named = list(data.renamed)
+    if isinstance(data.protocol, OpenSet):
+        names = [*(data.protocol.train_classes or ()), *(data.protocol.test_classes or ())]
+        named += [name for name in names if name not in data.renamed.values()]
+    return list(dict.fromkeys([*named, "class_a", "class_b", "class_c"]))
+
+
+def _activitynet_json(labels: list[str], subsets: Iterable[str], count: int) -> str:
+    database = {}
+    for subset in subsets:
+        for number in range(len(labels) * count):
+            shown = [labels[(number + step) % len(labels)] for step in (0, 1, 0)]
+            database[f"{subset.lower()}_{number:04d}"] = {
+                "subset": subset,
+                "duration": UNTRIMMED_SEC,
+                "annotations": [
+                    {"label": label, "segment": segment}
+                    for label, segment in zip(shown, UNTRIMMED_SEGMENTS, strict=True)
+                ],
+            }
+    return json.dumps({"version": "made up", "database": database}, indent=0)
 
 
 def _write(path: Path, text: str) -> None:

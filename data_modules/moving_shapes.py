@@ -1,39 +1,37 @@
 """The built-in data set: coloured shapes moving over textured backgrounds, rendered to mp4 files on first use."""
 
-import json
-import logging
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset
+from jaxtyping import UInt8
+from torch import Tensor
 
 from data_modules.annotations.list_files import known_records, read_list
-from data_modules.base import VideoDataModule
 from data_modules.batch import Record
-from data_modules.errors import InputError
 from data_modules.protocols.base_to_novel import HARMONIC
 from data_modules.protocols.trial import SPLITS, Catalog, Split, Trial
-from data_modules.rendering import render, video_seed, write_mp4
+from data_modules.rendering import render, video_seed
 from data_modules.shapes import MOTIONS, SHAPES, class_name
-
-log = logging.getLogger(__name__)
+from data_modules.trimmed import TrimmedDataModule
+from data_modules.world import Rendering, Script, render_missing
 
 FOLDS = 3  # of the combinations of shape and motion, for open-set protocols
 WORLD_VERSION = 1  # raise it when the same seed would no longer give the same files
 
 
 @dataclass(frozen=True)
-class _Task:
-    path: Path
+class _Script(Script):
     shape: str
     motion: str
     seed: int
 
+    def frames(self) -> list[UInt8[Tensor, "T 3 S S"]]:
+        return [render(self.shape, self.motion, self.seed).frames]
 
-class MovingShapes(VideoDataModule):
+
+class MovingShapes(TrimmedDataModule):
     """48 classes, 6 shapes times 8 motions, such as "a star moving left"; runs anywhere, with no download.
 
     A sample is an mp4 file (h264, 96 x 96, 32 frames, 12 a second) of one shape in a random colour, size and place.
@@ -47,7 +45,7 @@ class MovingShapes(VideoDataModule):
         val_videos: videos of each class for validation.
         test_videos: videos of each class for testing.
         world_seed: another seed draws another world.
-        options: those that all data sets share, see `VideoDataModule`.
+        options: those that all data sets share, see `TrimmedDataModule`.
     """
 
     def __init__(
@@ -66,22 +64,8 @@ class MovingShapes(VideoDataModule):
     def prepare_data(self) -> None:
         """Render what is missing; a killed rendering goes on where it stopped."""
         world = {"version": WORLD_VERSION, "seed": self.world_seed}
-        marker = self.root / "world.json"
-        if marker.exists():
-            if (found := json.loads(marker.read_text())) != world:
-                raise InputError(
-                    f"{self.root} holds another world ({found}) than asked for ({world}); name another data.root."
-                )
-        else:
-            self.root.mkdir(parents=True, exist_ok=True)
-            marker.write_text(json.dumps(world))
-        tasks = [task for split in SPLITS for task in self._tasks(split) if not task.path.exists()]
-        if not tasks:
-            return
-        log.info("rendering %d videos to %s", len(tasks), self.root)
-        workers = min(os.cpu_count() or 1, 8) if len(tasks) > 200 else 0
-        for _ in DataLoader(_Rendering(tasks), batch_size=None, num_workers=workers):
-            pass
+        renderings = [Rendering(path, script) for split in SPLITS for path, script in self._files(split)]
+        render_missing(self.root, world, renderings)
 
     def scan(self) -> Catalog:
         """The rendered videos, class by class."""
@@ -90,11 +74,11 @@ class MovingShapes(VideoDataModule):
         for split in SPLITS:
             records[split] = [
                 Record(
-                    video_id=task.path.relative_to(self.root).as_posix(),
-                    path=task.path,
-                    target=names.index(class_name(task.shape, task.motion)),
+                    video_id=path.relative_to(self.root).as_posix(),
+                    path=path,
+                    target=names.index(class_name(script.shape, script.motion)),
                 )
-                for task in self._tasks(split)
+                for path, script in self._files(split)
             ]
         catalog = Catalog(names, records)
         everything = [record for split in SPLITS for record in records[split]]
@@ -104,39 +88,25 @@ class MovingShapes(VideoDataModule):
             published={"base_to_novel": lambda: [_fold(catalog, fold) for fold in range(FOLDS)]},
         )
 
-    def _tasks(self, split: Split) -> Iterable[_Task]:
+    def _files(self, split: Split) -> Iterable[tuple[Path, _Script]]:
         for shape in SHAPES:
             for motion in MOTIONS:
                 for number in range(self.counts[split]):
                     folder = self.root / split / class_name(shape, motion).replace(" ", "_")
                     seed = video_seed(self.world_seed, split, shape, motion, number)
-                    yield _Task(folder / f"{number:03d}.mp4", shape, motion, seed)
+                    yield folder / f"{number:03d}.mp4", _Script(shape, motion, seed)
+
+
+def fold_of(shape: str, motion: str) -> int:
+    """Which fold a class is unseen in: every shape and every motion is seen in each, some combinations are not."""
+    return -(SHAPES.index(shape) + 2 * MOTIONS.index(motion)) % FOLDS
 
 
 def _fold(catalog: Catalog, fold: int) -> Trial:
     """Every shape and every motion is seen, a third of their combinations is not; each of them in one fold."""
-    pairs = [(shape, motion) for shape in range(len(SHAPES)) for motion in range(len(MOTIONS))]
-    novel = [
-        name
-        for name, (shape, motion) in zip(catalog.class_names, pairs, strict=True)
-        if (shape + 2 * motion + fold) % FOLDS == 0
-    ]
+    pairs = [(shape, motion) for shape in SHAPES for motion in MOTIONS]
+    novel = [class_name(*pair) for pair in pairs if fold_of(*pair) == fold]
     base = [name for name in catalog.class_names if name not in novel]
     train, val, test = (catalog.part(split) for split in SPLITS)
     tests = {"base": test.only(base), "novel": test.only(novel)}
     return Trial(f"fold {fold}", train.only(base), tests, val.only(base), HARMONIC)
-
-
-class _Rendering(Dataset[int]):
-    """Renders as it is iterated: a loader's workers are a pool that every platform here starts safely and fast."""
-
-    def __init__(self, tasks: list[_Task]) -> None:
-        self.tasks = tasks
-
-    def __len__(self) -> int:
-        return len(self.tasks)
-
-    def __getitem__(self, index: int) -> int:
-        task = self.tasks[index]
-        write_mp4(render(task.shape, task.motion, task.seed).frames, task.path)
-        return index

@@ -1,6 +1,7 @@
 """Moving shapes to real video files: one seeded video a call, encoded as h264 by PyAV."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -53,8 +54,8 @@ def render(shape: str, motion: str, seed: int) -> RenderedVideo:
     return RenderedVideo(frames, shape, motion, color, scene)
 
 
-def write_mp4(frames: UInt8[Tensor, "T 3 H W"], path: Path) -> None:
-    """Encode frames as h264 at `FRAME_RATE`; the file appears whole or not at all."""
+def write_mp4(pieces: Iterable[UInt8[Tensor, "T 3 H W"]], path: Path) -> None:
+    """Encode frames, some at a time, as h264 at `FRAME_RATE`; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with av.open(str(partial), "w", format="mp4") as container:
@@ -63,8 +64,9 @@ def write_mp4(frames: UInt8[Tensor, "T 3 H W"], path: Path) -> None:
         # One thread: the encoder's output depends on their number, and the files are to be the same everywhere.
         stream.thread_count = 1
         stream.time_base = Fraction(1, FRAME_RATE)
-        for array in frames.permute(0, 2, 3, 1).numpy():
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
-            container.mux(stream.encode(picture))
+        for frames in pieces:
+            for array in frames.permute(0, 2, 3, 1).numpy():
+                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
+                container.mux(stream.encode(picture))
         container.mux(stream.encode())
     partial.replace(path)

@@ -12,16 +12,16 @@ from data_modules.annotations.list_files import ClassTable, read_rows, read_text
 from data_modules.annotations.official_files import find_file, read_ssv2
 from data_modules.annotations.official_splits import to_records
 from data_modules.annotations.published_lists import LISTS, Published, PublishedLists
-from data_modules.base import VideoDataModule
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Catalog
+from data_modules.trimmed import TrimmedDataModule
 
 _FOLDERS = ("", "labels", "annotations", "annotations/labels")
 _SIZES = {"train": 168913, "test": 24777}
 
 
-class SomethingSomethingV2(VideoDataModule):
+class SomethingSomethingV2(TrimmedDataModule):
     """220,847 clips of 174 templates, such as "Putting something into something", acted for the data set.
 
     A sample is a webm file of about 4 seconds. The 24,777 official validation videos are the test split here, as the
@@ -36,7 +36,7 @@ class SomethingSomethingV2(VideoDataModule):
         root: folder of the videos, in any layout.
         annotations: folder of the official JSON files, ``train.json`` or ``something-something-v2-train.json``, and
             so on; null to look for them below ``root`` and otherwise take the packaged lists.
-        options: those that all data sets share, see `VideoDataModule`.
+        options: those that all data sets share, see `TrimmedDataModule`.
     """
 
     def __init__(

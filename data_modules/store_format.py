@@ -10,7 +10,8 @@ name sorts later counts.
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -24,6 +25,8 @@ from torch import Tensor
 from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
 
+log = logging.getLogger(__name__)
+
 VERSION = 1
 MANIFEST = "manifest.json"
 SHARDS = "shard-*.safetensors"
@@ -32,6 +35,8 @@ COLUMNS = ("num_frames", "duration_sec", "source_bytes", "source_mtime_ns")
 
 Stamp = tuple[int, int]  # size in bytes and time of change in ns of a video file
 GONE: Stamp = (-1, -1)
+
+IMPORTED = "imported, not made here"  # the transform of features that came as files
 
 
 @dataclass(frozen=True)
@@ -112,13 +117,24 @@ def read_manifest(root: Path) -> Recipe:
     return recipe
 
 
-def open_manifest(root: Path, recipe: Recipe | None) -> Recipe:
+def open_manifest(root: Path, recipe: Recipe | None, *, to_write: bool = False) -> Recipe:
     """The recipe of a store, held against the one that a run asks for.
+
+    Of imported features nobody knows what was done to the pixels: they may be read by a run that asks for anything
+    there, but features that are made here must not be written among them.
+
+    Args:
+        root: folder of the store.
+        recipe: what is asked for; None accepts any.
+        to_write: whether features are to be added.
 
     Raises:
         InputError: as ``read_manifest``, or the recipes differ.
     """
     stored = read_manifest(root)
+    if recipe is not None and stored.transform == IMPORTED != recipe.transform and not to_write:
+        log.info("the features in %s were imported: how the videos' frames were cropped for them is not known", root)
+        recipe = replace(recipe, transform=IMPORTED)
     if recipe is not None and (differences := stored.differences(recipe)):
         lines = "\n  ".join(differences)
         raise InputError(

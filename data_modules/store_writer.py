@@ -51,7 +51,7 @@ class StoreWriter:
         self.max_shard_bytes = max_shard_bytes
         self.max_pending_sec = max_pending_sec
         _create_manifest(self.root, recipe)
-        open_manifest(self.root, recipe)
+        open_manifest(self.root, recipe, to_write=True)
         remove_leftovers(self.root)
         # Names sort in the order in which shards count: a later run's after an earlier's, whatever the clocks say.
         runs = [int(path.name.split("-")[1]) for path in self.root.glob(SHARDS)]

@@ -11,9 +11,9 @@ from data_modules.annotations.list_files import ClassTable, read_text
 from data_modules.annotations.official_files import find_file, read_ucf
 from data_modules.annotations.official_splits import OfficialSplits, check_splits, to_records
 from data_modules.annotations.published_lists import LISTS, Published, PublishedLists
-from data_modules.base import VideoDataModule
 from data_modules.batch import Record
 from data_modules.protocols.trial import Catalog, Split
+from data_modules.trimmed import TrimmedDataModule
 
 _FOLDERS = ("", "ucfTrainTestlist", "splits", "annotations", "annotations/ucfTrainTestlist")
 _SIZES = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}
@@ -29,7 +29,7 @@ _NATURAL = {
 }
 
 
-class UCF101(VideoDataModule):
+class UCF101(TrimmedDataModule):
     """13,320 video clips of 101 actions, from YouTube; a sample is an avi file of about 7 seconds.
 
     Three official splits, of 9,537 and 3,783, 9,586 and 3,734, 9,624 and 3,696 training and test videos. They and the
@@ -46,7 +46,7 @@ class UCF101(VideoDataModule):
             ``ApplyEyeMakeup``.
         annotations: folder of the official files ``trainlist01.txt``, ``testlist01.txt`` and so on; null to look for
             them below ``root`` and otherwise take the packaged ones.
-        options: those that all data sets share, see `VideoDataModule`.
+        options: those that all data sets share, see `TrimmedDataModule`.
     """
 
     def __init__(

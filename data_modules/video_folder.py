@@ -10,15 +10,15 @@ import numpy as np
 
 from data_modules.annotations.file_index import VIDEO_SUFFIXES
 from data_modules.annotations.list_files import known_records, read_list
-from data_modules.base import VideoDataModule
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.trimmed import TrimmedDataModule
 
 _SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
-class VideoFolder(VideoDataModule):
+class VideoFolder(TrimmedDataModule):
     """Videos in class folders, or named in a CSV file.
 
     Folders: ``root/<class>/<video>``, or ``root/<split>/<class>/<video>`` with splits train, val and test. CSV: a
@@ -33,7 +33,7 @@ class VideoFolder(VideoDataModule):
         split_seed: of that division; runs with different seeds but the same ``split_seed`` share their splits.
         class_names: names to show to CLIP for folder names or labels that are not natural language, such as
             ``{brush_hair: brushing hair}``; underscores become blanks by themselves.
-        options: those that all data sets share, see `VideoDataModule`.
+        options: those that all data sets share, see `TrimmedDataModule`.
     """
 
     def __init__(

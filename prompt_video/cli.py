@@ -14,6 +14,14 @@ VERBS = {
     "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
     "doctor": ("prompt_video.commands.doctor", "check everything that an experiment will use, before it runs"),
     "rehearse": ("prompt_video.commands.rehearse", "run an experiment on a made-up miniature of its data"),
+    "import-features": (
+        "prompt_video.commands.import_features",
+        "frame features that others have computed become a feature store",
+    ),
+    "score-detections": (
+        "prompt_video.commands.score_detections",
+        "mAP, AR@N and AUC of anyone's detections, as ActivityNet measures them",
+    ),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in a few minutes"),
     "bench": ("prompt_video.bench.__main__", "measure the speed of text path, decoding, store and extraction"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),

@@ -16,12 +16,25 @@ from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
 from data_modules.protocols import Protocol
 from data_modules.sampling import Sampler
+from data_modules.windows import Windows
+from prompt_video.detector import ProposalDetector
 from prompt_video.suggest import nearest
+from prompt_video.suppression import Suppression
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.temporal import TemporalEncoder
 from prompt_video.text_side import TextSide
 
-_BASES: tuple[type, ...] = (VideoTextTask, VideoDataModule, Protocol, Sampler, TextSide, TemporalEncoder)
+_BASES: tuple[type, ...] = (
+    VideoTextTask,
+    VideoDataModule,
+    Protocol,
+    Sampler,
+    Windows,
+    TextSide,
+    TemporalEncoder,
+    ProposalDetector,
+    Suppression,
+)
 _UNKNOWN_OPTION = re.compile(
     r"(?:unrecognized arguments: --|[Oo]ption '|[Kk]ey '|does not accept option ')([\w.]+)(?:'? is not|'| ?=|$)", re.M
 )

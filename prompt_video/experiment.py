@@ -1,7 +1,6 @@
 """The one LightningCLI: an experiment YAML in, a run folder with results out."""
 
 import copy
-import json
 import logging
 import sys
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import Any, TypeVar, cast
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger
 
 # Imported for their names: a YAML may then say MovingShapes rather than data_modules.MovingShapes.
 import data_modules
@@ -18,6 +18,8 @@ import prompt_video.tasks
 from data_modules.base import VideoDataModule
 from data_modules.draws import trial_seed
 from data_modules.errors import InputError
+from data_modules.trimmed import TrimmedDataModule
+from prompt_video.building import build
 from prompt_video.config_errors import ExperimentParser
 from prompt_video.runs import console
 from prompt_video.runs.folder import RunRecord, newest_checkpoint, shared_run_folder
@@ -27,7 +29,9 @@ from prompt_video.runs.summary import print_summary
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.extraction import ensure_features
 from prompt_video.tasks.recognition import RecognitionTask
-from prompt_video.trials.runner import run_trials, summarise, write_table
+from prompt_video.trials.journal import summarise, write_table
+from prompt_video.trials.one_by_one import run_one_by_one
+from prompt_video.trials.runner import run_trials
 
 __all__ = ["ExperimentCLI", "data_modules", "main", "prompt_video"]
 
@@ -64,7 +68,10 @@ class ExperimentCLI(LightningCLI):
             "--trials_at_a_time", type=int | None, default=None, help="of a protocol with many; null chooses by memory"
         )
         parser.add_argument(
-            "--monitor", type=str, default="val/top1", help="metric that the best checkpoint is best in"
+            "--monitor",
+            type=str | None,
+            default=None,
+            help="metric that the best checkpoint is best in; null: the task's",
         )
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
         parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
@@ -111,7 +118,7 @@ class ExperimentCLI(LightningCLI):
 
     def _checkpoints(self) -> list[Callback]:
         folder = self.run_folder / "checkpoints"
-        monitor: str = self._settings["monitor"]
+        monitor: str = self._settings["monitor"] or self.model.monitor
         # The best holds the learned weights alone; the last also what is needed to go on.
         best = ModelCheckpoint(
             folder, "best", monitor=monitor, mode="max", save_weights_only=True, enable_version_counter=False
@@ -144,22 +151,23 @@ class ExperimentCLI(LightningCLI):
         self._summarize()
 
     def _fit_trials(self, *, resume: bool) -> None:
-        """Train and test all trials of the protocol, many at a time."""
-        task = self.model
-        if not isinstance(task, RecognitionTask):
-            raise InputError(f"the protocol has {len(self.datamodule.trials)} trials, which only recognition can run.")
-        data, settings = self.datamodule, self._settings
+        """Train and test all trials of the protocol: many at a time where they are small, else one by one."""
+        task, data, settings = self.model, self.datamodule, self._settings
         data.setup("fit")
         self.record.open(data)
-        results = run_trials(
-            task,
-            data,
-            self.run_folder,
-            self._trainer_of_one_device,
-            settings["trials_at_a_time"],
-            resume,
-            settings["save_every_n_steps"],
-        )
+        steps: int | None = settings["save_every_n_steps"]
+        if isinstance(task, RecognitionTask) and isinstance(data, TrimmedDataModule):
+            at_a_time = settings["trials_at_a_time"]
+            results = run_trials(task, data, self.run_folder, self._trainer_of_one_device, at_a_time, resume, steps)
+        else:
+            results = run_one_by_one(
+                lambda: cast(VideoTextTask, build(VideoTextTask, settings["model"])),
+                data,
+                self.run_folder,
+                self._trainer_of_one_trial,
+                resume,
+                steps,
+            )
         write_table(results, self.run_folder / "trials.csv")
         self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
         log_trials(self.trainer.loggers, results, self.record.results["metrics"])
@@ -167,6 +175,15 @@ class ExperimentCLI(LightningCLI):
 
     def _trainer_of_one_device(self, callbacks: list[Callback]) -> Trainer:
         """As the experiment's own, for a stack of trials."""
+        # Trials are divided by stacks, not by devices.
+        one = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+        return self._trainer_like(callbacks, {**one, "logger": self.trainer.loggers or False})
+
+    def _trainer_of_one_trial(self, callbacks: list[Callback], folder: Path) -> Trainer:
+        """As the experiment's own, for a trial that is trained alone; its curves are in its own folder."""
+        return self._trainer_like(callbacks, {"logger": CSVLogger(folder, name="", version="logs")})
+
+    def _trainer_like(self, callbacks: list[Callback], changes: dict[str, Any]) -> Trainer:
         options = dict(self._get(self.config_init, "trainer").items())
         own = [copy.deepcopy(callback) for callback in self._own_callbacks]
         if options.get("enable_checkpointing") is False or options.get("fast_dev_run"):
@@ -175,9 +192,7 @@ class ExperimentCLI(LightningCLI):
             options["enable_progress_bar"] = False
         elif options.get("enable_progress_bar") is not False:
             own.append(ProgressBar(leave=False))
-        # Trials are divided by stacks, not by devices.
-        options |= {"devices": 1, "num_nodes": 1, "strategy": "auto", "logger": self.trainer.loggers or False}
-        options |= {"enable_model_summary": False, "default_root_dir": self.run_folder}
+        options |= {"enable_model_summary": False, "default_root_dir": self.run_folder, **changes}
         return Trainer(**{**options, "callbacks": [*own, *callbacks]})
 
     def _keep_last_without_validation(self) -> None:
@@ -205,10 +220,9 @@ class ExperimentCLI(LightningCLI):
         if len(self.datamodule.trials[0].tests) > 1:
             batches = list(chain.from_iterable(batches))  # one list for each test
         if self.trainer.is_global_zero:
-            path = self.run_folder / "scores.jsonl"
-            rows = [json.dumps(row, ensure_ascii=False) for batch in batches for row in batch]
-            path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
-            log.info("wrote the likeliest classes of %d videos to %s", len(rows), path)
+            log.info(
+                "wrote %s", self.model.write_predictions([row for batch in batches for row in batch], self.run_folder)
+            )
 
     def _load_checkpoint(self, options: dict[str, Any]) -> None:
         """Lightning loads only its own checkpoints; imported ones hold the learned weights alone."""

@@ -1,35 +1,26 @@
 """A miniature of an experiment's data: the layout of the real data set, made-up videos, a few of a few classes."""
 
-import io
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
-from functools import cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
-
-import av
-import numpy as np
-from av.video.stream import VideoStream
+from typing import Any
 
 from data_modules.base import VideoDataModule
-from data_modules.batch import Record
+from data_modules.batch import Record, UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.miniatures import write_annotations
 from data_modules.moving_shapes import MovingShapes
-from data_modules.rendering import FRAME_RATE, render
+from data_modules.untrimmed import UntrimmedDataModule
+from data_modules.untrimmed_shapes import UntrimmedShapes
 from data_modules.video_folder import VideoFolder
+from prompt_video.made_up_videos import SCENES, SLOW_RATE, Action, long_video, video
 from prompt_video.settings import SettingsCLI
 
 MARKER = ".made_by_rehearse"
 LIMIT = {"trials": 2, "classes": 3, "videos": 2}
-SCENES = (("star", "moving left"), ("heart", "spinning"), ("moon", "growing"), ("square", "moving up"))
-NUM_FRAMES = 16
+LIMIT_OF_LONG = {"trials": 2, "classes": 3, "videos": 1}  # each is minutes long
 FOLDER_VIDEOS = 30  # of each class of a folder: enough for the usual fractions, and for 16 shots
-# Container and codec as the data sets have them; everything else becomes an mp4, whatever it is called.
-FORMATS = {".avi": ("avi", "mpeg4", {}), ".webm": ("webm", "libvpx-vp9", {"deadline": "realtime", "cpu-used": "8"})}
-MP4 = ("mp4", "libx264", {"preset": "ultrafast"})
 NO_LISTS: Mapping[str, Any] = {"annotations": None, "labels": None}  # of the user's, where a data set has such options
 
 
@@ -60,10 +51,14 @@ def make_miniature(settings: SettingsCLI, folder: Path) -> list[str]:
     given = settings.settings["data"]["init_args"]
     changes = _changes(given, folder)
     others = []
-    for number, other in enumerate(given["test_on"] or [], start=1):
+    for number, other in enumerate(given.get("test_on") or [], start=1):
         arguments = {**other["init_args"].as_dict(), **_changes(other["init_args"], folder / f"test_on_{number}")}
         others.append({"class_path": other["class_path"], "init_args": arguments})
-    changes |= {"test_on": others or None, "limit": LIMIT, "trial": None}
+    changes |= {"limit": LIMIT, "trial": None}
+    if "test_on" in given:
+        changes["test_on"] = others or None
+    if isinstance(settings.data(**changes), UntrimmedDataModule):
+        changes |= {"limit": LIMIT_OF_LONG, "frame_rate": SLOW_RATE}
     _write(settings.data(**changes))
     return [
         f"--data.{name}={value if isinstance(value, Path) else json.dumps(value, default=str)}"
@@ -85,10 +80,14 @@ def _write(data: VideoDataModule) -> None:
             write_annotations(module)
     scenes: dict[str, int] = {}
     for name, record in _records(data):
-        scene = scenes.setdefault(name, len(scenes)) % len(SCENES)
         if not record.path.exists():
             record.path.parent.mkdir(parents=True, exist_ok=True)
-            record.path.write_bytes(video(scene, record.path.suffix.lower()))
+            suffix = record.path.suffix.lower()
+            if isinstance(record, UntrimmedRecord):
+                record.path.write_bytes(_long_video(record, suffix))
+            else:
+                scene = scenes.setdefault(name, len(scenes)) % len(SCENES)
+                record.path.write_bytes(video(scene, suffix))
 
 
 def _fill_folder(data: VideoFolder) -> None:
@@ -100,33 +99,28 @@ def _fill_folder(data: VideoFolder) -> None:
 
 
 def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
-    """Class name and record of every video that is needed."""
+    """Class name and record of every video that is needed; a long video shows several classes, and has no name."""
+    if isinstance(data, UntrimmedDataModule):
+        # As the data set lists them: what a trial hides is to be seen in its videos too.
+        needed = {record.video_id for records in data.videos().values() for record in records}
+        whole = isinstance(data, UntrimmedShapes)  # it would render what is missing, wanted or not
+        yield from (("", record) for record in _listed(data) if whole or record.video_id in needed)
+        return
     for trial in data.trials:
         for part in trial.parts.values():
             for record in part.records:
                 yield part.class_names[record.target], record
     for module in (data, *data.test_on):
         if isinstance(module, MovingShapes):  # it would render what is missing, wanted or not
-            every: Iterable[Record] = (record for records in module.catalog.records.values() for record in records)
-            yield from ((module.catalog.class_names[record.target], record) for record in every)
+            yield from ((module.catalog.class_names[record.target], record) for record in _listed(module))
 
 
-@cache
-def video(scene: int, suffix: str) -> bytes:
-    """A small video file.
+def _listed(data: VideoDataModule) -> Iterator[Record]:
+    return (record for records in data.catalog.records.values() for record in records)
 
-    Args:
-        scene: which of `SCENES` it shows.
-        suffix: of the file's name.
-    """
-    container_format, codec, options = FORMATS.get(suffix, MP4)
-    frames = render(*SCENES[scene], seed=scene).frames[-NUM_FRAMES:]
-    file = io.BytesIO()
-    with av.open(file, "w", format=container_format) as container:
-        stream = cast(VideoStream, container.add_stream(codec, rate=FRAME_RATE, options=options))
-        stream.height, stream.width = frames.shape[-2:]
-        stream.pix_fmt, stream.thread_count, stream.time_base = "yuv420p", 1, Fraction(1, FRAME_RATE)
-        for array in frames.permute(0, 2, 3, 1).numpy():
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")))
-        container.mux(stream.encode())
-    return file.getvalue()
+
+def _long_video(record: UntrimmedRecord, suffix: str) -> bytes:
+    """As long as the real one, and something is to be seen wherever something is annotated."""
+    actions = [Action(s.start_sec, s.end_sec, s.target % len(SCENES)) for s in record.segments]
+    duration_sec = record.duration_sec or max((action.end_sec for action in actions), default=1.0)
+    return long_video(duration_sec, actions, suffix)

@@ -21,7 +21,7 @@ def make_videos() -> Callable[[Path, int], Path]:
     def make(root: Path, count: int) -> Path:
         for motion in ("moving left", "spinning"):
             for number in range(count):
-                write_mp4(render("star", motion, number).frames, root / motion.replace(" ", "_") / f"{number}.mp4")
+                write_mp4([render("star", motion, number).frames], root / motion.replace(" ", "_") / f"{number}.mp4")
         return root
 
     return make

@@ -6,6 +6,8 @@ from data_modules.errors import InputError
 from data_modules.protocols.protocol import Protocol, published, sizes
 from data_modules.protocols.trial import Catalog, Trial
 
+SEVERAL = "open_set_"  # how published splits begin where a data set has several
+
 
 class OpenSet(Protocol):
     """Train on the training videos of some classes, test on the test videos of others.
@@ -15,17 +17,27 @@ class OpenSet(Protocol):
             split of the data set (Kinetics-700: 400 classes against 300).
         test_classes: names of the classes to test on, or a file of them; null, with ``train_classes`` given, for all
             others.
+        split: which published split to take where the data set has several, such as ``75_25`` or ``50_50`` (THUMOS14
+            and ActivityNet: per cent of classes seen and unseen, 10 trials each).
 
-    Source: ``datasplits/Open-set Action Recognition`` of ju-chen/Efficient-Prompt.
+    Source: ``datasplits/Open-set Action Recognition`` and ``Open-set Action Localisation`` of ju-chen/Efficient-Prompt.
     """
 
-    def __init__(self, train_classes: list[str] | None = None, test_classes: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        train_classes: list[str] | None = None,
+        test_classes: list[str] | None = None,
+        split: str | int | None = None,
+    ) -> None:
+        if split is not None and (train_classes or test_classes):
+            raise InputError("protocol: split names a published split of the classes; drop train_classes, or split.")
         self.train_classes, self.test_classes = train_classes, test_classes
+        self.split = None if split is None else str(split)
 
     def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
-        """One trial."""
+        """One trial, or those of a published split."""
         if self.train_classes is None:
-            return published(catalog, "open_set", "Name the classes in train_classes.")
+            return self._published(catalog)
         seen = known_names(catalog, self.train_classes, "train_classes")
         others = [name for name in catalog.class_names if name not in seen]
         unseen = known_names(catalog, self.test_classes, "test_classes") if self.test_classes else others
@@ -37,11 +49,29 @@ class OpenSet(Protocol):
 
     def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
         """In words."""
-        (trial,) = trials
+        first = trials[0]
+        seen, unseen = len(first.train.class_names), len(first.tests["test"].class_names)
+        if len(trials) > 1:
+            return (
+                f"open set: {len(trials)} published splits of the classes; in each, {seen} are seen in training, and "
+                f"tested are {unseen} others, among their own names; {sizes(first)} videos in the first."
+            )
         return (
-            f"open set: {len(trial.train.class_names)} classes are seen in training, and tested are "
-            f"{len(trial.tests['test'].class_names)} others, among their own names; {sizes(trial)} videos."
+            f"open set: {seen} classes are seen in training, and tested are {unseen} others, among their own names; "
+            f"{sizes(first)} videos."
         )
+
+    def _published(self, catalog: Catalog) -> Sequence[Trial]:
+        """What others have published: the only split, or the one that is named."""
+        several = sorted(name.removeprefix(SEVERAL) for name in catalog.published if name.startswith(SEVERAL))
+        if self.split is None and ("open_set" in catalog.published or not several):
+            return published(catalog, "open_set", "Name the classes in train_classes.")
+        for name in several:
+            if self.split in (name, name.replace("_", "")):  # YAML takes 75_25 for the number 7525
+                return catalog.published[f"{SEVERAL}{name}"]()
+        asked = "name one of them in split" if self.split is None else f"there is no '{self.split}'"
+        known = f"are {', '.join(several)}" if several else "have no names"
+        raise InputError(f"protocol: the published open-set splits of this data set {known}; {asked}.")
 
 
 def known_names(catalog: Catalog, names: Sequence[str], what: str) -> list[str]:

@@ -12,7 +12,7 @@ from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.protocols.trial import SPLITS
 from prompt_video.clip import FrozenCLIP
-from prompt_video.doctor import checks
+from prompt_video.doctor import checks, segments
 from prompt_video.doctor.finding import Finding
 from prompt_video.doctor.looks import Look, check_broken, check_missing, look, look_at, some_of_each_class
 from prompt_video.doctor.storage import check_disk, check_store, shares_of, stored_everywhere
@@ -119,6 +119,10 @@ def _of_trials(data: VideoDataModule, looks: Mapping[Path, Look], *, learns: boo
     yield checks.check_overlap(trials, owners, files)
     if (unseen := checks.check_unseen(data.protocol, trials)) is not None:
         yield unseen
+    if segments.is_untrimmed(trials):
+        yield segments.check_segments(trials, data.catalog)
+        if (unseen := segments.check_unseen_segments(trials, data.catalog)) is not None:
+            yield unseen
     for module in (data, *data.test_on):
         yield _sizes(module, several=bool(data.test_on))
 

@@ -12,29 +12,33 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from prompt_video.reporting.lettering import plain, shortened
+
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_STYLE: dict[Any, Any] = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"}
+STYLE: dict[Any, Any] = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"}
 
 
-def learning_curves(curves: Mapping[str, Sequence[tuple[int, float]]], title: str, ylabel: str) -> str:
+def learning_curves(
+    curves: Mapping[str, Sequence[tuple[int, float]]], title: str, ylabel: str, xlabel: str = "step"
+) -> str:
     """Lines of (step, value), one for each name."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.1), layout="constrained")
         axes = figure.subplots()
         for color, (name, points) in zip(COLORS, curves.items(), strict=False):
             steps, values = zip(*points, strict=True)
             axes.plot(steps, values, label=name, color=color, linewidth=1.8)
-        axes.set(title=title, xlabel="step", ylabel=ylabel)
+        axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
-        return _svg(figure)
+        return svg(figure)
 
 
 def confusion(matrix: Int[np.ndarray, "K K"], names: Sequence[str], title: str) -> str:
     """A confusion matrix as shares of each row (the truth)."""
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    with mpl.rc_context({**_STYLE, "axes.spines.top": True, "axes.spines.right": True}):
+    with mpl.rc_context({**STYLE, "axes.spines.top": True, "axes.spines.right": True}):
         side = 2.2 + 0.125 * len(names)
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
@@ -43,7 +47,40 @@ def confusion(matrix: Int[np.ndarray, "K K"], names: Sequence[str], title: str) 
         axes.set_yticks(range(len(names)), names, fontsize=5.5)
         axes.tick_params(length=0)
         axes.set(title=title, xlabel="predicted", ylabel="true")
-        return _svg(figure)
+        return svg(figure)
+
+
+def bars(
+    values: Mapping[str, float], title: str, xlabel: str, longest: float, marks: Mapping[str, float], mark: str = ""
+) -> str:
+    """One horizontal bar for each name, from the top down.
+
+    Args:
+        values: lengths, from 0 on.
+        title: above.
+        xlabel: below.
+        longest: where the axis ends, at least.
+        marks: dots to compare with, of some of the names.
+        mark: what the dots are.
+    """
+    places = range(len(values))
+    dots = {place: marks[name] for place, name in enumerate(values) if name in marks}
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 0.8 + 0.19 * max(len(values), 3)), layout="constrained")
+        axes = figure.subplots()
+        axes.barh(places, list(values.values()), color=COLORS[0], height=0.7)
+        if dots:
+            axes.scatter(
+                list(dots.values()), list(dots), color=COLORS[1], s=26, edgecolors="white", label=mark, zorder=3
+            )
+            figure.legend(frameon=False, loc="outside upper right", fontsize=8)
+        names = [shortened(plain(name), 40) for name in values]
+        axes.set_yticks(places, names, fontsize=7.5, parse_math=False)
+        right = 1.04 * max(longest, *dots.values(), *values.values())
+        axes.set(xlim=(0, right or 1), ylim=(len(values) - 0.4, -0.6), title=title, xlabel=xlabel)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", alpha=0.25)
+        return svg(figure)
 
 
 def film_strip(frames: UInt8[Tensor, "T 3 H W"]) -> str:
@@ -54,7 +91,8 @@ def film_strip(frames: UInt8[Tensor, "T 3 H W"]) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """A figure as an element of a page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

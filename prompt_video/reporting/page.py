@@ -22,6 +22,8 @@ tr.best td { font-weight: 650; color: var(--accent); }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; }
 .figure { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: .5rem; flex: 1 1 26rem; }
 .figure svg { width: 100%; height: auto; display: block; } .figure.wide { flex-basis: 100%; }
+.figure:only-child:not(.wide) { max-width: 36rem; } .scroll { overflow-x: auto; }
+.scroll svg { min-width: 44rem; } .scroll td:last-child { min-width: 13rem; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: .9rem; }
 .sheet figure { margin: 0; background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; overflow: hidden; }

@@ -16,7 +16,7 @@ from data_modules.errors import InputError
 from data_modules.ledger import BrokenLedger
 from prompt_video.runs.environment import environment
 from prompt_video.tasks.base import VideoTextTask, learned_weights
-from prompt_video.trials.runner import JOURNAL
+from prompt_video.trials.journal import JOURNAL
 
 _SHARED = "PROMPT_VIDEO_RUN_FOLDER"
 

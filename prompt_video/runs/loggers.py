@@ -11,8 +11,9 @@ from typing import Literal
 from urllib.parse import urlparse
 
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from PIL import Image
 
-from prompt_video.trials.runner import TrialResult
+from prompt_video.trials.journal import TrialResult
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,21 @@ def log_trials(loggers: Sequence[Logger], results: Sequence[TrialResult], means:
             ]
             logger.log_table("trials", columns=columns, data=rows)
         logger.finalize("success")
+
+
+def log_pictures(loggers: Sequence[Logger], pictures: Mapping[str, Image.Image], section: str = "timelines") -> None:
+    """Pictures on the dashboard; loggers of figures take none.
+
+    Args:
+        loggers: of the run.
+        pictures: by name.
+        section: of the dashboard; each picture is a panel of its own there, as wandb squeezes those of one panel into
+            the shape of the first.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            for name, picture in pictures.items():
+                logger.log_image(f"{section}/{name}", [picture], caption=[name])
 
 
 def close_loggers() -> None:

@@ -1,9 +1,10 @@
 """What all tasks share: the model, the optimizer, and checkpoints of the learned weights only."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning.pytorch import LightningModule
@@ -84,8 +85,12 @@ class VideoTextTask(LightningModule, ABC):
         self.warmup_steps = warmup_steps
         self.schedule = schedule
         self.class_names: list[str] = []
+        self.trial_name: str | None = None
         # The frozen CLIP is not in the checkpoint; that nothing else lacks is seen to in `on_load_checkpoint`.
         self.strict_loading = False
+
+    monitor: ClassVar[str] = "val/top1"  # what the best checkpoint is best in
+    own_parts: ClassVar[tuple[str, ...]] = ()  # what learns besides the model
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
@@ -108,11 +113,11 @@ class VideoTextTask(LightningModule, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step on the usable videos of a batch."""
-        if not len(batch["target"]):
+        if not batch["video_id"]:
             # Every video of the batch was broken: a step of no effect keeps all processes in step.
             return torch.stack([weight.sum() * 0.0 for weight in self.parameters() if weight.requires_grad]).sum()
         loss = self.loss(batch)
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["target"]))
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["video_id"]))
         return loss
 
     @property
@@ -122,7 +127,7 @@ class VideoTextTask(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer over the learned weights: decay for matrices only, prompts at their own rate."""
-        return self.optimization.configure(self.model, int(self.trainer.estimated_stepping_batches))
+        return self.optimization.configure(self, int(self.trainer.estimated_stepping_batches))
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401
         """The learned weights only: the frozen CLIP stays where it came from."""
@@ -135,6 +140,7 @@ class VideoTextTask(LightningModule, ABC):
             "format": CHECKPOINT_FORMAT,
             "spec": self.model.spec(),
             "class_names": self.class_names,
+            "trial": self.trial_name,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -143,7 +149,25 @@ class VideoTextTask(LightningModule, ABC):
         self.model.set_vocabulary(spec["class_names"] or [])
         self.model.check_spec(spec)
         # Lightning loads by name and takes no notice of names that are missing: this does.
-        self.model.load_learned_state(checkpoint["state_dict"])
+        state: dict[str, Tensor] = checkpoint["state_dict"]
+        own = {name for name in state if name.split(".")[0] in self.own_parts}
+        self.model.load_learned_state({name: weight for name, weight in state.items() if name not in own})
+        self.load_own_state({name: state[name] for name in own})
+
+    def load_own_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take the learned weights of `own_parts`.
+
+        Raises:
+            InputError: when they are of another shape.
+        """
+        mine = {name: weight for name, weight in self.named_parameters() if name.split(".")[0] in self.own_parts}
+        wrong = [name for name in sorted(mine.keys() ^ state.keys())]
+        wrong += [name for name in mine.keys() & state.keys() if mine[name].shape != state[name].shape]
+        if wrong:
+            raise InputError(f"these learned weights belong to a task with other settings: {wrong[0]} does not fit.")
+        with torch.no_grad():
+            for name, weight in mine.items():
+                weight.copy_(state[name])
 
     def load_checkpoint(self, path: Path) -> None:
         """Take the learned weights of a checkpoint, be it of a run or an imported one.
@@ -166,6 +190,7 @@ class VideoTextTask(LightningModule, ABC):
             if (count := len(datamodule.trials)) > 1:
                 raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
             (trial,) = datamodule.trials
+            self.trial_name = trial.name
             self.set_class_names(trial.train.class_names)
             self.make_metrics(trial)
 
@@ -178,6 +203,17 @@ class VideoTextTask(LightningModule, ABC):
 
     def write_tables(self, folder: Path) -> None:
         """Write what a test found out beyond its metrics."""
+
+    def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
+        """Write what `predict_step` returned for all videos.
+
+        Returns:
+            What was written, in words.
+        """
+        path = folder / "scores.jsonl"
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        path.write_text("".join(lines), encoding="utf-8")
+        return f"the likeliest classes of {len(rows)} videos to {path}"
 
 
 def _spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Optimization:
         """The optimizer over a model's learned weights.
 
         Args:
-            model: names its weights as `VideoTextModel` does.
+            model: names its weights as `VideoTextModel` does, or as a task that has one.
             total_steps: of the whole training.
             stacked: the weights are those of several models, along a first axis more.
         """
@@ -48,7 +48,7 @@ def parameter_groups(model: nn.Module, prompt_lr: float | None, stacked: bool = 
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
             continue
-        if name.startswith("prompt."):
+        if name.removeprefix("model.").startswith("prompt."):
             prompts.append(weight)
         elif weight.ndim - stacked >= 2 and "position" not in name:
             decayed.append(weight)

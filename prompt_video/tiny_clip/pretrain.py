@@ -47,7 +47,7 @@ def stills_of_video(index: int) -> tuple[UInt8[Tensor, "F 3 S S"], list[Still]]:
     video = render(rng.choice(SHAPES), rng.choice(MOTIONS + EXTRA_MOTIONS), video_seed("pretraining frames", index))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "video.mp4")
-        write_mp4(video.frames, path)
+        write_mp4([video.frames], path)
         with av.open(str(path)) as container:
             container.streams.video[0].thread_type = "NONE"
             decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])

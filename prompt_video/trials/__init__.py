@@ -1,1 +1,1 @@
-"""Many small trials trained at a time as one computation, equal to training them one by one."""
+"""Experiments of several trials: small ones trained many at a time as one computation, large ones one by one."""

@@ -12,11 +12,11 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from data_modules.base import VideoDataModule
 from data_modules.batch import Sample
 from data_modules.dataset import VideoDataset
 from data_modules.draws import Draw, DrawSampler, LateLoader
 from data_modules.errors import InputError
+from data_modules.trimmed import TrimmedDataModule
 
 TEST_ROWS = 4096  # rows of a test batch over all trials: a row of 16 frames by 512 is 32 KiB
 
@@ -137,7 +137,7 @@ class TrialsData(LightningDataModule):
         self.train, self.tests, self.num_workers = train, dict(tests), num_workers
 
     @classmethod
-    def of(cls, data: VideoDataModule, numbers: Sequence[int]) -> "TrialsData":
+    def of(cls, data: TrimmedDataModule, numbers: Sequence[int]) -> "TrialsData":
         """Some of the trials of a data set."""
 
         def steps(part: str, batch_size: int | None) -> TrialSteps:

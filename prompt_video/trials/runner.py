@@ -1,24 +1,19 @@
-"""An experiment of many trials: stack after stack, each trial noted as soon as it is tested, resumable after a kill."""
+"""Many trials of few videos: stack after stack, each trial noted as soon as it is tested, resumable after a kill."""
 
-import csv
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from data_modules.atomic import write_whole
-from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
+from data_modules.trimmed import TrimmedDataModule
 from prompt_video.tasks.outcome import combined
 from prompt_video.tasks.recognition import RecognitionTask
-from prompt_video.trials.confidence import confidence
+from prompt_video.trials.journal import Journal, TrialResult
 from prompt_video.trials.loading import TrialsData, groups
 from prompt_video.trials.stack import TrialStack
 from prompt_video.trials.task import TrialsTask
@@ -28,22 +23,11 @@ log = logging.getLogger(__name__)
 # Trials and texts of a stack: more of either makes a step no faster per trial, and needs more memory.
 MOST_TRIALS = {"cpu": 8, "cuda": 64}
 MOST_TEXTS = {"cpu": 256, "cuda": 1024}
-JOURNAL = "trials.jsonl"
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """One trial, trained and tested."""
-
-    trial: int
-    name: str
-    seed: int
-    metrics: Mapping[str, float]
 
 
 def run_trials(
     task: RecognitionTask,
-    data: VideoDataModule,
+    data: TrimmedDataModule,
     folder: Path,
     make_trainer: Callable[[list[Callback]], Trainer],
     at_a_time: int | None = None,
@@ -66,51 +50,20 @@ def run_trials(
     """
     if task.classes_per_step is not None:
         raise InputError("model.classes_per_step is for one trial; run the trials one by one with data.trial.")
-    journal = folder / JOURNAL
-    done = _finished(journal, data) if resume else {}
-    if not resume:
-        journal.unlink(missing_ok=True)
+    journal = Journal(folder, data)
+    done = journal.resumed() if resume else journal.started()
     wanted = [number for number in range(len(data.trials)) if number not in done]
     for stack_numbers in _stacks(task, data, wanted, at_a_time):
         first, last = data.trials[stack_numbers[0]].name, data.trials[stack_numbers[-1]].name
         log.info("training %d of %d trials at a time: %s to %s", len(stack_numbers), len(data.trials), first, last)
         results = _run_stack(task, data, stack_numbers, folder, make_trainer, resume, save_every_n_steps)
-        with journal.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(asdict(result), ensure_ascii=False) + "\n" for result in results))
+        journal.note(results)
         done.update({result.trial: result for result in results})
     return [done[number] for number in sorted(done)]
 
 
-def summarise(results: Sequence[TrialResult]) -> dict[str, Any]:
-    """Mean of every figure over the trials, with spread and confidence interval, ready for JSON."""
-    keys = [key for key in results[0].metrics if all(key in result.metrics for result in results)]
-    figures = {key: confidence([result.metrics[key] for result in results]) for key in keys}
-    return {
-        "metrics": {key: figure.mean for key, figure in figures.items()},
-        "confidence": {
-            key: {"mean": figure.mean, "std": figure.std, "ci95": figure.half_width, "trials": figure.num_trials}
-            for key, figure in figures.items()
-        },
-        "trials": [asdict(result) for result in results],
-    }
-
-
-def write_table(results: Sequence[TrialResult], path: Path) -> None:
-    """One line a trial, as CSV."""
-
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["trial", "name", "seed", *results[0].metrics])
-            writer.writerows(
-                [r.trial, r.name, r.seed, *(r.metrics.get(key) for key in results[0].metrics)] for r in results
-            )
-
-    write_whole(path, write)
-
-
 def _stacks(
-    task: RecognitionTask, data: VideoDataModule, wanted: Sequence[int], at_a_time: int | None
+    task: RecognitionTask, data: TrimmedDataModule, wanted: Sequence[int], at_a_time: int | None
 ) -> list[list[int]]:
     """Which trials are trained together."""
     if not wanted:
@@ -124,7 +77,7 @@ def _stacks(
 
 def _run_stack(
     task: RecognitionTask,
-    data: VideoDataModule,
+    data: TrimmedDataModule,
     numbers: list[int],
     folder: Path,
     make_trainer: Callable[[list[Callback]], Trainer],
@@ -178,21 +131,3 @@ def _names_in(checkpoint: Path) -> list[str]:
     about = torch.load(checkpoint, map_location="cpu", weights_only=True).get("trials", {})
     names: list[str] = about.get("names", [])
     return names
-
-
-def _finished(journal: Path, data: VideoDataModule) -> dict[int, TrialResult]:
-    """Trials that a killed run had tested; a line that it was writing when it was killed does not count."""
-    done: dict[int, TrialResult] = {}
-    if not journal.is_file():
-        return done
-    lines = journal.read_text(encoding="utf-8").split("\n")
-    whole = lines[:-1]
-    if lines[-1]:
-        journal.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
-    for line in whole:
-        result = TrialResult(**json.loads(line))
-        known = result.trial < len(data.trials) and data.trials[result.trial].name == result.name
-        if not known or data.seed_of(result.trial) != result.seed:
-            raise InputError(f"{journal} is of other trials or of another seed; start anew, without --ckpt_path.")
-        done[result.trial] = result
-    return done

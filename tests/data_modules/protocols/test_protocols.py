@@ -104,6 +104,50 @@ def test_open_set_by_names_in_either_spelling(catalog: Catalog) -> None:
     assert_targets_are_right(trial)
 
 
+def open_sets(catalog: Catalog) -> Catalog:
+    """With two published splits: one of 3 trials, one of a single trial."""
+
+    def split(seen: int, number: int) -> list[Trial]:
+        return [
+            Trial(
+                f"split {n}",
+                catalog.part("train").only(catalog.class_names[:seen]),
+                {"test": catalog.part("test").only(catalog.class_names[seen:])},
+            )
+            for n in range(number)
+        ]
+
+    return replace(catalog, published={"open_set_75_25": lambda: split(4, 3), "open_set_50_50": lambda: split(3, 1)})
+
+
+def test_open_set_by_the_name_of_a_published_split(catalog: Catalog) -> None:
+    several = open_sets(catalog)
+    protocol = OpenSet(split="75_25")
+    trials = protocol.trials(several, 0)
+    assert [trial.name for trial in trials] == ["split 0", "split 1", "split 2"]
+    assert trials[0].train.class_names == ("cut", "dive", "eat", "fall")
+    assert protocol.describe(several, trials) == (
+        "open set: 3 published splits of the classes; in each, 4 are seen in training, and tested are 2 others, among "
+        "their own names; 32 train, 6 test videos in the first."
+    )
+    assert OpenSet(split=7525).trials(several, 0) == trials, "as YAML reads 75_25"
+    one = OpenSet(split="50_50")
+    assert "open set: 3 classes are seen in training" in one.describe(several, one.trials(several, 0))
+    assert OpenSet(train_classes=["cut"]).trials(several, 0)[0].train.class_names == ("cut",)
+    only = replace(catalog, published={"open_set": several.published["open_set_50_50"]})
+    assert len(OpenSet().trials(only, 0)) == 1
+
+
+def test_a_published_split_must_be_named_where_there_are_several(catalog: Catalog) -> None:
+    known = "the published open-set splits of this data set are 50_50, 75_25; "
+    with pytest.raises(InputError, match=known + "name one of them in split"):
+        OpenSet().trials(open_sets(catalog), 0)
+    with pytest.raises(InputError, match=known + "there is no '60_40'"):
+        OpenSet(split="60_40").trials(open_sets(catalog), 0)
+    with pytest.raises(InputError, match="drop train_classes, or split"):
+        OpenSet(train_classes=["cut"], split="75_25")
+
+
 @pytest.mark.parametrize(
     ("protocol", "message"),
     [
@@ -111,6 +155,7 @@ def test_open_set_by_names_in_either_spelling(catalog: Catalog) -> None:
         (OpenSet(["cut", "CUT"]), "train_classes names 'cut' twice"),
         (OpenSet(["cut"], ["cut", "eat"]), "'cut' stands in train_classes and in test_classes"),
         (OpenSet(), "no published trials 'open_set'"),
+        (OpenSet(split="75_25"), "splits of this data set have no names; there is no '75_25'"),
         (ByList("a.txt", "b.txt"), "lists cannot be read"),
     ],
 )

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from data_modules.rendering import render, write_mp4
 from prompt_video.cli import main
-from prompt_video.trials.runner import TrialResult, summarise
+from prompt_video.trials.journal import TrialResult, summarise
 from prompt_video.trials.task import TrialsTask
 
 CLASSES = (("star", "moving left"), ("star", "spinning"), ("cross", "moving left"))
@@ -51,7 +51,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("videos")
     for shape, motion in CLASSES:
         for number in range(8):
-            write_mp4(render(shape, motion, number).frames, root / f"{shape} {motion}" / f"{number}.mp4")
+            write_mp4([render(shape, motion, number).frames], root / f"{shape} {motion}" / f"{number}.mp4")
     return root
 
 

@@ -1,0 +1,63 @@
+"""Data sets of untrimmed videos, in which actions are to be found."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from data_modules.base import VideoDataModule
+from data_modules.batch import Batch, UntrimmedRecord
+from data_modules.errors import InputError
+from data_modules.protocols import ClosedSet, OpenSet
+from data_modules.protocols.trial import Trial
+from data_modules.window_dataset import CollateWindows, WindowDataset
+from data_modules.windows import SlidingWindows, Windows
+
+
+class UntrimmedDataModule(VideoDataModule):
+    """Long videos with annotated segments, read window by window from stored frame features.
+
+    A video of any length takes no more memory than one of its windows. Where a protocol keeps some classes unseen,
+    training never looks at a stretch that shows one of them.
+
+    Args:
+        root: folder of the data set.
+        windows: how videos are cut: `SlidingWindows`, or `WholeVideo`.
+        options: those that all data sets share, see `VideoDataModule`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        windows: Windows | None = None,
+        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+    ) -> None:
+        super().__init__(root, **options)
+        self.windows = windows or SlidingWindows()
+        if not isinstance(self.protocol, (ClosedSet, OpenSet)):
+            name = type(self.protocol).__name__
+            raise InputError(f"data.protocol: {name} is for trimmed videos; localization has ClosedSet and OpenSet.")
+        if self.features == "off":
+            raise InputError("data.features is off, and localization reads stored features; set it to auto or a store.")
+
+    def make_trials(self) -> Sequence[Trial]:
+        """What the protocol makes of the data set."""
+        trials = super().make_trials()
+        assert all(isinstance(r, UntrimmedRecord) for trial in trials for p in trial.parts.values() for r in p.records)
+        return trials
+
+    def dataset(self, name: str, *, training: bool, number: int = 0) -> WindowDataset:
+        """The windows of the usable videos of one part of a trial."""
+        records, (store,) = self.usable(name, training=training, number=number)
+        untrimmed = cast("list[UntrimmedRecord]", records)
+        windows = WindowDataset(untrimmed, self.windows, store, training=training, seed=self.seed_of(number))
+        if not len(windows):
+            raise InputError(f"no video of split '{name}' of {self.root} shows an action that can be trained on.")
+        return windows
+
+    def collate(self, name: str) -> Callable[[list[Any]], Batch]:
+        """Makes batches of windows."""
+        return CollateWindows(name, self.part(name).class_names)
+
+    def describe_views(self) -> str:
+        """What testing looks at, in words."""
+        return f"Videos are seen in {self.windows.describe()}."

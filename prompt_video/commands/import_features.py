@@ -1,0 +1,174 @@
+"""``prompt-video import-features``: frame features that others have computed become a feature store.
+
+The folder holds a NumPy file a video, rows of frames, as features of CLIP are commonly released. A run then reads the
+store by ``--data.features=STORE``. It must ask for the same CLIP and frame rate; how the frames were cropped for
+imported features is not known, and therefore not compared. Run it again after files were added or changed: all others
+are left as they are.
+"""
+
+import argparse
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+
+from data_modules.annotations.activitynet_format import read_ground_truth
+from data_modules.errors import InputError
+from data_modules.feature_store import Recipe, StoreWriter, pending
+from data_modules.store_format import IMPORTED
+from prompt_video.clip import FrozenCLIP
+from prompt_video.runs import console
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 0.05  # share by which a video's length may differ from what the annotation says
+
+
+def main(arguments: list[str]) -> None:
+    """Import one folder."""
+    options = _parser().parse_args(arguments[1:])
+    if not 0 < options.frame_rate < float("inf"):
+        raise InputError(f"--frame-rate must be more than 0, not {options.frame_rate}.")
+    console.configure()
+    files = find_files(options.folder, options.prefix)
+    clip = FrozenCLIP(options.clip)
+    shape = {video_id: num_rows(path, clip, options.transposed) for video_id, path in files.items()}
+    seconds = {video_id: rows / options.frame_rate for video_id, rows in shape.items()}
+    if options.duration_from is not None:
+        seconds = durations(options.duration_from, seconds, options.frame_rate)
+    recipe = Recipe(clip.name, clip.fingerprint, clip.embed_dim, options.frame_rate, IMPORTED)
+    todo = pending(options.store, recipe, files.items())
+    log.info("importing %d of %d files into %s; the others are there already", len(todo), len(files), options.store)
+    with StoreWriter(options.store, recipe) as writer:
+        for video_id in todo:
+            rows = read(files[video_id], transposed=bool(options.transposed))
+            times_sec = (np.arange(len(rows)) + 0.5) / options.frame_rate
+            writer.add(video_id, torch.from_numpy(rows), times_sec, seconds[video_id], files[video_id])
+    log.info(
+        "%d videos; a run reads them with --data.features=%s --data.frame_rate=%g --model.clip=%s",
+        len(files),
+        options.store,
+        options.frame_rate,
+        options.clip,
+    )
+
+
+def find_files(folder: Path, prefix: str) -> dict[str, Path]:
+    """The files of a folder, and of those in it, by video id.
+
+    Args:
+        folder: where they are.
+        prefix: what stands before the id in their names.
+
+    Raises:
+        InputError: when there is no such folder or no file, or a name is not as it should be.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; name the one with the .npy files.")
+    files: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.npy")):
+        video_id = path.stem.removeprefix(prefix)
+        if not path.stem.startswith(prefix) or not video_id:
+            raise InputError(f"{path} is not called {prefix}<video id>.npy, as --prefix says.")
+        if video_id in files:
+            raise InputError(f"'{video_id}' is there twice: {files[video_id]} and {path}; remove one of them.")
+        files[video_id] = path
+    if not files:
+        raise InputError(f"{folder} holds no .npy file; it should hold one for each video, called <video id>.npy.")
+    return files
+
+
+def num_rows(path: Path, clip: FrozenCLIP, transposed: bool | None) -> int:
+    """How many frames a file holds; only its header is read.
+
+    Args:
+        path: of the file.
+        clip: which its features are of.
+        transposed: whether it is (D, T) rather than (T, D); None: that must be plain from its shape.
+
+    Raises:
+        InputError: when it is no array of such features.
+    """
+    array = _open(path)
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating) or not array.size:
+        raise InputError(f"{path} holds {array.dtype} of shape {array.shape}, not rows of frame features, (T, D).")
+    dim = clip.embed_dim
+    if transposed is None and array.shape == (dim, dim):
+        raise InputError(f"{path}: of {dim} x {dim} either may be the frames; say --no-transposed if it is the first.")
+    frames, found = array.shape[::-1] if transposed else array.shape
+    if found != dim:
+        turned = "--no-transposed" if transposed else "--transposed"
+        advice = f"say {turned}" if frames == dim else "was it another CLIP? Name it with --clip"
+        raise InputError(f"{path} has features of {found} numbers, and CLIP '{clip.name}' makes {dim}; {advice}.")
+    return int(frames)
+
+
+def read(path: Path, *, transposed: bool) -> np.ndarray:
+    """The features of a file as (T, D), float32."""
+    array = _open(path)
+    return np.array(array.T if transposed else array, dtype=np.float32, order="C")
+
+
+def durations(ground_truth: Path, seconds: Mapping[str, float], frame_rate: float) -> dict[str, float]:
+    """How long the videos are, by their annotation where it says so, and otherwise by their rows.
+
+    Args:
+        ground_truth: in ActivityNet's format.
+        seconds: by the rows.
+        frame_rate: that these were counted with.
+
+    Raises:
+        InputError: when the rows of most videos cannot be of that frame rate, or no video is annotated.
+    """
+    annotated = read_ground_truth(ground_truth)
+    said = {i: float(v.duration_sec) for i, v in annotated.items() if i in seconds and v.duration_sec is not None}
+    if not said:
+        raise InputError(f"{ground_truth} tells the duration of none of the videos, of which one is {min(seconds)}.")
+    ratios = {video_id: seconds[video_id] / max(said[video_id], 1e-9) for video_id in said}
+    usual = median(ratios.values())
+    if abs(usual - 1) > TOLERANCE:
+        raise InputError(
+            f"at {frame_rate:g} frames a second the files cover {usual:.2f} times what {ground_truth} says of their "
+            f"videos, by the median: is the frame rate {frame_rate * usual:.4g}?"
+        )
+    if other := sorted(video_id for video_id, ratio in ratios.items() if abs(ratio - 1) > TOLERANCE):
+        log.warning("%d videos are not as long as annotated, the first being %s", len(other), other[0])
+    return {**seconds, **{video_id: max(said[video_id], 1 / frame_rate) for video_id in said}}
+
+
+def _open(path: Path) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is no NumPy file with an array of numbers, or a damaged one: {error}.") from error
+    return np.asarray(array)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prompt-video import-features",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the files <video id>.npy, each (T, D)")
+    parser.add_argument("store", type=Path, metavar="STORE", help="folder of the feature store, made if need be")
+    parser.add_argument("--frame-rate", type=float, required=True, help="rows for a second of video")
+    parser.add_argument(
+        "--clip", default="openai/clip-vit-base-patch16", help="the CLIP they are of: hub id or local folder"
+    )
+    parser.add_argument(
+        "--transposed", action=argparse.BooleanOptionalAction, default=None, help="whether the arrays are (D, T)"
+    )
+    parser.add_argument("--prefix", default="", help="what stands before the video id in the files' names, such as v_")
+    parser.add_argument(
+        "--duration-from",
+        type=Path,
+        metavar="GT.json",
+        help="ground truth in ActivityNet's format to take the videos' durations from, and to check the frame rate "
+        "against (default: rows / frame rate)",
+    )
+    return parser

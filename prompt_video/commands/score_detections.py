@@ -1,0 +1,170 @@
+"""``prompt-video score-detections``: mAP and recall of a file of detections, equal to ActivityNet's toolkit.
+
+Detections in videos of the ground truth outside the subset count as false, as they do there. For the recall, a segment
+that a video has under several labels is one proposal, with its best score.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from data_modules.annotations.activitynet_format import AnnotatedVideo, Detection, read_detections, read_ground_truth
+from data_modules.atomic import write_whole
+from data_modules.errors import InputError
+from prompt_video.metrics.evaluation import Evaluation, evaluate
+from prompt_video.suggest import nearest
+
+NUM_SHOWN = 5  # best and worst classes
+
+
+def main(arguments: list[str]) -> None:
+    """Score one file."""
+    options = _parser().parse_args(arguments[1:])
+    tious = parse_tious(options.tiou)
+    ground_truth = read_ground_truth(options.ground_truth)
+    videos = _of_subset(ground_truth, options.subset, options.ground_truth)
+    detections = read_detections(options.predictions)
+    labels = {annotation.label for video in videos.values() for annotation in video.annotations}
+    _check(detections, ground_truth, labels, options)
+    evaluation = evaluate(videos, detections, tious)
+    counts = {
+        "videos": len(videos),
+        "instances": sum(len(video.annotations) for video in videos.values()),
+        "predictions": sum(len(own) for own in detections.values()),
+        "predictions_outside_subset": sum(len(own) for name, own in detections.items() if name not in videos),
+    }
+    report = {
+        "ground_truth": str(options.ground_truth),
+        "detections": str(options.predictions),
+        "subset": options.subset,
+        "tious": list(tious),
+        "counts": counts,
+        "figures": evaluation.figures,
+        "per_class": evaluation.per_class,
+    }
+    if options.json:
+        _write(report, options.json)
+    _print(evaluation, counts, options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="prompt-video score-detections", description=__doc__, allow_abbrev=False)
+    parser.add_argument("ground_truth", type=Path, metavar="GT.json", help="ActivityNet's format; .json.gz too")
+    parser.add_argument("predictions", type=Path, metavar="PRED.json", help="ActivityNet's result format")
+    parser.add_argument("--subset", default="validation", help="videos to score (default: %(default)s)")
+    parser.add_argument(
+        "--tiou",
+        default="0.5:0.05:0.95",
+        help="thresholds: start:step:end, or one or more with commas in between (default: %(default)s)",
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT", help="file to write all figures to, per class too")
+    return parser
+
+
+def parse_tious(text: str) -> tuple[float, ...]:
+    """Thresholds as they are typed: ``0.5``, ``0.5,0.75,0.95`` or ``0.5:0.05:0.95``, whose end belongs to them.
+
+    Raises:
+        InputError: when it is none of these, or a threshold is outside (0, 1].
+    """
+    try:
+        if ":" in text:
+            start, step, end = (float(part) for part in text.split(":"))
+            count = round((end - start) / step) + 1
+            if not abs(start + step * (count - 1) - end) < 1e-6:
+                raise ValueError
+            tious = np.linspace(start, end, count).tolist()  # rounded as the toolkit's
+        else:
+            tious = sorted({float(part) for part in text.split(",")})
+        if not tious or not all(0 < tiou <= 1 for tiou in tious):
+            raise ValueError
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise InputError(
+            f"--tiou '{text}' must be thresholds greater than 0 and at most 1: as start:step:end, with a whole number "
+            "of steps (0.5:0.05:0.95), or with commas in between (0.5,0.75)."
+        ) from None
+    return tuple(tious)
+
+
+def _of_subset(ground_truth: Mapping[str, AnnotatedVideo], subset: str, path: Path) -> dict[str, AnnotatedVideo]:
+    videos = {video_id: video for video_id, video in ground_truth.items() if video.subset == subset}
+    if not any(video.annotations for video in videos.values()):
+        annotated = sorted({video.subset for video in ground_truth.values() if video.annotations})
+        known = ", ".join(annotated) or "none"
+        raise InputError(f"{path}: the subset '{subset}' has no annotations; set --subset to one that has: {known}.")
+    return videos
+
+
+def _check(
+    detections: Mapping[str, Sequence[Detection]],
+    ground_truth: Mapping[str, AnnotatedVideo],
+    labels: set[str],
+    options: argparse.Namespace,
+) -> None:
+    """Refuse videos and classes that cannot be scored, naming the first."""
+    for video_id, own in detections.items():
+        if video_id not in ground_truth:
+            raise InputError(
+                f"{options.predictions}: the video '{video_id}' is not in {options.ground_truth}"
+                f"{nearest(video_id, ground_truth)}"
+            )
+        for number, found in enumerate(own):
+            if found.label not in labels:
+                raise InputError(
+                    f"{options.predictions}, video '{video_id}', entry {number}: '{found.label}' is no class of the "
+                    f"subset '{options.subset}' of {options.ground_truth}{nearest(found.label, labels)}"
+                )
+
+
+def _print(evaluation: Evaluation, counts: Mapping[str, int], options: argparse.Namespace) -> None:
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    if outside := counts["predictions_outside_subset"]:
+        console.print(
+            f"warning: {outside:,} of {counts['predictions']:,} predictions are in videos outside the subset "
+            f"'{options.subset}'; they count as false positives."
+        )
+    console.print(
+        f"{options.predictions}: {counts['predictions']:,} predictions; {options.subset}: {counts['videos']:,} videos, "
+        f"{counts['instances']:,} instances of {len(evaluation.labels)} classes"
+    )
+    console.print(_figures(evaluation))
+    console.print(_classes(evaluation))
+    if options.json:
+        console.print(f"all figures: {options.json}")
+
+
+def _figures(evaluation: Evaluation) -> Table:
+    table = Table()
+    table.add_column("figure")
+    table.add_column("%", justify="right")
+    for name, value in evaluation.figures.items():
+        shown = {"map_avg": f"mAP, average of {len(evaluation.tious)}", "auc": "AUC of AR@1 to AR@100"}
+        style = "bold" if name == "map_avg" else ""
+        readable = name.replace("map@", "mAP at tIoU ").replace("ar@", "AR@")
+        table.add_row(shown.get(name, readable), f"{100 * value:.2f}", style=style)
+    return table
+
+
+def _classes(evaluation: Evaluation) -> Table:
+    """The best and the worst, each once."""
+    averages = {label: row["ap_avg"] for label, row in evaluation.per_class.items()}
+    ranked = sorted(averages, key=lambda label: -averages[label])
+    table = Table()
+    table.add_column("best and worst classes")
+    table.add_column("AP, average, %", justify="right")
+    for number, label in enumerate(ranked):
+        if number < NUM_SHOWN or number >= max(NUM_SHOWN, len(ranked) - NUM_SHOWN):
+            table.add_row(Text(label), f"{100 * averages[label]:.2f}", end_section=number == NUM_SHOWN - 1)
+    return table
+
+
+def _write(report: Mapping[str, object], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""Metrics that torchmetrics lacks: temporal localization as ActivityNet measures it."""

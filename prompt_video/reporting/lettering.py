@@ -1,0 +1,29 @@
+"""Text that stands in a picture: names of videos and classes, whatever they hold."""
+
+import unicodedata
+
+
+def plain(text: str) -> str:
+    """On one line, without signs that cannot be drawn."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def shortened(text: str, width: int) -> str:
+    """Cut to so much room, with an ellipsis."""
+    if room(text) <= width:
+        return text
+    while room(text) > width - 1:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
+def room(text: str) -> int:
+    """How many Latin letters take as much room: East Asian signs and emoji take two each."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def clock(seconds: float) -> str:
+    """A time as ``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,119 @@
+"""What a localization test found: detections by score, the metrics over them, and the truth."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import cast
+
+import torch
+from torch import Tensor, distributed, nn
+
+from data_modules.annotations.activitynet_format import AnnotatedVideo, Annotation, Detection
+from data_modules.batch import UntrimmedRecord
+from data_modules.protocols.trial import Part
+from prompt_video.external_scores import ExternalScores, fuse
+from prompt_video.metrics.localization import DetectionMAP, ProposalRecall
+from prompt_video.suppression import Candidates, Suppression, VideoDetections
+
+CLIP_ONLY, WITH_EXTERNAL, FROZEN = "clip_only", "with_external", "frozen"
+
+
+class FoundActions(nn.Module):
+    """Detections on one part, video by video.
+
+    Every figure says which score it is of: ``clip_only``, all classification by prompted CLIP; ``with_external``,
+    where the user gave video-level scores of another classifier; and ``frozen``, the frozen CLIP on the same proposals.
+
+    Args:
+        part: of the trial.
+        tious: thresholds of mAP.
+        suppression: how overlapping proposals are thinned out.
+        external: video-level scores, if any.
+        external_weight: their weight in ``with_external``.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        tious: Sequence[float],
+        suppression: Suppression,
+        external: ExternalScores | None = None,
+        external_weight: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.class_names = part.class_names
+        self.suppression, self.external, self.external_weight = suppression, external, external_weight
+        self._records = {r.video_id: r for r in part.records if isinstance(r, UntrimmedRecord)}
+        names = [CLIP_ONLY, FROZEN, *([WITH_EXTERNAL] if external else [])]
+        maps = nn.ModuleDict({name: DetectionMAP(len(part.class_names), tious) for name in names})
+        self.maps = cast("dict[str, DetectionMAP]", maps)
+        self.proposals = ProposalRecall()
+        self.detections: dict[str, dict[str, tuple[Detection, ...]]] = {name: {} for name in names}
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether anything was looked at."""
+        return bool(self.detections[CLIP_ONLY])
+
+    def reset(self) -> None:
+        """Forget everything."""
+        for metric in (*self.maps.values(), self.proposals):
+            metric.reset()
+        self.detections = {name: {} for name in self.detections}
+
+    def add(self, video_id: str, found: Candidates) -> None:
+        """A whole video: each is added once, on one process."""
+        truth = self._records[video_id].segments
+        device = found.segments_sec.device
+        true_segments = torch.tensor([[s.start_sec, s.end_sec] for s in truth], device=device).reshape(-1, 2)
+        true_labels = torch.tensor([s.target for s in truth], device=device, dtype=torch.long)
+        for name, probabilities in self._probabilities(video_id, found).items():
+            kept = self.suppression.keep(found.segments_sec, found.confidence[:, None] * probabilities)
+            self.maps[name].update(video_id, kept.segments_sec, kept.scores, kept.labels, true_segments, true_labels)
+            self.detections[name][video_id] = self._named(kept)
+        thinned = self.suppression.keep(found.segments_sec, found.confidence[:, None])
+        self.proposals.update(video_id, thinned.segments_sec, thinned.scores, true_segments)
+
+    def figures(self) -> dict[str, float]:
+        """MAP of each score, and recall of the proposals; alike on all processes."""
+        found: dict[str, float] = {}
+        for name, metric in self.maps.items():
+            place = f"{CLIP_ONLY}/frozen_" if name == FROZEN else f"{name}/"
+            found |= {f"{place}{key}": value.item() for key, value in metric.compute().items()}
+        return found | {f"proposals/{key}": value.item() for key, value in self.proposals.compute().items()}
+
+    def gather(self) -> None:
+        """Bring together the detections of all processes, in the order of the part."""
+        if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+            shares: list[dict[str, dict[str, tuple[Detection, ...]]]] = [{}] * distributed.get_world_size()
+            distributed.all_gather_object(shares, self.detections)
+            for name in self.detections:
+                found = dict(chain.from_iterable(share[name].items() for share in shares))
+                self.detections[name] = {video_id: found[video_id] for video_id in self._records if video_id in found}
+
+    def truth(self) -> dict[str, AnnotatedVideo]:
+        """What really happens in the videos that were looked at."""
+        return {
+            video_id: AnnotatedVideo(
+                video_id,
+                "",
+                record.duration_sec,
+                tuple(Annotation(self.class_names[s.target], s.start_sec, s.end_sec) for s in record.segments),
+            )
+            for video_id, record in self._records.items()
+            if video_id in self.detections[CLIP_ONLY]
+        }
+
+    def _probabilities(self, video_id: str, found: Candidates) -> dict[str, Tensor]:
+        by_name = {CLIP_ONLY: found.learned, FROZEN: found.frozen}
+        if self.external is not None:
+            scores = self.external.of(video_id)
+            # A video that the other classifier has not scored is left to CLIP; how many there are was said before.
+            fused = (
+                found.learned if scores is None else fuse(found.learned, scores.to(found.learned), self.external_weight)
+            )
+            by_name[WITH_EXTERNAL] = fused
+        return by_name
+
+    def _named(self, kept: VideoDetections) -> tuple[Detection, ...]:
+        rows = zip(kept.labels.tolist(), kept.segments_sec.tolist(), kept.scores.tolist(), strict=True)
+        return tuple(Detection(self.class_names[label], start, end, score) for label, (start, end), score in rows)

@@ -1,0 +1,98 @@
+"""What came of each trial of an experiment, noted as soon as it is tested, and what they come to together."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from data_modules.atomic import write_whole
+from data_modules.base import VideoDataModule
+from data_modules.errors import InputError
+from prompt_video.trials.confidence import confidence
+
+JOURNAL = "trials.jsonl"
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One trial, trained and tested."""
+
+    trial: int
+    name: str
+    seed: int
+    metrics: Mapping[str, float]
+
+
+class Journal:
+    """The finished trials of a run, one line each, so that a killed run goes on behind them.
+
+    Args:
+        folder: of the run.
+        data: whose trials they are.
+    """
+
+    def __init__(self, folder: Path, data: VideoDataModule) -> None:
+        self.path = folder / JOURNAL
+        self.data = data
+
+    def started(self) -> dict[int, TrialResult]:
+        """No trial, and none noted."""
+        self.path.unlink(missing_ok=True)
+        return {}
+
+    def note(self, results: Sequence[TrialResult]) -> None:
+        """Add finished trials."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(asdict(result), ensure_ascii=False) + "\n" for result in results))
+
+    def resumed(self) -> dict[int, TrialResult]:
+        """The trials that a killed run had tested; a line that it was writing when it was killed does not count.
+
+        Raises:
+            InputError: when they are of other trials.
+        """
+        done: dict[int, TrialResult] = {}
+        if not self.path.is_file():
+            return done
+        lines = self.path.read_text(encoding="utf-8").split("\n")
+        whole = lines[:-1]
+        if lines[-1]:
+            self.path.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
+        for line in whole:
+            result = TrialResult(**json.loads(line))
+            known = result.trial < len(self.data.trials) and self.data.trials[result.trial].name == result.name
+            if not known or self.data.seed_of(result.trial) != result.seed:
+                raise InputError(f"{self.path} is of other trials or of another seed; start anew, without --ckpt_path.")
+            done[result.trial] = result
+        return done
+
+
+def summarise(results: Sequence[TrialResult]) -> dict[str, Any]:
+    """Mean of every figure over the trials, with spread and confidence interval, ready for JSON."""
+    keys = [key for key in results[0].metrics if all(key in result.metrics for result in results)]
+    figures = {key: confidence([result.metrics[key] for result in results]) for key in keys}
+    return {
+        "metrics": {key: figure.mean for key, figure in figures.items()},
+        "confidence": {
+            key: {"mean": figure.mean, "std": figure.std, "ci95": figure.half_width, "trials": figure.num_trials}
+            for key, figure in figures.items()
+        },
+        "trials": [asdict(result) for result in results],
+    }
+
+
+def write_table(results: Sequence[TrialResult], path: Path) -> None:
+    """One line a trial, as CSV."""
+
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["trial", "name", "seed", *results[0].metrics])
+            writer.writerows(
+                [r.trial, r.name, r.seed, *(r.metrics.get(key) for key in results[0].metrics)] for r in results
+            )
+
+    write_whole(path, write)

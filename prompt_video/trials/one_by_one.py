@@ -1,0 +1,83 @@
+"""Trials that are each as large as an experiment of their own: trained one after another, resumable after a kill."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from data_modules.base import VideoDataModule
+from prompt_video.tasks.base import VideoTextTask
+from prompt_video.trials.journal import Journal, TrialResult
+
+log = logging.getLogger(__name__)
+
+
+def run_one_by_one(
+    make_task: Callable[[], VideoTextTask],
+    data: VideoDataModule,
+    folder: Path,
+    make_trainer: Callable[[list[Callback], Path], Trainer],
+    resume: bool = False,
+    save_every_n_steps: int | None = None,
+) -> list[TrialResult]:
+    """Train and test every trial of a protocol, each with a model of its own.
+
+    Args:
+        make_task: a new task, with weights drawn by the seed that is set.
+        data: with open feature stores.
+        folder: of the run. Finished trials are in its ``trials.jsonl``, and what a trial leaves behind, its learned
+            weights too, in ``trials/<number>``; the one in training is in the run's checkpoint.
+        make_trainer: a trainer for one trial, with these callbacks and this folder for its logs.
+        resume: leave out the trials that the folder holds as finished, and go on with the one in training.
+        save_every_n_steps: save a checkpoint so often, besides after each epoch.
+
+    Returns:
+        The trials in their order.
+    """
+    journal = Journal(folder, data)
+    done = journal.resumed() if resume else journal.started()
+    last = folder / "checkpoints" / "last.ckpt"
+    for number, trial in enumerate(data.trials):
+        if number in done:
+            continue
+        log.info("trial %d of %d: %s", number + 1, len(data.trials), trial.name)
+        seed = data.seed_of(number)
+        seed_everything(seed, verbose=False)
+        task, alone = make_task(), data.alone(number)
+        own = folder / "trials" / f"{number:03d}"
+        trainer = make_trainer(_checkpoints(last, save_every_n_steps), own)
+        if task.has_weights:
+            going_on = resume and last.is_file() and _trial_in(last) == trial.name
+            trainer.fit(task, datamodule=alone, ckpt_path=str(last) if going_on else None, weights_only=True)
+            trainer.save_checkpoint(own / "learned.ckpt", weights_only=True)
+        trainer.test(task, datamodule=alone, verbose=False)
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
+        result = TrialResult(number, trial.name, seed, metrics)
+        if trainer.is_global_zero:
+            task.write_tables(own)
+            journal.note([result])
+        trainer.strategy.barrier("trial")
+        done[number] = result
+    return [done[number] for number in sorted(done)]
+
+
+def _checkpoints(last: Path, every_n_steps: int | None) -> list[Callback]:
+    callbacks: list[Callback] = [
+        ModelCheckpoint(last.parent, last.stem, save_on_train_epoch_end=True, enable_version_counter=False)
+    ]
+    if every_n_steps is not None:
+        within = ModelCheckpoint(
+            last.parent, last.stem, every_n_train_steps=every_n_steps, enable_version_counter=False
+        )
+        callbacks.append(within)
+    return callbacks
+
+
+def _trial_in(checkpoint: Path) -> str | None:
+    """The trial that a checkpoint is of."""
+    about = torch.load(checkpoint, map_location="cpu", weights_only=True).get("prompt_video", {})
+    name: str | None = about.get("trial")
+    return name

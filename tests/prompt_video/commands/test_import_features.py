@@ -1,0 +1,200 @@
+"""Features that others have computed, made up here as they are commonly released."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data_modules.errors import InputError
+from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
+from data_modules.store_format import IMPORTED
+from prompt_video.clip import FrozenCLIP
+from prompt_video.commands.import_features import main
+
+DIM = 24  # of the tests' tiny CLIP
+
+Import = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Of no files yet."""
+    made = tmp_path / "released"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path, clip_folder: Path) -> Import:
+    """Import the folder; gives the store."""
+
+    def imported(*options: str, frame_rate: str = "10") -> Path:
+        store = tmp_path / "store"
+        common = [str(folder), str(store), f"--clip={clip_folder}", f"--frame-rate={frame_rate}"]
+        main(["import-features", *common, *options])
+        return store
+
+    return imported
+
+
+def features_of(seed: int, num_rows: int, dim: int = DIM) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((num_rows, dim)).astype(np.float32)
+
+
+def ground_truth(path: Path, durations: dict[str, float | None]) -> Path:
+    videos = {video_id: {"subset": "training", "duration": duration} for video_id, duration in durations.items()}
+    path.write_text(json.dumps({"database": videos}))
+    return path
+
+
+def test_every_row_arrives_at_the_middle_of_its_tick(folder: Path, run: Import, clip: FrozenCLIP) -> None:
+    rows = {"a": features_of(0, 7), "b": features_of(1, 30).astype(np.float64), "c": features_of(2, 1)}
+    (folder / "more").mkdir()
+    for place, (name, features) in zip(("", "more", "more"), rows.items(), strict=True):
+        np.save(folder / place / f"{name}.npy", features)
+    store = FeatureStore(run(frame_rate="4"))
+    assert store.video_ids == ["a", "b", "c"]
+    for name, features in rows.items():
+        np.testing.assert_allclose(store.read(name).numpy(), features, rtol=1e-3, atol=1e-4)  # kept as float16
+        assert store.duration_sec(name) == len(features) / 4
+        assert store.times_sec(name).tolist() == [(number + 0.5) / 4 for number in range(len(features))]
+    assert store.recipe == Recipe(clip.name, clip.fingerprint, DIM, 4.0, IMPORTED)
+
+
+def test_a_run_reads_them_whatever_its_crop_but_not_with_another_clip_or_rate(
+    folder: Path, run: Import, clip: FrozenCLIP, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(folder / "a.npy", features_of(0, 7))
+    root = run()
+    asked = Recipe("another name", clip.fingerprint, DIM, 10.0, "resize 224, centre crop")
+    assert "a" in FeatureStore(root, asked)
+    assert f"the features in {root} were imported" in capsys.readouterr().out
+    for change in ({"frame_rate": 25.0}, {"clip_fingerprint": "another"}, {"dim": 25}):
+        with pytest.raises(InputError, match=next(iter(change))):
+            FeatureStore(root, Recipe(**{**vars(asked), **change}))
+    with pytest.raises(InputError, match="transform: the store has imported"):
+        StoreWriter(root, asked)
+
+
+def test_features_are_not_imported_among_those_made_here(
+    folder: Path, run: Import, clip: FrozenCLIP, tmp_path: Path
+) -> None:
+    np.save(folder / "a.npy", features_of(0, 7))
+    StoreWriter(tmp_path / "store", Recipe(clip.name, clip.fingerprint, DIM, 10.0, "resize 224")).close()
+    with pytest.raises(InputError, match="transform: the store has resize 224, this run asks for imported"):
+        run()
+
+
+def test_only_what_is_new_or_changed_is_imported_again(folder: Path, run: Import) -> None:
+    for name in ("a", "b"):
+        np.save(folder / f"{name}.npy", features_of(0, 3))
+    root = run()
+    shards = set(root.glob("*.safetensors"))
+    assert set(run().glob("*.safetensors")) == shards
+    np.save(folder / "b.npy", features_of(1, 5))
+    np.save(folder / "c.npy", features_of(2, 2))
+    store = FeatureStore(run())
+    assert {name: store.num_frames(name) for name in store.video_ids} == {"a": 3, "b": 5, "c": 2}
+    (new,) = set(root.glob("*.safetensors")) - shards
+    assert os.path.getsize(new) < 2000  # noqa: PTH202 - two videos of seven rows, and not the third
+
+
+def test_a_kill_costs_only_what_was_not_yet_written(folder: Path, run: Import) -> None:
+    np.save(folder / "a.npy", features_of(0, 3))
+    bad = features_of(1, 3)
+    bad[1, 4] = np.nan
+    np.save(folder / "b.npy", bad)
+    with pytest.raises(InputError, match=r"'b' \(.*b\.npy\) has features that are not finite"):
+        run()
+    np.save(folder / "b.npy", features_of(1, 3))
+    assert FeatureStore(run()).video_ids == ["a", "b"]
+
+
+def test_transposed_arrays(folder: Path, run: Import) -> None:
+    features = features_of(0, 7)
+    np.save(folder / "a.npy", features.T)
+    with pytest.raises(InputError, match=r"a\.npy has features of 7 numbers, and CLIP .* makes 24; say --transposed"):
+        run()
+    store = FeatureStore(run("--transposed"))
+    np.testing.assert_allclose(store.read("a").numpy(), features, rtol=1e-3, atol=1e-4)
+
+
+def test_a_square_array_may_be_either_way(folder: Path, run: Import) -> None:
+    features = features_of(0, DIM)
+    np.save(folder / "a.npy", features)
+    with pytest.raises(InputError, match=r"a\.npy: of 24 x 24 either may be the frames; say --no-transposed"):
+        run()
+    store = FeatureStore(run("--no-transposed"))
+    np.testing.assert_allclose(store.read("a").numpy(), features, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(DIM), r"float64 of shape \(24,\), not rows"),
+        (np.zeros((1, 5, DIM)), r"float64 of shape \(1, 5, 24\), not rows"),
+        (np.zeros((0, DIM)), r"float64 of shape \(0, 24\), not rows"),
+        (np.zeros((5, DIM), dtype=np.int64), r"int64 of shape \(5, 24\), not rows"),
+        (np.zeros((5, 512)), "has features of 512 numbers, and CLIP .* makes 24; was it another CLIP"),
+        (np.array([{"a": 1}], dtype=object), "is no NumPy file with an array of numbers"),
+    ],
+)
+def test_what_is_no_rows_of_features_is_named(folder: Path, run: Import, array: np.ndarray, message: str) -> None:
+    np.save(folder / "good.npy", features_of(0, 3))
+    np.save(folder / "odd.npy", array)
+    with pytest.raises(InputError, match=rf"odd\.npy.*{message}"):
+        run()
+
+
+def test_a_damaged_file_is_named(folder: Path, run: Import) -> None:
+    np.save(folder / "a.npy", features_of(0, 50))
+    os.truncate(folder / "a.npy", 400)
+    with pytest.raises(InputError, match=r"a\.npy is no NumPy file .* or a damaged one"):
+        run()
+    (folder / "a.npy").write_bytes(b"")
+    with pytest.raises(InputError, match=r"a\.npy is no NumPy file"):
+        run()
+
+
+def test_folders_and_names(folder: Path, run: Import, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no \.npy file"):
+        run()
+    with pytest.raises(InputError, match="there is no folder"):
+        main(["import-features", str(tmp_path / "none"), "store", "--frame-rate=10"])
+    with pytest.raises(InputError, match="frame-rate must be more than 0"):
+        run(frame_rate="0")
+    np.save(folder / "v_a.npy", features_of(0, 3))
+    assert FeatureStore(run("--prefix=v_")).video_ids == ["a"]
+    (folder / "again").mkdir()
+    np.save(folder / "again" / "v_a.npy", features_of(0, 3))
+    with pytest.raises(InputError, match=r"'a' is there twice: .*again/v_a\.npy and .*v_a\.npy"):
+        run("--prefix=v_")
+    (folder / "again" / "v_a.npy").rename(folder / "b.npy")
+    with pytest.raises(InputError, match=r"b\.npy is not called v_<video id>\.npy"):
+        run("--prefix=v_")
+
+
+def test_durations_of_the_annotation(
+    folder: Path, run: Import, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "abcd":
+        np.save(folder / f"{name}.npy", features_of(0, 50))
+    said: dict[str, Any] = {"a": 5.04, "b": 4.98, "c": 9.0, "elsewhere": 1.0, "d": None}
+    file = ground_truth(tmp_path / "gt.json", said)
+    store = FeatureStore(run(f"--duration-from={file}"))
+    assert {name: store.duration_sec(name) for name in "abcd"} == {"a": 5.04, "b": 4.98, "c": 9.0, "d": 5.0}
+    assert "1 videos are not as long as annotated, the first being c" in capsys.readouterr().out
+
+
+def test_a_wrong_frame_rate_is_seen_by_the_durations(folder: Path, run: Import, tmp_path: Path) -> None:
+    for name in "abc":
+        np.save(folder / f"{name}.npy", features_of(0, 50))
+    file = ground_truth(tmp_path / "gt.json", {"a": 5.0, "b": 5.01, "c": 4.99})
+    with pytest.raises(InputError, match=r"cover 0\.40 times what .*gt\.json says .* is the frame rate 10\?"):
+        run(f"--duration-from={file}", frame_rate="25")
+    with pytest.raises(InputError, match="tells the duration of none of the videos, of which one is a"):
+        run(f"--duration-from={ground_truth(tmp_path / 'other.json', {'z': 5.0})}")
