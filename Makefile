@@ -11,7 +11,7 @@ ARGS ?=
 SEEDS ?= 1
 
 # METHOD=linear_probe puts another method in the place of the experiment's own.
-METHODS := experiments/parts/$(if $(filter demo_%,$(EXP)),demo_methods,methods)
+METHODS = experiments/$(shell sed -n 's#^model: \(parts/.*\)/.*#\1#p' experiments/$(EXP).yaml 2>/dev/null)
 MODEL = $(if $(METHOD),--model $(METHODS)/$(METHOD).yaml --name $(EXP)_$(METHOD))
 CHECK_METHOD = test -z "$(METHOD)" -o -f "$(METHODS)/$(METHOD).yaml" || { echo "there is no method $(METHOD); there are:"; ls $(METHODS) | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
 

@@ -158,10 +158,10 @@ class VideoDataModule(LightningDataModule, ABC):
         return f"{words} {self.describe_views()}"
 
     def setup(self, stage: str) -> None:
-        """Note which videos the feature stores hold as broken.
+        """Note which videos the feature stores lack, and which they hold as broken.
 
         Raises:
-            InputError: when a store lacks a video altogether, or too many are broken.
+            InputError: when they are too many of one part.
         """
         for name, records in self.videos().items():
             for store in self.owner_of(name)._stores_for(testing=name != "train"):

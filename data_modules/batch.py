@@ -78,7 +78,12 @@ class UntrimmedRecord(Record):
         kept = tuple(replace(s, target=new_target[s.target]) for s in self.segments if s.target in new_target)
         if not kept:
             return None
-        others = tuple((s.start_sec, s.end_sec) for s in self.segments if s.target not in new_target)
+        # One that was annotated the wrong way round hides what lies between its ends.
+        others = tuple(
+            (min(s.start_sec, s.end_sec), max(s.start_sec, s.end_sec))
+            for s in self.segments
+            if s.target not in new_target
+        )
         return replace(self, segments=kept, hidden_sec=(*self.hidden_sec, *others))
 
 

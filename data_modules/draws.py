@@ -32,9 +32,9 @@ class DrawSampler(DistributedSampler[Any]):
     It is a ``DistributedSampler`` so that Lightning leaves it in place and tells it the epoch.
 
     Args:
-        num_videos: videos in the split.
+        num_videos: samples in the split: videos, or windows of them.
         training: shuffle anew each epoch, and give all processes equally many (a remainder smaller than the number
-            of processes sits out that epoch). Otherwise the given order, every video once over all processes.
+            of processes sits out that epoch). Otherwise the given order, every sample once over all processes.
         seed: of the order.
         rank: this process.
         world_size: number of processes.

@@ -96,7 +96,7 @@ def write_screenplay(classes: Sequence[tuple[str, str]], seed: int) -> Screenpla
     def add(shape: str, motion: str, num_frames: int, is_action: bool) -> None:
         color = list(COLORS)[choose(len(COLORS))]
         path = sample_trajectories([motion], generator)
-        waits = is_action and uniform(0, 1) < 0.5
+        waits = is_action and uniform(0.0, 1.0) < 0.5
         if waits:
             pieces.append(Piece(frames(WAIT_SEC), shape, color, path, (0.0, 0.0)))
         start = sum(piece.num_frames for piece in pieces)

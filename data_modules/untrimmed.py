@@ -39,6 +39,11 @@ class UntrimmedDataModule(VideoDataModule):
         if self.features == "off":
             raise InputError("data.features is off, and localization reads stored features; set it to auto or a store.")
 
+    @property
+    def tious(self) -> tuple[float, ...]:
+        """The overlaps at which the benchmark counts a detection as right: ActivityNet's, unless it has its own."""
+        return tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+
     def make_trials(self) -> Sequence[Trial]:
         """What the protocol makes of the data set."""
         trials = super().make_trials()
@@ -60,4 +65,4 @@ class UntrimmedDataModule(VideoDataModule):
 
     def describe_views(self) -> str:
         """What testing looks at, in words."""
-        return f"Videos are seen in {self.windows.describe()}."
+        return f"Videos are seen as {self.windows.describe()}."

@@ -108,12 +108,8 @@ class UntrimmedShapes(UntrimmedDataModule):
         for split in SPLITS:
             for record in self.catalog.records[split]:
                 assert isinstance(record, UntrimmedRecord)
-                segments = [
-                    {"label": names[s.target], "segment": [round(s.start_sec, 3), round(s.end_sec, 3)]}
-                    for s in record.segments
-                ]
-                duration_sec = round(record.duration_sec or 0.0, 3)
-                about = {"subset": _SUBSETS[split], "duration": duration_sec, "annotations": segments}
+                segments = [{"label": names[s.target], "segment": [s.start_sec, s.end_sec]} for s in record.segments]
+                about = {"subset": _SUBSETS[split], "duration": record.duration_sec, "annotations": segments}
                 database[record.video_id] = about
         return {"version": "untrimmed shapes 1", "database": database}
 

@@ -13,6 +13,7 @@ from data_modules.batch import Batch, Segment, Span, UntrimmedRecord, WindowColu
 from data_modules.dataset import DrawnDataset
 from data_modules.draws import Draw
 from data_modules.feature_store import FeatureStore
+from data_modules.timeline import Timeline
 from data_modules.windows import Window, Windows
 
 SMALLEST_VISIBLE = 0.5  # share of an action that a training window must show for it to count there
@@ -50,15 +51,15 @@ class WindowDataset(DrawnDataset[WindowSample]):
     ) -> None:
         self.records, self.windows, self.store = records, windows, store
         self.training, self.seed = training, seed
-        self.places = [
-            (index, number)
-            for index, record in enumerate(records)
-            for number, window in enumerate(windows.cover(*self._length(record)))
-            if not training or _answers_for_an_action(window, trainable(record, self._length(record)[0])[0])
-        ]
+        self.places = [(index, window) for index, record in enumerate(records) for window in self._cover(record)]
 
     def __len__(self) -> int:
         return len(self.places)
+
+    @property
+    def videos(self) -> list[int]:
+        """Which video each window is of."""
+        return [index for index, _ in self.places]
 
     def __getitems__(self, draws: Sequence[Draw]) -> list[WindowSample]:
         """A whole batch."""
@@ -74,58 +75,62 @@ class WindowDataset(DrawnDataset[WindowSample]):
             for (_, index), (record, window), own, mask in zip(draws, chosen, features, masks, strict=True)
         ]
 
+    def _cover(self, record: UntrimmedRecord) -> list[Window]:
+        """The windows of a video, in their order; in training those that answer for an action."""
+        duration_sec, frame_rate = self._length(record)
+        windows = self.windows.cover(duration_sec, frame_rate)
+        if not self.training:
+            return windows
+        segments, _ = trainable(record, duration_sec)
+        return [window for window in windows if _answers_for_an_action(window, segments)]
+
     def _length(self, record: UntrimmedRecord) -> tuple[float, float]:
         """Duration in seconds, and stored frames a second."""
         duration_sec = self.store.duration_sec(record.video_id)
         return duration_sec, self.store.num_frames(record.video_id) / duration_sec
 
     def _window(self, draw: Draw) -> tuple[UntrimmedRecord, Window]:
-        index, number = self.places[draw[1]]
+        index, window = self.places[draw[1]]
         record = self.records[index]
         if not self.training:
-            return record, self.windows.cover(*self._length(record))[number]
+            return record, window
         rng = np.random.default_rng((self.seed, *draw))
-        return record, self.windows.draw(*self._length(record), number, rng)
-
-    @property
-    def videos(self) -> list[int]:
-        """Which video each window is of."""
-        return [index for index, _ in self.places]
+        return record, self.windows.draw(*self._length(record), window, rng)
 
     def _is_last(self, index: int) -> bool:
         return index + 1 == len(self.places) or self.places[index + 1][0] != self.places[index][0]
 
-    def _middles(self, video_id: str) -> Float64[np.ndarray, " N"]:
-        """The middle of the time that each stored frame stands for."""
-        times = self.store.times_sec(video_id)
-        if self.store.recipe.frame_rate is not None:
-            return times  # of evenly spaced ticks
+    def _stands_for(self, video_id: str) -> tuple[Float64[np.ndarray, " N"], Float64[np.ndarray, " N"]]:
+        """The time that each stored frame stands for: from, up to."""
+        times, frame_rate = self.store.times_sec(video_id), self.store.recipe.frame_rate
+        if frame_rate is not None:  # the times are the middles of evenly spaced ticks
+            return times - 0.5 / frame_rate, times + 0.5 / frame_rate
         # Every frame of the video: each from when it comes on screen until the next one does.
         ends: Float64[np.ndarray, " N"] = np.append(times[1:], self.store.duration_sec(video_id))
-        return (times + ends) / 2
+        return times, ends
 
     def _rows(self, record: UntrimmedRecord, window: Window) -> Int64[np.ndarray, " T"]:
-        """The stored frame nearest to each frame of a window."""
-        middles = self._middles(record.video_id)
-        between = (middles[1:] + middles[:-1]) / 2
-        rows: Int64[np.ndarray, " T"] = np.searchsorted(between, window.moments_sec)
-        return rows
+        """The stored frame that stands for the middle of each frame of a window."""
+        starts, _ = self._stands_for(record.video_id)
+        return Timeline(starts, self.store.duration_sec(record.video_id)).on_screen(window.moments_sec)
 
     def _mask(self, record: UntrimmedRecord, window: Window, rows: Int64[np.ndarray, " T"]) -> Bool[Tensor, " T"]:
-        """Frames that may be looked at: neither they nor what is stored for them lies in a hidden stretch."""
+        """Frames that may be looked at: neither they nor what is stored for them reaches into a hidden stretch."""
         if not self.training or not record.hidden_sec:
             return torch.ones(window.num_frames, dtype=torch.bool)
-        stored = self._middles(record.video_id)[rows]
-        _, frame_rate = self._length(record)
-        hidden = meets(window.moments_sec, window.frame_sec, record.hidden_sec)
-        hidden |= meets(stored, 1 / frame_rate, record.hidden_sec)
+        starts, ends = self._stands_for(record.video_id)
+        middles, half = window.moments_sec, window.frame_sec / 2
+        hidden = meets(middles - half, middles + half, record.hidden_sec)
+        hidden |= meets(starts[rows], ends[rows], record.hidden_sec)
         return torch.from_numpy(~hidden)
 
     def _sample(
         self, record: UntrimmedRecord, window: Window, read: Tensor, mask: Bool[Tensor, " T"], is_last: bool
     ) -> WindowSample:
-        features = read.new_zeros(window.num_frames, read.shape[-1])
-        features[mask] = read
+        features = read
+        if len(read) < window.num_frames:
+            features = read.new_zeros(window.num_frames, read.shape[-1])
+            features[mask] = read
         duration_sec = self.store.duration_sec(record.video_id)
         segments, ignored = in_window(*trainable(record, duration_sec), window) if self.training else ([], [])
         return WindowSample(
@@ -191,14 +196,15 @@ def _spans(values: Sequence[Span]) -> Float[Tensor, "N 2"]:
 def trainable(record: UntrimmedRecord, duration_sec: float) -> tuple[list[Segment], list[Span]]:
     """The actions of a video that can be trained on, cut to the video; and the stretches that mean nothing.
 
-    Left out are segments that end before they start or lie outside of the video, and such that reach into a hidden
-    stretch: the rest of them would be an action in part.
+    Left out are segments that end before they start or lie outside of the video. Neither action nor background is what
+    is ambiguous; what is hidden, since nobody may look whether it is background; and an action that reaches into a
+    hidden stretch: the rest of it would be an action in part.
 
     Args:
         record: of the video.
         duration_sec: of the video itself, whatever the annotation says.
     """
-    segments, ignored = [], list(record.ambiguous_sec)
+    segments, ignored = [], [*record.ambiguous_sec, *record.hidden_sec]
     for segment in record.segments:
         start, end = max(segment.start_sec, 0.0), min(segment.end_sec, duration_sec)
         if end <= start:
@@ -225,11 +231,13 @@ def in_window(segments: Sequence[Segment], ignored: Sequence[Span], window: Wind
     return seen, unclear
 
 
-def meets(middles_sec: Float64[np.ndarray, " T"], length_sec: float, spans: Sequence[Span]) -> Bool[np.ndarray, " T"]:
-    """Whether a frame of this length around each moment has a part in one of the stretches."""
-    found = np.zeros(len(middles_sec), dtype=bool)
+def meets(
+    starts_sec: Float64[np.ndarray, " T"], ends_sec: Float64[np.ndarray, " T"], spans: Sequence[Span]
+) -> Bool[np.ndarray, " T"]:
+    """Whether each frame, from its start up to its end, has a part in one of the stretches."""
+    found = np.zeros(len(starts_sec), dtype=bool)
     for since, to in spans:
-        found |= (middles_sec - length_sec / 2 < to) & (middles_sec + length_sec / 2 > since)
+        found |= (starts_sec < to) & (ends_sec > since)
     return found
 
 

@@ -60,8 +60,8 @@ class Windows(ABC):
         """Windows that see all of a video and together answer for each moment once, in their order."""
 
     @abstractmethod
-    def draw(self, duration_sec: float, frame_rate: float, number: int, rng: np.random.Generator) -> Window:
-        """A window for training, near window ``number`` of `cover`."""
+    def draw(self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator) -> Window:
+        """A window for training, near one of `cover`."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -99,9 +99,8 @@ class SlidingWindows(Windows):
             for number, start in enumerate(starts)
         ]
 
-    def draw(self, duration_sec: float, frame_rate: float, number: int, rng: np.random.Generator) -> Window:
+    def draw(self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator) -> Window:
         """Moved by up to half a stride to either side."""
-        near = self.cover(duration_sec, frame_rate)[number]
         last = _num_frames(duration_sec, frame_rate) - near.num_frames
         move = int(rng.integers(-(self._stride // 2), self._stride // 2 + 1))
         start = min(max(round(near.origin_sec * frame_rate) + move, 0), last)
@@ -132,9 +131,9 @@ class WholeVideo(Windows):
         """One window."""
         return [Window(0.0, duration_sec / self.num_frames, self.num_frames, (-math.inf, math.inf))]
 
-    def draw(self, duration_sec: float, frame_rate: float, number: int, rng: np.random.Generator) -> Window:
+    def draw(self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator) -> Window:
         """The same one."""
-        return self.cover(duration_sec, frame_rate)[number]
+        return near
 
     def describe(self) -> str:
         """In words."""

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from data_modules.atomic import write_whole
 from data_modules.errors import InputError
 from data_modules.rendering import write_mp4
 
@@ -51,7 +52,7 @@ def render_missing(root: Path, world: Mapping[str, object], renderings: Sequence
             raise InputError(f"{root} holds another world ({found}) than asked for ({world}); name another data.root.")
     else:
         root.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps(world))
+        write_whole(marker, lambda path: path.write_text(json.dumps(world)))
     missing = [rendering for rendering in renderings if not rendering.path.exists()]
     if not missing:
         return

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
+from prompt_video.interpolation import interpolated
 
 ACTION_PRIOR = 0.02  # how likely an action is at a point before anything is learned, which steadies the first steps
 FIRST_REACH = 4.0  # frames from a point of the finest scale to the farther end of the actions that it finds
@@ -98,29 +99,35 @@ class ProposalDetector(nn.Module):
         self.refinement = BoundaryRefinement(channels)
         nn.init.constant_(self.action.bias, math.log(ACTION_PRIOR / (1 - ACTION_PRIOR)))  # type: ignore[arg-type]
 
-    def forward(self, frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Coarse:
+    def forward(
+        self, frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"], generator: torch.Generator | None = None
+    ) -> Coarse:
         """What every point says.
 
         Args:
             frames: of the frozen CLIP, not normalised.
             mask: True at real frames; nothing else is looked at.
+            generator: of dropout, on the same device; None: PyTorch's own.
         """
         num_frames = frames.shape[1]
         # The coarsest scale halves the window so many times.
         padding = -num_frames % 2 ** (self.num_scales - 1)
-        x = F.pad(self.norm(frames.masked_fill(~mask.unsqueeze(-1), 0)).transpose(1, 2), (0, padding))
+        normed = self.norm(frames.masked_fill(~mask.unsqueeze(-1), 0)).masked_fill(~mask.unsqueeze(-1), 0)
+        x = F.pad(normed.transpose(1, 2), (0, padding))
         real = F.pad(mask, (0, padding))
         for layer in self.stem:
             x = layer(x, real)
-        x = F.dropout(x, self.dropout, self.training)
+        if self.training and self.dropout:
+            x = _dropout(x, self.dropout, generator)
         scales, masks = [x], [real]
         for layer in self.down:
             masks.append(torch.unflatten(masks[-1], 1, (-1, 2)).any(-1))
             scales.append(layer(scales[-1], masks[-1]))
-        merged = self.up[-1](scales[-1])
+        merged = self.up[-1](scales[-1]) * masks[-1].unsqueeze(1)
         pyramid = [merged]
         for level in range(self.num_scales - 2, -1, -1):
             merged = self.up[level](scales[level]) + merged.repeat_interleave(2, dim=-1)
+            merged = merged * masks[level].unsqueeze(1)  # a coarse position may be real where a fine one is not
             pyramid.insert(0, merged)
         return self._heads(pyramid, masks, num_frames)
 
@@ -133,7 +140,7 @@ class ProposalDetector(nn.Module):
                 likely, far = one(likely, real), other(far, real)
             actions.append(self.action(likely).squeeze(1))
             distances.append(F.softplus(self.distances(far) * self.scale[level]).transpose(1, 2))
-        distance = torch.cat(distances, dim=1) * points.stride[:, None]
+        distance = torch.cat(distances, dim=1).to(points.stride.dtype) * points.stride[:, None]
         center = points.center[:, None]
         segments = torch.cat([center - distance[..., :1], center + distance[..., 1:]], dim=-1)
         return Coarse(
@@ -153,7 +160,8 @@ class ProposalDetector(nn.Module):
         """
         # What is refined is taken as given: refinement does not teach the points.
         segments = coarse.segments.detach().gather(1, chosen.unsqueeze(-1).expand(-1, -1, 2))
-        moves, quality = self.refinement(coarse.frames, segments)
+        real = coarse.valid[:, : coarse.frames.shape[1]]  # the finest scale comes first
+        moves, quality = self.refinement(coarse.frames, real, segments)
         length = (segments[..., 1:] - segments[..., :1]).clamp(min=SMALLEST_LENGTH)
         return Refined(
             segments=segments + moves * length,
@@ -198,16 +206,16 @@ class BoundaryRefinement(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(
-        self, frames: Float[Tensor, "R T C"], segments: Float[Tensor, "R N 2"]
+        self, frames: Float[Tensor, "R T C"], mask: Bool[Tensor, "R T"], segments: Float[Tensor, "R N 2"]
     ) -> tuple[Float[Tensor, "R N 2"], Float[Tensor, "R N"]]:
         """How far to move each end, as a share of the segment's length; and the logit of the overlap."""
         start_frames, end_frames = self.ends(frames).chunk(2, dim=-1)
         start, end = segments.unbind(-1)
         reach = BOUNDARY_REACH * (end - start).clamp(min=1.0)
         pooled = [
-            _sampled(start_frames, start - reach, start + reach).amax(2),
-            _sampled(end_frames, end - reach, end + reach).amax(2),
-            _sampled(self.inside(frames), start, end).amax(2),
+            _sampled(start_frames, mask, start - reach, start + reach).amax(2),
+            _sampled(end_frames, mask, end - reach, end + reach).amax(2),
+            _sampled(self.inside(frames), mask, start, end).amax(2),
         ]
         moves, quality = self.out(F.relu(self.hidden(torch.cat(pooled, dim=-1)))).split([2, 1], dim=-1)
         return moves, quality.squeeze(-1)
@@ -239,12 +247,13 @@ def pyramid_points(num_frames: int, num_scales: int, like: Tensor) -> Points:
     Args:
         num_frames: of the window; a multiple of the coarsest stride.
         num_scales: of the pyramid.
-        like: gives device and dtype.
+        like: gives device and dtype; half precision would not tell neighbouring frames apart.
     """
+    dtype = torch.promote_types(like.dtype, torch.float32)
     centers, strides, reaches = [], [], []
     for level in range(num_scales):
         stride = 2.0**level
-        center = (torch.arange(num_frames // 2**level, device=like.device, dtype=like.dtype) + 0.5) * stride
+        center = (torch.arange(num_frames // 2**level, device=like.device, dtype=dtype) + 0.5) * stride
         nearest = 0.0 if level == 0 else FIRST_REACH * stride / 2
         farthest = FIRST_REACH * stride if level < num_scales - 1 else math.inf
         centers.append(center)
@@ -254,15 +263,20 @@ def pyramid_points(num_frames: int, num_scales: int, like: Tensor) -> Points:
 
 
 def _sampled(
-    frames: Float[Tensor, "R T C"], start: Float[Tensor, "R N"], end: Float[Tensor, "R N"]
+    frames: Float[Tensor, "R T C"],
+    mask: Bool[Tensor, "R T"],
+    start: Float[Tensor, "R N"],
+    end: Float[Tensor, "R N"],
 ) -> Float[Tensor, "R N M C"]:
-    """Frame features at evenly spread places from start to end, interpolated between frames."""
-    num_windows, num_frames, _ = frames.shape
-    share = torch.linspace(0, 1, BOUNDARY_SAMPLES, device=frames.device, dtype=frames.dtype)
-    place = torch.lerp(start.unsqueeze(-1), end.unsqueeze(-1), share) - 0.5  # frame i stands at i + 0.5
-    place = place.clamp(0, num_frames - 1)
-    left = place.floor().long().clamp(max=max(num_frames - 2, 0))
-    right = (left + 1).clamp(max=num_frames - 1)
-    weight = (place - left).unsqueeze(-1)
-    rows = torch.arange(num_windows, device=frames.device)[:, None, None]
-    return torch.lerp(frames[rows, left], frames[rows, right], weight)
+    """Frame features at evenly spread places from start to end."""
+    num_windows, num_segments = start.shape
+    share = torch.linspace(0, 1, BOUNDARY_SAMPLES, device=start.device, dtype=start.dtype)
+    places = torch.lerp(start.unsqueeze(-1), end.unsqueeze(-1), share).flatten(0, 1)
+    rows = torch.arange(num_windows, device=frames.device).repeat_interleave(num_segments)
+    features, _ = interpolated(frames, mask, rows, places)
+    return torch.unflatten(features, 0, (num_windows, num_segments))
+
+
+def _dropout(x: Float[Tensor, "R C T"], share: float, generator: torch.Generator | None) -> Float[Tensor, "R C T"]:
+    kept = torch.rand(x.shape, generator=generator, device=x.device) >= share
+    return x * kept / (1 - share)

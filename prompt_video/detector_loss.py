@@ -46,7 +46,7 @@ class DetectorLoss(NamedTuple):
         refinement: how far the refined ones are.
         quality: how well the detector knows its own overlap.
         proposals: of every window.
-        overlap: of each proposal with the action that it meets best.
+        overlap: of each proposal with the action that it meets best; 0 of those without a real frame.
         best: that action.
     """
 
@@ -92,7 +92,7 @@ def detector_loss(detector: ProposalDetector, coarse: Coarse, actions: Actions) 
         refinement=moved.sum() / max(1, len(moved)),
         quality=unsure.sum() / max(1, len(unsure)),
         proposals=proposals,
-        overlap=overlap,
+        overlap=overlap.masked_fill(~proposals.valid, 0),
         best=best,
     )
 

@@ -45,7 +45,10 @@ class GivenProposals:
         """
         wanted = list(video_ids)
         if wanted and len(self.missing(wanted)) == len(wanted):
-            raise InputError(f"{self.path} has proposals for none of the videos; the first of them is {wanted[0]}.")
+            known = f"its own are called like '{next(iter(self._found))}'" if self._found else "it names no video"
+            raise InputError(
+                f"{self.path} has proposals for none of the videos: '{wanted[0]}' is missing, and {known}."
+            )
 
     def of(self, video_id: str, own_sec: tuple[float, float]) -> tuple[Float[Tensor, "N 2"], Float[Tensor, " N"]]:
         """Segments in seconds and scores of the proposals whose middle lies in a stretch of a video."""

@@ -1,9 +1,10 @@
 """Segments of a window to one feature each, through the temporal encoder."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from prompt_video.interpolation import interpolated
 from prompt_video.segments import segment_features
 from prompt_video.temporal import TemporalEncoder
 
@@ -33,35 +34,6 @@ def encode_segments(
     start, end = segments[chosen].unbind(-1)
     place = (torch.arange(frames_inside, device=frames.device, dtype=frames.dtype) + 0.5) / frames_inside
     inside, real = interpolated(frames, mask, rows, torch.lerp(start[:, None], end[:, None], place))
-    features: Tensor = temporal(inside, real)
+    # A segment without a single real frame has zeros, all of which count: attention needs something to look at.
+    features: Tensor = temporal(inside, real | ~real.any(-1, keepdim=True))
     return features
-
-
-def interpolated(
-    frames: Float[Tensor, "R T D"],
-    mask: Bool[Tensor, "R T"],
-    rows: Int[Tensor, " M"],
-    positions: Float[Tensor, "M S"],
-) -> tuple[Float[Tensor, "M S D"], Bool[Tensor, "M S"]]:
-    """Features at positions between frames; frame i stands at i + 0.5, and positions outside take the nearest frame.
-
-    Args:
-        frames: of each window.
-        mask: True at real frames.
-        rows: the window of each of M lists of positions.
-        positions: in frames.
-
-    Returns:
-        The features; and False where one would be made of a frame that is not real. Of a list without a single real
-        one all count as real: the features are then zero.
-    """
-    last = frames.shape[1] - 1
-    at = (positions - 0.5).clamp(0, last)
-    left = at.floor().long()
-    right = (left + 1).clamp(max=last)
-    share = at - left
-    here = rows[:, None]
-    values = frames.masked_fill(~mask.unsqueeze(-1), 0)
-    features = torch.lerp(values[here, left], values[here, right], share.unsqueeze(-1))
-    real = (mask[here, left] | (share == 1)) & (mask[here, right] | (share == 0))
-    return features, real | ~real.any(-1, keepdim=True)

@@ -1,5 +1,6 @@
 """From the proposals of one video, each with a score for every class, to its detections."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -7,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from data_modules.annotations.activitynet_format import Detection
 from data_modules.errors import InputError
 from prompt_video.segments import Kept, nms, soft_nms
 
@@ -31,6 +33,10 @@ class Candidates(NamedTuple):
         """Those of several windows."""
         return cls(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
+    def by_window(self, counts: list[int]) -> "list[Candidates]":
+        """The first ``counts[0]`` of them, the next ``counts[1]``, and so on."""
+        return [Candidates(*columns) for columns in zip(*(torch.split(c, counts) for c in self), strict=True)]
+
 
 class VideoDetections(NamedTuple):
     """Detections of a video, best first."""
@@ -38,6 +44,11 @@ class VideoDetections(NamedTuple):
     segments_sec: Float[Tensor, "N 2"]
     scores: Float[Tensor, " N"]
     labels: Int[Tensor, " N"]
+
+    def named(self, class_names: Sequence[str]) -> tuple[Detection, ...]:
+        """As files hold them."""
+        rows = zip(self.labels.tolist(), self.segments_sec.tolist(), self.scores.tolist(), strict=True)
+        return tuple(Detection(class_names[label], start, end, score) for label, (start, end), score in rows)
 
 
 @dataclass(frozen=True)

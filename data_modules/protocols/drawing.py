@@ -21,7 +21,8 @@ def draw_by_class(part: Part, count: Callable[[int], int], *seeds: int) -> Part:
     """
     by_class: dict[int, list[Record]] = defaultdict(list)
     for record in part.records:
-        by_class[record.targets[0]].append(record)  # one class a video, so that none is drawn twice
+        if record.targets:
+            by_class[record.targets[0]].append(record)  # one class a video, so that none is drawn twice
     chosen: set[str] = set()
     for target, records in by_class.items():
         order = np.random.default_rng((*seeds, target)).permutation(len(records))

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from prompt_video.runs.environment import processor_name
 
-PARTS = ("text_path", "trials", "encoder", "decode", "store", "extraction")
+PARTS = ("text_path", "trials", "encoder", "decode", "store", "extraction", "detections")
 
 
 def main(arguments: list[str]) -> None:

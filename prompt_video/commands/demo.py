@@ -1,4 +1,4 @@
-"""``prompt-video demo``: the method on the built-in world, closed set and open set; tables and a report."""
+"""``prompt-video demo``: the method on the built-in worlds, tables and a report."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from data_modules.atomic import write_whole
-from prompt_video.demo import closed_set, open_set
+from prompt_video.demo import closed_set, localization, open_set
 from prompt_video.reporting import page
 
 
@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> None:
     console = Console()
     closed: list[closed_set.Outcome] = []
     opened: list[open_set.Outcome] = []
+    located: list[localization.Outcome] = []
     for seed in range(options.seeds):
         for method in closed_set.METHODS:
             before = time.monotonic()
@@ -34,8 +35,12 @@ def main(arguments: list[str]) -> None:
             opened.extend(folds)
             hm = [fold.metrics["test/hm"] for fold in folds if fold.method is row]
             _say(console, seed, f"open set, {row.key:<9} harmonic mean {sum(hm) / len(hm):6.1%}", before)
+        before = time.monotonic()
+        run, long_videos = localization.run_method(seed, options.out)
+        located.append(run)
+        _say(console, seed, f"localization        mAP@0.5 {run.metrics['test/clip_only/map@0.5']:4.1%}", before)
     seconds = time.monotonic() - started
-    rows = [*closed_set.results(closed), *open_set.results(opened)]
+    rows = [*closed_set.results(closed), *open_set.results(opened), *localization.results(located)]
     text = json.dumps({"rows": rows, "seconds": round(seconds, 1)}, indent=2) + "\n"
     write_whole(options.out / "results.json", lambda partial: partial.write_text(text))
     report = options.out / "report.html"
@@ -47,11 +52,12 @@ def main(arguments: list[str]) -> None:
         "Made by <code>prompt-video demo</code>.</p>"
     )
     first, *rest = closed_set.sections(closed, cli)
-    sections = [first, open_set.section(opened), *rest]
+    sections = [first, open_set.section(opened), localization.section(located, long_videos), *rest]
     html = page.page("Prompting a frozen CLIP to understand video", lead, sections)
     write_whole(report, lambda partial: partial.write_text(html, encoding="utf-8"))
     console.print(closed_set.table(closed))
     console.print(open_set.table(opened))
+    console.print(localization.table(located))
     console.print(f"{seconds:.0f} s; report: {report}", highlight=False, soft_wrap=True)
 
 

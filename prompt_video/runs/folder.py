@@ -15,6 +15,7 @@ from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
 from data_modules.ledger import BrokenLedger
 from prompt_video.runs.environment import environment
+from prompt_video.runs.loggers import log_pictures
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.trials.journal import JOURNAL
 
@@ -130,6 +131,7 @@ class RunRecord(Callback):
         self._record(trainer, pl_module)
         if trainer.is_global_zero and isinstance(pl_module, VideoTextTask):
             pl_module.write_tables(self.folder)
+            log_pictures(pl_module.loggers, pl_module.pictures())
 
     def _record(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = _data_of(trainer)

@@ -62,7 +62,7 @@ def log_trials(loggers: Sequence[Logger], results: Sequence[TrialResult], means:
         logger.finalize("success")
 
 
-def log_pictures(loggers: Sequence[Logger], pictures: Mapping[str, Image.Image], section: str = "timelines") -> None:
+def log_pictures(loggers: Sequence[object], pictures: Mapping[str, Image.Image], section: str = "timelines") -> None:
     """Pictures on the dashboard; loggers of figures take none.
 
     Args:

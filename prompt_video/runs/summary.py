@@ -1,5 +1,6 @@
 """The last thing a run prints: its figures, where everything is, and what was lost on the way."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from data_modules.ledger import BrokenLedger
 
+MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
 NAMED = 5  # broken videos that are named on the terminal; the ledger names all
 
@@ -37,7 +39,7 @@ def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Tab
     """One line a figure, the frozen CLIP's beside it; of many tests the main figures only."""
     names = [name for name in sorted(metrics) if name.startswith(("test/", "val/")) and "frozen_" not in name]
     if len(names) > MANY:
-        names = [name for name in names if name.rpartition("/")[2].startswith(("top1", "hm"))]
+        names = [name for name in names if MAIN.match(name.rpartition("/")[2])]
     table = Table(box=None, pad_edge=False)
     table.add_column()
     table.add_column(justify="right", style="bold")

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from data_modules.batch import Batch
@@ -203,6 +204,10 @@ class VideoTextTask(LightningModule, ABC):
 
     def write_tables(self, folder: Path) -> None:
         """Write what a test found out beyond its metrics."""
+
+    def pictures(self) -> dict[str, Image]:
+        """What a test has to show on a dashboard, by name."""
+        return {}
 
     def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
         """Write what `predict_step` returned for all videos.

@@ -1,7 +1,9 @@
 """What a localization test found: detections by score, the metrics over them, and the truth."""
 
+import math
 from collections.abc import Sequence
 from itertools import chain
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -12,7 +14,7 @@ from data_modules.batch import UntrimmedRecord
 from data_modules.protocols.trial import Part
 from prompt_video.external_scores import ExternalScores, fuse
 from prompt_video.metrics.localization import DetectionMAP, ProposalRecall
-from prompt_video.suppression import Candidates, Suppression, VideoDetections
+from prompt_video.suppression import Candidates, Suppression
 
 CLIP_ONLY, WITH_EXTERNAL, FROZEN = "clip_only", "with_external", "frozen"
 
@@ -40,7 +42,7 @@ class FoundActions(nn.Module):
         external_weight: float = 0.5,
     ) -> None:
         super().__init__()
-        self.class_names = part.class_names
+        self.class_names, self.tious = part.class_names, tuple(tious)
         self.suppression, self.external, self.external_weight = suppression, external, external_weight
         self._records = {r.video_id: r for r in part.records if isinstance(r, UntrimmedRecord)}
         names = [CLIP_ONLY, FROZEN, *([WITH_EXTERNAL] if external else [])]
@@ -48,11 +50,8 @@ class FoundActions(nn.Module):
         self.maps = cast("dict[str, DetectionMAP]", maps)
         self.proposals = ProposalRecall()
         self.detections: dict[str, dict[str, tuple[Detection, ...]]] = {name: {} for name in names}
-
-    @property
-    def has_videos(self) -> bool:
-        """Whether anything was looked at."""
-        return bool(self.detections[CLIP_ONLY])
+        self.results: dict[str, float] = {}  # what `finish` found
+        self.class_ap: dict[str, dict[str, float]] = {}
 
     def reset(self) -> None:
         """Forget everything."""
@@ -63,25 +62,38 @@ class FoundActions(nn.Module):
     def add(self, video_id: str, found: Candidates) -> None:
         """A whole video: each is added once, on one process."""
         truth = self._records[video_id].segments
-        device = found.segments_sec.device
-        true_segments = torch.tensor([[s.start_sec, s.end_sec] for s in truth], device=device).reshape(-1, 2)
-        true_labels = torch.tensor([s.target for s in truth], device=device, dtype=torch.long)
+        # Double, as annotated: a threshold may be met exactly.
+        true_segments = torch.tensor([[s.start_sec, s.end_sec] for s in truth], dtype=torch.double).reshape(-1, 2)
+        true_labels = torch.tensor([s.target for s in truth], dtype=torch.long)
         for name, probabilities in self._probabilities(video_id, found).items():
             kept = self.suppression.keep(found.segments_sec, found.confidence[:, None] * probabilities)
             self.maps[name].update(video_id, kept.segments_sec, kept.scores, kept.labels, true_segments, true_labels)
-            self.detections[name][video_id] = self._named(kept)
+            self.detections[name][video_id] = kept.named(self.class_names)
         thinned = self.suppression.keep(found.segments_sec, found.confidence[:, None])
         self.proposals.update(video_id, thinned.segments_sec, thinned.scores, true_segments)
 
-    def figures(self) -> dict[str, float]:
-        """MAP of each score, and recall of the proposals; alike on all processes."""
-        found: dict[str, float] = {}
+    def finish(self) -> dict[str, float]:
+        """MAP of each score, and recall of the proposals; brings the detections of all processes together."""
+        self._gather()
+        self.results = {}
         for name, metric in self.maps.items():
-            place = f"{CLIP_ONLY}/frozen_" if name == FROZEN else f"{name}/"
-            found |= {f"{place}{key}": value.item() for key, value in metric.compute().items()}
-        return found | {f"proposals/{key}": value.item() for key, value in self.proposals.compute().items()}
+            self.results |= {self.key(name, figure): value.item() for figure, value in metric.compute().items()}
+            average = metric.per_class().mean(-1).tolist()
+            known = zip(self.class_names, average, strict=True)
+            self.class_ap[name] = {label: ap for label, ap in known if not math.isnan(ap)}
+        self.results |= {f"proposals/{figure}": value.item() for figure, value in self.proposals.compute().items()}
+        return self.results
 
-    def gather(self) -> None:
+    @staticmethod
+    def key(score: str, figure: str) -> str:
+        """Name of a figure; the frozen CLIP's stands beside that of prompted CLIP."""
+        return f"{CLIP_ONLY}/frozen_{figure}" if score == FROZEN else f"{score}/{figure}"
+
+    def paths(self) -> dict[str, Path]:
+        """The files of the videos that were looked at."""
+        return {video_id: self._records[video_id].path for video_id in self.detections[CLIP_ONLY]}
+
+    def _gather(self) -> None:
         """Bring together the detections of all processes, in the order of the part."""
         if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
             shares: list[dict[str, dict[str, tuple[Detection, ...]]]] = [{}] * distributed.get_world_size()
@@ -113,7 +125,3 @@ class FoundActions(nn.Module):
             )
             by_name[WITH_EXTERNAL] = fused
         return by_name
-
-    def _named(self, kept: VideoDetections) -> tuple[Detection, ...]:
-        rows = zip(kept.labels.tolist(), kept.segments_sec.tolist(), kept.scores.tolist(), strict=True)
-        return tuple(Detection(self.class_names[label], start, end, score) for label, (start, end), score in rows)

@@ -45,3 +45,25 @@ def test_an_epoch_that_was_finished_is_not_skipped() -> None:
     sampler = DrawSampler(10, training=True)
     sampler.leave_out(lambda: 12)
     assert len(list(sampler)) == 10
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 8])
+def test_tested_draws_that_belong_together_go_to_one_process_in_their_order(world_size: int) -> None:
+    videos = [0, 0, 0, 1, 2, 2, 3, 3, 3, 3, 4]
+    shares = [
+        [index for _, index in DrawSampler(11, training=False, rank=r, world_size=world_size, together=videos)]
+        for r in range(world_size)
+    ]
+    assert sorted(index for share in shares for index in share) == list(range(11))
+    assert all(share == sorted(share) for share in shares)
+    owners = {(videos[index], rank) for rank, share in enumerate(shares) for index in share}
+    assert len(owners) == 5
+    lengths = [
+        len(DrawSampler(11, training=False, rank=r, world_size=world_size, together=videos)) for r in range(world_size)
+    ]
+    assert lengths == [len(share) for share in shares]
+
+
+def test_in_training_windows_of_one_video_are_spread_over_the_processes() -> None:
+    alone = [list(DrawSampler(10, training=True, rank=r, world_size=2)) for r in range(2)]
+    assert [list(DrawSampler(10, training=True, rank=r, world_size=2, together=[0] * 10)) for r in range(2)] == alone

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.commands.rehearse import main as rehearse
 from prompt_video.settings import read_settings
@@ -34,6 +35,10 @@ model:
     optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.01}}}}
     schedule: cosine
 """
+
+
+def _methods(folder: str) -> list[str]:
+    return sorted(path.stem for path in (EXPERIMENTS / "parts" / folder).glob("*.yaml"))
 
 
 @pytest.fixture(scope="session")
@@ -244,13 +249,14 @@ def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, t
     cli = rehearse(["rehearse", "--config", config, "--folder", str(tmp_path / "rehearsal"), "--quiet=true"])
     results = cli.record.results
     assert results["protocol"].startswith("REHEARSAL")
-    scores = [value for key, value in results["metrics"].items() if key.endswith("top1") and key.startswith("test/")]
+    main_figures = ("top1", "map_avg")
+    scores = [v for key, v in results["metrics"].items() if key.endswith(main_figures) and key.startswith("test/")]
     assert scores
     assert all(0 <= score <= 1 for score in scores)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", sorted(path.stem for path in (EXPERIMENTS / "parts" / "methods").glob("*.yaml")))
+@pytest.mark.parametrize("method", _methods("methods"))
 @pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
 def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
     config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "methods" / f"{method}.yaml"
@@ -265,10 +271,32 @@ def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: st
         assert "test/novel/top1" not in scored, "a linear probe cannot score what it has not learned"
 
 
-@pytest.mark.parametrize("method", sorted(path.stem for path in (EXPERIMENTS / "parts" / "methods").glob("*.yaml")))
-def test_a_method_in_the_place_of_another_leaves_nothing_of_it(method: str) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("method", _methods("localization"))
+@pytest.mark.parametrize("experiment", ["thumos14_closed", "thumos14_openset_50"])
+def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, method: str, tmp_path: Path) -> None:
+    config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "localization" / f"{method}.yaml"
+    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    if (method, experiment) == ("linear_probe", "thumos14_openset_50"):
+        with pytest.raises(InputError, match="linear probe cannot name classes"):
+            rehearse(["rehearse", *options])
+        return
+    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    assert {"test/clip_only/map@0.3", "test/clip_only/frozen_map_avg", "test/proposals/auc"} <= metrics.keys()
+
+
+@pytest.mark.parametrize(
+    ("methods", "experiments"),
+    [
+        ("methods", ("k700_openset", "hmdb51_closed")),
+        ("demo_methods", ("demo_openset",)),
+        ("localization", ("thumos14_openset_75", "activitynet13_closed")),
+        ("demo_localization", ("demo_localization_openset",)),
+    ],
+)
+def test_a_method_in_the_place_of_another_leaves_nothing_of_it(methods: str, experiments: tuple[str, ...]) -> None:
     """Settings that a file does not name would be those of the experiment's own method."""
-    for methods, experiments in (("methods", ("k700_openset", "hmdb51_closed")), ("demo_methods", ("demo_openset",))):
+    for method in _methods(methods):
         model = str(EXPERIMENTS / "parts" / methods / f"{method}.yaml")
         fresh = read_settings(["--data=MovingShapes", "--model", model]).settings["model"]
         for experiment in experiments:

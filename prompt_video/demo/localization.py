@@ -1,0 +1,88 @@
+"""The demo's localization: what happens when in long videos."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+from rich.table import Table
+
+from prompt_video.demo.running import figure, run
+from prompt_video.experiment import ExperimentCLI
+from prompt_video.reporting import page
+from prompt_video.reporting.localization import timelines
+from prompt_video.reporting.timeline import timeline_svg
+from prompt_video.tasks.localization import LocalizationTask
+from prompt_video.tasks.localization_files import localization
+
+FIGURES = ("map@0.5", "map@0.75", "map_avg")
+TITLES = ("scores", "mAP at 0.5", "at 0.75", "average", "what it is")
+ROWS = {
+    "frozen": ("frozen CLIP", "clip_only/frozen_", "hand-crafted templates name what the detector proposes"),
+    "prompts_temporal": ("prompts + temporal", "clip_only/", "the same proposals, named by what was learned"),
+}
+NUM_VIDEOS = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained and tested run."""
+
+    seed: int
+    metrics: Mapping[str, float]
+
+
+def run_method(seed: int, out: Path) -> tuple[Outcome, ExperimentCLI]:
+    """Train and test detector, prompts and temporal encoder."""
+    cli = run("demo_localization", seed, out)
+    return Outcome(seed, cli.record.results["metrics"]), cli
+
+
+def results(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]:
+    """Two rows a run, ready for JSON: prompted CLIP, and the frozen one on the same proposals."""
+    return [
+        {
+            "method": key,
+            "protocol": "localization",
+            "seed": outcome.seed,
+            **{name: outcome.metrics[f"test/{place}{name}"] for name in FIGURES},
+            "ar@100": outcome.metrics["test/proposals/ar@100"],
+        }
+        for outcome in outcomes
+        for key, (_, place, _) in ROWS.items()
+    ]
+
+
+def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    def over(name: str) -> str:
+        values = [outcome.metrics[f"test/{name}"] for outcome in outcomes]
+        return figure(mean(values), stdev(values) if len(values) > 1 else None)
+
+    return [(title, *(over(place + name) for name in FIGURES), about) for title, place, about in ROWS.values()]
+
+
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """For the terminal."""
+    shown = Table(title="untrimmed shapes, localization of 48 classes, mean average precision", title_justify="left")
+    for column in TITLES:
+        shown.add_column(column, justify="left" if column in (TITLES[0], TITLES[-1]) else "right")
+    rows = _rows(outcomes)
+    for row in rows:
+        shown.add_row(*row, style="bold" if row is rows[-1] else "")
+    return shown
+
+
+def section(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> tuple[str, str]:
+    """Of the report: heading and HTML."""
+    assert isinstance(cli.model, LocalizationTask)
+    found = localization(cli.model.found["test"])
+    recall = mean(outcome.metrics["test/proposals/ar@100"] for outcome in outcomes)
+    about = (
+        "<p>Actions in long videos, between pauses and shapes that do nothing of interest. A detector that knows no "
+        "class proposes where something happens; prompts and temporal encoder name it.</p>"
+        f'<p class="soft">The proposals find {recall:.1%} of the actions (average recall of 100 a video). Below: '
+        "videos from the best to the worst.</p>"
+    )
+    drawn = [timeline_svg(timeline) for timeline in timelines(found, NUM_VIDEOS)]
+    shown = f'<div class="scroll">{page.figures(*drawn, wide=True)}</div>'
+    return "Localization", about + page.table(TITLES, _rows(outcomes), best=len(ROWS) - 1) + shown

@@ -1,0 +1,77 @@
+"""What a localization test leaves in its run folder: result files, tables, subtitles and a report."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from data_modules.annotations.activitynet_format import Detection, write_detections
+from data_modules.atomic import write_whole
+from prompt_video.detections.files import write_csv, write_subtitles
+from prompt_video.reporting.localization import Localization, Proposals, Scores, write_report
+from prompt_video.tasks.found import FROZEN, FoundActions
+
+RECALLS = (1, 10, 100)  # proposals a video
+
+
+def write_results(
+    folder: Path, score: str, detections: Mapping[str, Sequence[Detection]], min_score: float, about: Mapping[str, Any]
+) -> None:
+    """Write the detections by one score as ActivityNet's JSON, as CSV, and as subtitles.
+
+    Args:
+        folder: gets a folder named as the score.
+        score: which score the detections have.
+        detections: of each video.
+        min_score: of the detections that subtitles show.
+        about: what made them, for the JSON.
+    """
+    place = folder / score
+    place.mkdir(parents=True, exist_ok=True)
+    write_detections(place / "detections.json", detections, {"score": score, **about})
+    write_csv(place / "detections.csv", detections)
+    write_subtitles(place / "subtitles", detections, min_score)
+
+
+def write_test(folder: Path, title: str, tests: Mapping[str, FoundActions], about: Mapping[str, Any]) -> None:
+    """Write all that is known of a test, a folder for each part where there are several, and one report.
+
+    Args:
+        folder: of the run.
+        title: of the report.
+        tests: by name.
+        about: what made them: texts.
+    """
+    reported = {name: localization(found) for name, found in tests.items()}
+    for name, found in tests.items():
+        place = folder if len(tests) == 1 else folder / name
+        selection = reported[name].selection
+        for score, detections in found.detections.items():
+            write_results(place, score, detections, selection.min_score, about)
+        write_whole(place / "classes.csv", partial(_write_classes, found))
+    lead = f'<p class="soft">{escape(". ".join(str(value) for value in about.values()))}</p>'
+    write_report(folder / "report.html", title, lead, reported)
+
+
+def localization(found: FoundActions) -> Localization:
+    """A test as reports want it: ``clip_only`` first, then the frozen CLIP, then what has external scores."""
+    figures = found.results
+    scores = []
+    for name in found.detections:
+        maps = {tiou: figures[found.key(name, f"map@{tiou:g}")] for tiou in found.tious}
+        scores.append(Scores(name, maps, figures[found.key(name, "map_avg")], found.class_ap[name]))
+    recall_at = {count: figures[f"proposals/ar@{count}"] for count in RECALLS}
+    proposals = Proposals(recall_at, figures["proposals/auc"])
+    by_clip = next(iter(found.detections.values()))
+    return Localization(scores, by_clip, found.truth(), proposals, found.paths())
+
+
+def _write_classes(found: FoundActions, path: Path) -> None:
+    """Average precision of each class by each score, averaged over the thresholds."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["class", *found.class_ap])
+        for name in found.class_ap[FROZEN]:
+            writer.writerow([name, *(f"{ap[name]:.6f}" for ap in found.class_ap.values())])
