@@ -1,6 +1,7 @@
 """What a localization test found: detections by score, the metrics over them, and the truth."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -76,12 +77,15 @@ class FoundActions(nn.Module):
         """MAP of each score, and recall of the proposals; brings the detections of all processes together."""
         self._gather()
         self.results = {}
-        for name, metric in self.maps.items():
-            self.results |= {self.key(name, figure): value.item() for figure, value in metric.compute().items()}
-            average = metric.per_class().mean(-1).tolist()
-            known = zip(self.class_names, average, strict=True)
-            self.class_ap[name] = {label: ap for label, ap in known if not math.isnan(ap)}
-        self.results |= {f"proposals/{figure}": value.item() for figure, value in self.proposals.compute().items()}
+        with warnings.catch_warnings():
+            # That a process had no video, or stopped in the middle of the first, is no mistake.
+            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
+            for name, metric in self.maps.items():
+                self.results |= {self.key(name, figure): value.item() for figure, value in metric.compute().items()}
+                average = metric.per_class().mean(-1).tolist()
+                known = zip(self.class_names, average, strict=True)
+                self.class_ap[name] = {label: ap for label, ap in known if not math.isnan(ap)}
+            self.results |= {f"proposals/{figure}": value.item() for figure, value in self.proposals.compute().items()}
         return self.results
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from data_modules.annotations.activitynet_format import Detection
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Part, Trial
@@ -257,18 +259,21 @@ class LocalizationTask(VideoTextTask):
         rows = []
         for video_id, found in self._finished(batch):
             kept = self.suppression.keep(found.segments_sec, found.confidence[:, None] * found.learned)
-            rows.append({"video_id": video_id, "detections": kept.named(batch["text"])})
+            # As plain values: Lightning walks through what it is given, and takes no frozen dataclass.
+            rows.append({"video_id": video_id, "detections": [astuple(found) for found in kept.named(batch["text"])]})
         return rows
 
     def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
         """Write detections as ActivityNet's JSON, as CSV and as subtitles."""
-        detections = {row["video_id"]: row["detections"] for row in rows}
+        detections = {row["video_id"]: [Detection(*found) for found in row["detections"]] for row in rows}
         write_results(folder, CLIP_ONLY, detections, MIN_SCORE, {"model": self.describe()})
         return f"the detections in {len(rows)} videos to {folder / CLIP_ONLY}"
 
     def write_tables(self, folder: Path) -> None:
         """Detections, figures by class and a report of every test."""
-        write_test(folder, f"Actions in videos: {folder.parent.name}", self._tests, {"model": self.describe()})
+        # The run is called after the experiment; one of its trials has a number for a folder, and a name.
+        name = self.trial_name if folder.name.isdecimal() else folder.parent.name
+        write_test(folder, f"Actions in videos: {name}", self._tests, {"model": self.describe()})
 
     def pictures(self) -> dict[str, Image]:
         """Timelines of some videos of every test: what happens above, what was found below."""

@@ -7,12 +7,16 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 
 from data_modules.base import VideoDataModule
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.trials.journal import Journal, TrialResult
 
 log = logging.getLogger(__name__)
+
+TRIALS = "trials"  # folder, in that of the run
+LEARNED = "learned.ckpt"
 
 
 def run_one_by_one(
@@ -23,7 +27,7 @@ def run_one_by_one(
     resume: bool = False,
     save_every_n_steps: int | None = None,
 ) -> list[TrialResult]:
-    """Train and test every trial of a protocol, each with a model of its own.
+    """Train and test every trial of a protocol, each with a model of its own: the best one in validation, if any.
 
     Args:
         make_task: a new task, with weights drawn by the seed that is set.
@@ -47,12 +51,17 @@ def run_one_by_one(
         seed = data.seed_of(number)
         seed_everything(seed, verbose=False)
         task, alone = make_task(), data.alone(number)
-        own = folder / "trials" / f"{number:03d}"
-        trainer = make_trainer(_checkpoints(last, save_every_n_steps), own)
+        own = folder / TRIALS / f"{number:03d}"
+        _keep_logs(own)
+        best = _best(own, task.monitor) if trial.val is not None else None
+        trainer = make_trainer([*([best] if best else []), *_checkpoints(last, save_every_n_steps)], own)
         if task.has_weights:
             going_on = resume and last.is_file() and _trial_in(last) == trial.name
             trainer.fit(task, datamodule=alone, ckpt_path=str(last) if going_on else None, weights_only=True)
-            trainer.save_checkpoint(own / "learned.ckpt", weights_only=True)
+            if best and best.best_model_path:
+                task.load_checkpoint(Path(best.best_model_path))
+            else:
+                trainer.save_checkpoint(own / LEARNED, weights_only=True)
         trainer.test(task, datamodule=alone, verbose=False)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
         result = TrialResult(number, trial.name, seed, metrics)
@@ -62,6 +71,19 @@ def run_one_by_one(
         trainer.strategy.barrier("trial")
         done[number] = result
     return [done[number] for number in sorted(done)]
+
+
+@rank_zero_only
+def _keep_logs(own: Path) -> None:
+    """Put the logs of a trial that was killed aside: Lightning would delete them."""
+    if (logs := own / "logs").exists():
+        logs.rename(own / f"logs_{len(list(own.glob('logs*')))}")
+
+
+def _best(own: Path, monitor: str) -> ModelCheckpoint:
+    """Keeps what is best in validation."""
+    name = Path(LEARNED).stem
+    return ModelCheckpoint(own, name, monitor=monitor, mode="max", save_weights_only=True, enable_version_counter=False)
 
 
 def _checkpoints(last: Path, every_n_steps: int | None) -> list[Callback]:

@@ -200,6 +200,7 @@ def test_one_trial_alone(tmp_path: Path, numbered_store: Fill) -> None:
     drawn = data.dataset("train", training=True, number=2)
     own = alone.dataset("train", training=True)
     assert len(drawn) == len(own) > 0
+    assert drawn.seed == data.seed_of(2)
     assert [drawn[3, n]["window"] for n in range(len(own))] == [own[3, n]["window"] for n in range(len(own))]
     assert next(iter(alone.train_dataloader()))["text"] == list(data.trials[2].train.class_names)
     assert next(iter(alone.test_dataloader()[0]))["text"] == ["eat", "fall"]

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +196,7 @@ def test_predict_writes_the_detections(config: Path, trained: Path, tmp_path: Pa
     [
         ["--data.batch_size=1"],
         pytest.param(["--data.batch_size=3"], marks=pytest.mark.slow),
-        ["--data.batch_size=7", "--data.num_workers=2"],
+        pytest.param(["--data.batch_size=7", "--data.num_workers=2"], marks=pytest.mark.slow),
     ],
 )
 def test_the_test_depends_on_neither_batches_nor_workers(
@@ -270,7 +273,7 @@ def test_external_scores_have_a_row_of_their_own(
     assert detections(folder, "with_external")["test/001.mp4"] == detections(trained)["test/001.mp4"]
     assert "with_external" in (folder / "classes.csv").read_text().splitlines()[0]
     assert "with_external" in (folder / "report.html").read_text()
-    assert "says nothing of 1 of the 3 videos of 'test', the first being test/001.mp4" in capsys.readouterr().err
+    assert "says nothing of 1 of the 3 videos of 'test', the first being test/001.mp4" in capsys.readouterr().out
 
 
 def test_the_frozen_clip_trains_a_detector_alone(config: Path, tmp_path: Path) -> None:
@@ -314,7 +317,7 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalizationTask, "training_step", kill)
 
 
-@pytest.mark.parametrize("step", [4, 10])
+@pytest.mark.parametrize("step", [pytest.param(4, marks=pytest.mark.slow), 10])
 def test_a_killed_run_goes_on_to_the_same_weights(
     config: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -331,6 +334,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.slow
 def test_validation_chooses_the_best_checkpoint(config: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run(config, "fit", folder, "--data.val_videos=2", "--trainer.max_epochs=3", "--model.optimizer.init_args.lr=0.01")
@@ -346,3 +350,45 @@ def test_validation_chooses_the_best_checkpoint(config: Path, tmp_path: Path) ->
     assert metrics(tmp_path / "v", "val/")["val/clip_only/map_avg"] == pytest.approx(max(by_step.values()), abs=1e-6)
     run(config, "test", tmp_path / "t", f"--ckpt_path={folder / 'checkpoints' / 'best.ckpt'}")
     assert metrics(tmp_path / "t") == metrics(folder)
+
+
+def in_two_processes(config: Path, verb: str, folder: Path, *options: str) -> None:
+    common = ["--config", str(config), "--run_folder", str(folder), "--wandb=disabled", "--quiet=true"]
+    environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK")}
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "prompt_video",
+            verb,
+            *common,
+            "--trainer.devices=2",
+            "--trainer.strategy=ddp",
+            *options,
+        ],
+        check=True,
+        capture_output=True,
+        env={**environment, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("test_videos", [3, 1], ids=["an odd number of videos", "a process without any"])
+def test_two_processes_find_what_one_finds(config: Path, trained: Path, tmp_path: Path, test_videos: int) -> None:
+    options = [f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}", f"--data.test_videos={test_videos}"]
+    run(config, "test", tmp_path / "one", *options)
+    in_two_processes(config, "test", tmp_path / "two", *options)
+    assert_same_test(tmp_path / "one", tmp_path / "two")
+    assert list(detections(tmp_path / "two")) == [f"test/{number:03d}.mp4" for number in range(test_videos)]
+    assert (tmp_path / "one" / "classes.csv").read_text() == (tmp_path / "two" / "classes.csv").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["", "frozen"])
+def test_two_processes_train(config: Path, tmp_path: Path, form: str) -> None:
+    """Whatever a step of one of them happens to lack: every weight has a gradient on both."""
+    options = CLOSED_FORMS.get(form, [])
+    in_two_processes(config, "fit", tmp_path / "two", "--data.batch_size=1", "--data.val_videos=1", *options)
+    assert json.loads((tmp_path / "two" / "results.json").read_text())["steps"] > 20
+    run(config, "test", tmp_path / "one", f"--ckpt_path={tmp_path / 'two' / 'checkpoints' / 'best.ckpt'}", *options)
+    assert_same_test(tmp_path / "one", tmp_path / "two")
