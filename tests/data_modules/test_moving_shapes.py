@@ -47,13 +47,19 @@ def test_a_world_is_rendered_once_and_mended(tmp_path: Path) -> None:
     assert [record.target for record in records] == list(range(48))
     assert data.class_names[0] == "a square moving left"
     kept, lost = records[0].path, records[1].path
-    before, times = lost.read_bytes(), kept.stat().st_mtime_ns
+    before, times = decoded(lost), kept.stat().st_mtime_ns
     lost.unlink()
     small(tmp_path).prepare_data()
-    assert lost.read_bytes() == before
+    # The encoder's rate control is not the same to the last bit each time.
+    assert (decoded(lost) - before).abs().mean() < 1
     assert kept.stat().st_mtime_ns == times
     with pytest.raises(InputError, match="holds another world"):
         small(tmp_path, world_seed=1).prepare_data()
+
+
+def decoded(path: Path) -> torch.Tensor:
+    with VideoReader(path) as reader:
+        return torch.stack([frame for frame, _ in reader.frames()]).float()
 
 
 def test_files_are_what_was_drawn(tmp_path: Path) -> None:

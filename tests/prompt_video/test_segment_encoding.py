@@ -101,7 +101,7 @@ def test_neither_padding_nor_what_it_holds_changes_anything(
 def test_hidden_frames_are_not_looked_at(temporal: TemporalEncoder) -> None:
     (frames,) = frames_of(1, 8)
     mask = torch.tensor([[True, True, True, False, False, True, True, True]])
-    segments = spans([(0, 8), (2, 4), (3, 5)])
+    segments = spans([(0, 8), (2, 4), (3, 5), (3.9, 4.1)])
     for frames_inside in (None, 8):
         found = [
             encode_segments(
@@ -116,6 +116,8 @@ def test_hidden_frames_are_not_looked_at(temporal: TemporalEncoder) -> None:
         ]
         assert found[0].isfinite().all()
         assert_close(*found, rtol=0, atol=0)
+    # A segment that shows nothing but hidden frames: as many zeros look at each other.
+    assert_close(found[0][3], temporal(torch.zeros(1, 8, WIDTH).double(), torch.ones(1, 8, dtype=torch.bool))[0])
     # Eight places over eight frames are these frames; the two that are hidden take no part.
     assert_close(found[0][0], temporal(frames[None], mask)[0], rtol=0, atol=1e-9)
 

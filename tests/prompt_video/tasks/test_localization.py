@@ -105,8 +105,12 @@ def in_turn(labels: Sequence[str], first_sec: float, count: int) -> list[tuple[s
     return [(labels[i % len(labels)], start, start + 2.13) for i, start in enumerate(starts)]
 
 
+@pytest.mark.parametrize(
+    "windows",
+    ["SlidingWindows", pytest.param("WholeVideo", marks=pytest.mark.slow)],  # frames that lie between stored ones
+)
 def test_training_never_sees_an_unseen_class(
-    prepare: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepare: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: str
 ) -> None:
     """Neither a frame, nor a segment, nor a name of it, in videos that show both."""
     seen, unseen = ["dive", "long jump"], ["shot put", "run"]
@@ -123,7 +127,8 @@ def test_training_never_sees_an_unseen_class(
 
     monkeypatch.setattr(LocalizationTask, "loss", spied_on)
     protocol = json.dumps({"class_path": "OpenSet", "init_args": {"train_classes": seen, "test_classes": unseen}})
-    options = ("--trainer.max_epochs=3", f"--data.protocol={protocol}")
+    cut = json.dumps({"class_path": windows, "init_args": {"num_frames": 32 if windows == "SlidingWindows" else 333}})
+    options = ("--trainer.max_epochs=3", f"--data.protocol={protocol}", f"--data.windows={cut}")
     assert main(arguments(config, "fit", tmp_path / "run", *options)) == 0
 
     num_hidden, num_segments = 0, 0
@@ -132,16 +137,16 @@ def test_training_never_sees_an_unseen_class(
         assert batch["features"].abs().max() < UNSEEN_VALUE / 10
         assert not batch["features"][~batch["mask"]].any()
         num_hidden += int((~batch["mask"]).sum())
-        windows = batch["windows"]
+        columns = batch["windows"]
         for row, video_id in enumerate(batch["video_id"]):
             hidden = [(start, end) for label, start, end in train[video_id] if label in unseen]
             known = [(label, start, end) for label, start, end in train[video_id] if label in seen]
-            moments = windows["origin_sec"][row] + (torch.arange(32) + 0.5) * windows["frame_sec"][row]
+            places = torch.arange(batch["mask"].shape[1]) + torch.tensor([[0.01], [0.99]])
+            starts, ends = columns["origin_sec"][row] + places * columns["frame_sec"][row]
             for start, end in hidden:
-                inside = (moments + 0.049 > start) & (moments - 0.049 < end)
-                assert not batch["mask"][row][inside[: batch["mask"].shape[1]]].any()
+                assert not batch["mask"][row][(ends > start) & (starts < end)].any()
             for (start, end), target in zip(
-                windows["segments_sec"][row].tolist(), windows["segment_targets"][row].tolist(), strict=True
+                columns["segments_sec"][row].tolist(), columns["segment_targets"][row].tolist(), strict=True
             ):
                 num_segments += 1
                 assert any(
