@@ -254,6 +254,16 @@ class LocalizationTask(VideoTextTask):
             # Alike on all processes already, which Lightning cannot know.
             self.log_dict({f"{place}/{key}": value for key, value in found.finish().items()}, sync_dist=True)
 
+    def on_predict_epoch_start(self) -> None:
+        """Forget an earlier prediction.
+
+        Raises:
+            InputError: on several processes: each would be given windows of every video, and write its own files.
+        """
+        if self.trainer.world_size > 1:
+            raise InputError("predict runs on one device; set --trainer.devices 1.")
+        self._unfinished = {}
+
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """The detections of each video whose last window this is."""
         rows = []

@@ -389,3 +389,10 @@ def test_two_processes_train(config: Path, tmp_path: Path, form: str) -> None:
     assert json.loads((tmp_path / "two" / "results.json").read_text())["steps"] > 20
     run(config, "test", tmp_path / "one", f"--ckpt_path={tmp_path / 'two' / 'checkpoints' / 'best.ckpt'}", *options)
     assert_same_test(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_prediction_is_for_one_process(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        in_two_processes(config, "predict", tmp_path / "two")
+    assert b"predict runs on one device; set --trainer.devices 1" in caught.value.stderr
