@@ -269,6 +269,9 @@ class VideoDataModule(LightningDataModule, ABC):
         dataset = self.dataset(name, training=training)
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         seed = self.seed_of(0)
+        # In testing a video is one process's; Lightning can do nothing with a process that has none.
+        if (count := len(dataset) if training else len(set(dataset.videos))) < world_size:
+            raise InputError(f"split '{name}' has too little for {world_size} processes; use at most {count} devices.")
         sampler = DrawSampler(
             len(dataset),
             training=training,

@@ -167,6 +167,7 @@ class ExperimentCLI(LightningCLI):
                 self._trainer_of_one_trial,
                 resume,
                 steps,
+                settings["monitor"],
             )
         write_table(results, self.run_folder / "trials.csv")
         self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})

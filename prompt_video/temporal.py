@@ -92,8 +92,9 @@ class TemporalEncoder(nn.Module):
             log.info("videos of up to %d frames: %d learned positions are interpolated", num_frames, self.max_frames)
             self._told_of_interpolation = True
         # Each video's own number of frames counts, not the batch's, so that padding changes nothing.
-        last = mask.sum(-1, keepdim=True).sub(1).clamp(min=max(self.max_frames - 1, 1))
-        place = torch.arange(num_frames, device=mask.device) * (self.max_frames - 1) / last  # (*G, R, T)
+        number = torch.arange(num_frames, device=mask.device)
+        last = torch.where(mask, number, 0).amax(-1, keepdim=True).clamp(min=max(self.max_frames - 1, 1))
+        place = number * (self.max_frames - 1) / last  # (*G, R, T)
         place = place.clamp(max=self.max_frames - 1)
         left = place.long().clamp(max=max(self.max_frames - 2, 0))
         share = (place - left).unsqueeze(-1).to(self.positions.dtype)

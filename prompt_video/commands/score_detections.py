@@ -30,14 +30,16 @@ def main(arguments: list[str]) -> None:
     ground_truth = read_ground_truth(options.ground_truth)
     videos = _of_subset(ground_truth, options.subset, options.ground_truth)
     detections = read_detections(options.predictions)
-    labels = {annotation.label for video in videos.values() for annotation in video.annotations}
-    _check(detections, ground_truth, labels, options)
+    _check(detections, ground_truth, options)
     evaluation = evaluate(videos, detections, tious)
     counts = {
         "videos": len(videos),
         "instances": sum(len(video.annotations) for video in videos.values()),
         "predictions": sum(len(own) for own in detections.values()),
         "predictions_outside_subset": sum(len(own) for name, own in detections.items() if name not in videos),
+        "predictions_of_other_classes": sum(
+            found.label not in evaluation.per_class for own in detections.values() for found in own
+        ),
     }
     report = {
         "ground_truth": str(options.ground_truth),
@@ -104,10 +106,10 @@ def _of_subset(ground_truth: Mapping[str, AnnotatedVideo], subset: str, path: Pa
 def _check(
     detections: Mapping[str, Sequence[Detection]],
     ground_truth: Mapping[str, AnnotatedVideo],
-    labels: set[str],
     options: argparse.Namespace,
 ) -> None:
-    """Refuse videos and classes that cannot be scored, naming the first."""
+    """Refuse videos and classes that the ground truth does not know, naming the first."""
+    labels = {annotation.label for video in ground_truth.values() for annotation in video.annotations}
     for video_id, own in detections.items():
         if video_id not in ground_truth:
             raise InputError(
@@ -117,8 +119,8 @@ def _check(
         for number, found in enumerate(own):
             if found.label not in labels:
                 raise InputError(
-                    f"{options.predictions}, video '{video_id}', entry {number}: '{found.label}' is no class of the "
-                    f"subset '{options.subset}' of {options.ground_truth}{nearest(found.label, labels)}"
+                    f"{options.predictions}, video '{video_id}', entry {number}: '{found.label}' is no class of "
+                    f"{options.ground_truth}{nearest(found.label, labels)}"
                 )
 
 
@@ -128,6 +130,11 @@ def _print(evaluation: Evaluation, counts: Mapping[str, int], options: argparse.
         console.print(
             f"warning: {outside:,} of {counts['predictions']:,} predictions are in videos outside the subset "
             f"'{options.subset}'; they count as false positives."
+        )
+    if others := counts["predictions_of_other_classes"]:
+        console.print(
+            f"note: {others:,} of {counts['predictions']:,} predictions are of classes without an instance in the "
+            f"subset '{options.subset}'; they have no part in mAP."
         )
     console.print(
         f"{options.predictions}: {counts['predictions']:,} predictions; {options.subset}: {counts['videos']:,} videos, "

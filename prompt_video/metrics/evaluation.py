@@ -9,9 +9,7 @@ from jaxtyping import Float
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Detection
 from prompt_video.metrics.average_precision import average_precision
 from prompt_video.metrics.proposals import best_of_repeated, recall_curve
-from prompt_video.metrics.tables import ACTIVITYNET_TIOUS, Detections, Truth, video_number
-
-REPORTED_RECALLS = (1, 10, 100)
+from prompt_video.metrics.tables import ACTIVITYNET_TIOUS, RECALLS, Detections, Truth, video_number
 
 
 @dataclass(frozen=True)
@@ -58,15 +56,17 @@ def evaluate(
 
     Args:
         videos: ground truth, of which at least one video has annotations.
-        detections: by video id, of classes that have ground truth. Those in videos without count as false.
+        detections: by video id. Those in videos without ground truth count as false; those of classes without any are
+            no detections of any class, but proposals.
         tious: thresholds of the average precision, in (0, 1].
     """
     labels = tuple(sorted({annotation.label for video in videos.values() for annotation in video.annotations}))
     index = {label: number for number, label in enumerate(labels)}
     truth, found = _truth(videos, index), _detections(detections, index)
     curve = recall_curve(best_of_repeated(found), truth, ACTIVITYNET_TIOUS)
-    recall = {f"ar@{count}": float(curve.average_recall[count - 1]) for count in REPORTED_RECALLS}
-    ap = average_precision(found, truth, len(labels), tious)
+    recall = {f"ar@{count}": float(curve.average_recall[count - 1]) for count in RECALLS}
+    named = Detections(*(column[found.label >= 0] for column in found))
+    ap = average_precision(named, truth, len(labels), tious)
     return Evaluation(labels, tuple(tious), ap, {**recall, "auc": curve.auc})
 
 
@@ -87,6 +87,6 @@ def _detections(detections: Mapping[str, Sequence[Detection]], index: Mapping[st
         for number, own in ((video_number(video_id), own) for video_id, own in detections.items())
         for detection in own
     ]
-    keys = np.array([(number, index[one.label]) for number, one in rows], np.int64).reshape(-1, 2)
+    keys = np.array([(number, index.get(one.label, -1)) for number, one in rows], np.int64).reshape(-1, 2)
     values = np.array([(one.start_sec, one.end_sec, one.score) for _, one in rows], np.float64).reshape(-1, 3)
     return Detections(keys[:, 0], keys[:, 1], values[:, :2], values[:, 2])

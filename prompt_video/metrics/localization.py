@@ -12,7 +12,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from prompt_video.metrics.average_precision import average_precision
 from prompt_video.metrics.proposals import recall_curve
-from prompt_video.metrics.tables import ACTIVITYNET_TIOUS, Detections, Truth, checked_tious, video_number
+from prompt_video.metrics.tables import ACTIVITYNET_TIOUS, RECALLS, Detections, Truth, checked_tious, video_number
 
 # Columns and type of each state: numbers of videos; video and class; start, end and the score of a detection.
 _STATES = {
@@ -173,7 +173,7 @@ class ProposalRecall(_VideoMetric):
         All are fractions; the toolkit prints its area as 100 times that. NaN where there is no ground truth.
         """
         curve = recall_curve(*self._tables(), self.tious)
-        figures = {f"ar@{count}": curve.average_recall[count - 1] for count in (1, 10, 100)}
+        figures = {f"ar@{count}": curve.average_recall[count - 1] for count in RECALLS}
         return {
             name: torch.tensor(value, dtype=torch.double, device=self.device)
             for name, value in {**figures, "auc": curve.auc}.items()

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 ACTIVITYNET_TIOUS = tuple(np.linspace(0.5, 0.95, 10).tolist())
+RECALLS = (1, 10, 100)  # proposals a video that AR@N is reported for
 
 _PAIRS_AT_A_TIME = 2**20
 

@@ -131,7 +131,7 @@ class RunRecord(Callback):
         self._record(trainer, pl_module)
         if trainer.is_global_zero and isinstance(pl_module, VideoTextTask):
             pl_module.write_tables(self.folder)
-            log_pictures(pl_module.loggers, pl_module.pictures())
+            log_pictures(pl_module.loggers, pl_module.pictures)
 
     def _record(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = _data_of(trainer)

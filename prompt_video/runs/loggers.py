@@ -5,7 +5,7 @@ import netrc
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlparse
@@ -62,18 +62,20 @@ def log_trials(loggers: Sequence[Logger], results: Sequence[TrialResult], means:
         logger.finalize("success")
 
 
-def log_pictures(loggers: Sequence[object], pictures: Mapping[str, Image.Image], section: str = "timelines") -> None:
+def log_pictures(
+    loggers: Sequence[object], draw: Callable[[], Mapping[str, Image.Image]], section: str = "timelines"
+) -> None:
     """Pictures on the dashboard; loggers of figures take none.
 
     Args:
         loggers: of the run.
-        pictures: by name.
+        draw: makes the pictures, by name; only called where there is a dashboard.
         section: of the dashboard; each picture is a panel of its own there, as wandb squeezes those of one panel into
             the shape of the first.
     """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            for name, picture in pictures.items():
+            for name, picture in draw().items():
                 logger.log_image(f"{section}/{name}", [picture], caption=[name])
 
 

@@ -162,8 +162,8 @@ class VideoTextTask(LightningModule, ABC):
             InputError: when they are of another shape.
         """
         mine = {name: weight for name, weight in self.named_parameters() if name.split(".")[0] in self.own_parts}
-        wrong = [name for name in sorted(mine.keys() ^ state.keys())]
-        wrong += [name for name in mine.keys() & state.keys() if mine[name].shape != state[name].shape]
+        shared = sorted(mine.keys() & state.keys())
+        wrong = [*sorted(mine.keys() ^ state.keys()), *(n for n in shared if mine[n].shape != state[n].shape)]
         if wrong:
             raise InputError(f"these learned weights belong to a task with other settings: {wrong[0]} does not fit.")
         with torch.no_grad():

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
 from PIL.Image import Image
 from torch import Tensor
-from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from data_modules.annotations.activitynet_format import Detection
@@ -31,14 +29,14 @@ from prompt_video.reporting.timeline import timeline_picture
 from prompt_video.segment_encoding import encode_segments
 from prompt_video.segments import segment_features
 from prompt_video.suppression import Candidates, Suppression
-from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.found import CLIP_ONLY, FoundActions
+from prompt_video.tasks.guarded import GuardedTask
 from prompt_video.tasks.localization_files import localization, write_results, write_test
 
 log = logging.getLogger(__name__)
 
 
-class LocalizationTask(VideoTextTask):
+class LocalizationTask(GuardedTask):
     """Find the actions in a video and name them: one proposal stage, one classification stage, trained together.
 
     Proposals come from an anchor-free detector on the frozen CLIP's frame features, or from a file. Frame features
@@ -61,10 +59,7 @@ class LocalizationTask(VideoTextTask):
         external_scores: JSON of video-level class scores of another classifier, in ActivityNet's classification
             format. They never enter ``clip_only``.
         external_weight: their weight in ``with_external``, from 0 to 1.
-        text_pull: as in `RecognitionTask`.
-        video_pull: the same, between each segment's feature and the mean of its frames.
-        static_noise: as in `RecognitionTask`, one vector for each window; the detector sees none of it.
-        options: those that all tasks share, see `VideoTextTask`.
+        options: those that tasks which name classes share, see `GuardedTask`; the detector sees none of the noise.
     """
 
     monitor: ClassVar[str] = f"val/{CLIP_ONLY}/map_avg"
@@ -80,29 +75,20 @@ class LocalizationTask(VideoTextTask):
         match_tiou: float = 0.5,
         external_scores: Path | None = None,
         external_weight: float = 0.5,
-        text_pull: float = 0.0,
-        video_pull: float = 0.0,
-        static_noise: float = 0.0,
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
         super().__init__(**options)
-        if min(text_pull, video_pull, static_noise) < 0 or not 0 < match_tiou <= 1 or not 0 <= external_weight <= 1:
-            raise InputError(
-                "model: text_pull, video_pull and static_noise must be 0 or more, match_tiou in (0, 1] and "
-                "external_weight in [0, 1]."
-            )
+        if not 0 < match_tiou <= 1 or not 0 <= external_weight <= 1:
+            raise InputError("model: match_tiou must be in (0, 1] and external_weight in [0, 1].")
         if frames_inside is not None and frames_inside < 1:
             raise InputError(f"model.frames_inside must be 1 or more, or null, not {frames_inside}.")
         if tious is not None and (not tious or not all(0 < tiou <= 1 for tiou in tious)):
             raise InputError(f"model.tious must be thresholds in (0, 1], at least one, not {list(tious)}.")
-        if text_pull and isinstance(self.model.prompt, LinearProbe):
-            raise InputError("model: a linear probe has no text features that text_pull could pull at.")
         self.given = GivenProposals(proposals) if proposals is not None else None
         self.detector = detector(self.model.clip.embed_dim) if self.given is None else None
         self.tious, self.suppression, self.match_tiou = tious, suppression, match_tiou
         self.external_path, self.external_weight = external_scores, external_weight
         self.frames_inside = frames_inside
-        self.text_pull, self.video_pull, self.static_noise = text_pull, video_pull, static_noise
         self.found: dict[str, FoundActions] = {}
         self._unfinished: dict[str, list[Candidates]] = {}
 
@@ -132,8 +118,8 @@ class LocalizationTask(VideoTextTask):
         if self.given is not None:
             self.given.check(video_ids)
             self._tell_missing(name, len(video_ids), self.given.missing(video_ids), self.given.path)
-        # Figures need double precision, which not every device has.
-        return FoundActions(part, self.tious or data.tious, self.suppression, external, self.external_weight).to("cpu")
+        # It stays on the CPU: figures need double precision, which not every device has.
+        return FoundActions(part, self.tious or data.tious, self.suppression, external, self.external_weight)
 
     def _tell_missing(self, part: str, total: int, missing: Sequence[str], path: Path) -> None:
         if missing:
@@ -169,38 +155,16 @@ class LocalizationTask(VideoTextTask):
         segments = torch.cat([actions.segments, segments], dim=1)
         counts = torch.cat([actions.real, met], dim=1)
         of_proposals = targets.gather(1, best) if targets.shape[1] else best
-        if self.static_noise:
-            frames = losses.static_noise(frames, mask, self.static_noise, rng)
-        return loss + self._classification_loss(batch, frames, segments, counts, torch.cat([targets, of_proposals], 1))
-
-    def _classification_loss(
-        self,
-        batch: Batch,
-        frames: Float[Tensor, "R T D"],
-        segments: Float[Tensor, "R N 2"],
-        counts: Bool[Tensor, "R N"],
-        targets: Int[Tensor, "R N"],
-    ) -> Tensor:
-        """Cross-entropy of the segments that count, and how far features have drifted from frozen CLIP."""
-        mask, texts = batch["mask"], batch["text"]
+        target = torch.cat([targets, of_proposals], dim=1)[counts]
+        frames = self.noisy(frames, mask, rng)
         features = encode_segments(self.model.temporal, frames, mask, segments, counts, self.frames_inside)
-        target = targets[counts]
-        if isinstance(self.model.prompt, LinearProbe):
-            scores, drift = self.model.scores(features, texts), None
-        else:
-            text_features = self.model.text_features(texts)
-            scores = self.model.similarity(features, text_features)
-            drift = losses.drift(text_features, self.model.frozen_text_features(texts)) if self.text_pull else None
-        if not len(target):
-            return scores.sum() * 0.0
-        self.log("train/top1", (scores.argmax(-1) == target).float().mean(), prog_bar=True, batch_size=len(target))
-        loss = F.cross_entropy(scores, target)
-        if drift is not None:
-            loss = loss + self.text_pull * drift.mean()
-        if self.video_pull:
-            plain = segment_features(frames, mask, segments)[counts]
-            loss = loss + self.video_pull * losses.drift(features, plain).mean()
-        return loss
+        named, scores = self.classification(
+            features, lambda: segment_features(frames, mask, segments)[counts], batch["text"], target
+        )
+        if len(target):
+            hits = (scores.argmax(-1) == target).float()
+            self.log("train/top1", hits.mean(), prog_bar=True, batch_size=len(target))
+        return loss + named
 
     def _finished(self, batch: Batch) -> list[tuple[str, Candidates]]:
         """The videos whose last window is in this batch, with all that was found in them."""

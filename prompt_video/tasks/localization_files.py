@@ -10,10 +10,9 @@ from typing import Any
 from data_modules.annotations.activitynet_format import Detection, write_detections
 from data_modules.atomic import write_whole
 from prompt_video.detections.files import write_csv, write_subtitles
+from prompt_video.metrics.tables import RECALLS
 from prompt_video.reporting.localization import Localization, Proposals, Scores, write_report
 from prompt_video.tasks.found import FROZEN, FoundActions
-
-RECALLS = (1, 10, 100)  # proposals a video
 
 
 def write_results(

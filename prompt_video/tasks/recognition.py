@@ -16,47 +16,32 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
 from prompt_video import losses
 from prompt_video.linear_probe import LinearProbe
-from prompt_video.tasks.base import VideoTextTask
+from prompt_video.tasks.guarded import GuardedTask
 from prompt_video.tasks.outcome import PartOutcome, combined
 from prompt_video.tasks.tables import write_tables
 from prompt_video.temporal import mean_frame
 
 
-class RecognitionTask(VideoTextTask):
+class RecognitionTask(GuardedTask):
     """Name the action in a video: softmax cross-entropy over all class names.
 
     Views of one test video are averaged as probabilities. Logged for every test: top-1, top-5 and mean class accuracy,
     and beside them the top-1 of the frozen CLIP with ``frozen_templates`` on the same frames.
 
     Args:
-        text_pull: weight of 1 - cosine between each learned text feature and the hand-crafted one, added to the loss:
-            prompts that stay near it keep what CLIP knows of classes that training does not show.
-        video_pull: weight of 1 - cosine between each video's feature and the mean of its frames, added to the loss: the
-            same for the temporal encoder.
-        static_noise: standard deviation of a random vector that is added to all frame features of a training video,
-            relative to that of the videos in the batch: the temporal encoder then learns what changes in a video apart
-            from what it shows.
         classes_per_step: class names that a training step scores against, the batch's own and random others; null for
             all, which is exact. The paper takes 400 of Kinetics-700.
-        options: those that all tasks share, see `VideoTextTask`.
+        options: those that tasks which name classes share, see `GuardedTask`.
     """
 
     def __init__(
         self,
-        text_pull: float = 0.0,
-        video_pull: float = 0.0,
-        static_noise: float = 0.0,
         classes_per_step: int | None = None,
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
         super().__init__(**options)
-        if min(text_pull, video_pull, static_noise) < 0 or (classes_per_step is not None and classes_per_step < 2):
-            raise InputError(
-                "model: text_pull, video_pull and static_noise must be 0 or more, and classes_per_step 2 or more."
-            )
-        if text_pull and isinstance(self.model.prompt, LinearProbe):
-            raise InputError("model: a linear probe has no text features that text_pull could pull at.")
-        self.text_pull, self.video_pull, self.static_noise = text_pull, video_pull, static_noise
+        if classes_per_step is not None and classes_per_step < 2:
+            raise InputError("model: classes_per_step must be 2 or more.")
         self.classes_per_step = classes_per_step
         self.outcomes: dict[str, PartOutcome] = {}
 
@@ -81,23 +66,12 @@ class RecognitionTask(VideoTextTask):
         texts, target = batch["text"], batch["target"].repeat_interleave(batch["num_views"])
         if self.classes_per_step is not None and self.classes_per_step < len(texts):
             texts, target = losses.some_candidates(texts, target, self.classes_per_step, rng)
-        frames, mask = self.model.frame_features(batch), batch["mask"]
-        if self.static_noise:
-            frames = losses.static_noise(frames, mask, self.static_noise, rng)
+        mask = batch["mask"]
+        frames = self.noisy(self.model.frame_features(batch), mask, rng)
         video_features = self.model.temporal(frames, mask)
-        if isinstance(self.model.prompt, LinearProbe):
-            similarity, drift = self.model.scores(video_features, texts), None
-        else:
-            text_features = self.model.text_features(texts)
-            similarity = self.model.similarity(video_features, text_features)
-            drift = losses.drift(text_features, self.model.frozen_text_features(texts)) if self.text_pull else None
-        self.train_top1((similarity.argmax(-1) == target).float())
+        loss, scores = self.classification(video_features, lambda: mean_frame(frames, mask), texts, target)
+        self.train_top1((scores.argmax(-1) == target).float())
         self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(target))
-        loss = F.cross_entropy(similarity, target)
-        if drift is not None:
-            loss = loss + self.text_pull * drift.mean()
-        if self.video_pull:
-            loss = loss + self.video_pull * losses.drift(video_features, mean_frame(frames, mask)).mean()
         return loss
 
     def probabilities(self, batch: Batch) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:

@@ -26,6 +26,7 @@ def run_one_by_one(
     make_trainer: Callable[[list[Callback], Path], Trainer],
     resume: bool = False,
     save_every_n_steps: int | None = None,
+    monitor: str | None = None,
 ) -> list[TrialResult]:
     """Train and test every trial of a protocol, each with a model of its own: the best one in validation, if any.
 
@@ -37,6 +38,7 @@ def run_one_by_one(
         make_trainer: a trainer for one trial, with these callbacks and this folder for its logs.
         resume: leave out the trials that the folder holds as finished, and go on with the one in training.
         save_every_n_steps: save a checkpoint so often, besides after each epoch.
+        monitor: metric that the best weights are best in; None: the task's own.
 
     Returns:
         The trials in their order.
@@ -53,7 +55,7 @@ def run_one_by_one(
         task, alone = make_task(), data.alone(number)
         own = folder / TRIALS / f"{number:03d}"
         _keep_logs(own)
-        best = _best(own, task.monitor) if trial.val is not None else None
+        best = _best(own, monitor or task.monitor) if trial.val is not None else None
         trainer = make_trainer([*([best] if best else []), *_checkpoints(last, save_every_n_steps)], own)
         if task.has_weights:
             going_on = resume and last.is_file() and _trial_in(last) == trial.name

@@ -103,3 +103,13 @@ def test_every_video_is_tested_once_over_all_processes(
         (loader,) = data.test_dataloader()
         found += [video_id for batch in loader for video_id in batch["video_id"]]
     assert sorted(found) == sorted(record.video_id for record in data.trials[0].tests["test"].records)
+
+
+def test_more_processes_than_videos_are_refused_on_all_of_them(
+    tmp_path: Path, numbered_store: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = opened(tmp_path, numbered_store)
+    for rank in (0, 48):
+        monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=rank, world_size=49))
+        with pytest.raises(InputError, match=r"split 'test' has too little for 49 processes; use at most 48 devices\."):
+            data.test_dataloader()

@@ -108,6 +108,13 @@ def test_more_frames_than_positions(caplog: pytest.LogCaptureFixture) -> None:
     assert "interpolated" in caplog.text
 
 
+def test_a_hidden_frame_in_the_middle_moves_no_position() -> None:
+    temporal = encoder(max_frames=3, num_layers=1)
+    whole, holed = mask_of(6, frames=6), mask_of(6, frames=6)
+    holed[0, 2] = False
+    torch.testing.assert_close(temporal._positions(holed), temporal._positions(whole))
+
+
 def test_one_position_only() -> None:
     places = encoder(max_frames=1)._positions(mask_of(5, 1))
     torch.testing.assert_close(places[0, :5], encoder(max_frames=1).positions.expand(5, -1))

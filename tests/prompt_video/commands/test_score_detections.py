@@ -21,6 +21,7 @@ FOUND = {
     "one": [("Zumba", 0, 10, 0.9), ("Diving", 0, 10, 0.4), ("Diving", 20, 28, 0.3)],
     "none": [("Zumba", 0, 10, 0.5)],
 }
+NONE_OUTSIDE = {"predictions_outside_subset": 0, "predictions_of_other_classes": 0}
 
 
 def truth_file(folder: Path) -> Path:
@@ -62,7 +63,7 @@ def test_figures_by_hand(score: Score, capsys: pytest.CaptureFixture[str]) -> No
     # Three different segments; one truth is found at all ten thresholds, another one at seven (0.5 to 0.8).
     assert figures["ar@100"] == pytest.approx((1 + 0.7) / 4)
     assert list(figures) == ["map@0.5", "map@0.9", "map_avg", "ar@1", "ar@10", "ar@100", "auc"]
-    assert report["counts"] == {"videos": 3, "instances": 4, "predictions": 4, "predictions_outside_subset": 0}
+    assert report["counts"] == {"videos": 3, "instances": 4, "predictions": 4, **NONE_OUTSIDE}
     shown = capsys.readouterr().out
     assert "41.67" in shown
     assert "warning" not in shown
@@ -77,6 +78,15 @@ def test_predictions_outside_the_subset_are_false_and_said(score: Score, capsys:
     shown = capsys.readouterr().out
     assert shown.count("warning") == 1
     assert "2 of 6 predictions are in videos outside the subset 'validation'; they count as false" in shown
+
+
+def test_classes_of_another_subset_are_proposals_and_said(score: Score, capsys: pytest.CaptureFixture[str]) -> None:
+    before = score(FOUND)
+    report = score({**FOUND, "one": [*FOUND["one"], ("Surfing", 50, 60, 0.01)]})
+    assert report["per_class"] == before["per_class"]
+    assert report["figures"]["map_avg"] == before["figures"]["map_avg"]
+    assert report["counts"]["predictions_of_other_classes"] == 1
+    assert "1 of 5 predictions are of classes without an instance in the subset" in capsys.readouterr().out
 
 
 def test_another_subset(score: Score) -> None:
@@ -95,9 +105,8 @@ def test_no_predictions(score: Score) -> None:
         ({"onE": []}, r"found.json: the video 'onE' is not in .*truth.json; did you mean 'one'\?"),
         (
             {"one": [("Zumba", 0, 1, 0.5), ("Divin", 0, 1, 0.5)]},
-            r"video 'one', entry 1: 'Divin' is no class of the subset 'validation' of .*; did you mean 'Diving'\?",
+            r"video 'one', entry 1: 'Divin' is no class of .*truth.json; did you mean 'Diving'\?",
         ),
-        ({"one": [("Surfing", 0, 1, 0.5)]}, "video 'one', entry 0: 'Surfing' is no class of the subset 'validation'"),
         ({"one": [("Zumba", 3, 1, 0.5)]}, "video 'one', entry 0: a segment must not"),
     ],
 )

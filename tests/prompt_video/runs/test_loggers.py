@@ -10,7 +10,7 @@ def test_pictures_go_to_wandb_and_to_no_other_logger(tmp_path: Path, monkeypatch
     monkeypatch.setenv("WANDB_MODE", "offline")
     loggers = make_loggers(tmp_path, "pictures", "offline")
     pictures = {"a/b, clip_only": Image.new("RGB", (8, 4), "red"), "c": Image.new("RGB", (8, 6))}
-    log_pictures(loggers, pictures)
+    log_pictures(loggers, lambda: pictures)
     for logger in loggers:
         logger.finalize("success")
     close_loggers()
@@ -22,7 +22,10 @@ def test_pictures_go_to_wandb_and_to_no_other_logger(tmp_path: Path, monkeypatch
     assert not (tmp_path / "logs" / "metrics.csv").exists()
 
 
-def test_no_pictures_are_nothing(tmp_path: Path) -> None:
-    log_pictures(make_loggers(tmp_path, "pictures", "disabled"), {"x": Image.new("RGB", (1, 1))})
-    log_pictures([], {})
+def test_without_a_dashboard_nothing_is_drawn(tmp_path: Path) -> None:
+    def draw() -> dict[str, Image.Image]:
+        pytest.fail("drawn for nobody")
+
+    log_pictures(make_loggers(tmp_path, "pictures", "disabled"), draw)
+    log_pictures([], draw)
     assert [path.name for path in tmp_path.iterdir()] in ([], ["logs"])

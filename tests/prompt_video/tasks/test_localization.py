@@ -216,7 +216,7 @@ def test_a_short_rehearsal_of_everything(small: Path, tmp_path: Path) -> None:
     ("options", "told"),
     [
         ({"text_pull": -1.0}, "text_pull, video_pull and static_noise must be 0 or more"),
-        ({"match_tiou": 0.0}, "match_tiou in (0, 1]"),
+        ({"match_tiou": 0.0}, "match_tiou must be in (0, 1] and external_weight in [0, 1]"),
         ({"external_weight": 1.5}, "external_weight in [0, 1]"),
         ({"frames_inside": 0}, "frames_inside must be 1 or more, or null, not 0"),
         ({"tious": [0.5, 1.5]}, "tious must be thresholds in (0, 1], at least one, not [0.5, 1.5]"),

@@ -235,11 +235,10 @@ def test_each_trial_is_tested_as_it_was_best_in_validation(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a run of that trial alone does. Here the first epoch shall be the best."""
-    monkeypatch.setattr(LocalizationTask, "monitor", "val/earliness")
     monkeypatch.setattr(
         LocalizationTask, "on_validation_epoch_end", lambda task: task.log("val/earliness", -float(task.current_epoch))
     )
-    options = ["--data.val_videos=3", "--trainer.max_epochs=3"]
+    options = ["--data.val_videos=3", "--trainer.max_epochs=3", "--monitor=val/earliness"]
     together = run(config, "fit", tmp_path / "folds", *options)
     for number in range(3):
         alone = run(config, "fit", tmp_path / f"{number}", *options, f"--data.trial={number}")
