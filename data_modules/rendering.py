@@ -59,9 +59,10 @@ def write_mp4(pieces: Iterable[UInt8[Tensor, "T 3 H W"]], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with av.open(str(partial), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "18", "preset": "veryfast"})
+        # A fixed quantiser: rate control does not give the same file each time, not even on one thread.
+        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"qp": "18", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = FRAME_SIZE, FRAME_SIZE, "yuv420p"
-        # One thread: the encoder's output depends on their number. It still differs a little from time to time.
+        # One thread: the encoder's output depends on their number, and the files are to be the same everywhere.
         stream.thread_count = 1
         stream.time_base = Fraction(1, FRAME_RATE)
         for frames in pieces:

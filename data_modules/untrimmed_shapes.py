@@ -19,7 +19,7 @@ from data_modules.shapes import MOTIONS, SHAPES, class_name
 from data_modules.untrimmed import UntrimmedDataModule
 from data_modules.world import Rendering, Script, render_missing
 
-WORLD_VERSION = 1  # raise it when the same seed would no longer give the same files
+WORLD_VERSION = 2  # raise it when the same seed would no longer give the same files
 ANNOTATIONS = "annotations.json"
 _SUBSETS = {"train": "training", "val": "validation", "test": "testing"}
 _PAIRS = [(shape, motion) for shape in SHAPES for motion in MOTIONS]
