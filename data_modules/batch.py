@@ -88,6 +88,23 @@ class UntrimmedRecord(Record):
 
 
 @dataclass(frozen=True)
+class CaptionedRecord(Record):
+    """One video on disk, and what people said of it; its ``target`` is -1.
+
+    Args:
+        captions: whole sentences, one at least.
+    """
+
+    target: int = -1
+    captions: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """None: it belongs to no class."""
+        return ()
+
+
+@dataclass(frozen=True)
 class BrokenVideo:
     """One video that was dropped, and why."""
 
@@ -106,6 +123,12 @@ class Sample(TypedDict):
     video_id: str
 
 
+class CaptionedSample(Sample):
+    """One loaded video with some of its captions: in training one, in testing all."""
+
+    captions: tuple[str, ...]
+
+
 class Batch(TypedDict):
     """Collated samples. R = B * num_views rows; the views of one video stand next to each other."""
 
@@ -120,6 +143,13 @@ class Batch(TypedDict):
     num_views: int
     broken: list[BrokenVideo]  # what was dropped on the way to this batch
     windows: NotRequired["WindowColumns"]  # localization only: each row is a window of an untrimmed video
+    captions: NotRequired["CaptionColumns"]  # retrieval only: ``text`` are captions of the batch's own videos
+
+
+class CaptionColumns(TypedDict):
+    """Which caption is of which video. In training each row has one; the same video may then stand there twice."""
+
+    video: Int[Tensor, " K"]  # for each text, the place of its video in ``video_id``
 
 
 class WindowColumns(TypedDict):

@@ -4,13 +4,14 @@
 describes the files.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64, Int, Int64, Shaped
 from torch import Tensor
 
 from data_modules.batch import BrokenVideo
@@ -32,6 +33,16 @@ from data_modules.timeline import Timeline
 __all__ = ["FeatureStore", "Recipe", "StoreWriter", "pending"]
 
 TORCH_GRAIN = 32768  # at::internal::GRAIN_SIZE: from so many elements on, torch uses several threads
+
+
+class StoredRows(NamedTuple):
+    """One shard's features as they lie on disk, memory-mapped. V videos; a row outside of them is nobody's any more."""
+
+    features: Shaped[np.ndarray, "M D"]
+    times_sec: Float64[np.ndarray, " M"]
+    video_ids: list[str]
+    starts: Int64[np.ndarray, " V"]
+    counts: Int64[np.ndarray, " V"]
 
 
 class FeatureStore:
@@ -163,6 +174,19 @@ class FeatureStore:
             # "clip", since numpy copies twice where it has to check the rows, which was done above.
             np.take(self._map(shard)[0], rows[start:stop], axis=0, out=taken[start:stop], mode="clip")
         return _to_float32(torch.from_numpy(taken))
+
+    @property
+    def shard_names(self) -> Sequence[str]:
+        """The files, in the order in which they count; none is ever changed."""
+        return self._names
+
+    def shards(self) -> Iterator[StoredRows]:
+        """Everything, without a copy: for going through all features of all videos."""
+        video_ids, rows = list(self._index), np.fromiter(self._index.values(), np.int64, len(self._index))
+        for number in range(len(self._names)):
+            own = np.flatnonzero(self._shard[rows] == number)
+            names = [video_ids[place] for place in own.tolist()]
+            yield StoredRows(*self._map(number), names, self._offset[rows[own]], self._num_frames[rows[own]])
 
     def _row(self, video_id: str) -> int:
         try:

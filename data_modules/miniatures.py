@@ -9,7 +9,9 @@ from pathlib import Path
 from data_modules.annotations.kinetics_lists import KineticsSplit
 from data_modules.atomic import write_whole
 from data_modules.base import VideoDataModule
+from data_modules.captioned import CaptionedDataModule
 from data_modules.kinetics import Kinetics
+from data_modules.miniature_captions import caption_files, encoded
 from data_modules.protocols import OpenSet
 from data_modules.something_something import SomethingSomethingV2, read_labels
 from data_modules.untrimmed_folder import UntrimmedFolder
@@ -26,7 +28,7 @@ def write_annotations(data: VideoDataModule, videos_per_class: int = 4) -> None:
 
     Args:
         data: the data module.
-        videos_per_class: made-up videos of each class and split.
+        videos_per_class: made-up videos of each class and split; four times as many where there are no classes.
     """
     if isinstance(data, Kinetics):
         splits: tuple[KineticsSplit, ...] = ("train", "val")
@@ -39,6 +41,9 @@ def write_annotations(data: VideoDataModule, videos_per_class: int = 4) -> None:
         _write(data.root / "labels" / "train.json", text)
     elif isinstance(data, UntrimmedFolder):
         _write(data.ground_truth, _activitynet_json(_labels_of(data), data.subsets or _SUBSETS, videos_per_class))
+    elif isinstance(data, CaptionedDataModule):
+        for path, text in caption_files(data, 4 * videos_per_class):
+            _write(path, text)
 
 
 def _kinetics_csv(labels: tuple[str, ...], split: str, count: int) -> str:
@@ -85,4 +90,4 @@ def _activitynet_json(labels: list[str], subsets: Iterable[str], count: int) -> 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), replace=False)
+    write_whole(path, lambda temporary: temporary.write_bytes(encoded(path, text)), replace=False)

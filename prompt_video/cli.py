@@ -12,6 +12,8 @@ VERBS = {
     "test": ("prompt_video.experiment", "score a checkpoint on the test split"),
     "predict": ("prompt_video.experiment", "write the likeliest class names of each test video"),
     "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
+    "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
+    "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),
     "doctor": ("prompt_video.commands.doctor", "check everything that an experiment will use, before it runs"),
     "rehearse": ("prompt_video.commands.rehearse", "run an experiment on a made-up miniature of its data"),
     "import-features": (
@@ -21,6 +23,10 @@ VERBS = {
     "score-detections": (
         "prompt_video.commands.score_detections",
         "mAP, AR@N and AUC of anyone's detections, as ActivityNet measures them",
+    ),
+    "score-retrieval": (
+        "prompt_video.commands.score_retrieval",
+        "recall and ranks of anyone's scores of captions with videos, in both directions",
     ),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in a few minutes"),
     "bench": ("prompt_video.bench.__main__", "measure the speed of text path, decoding, store and extraction"),

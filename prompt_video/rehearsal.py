@@ -8,6 +8,8 @@ from typing import Any
 
 from data_modules.base import VideoDataModule
 from data_modules.batch import Record, UntrimmedRecord
+from data_modules.captioned import CaptionedDataModule
+from data_modules.captioned_shapes import CaptionedShapes
 from data_modules.errors import InputError
 from data_modules.miniatures import write_annotations
 from data_modules.moving_shapes import MovingShapes
@@ -21,7 +23,8 @@ MARKER = ".made_by_rehearse"
 LIMIT = {"trials": 2, "classes": 3, "videos": 2}
 LIMIT_OF_LONG = {"trials": 2, "classes": 3, "videos": 1}  # each is minutes long
 FOLDER_VIDEOS = 30  # of each class of a folder: enough for the usual fractions, and for 16 shots
-NO_LISTS: Mapping[str, Any] = {"annotations": None, "labels": None}  # of the user's, where a data set has such options
+# Of the user's, where a data set has such options.
+NO_LISTS: Mapping[str, Any] = {"annotations": None, "labels": None, "captions": None}
 
 
 def open_folder(folder: Path) -> None:
@@ -50,6 +53,8 @@ def make_miniature(settings: SettingsCLI, folder: Path) -> list[str]:
     """
     given = settings.settings["data"]["init_args"]
     changes = _changes(given, folder)
+    if settings.settings["data"]["class_path"].endswith("CaptionedFolder"):
+        changes["captions"] = Path(Path(given["captions"]).name)  # it has no captions but its file's
     others = []
     for number, other in enumerate(given.get("test_on") or [], start=1):
         arguments = {**other["init_args"].as_dict(), **_changes(other["init_args"], folder / f"test_on_{number}")}
@@ -99,12 +104,20 @@ def _fill_folder(data: VideoFolder) -> None:
 
 
 def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
-    """Class name and record of every video that is needed; a long video shows several classes, and has no name."""
+    """Class name and record of every video that is needed; what has captions is its own class.
+
+    A long video shows several classes, and has no name.
+    """
     if isinstance(data, UntrimmedDataModule):
         # As the data set lists them: what a trial hides is to be seen in its videos too.
         needed = {record.video_id for records in data.videos().values() for record in records}
         whole = isinstance(data, UntrimmedShapes)  # it would render what is missing, wanted or not
         yield from (("", record) for record in _listed(data) if whole or record.video_id in needed)
+        return
+    if isinstance(data, CaptionedDataModule):
+        whole = isinstance(data, CaptionedShapes)
+        needed = {record.video_id for records in data.videos().values() for record in records}
+        yield from ((r.video_id, r) for r in _listed(data) if whole or r.video_id in needed)
         return
     for trial in data.trials:
         for part in trial.parts.values():

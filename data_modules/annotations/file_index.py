@@ -67,6 +67,11 @@ class FileIndex:
     def __len__(self) -> int:
         return sum(len(paths) for paths in self._paths.values())
 
+    @property
+    def paths(self) -> list[Path]:
+        """All files, sorted."""
+        return sorted(Path(path) for paths in self._paths.values() for path in paths)
+
     def find(self, stem: str, label: str = "") -> Path | None:
         """The file with this stem, whatever its suffix; None when there is none.
 

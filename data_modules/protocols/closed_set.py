@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from data_modules.errors import InputError
-from data_modules.protocols.drawing import draw_by_class
+from data_modules.protocols.drawing import draw_any, draw_by_class
 from data_modules.protocols.protocol import Protocol, sizes
 from data_modules.protocols.trial import Catalog, Part, Trial
 
@@ -14,8 +14,9 @@ class ClosedSet(Protocol):
     Where a data set has several official splits and more than one of them is asked for, each is a trial.
 
     Args:
-        val_fraction: share of each class's training videos held out to choose the best checkpoint on, where the data
-            set has no validation videos of its own; with 0 the last checkpoint is tested.
+        val_fraction: share of each class's training videos (of all, where there are no classes) held out to choose the
+            best checkpoint on, where the data set has no validation videos of its own; with 0 the last checkpoint is
+            tested.
     """
 
     def __init__(self, val_fraction: float = 0.0) -> None:
@@ -37,7 +38,10 @@ class ClosedSet(Protocol):
         if trial.val is not None or not self.val_fraction:
             return trial
         train = trial.train
-        held_out = draw_by_class(train, lambda total: min(round(self.val_fraction * total), total - 1), seed)
+        draw = draw_by_class if train.class_names else draw_any
+        held_out = draw(train, lambda total: min(round(self.val_fraction * total), total - 1), seed)
+        if not held_out.records:
+            return trial
         ids = {record.video_id for record in held_out.records}
         rest = Part(train.class_names, tuple(r for r in train.records if r.video_id not in ids))
         return Trial(trial.name, rest, trial.tests, held_out, trial.harmonic_means)
@@ -45,5 +49,7 @@ class ClosedSet(Protocol):
     def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
         """In words."""
         names = len(trials[0].train.class_names)
+        if not names:
+            return f"retrieval among all videos of a split; {sizes(trials[0])} videos."
         several = f" {len(trials)} official splits, each trained and tested by itself;" if len(trials) > 1 else ""
         return f"closed set: all {names} classes are seen in training;{several} {sizes(trials[0])} videos."

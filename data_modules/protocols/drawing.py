@@ -30,6 +30,13 @@ def draw_by_class(part: Part, count: Callable[[int], int], *seeds: int) -> Part:
     return Part(part.class_names, tuple(record for record in part.records if record.video_id in chosen))
 
 
+def draw_any(part: Part, count: Callable[[int], int], *seeds: int) -> Part:
+    """Some videos of a part that knows no classes, in its order; as `draw_by_class` with a single class."""
+    order = np.random.default_rng((*seeds, 0)).permutation(len(part.records))
+    chosen = sorted(order[: count(len(part.records))].tolist())
+    return Part(part.class_names, tuple(part.records[index] for index in chosen))
+
+
 def draw_names(class_names: Sequence[str], count: int, *seeds: int) -> tuple[str, ...]:
     """Some class names, in their order."""
     order = np.random.default_rng(seeds).permutation(len(class_names))

@@ -15,7 +15,7 @@ class Limit:
     Args:
         trials: of the protocol, the first ones.
         classes: of each part, the first ones.
-        videos: of each class and part, the first ones.
+        videos: of each class and part, the first ones; where there are no classes, times ``classes``.
     """
 
     trials: int = 2
@@ -38,10 +38,12 @@ def _limited(trial: Trial, limit: Limit) -> Trial:
     for part in trial.parts.values():
         if not kept.intersection(part.class_names):
             kept.update(part.class_names[: limit.classes])
-    few = {name: _few(part, kept, limit.videos) for name, part in trial.parts.items()}
+    few = {name: _few(part, kept, limit) for name, part in trial.parts.items()}
     tests = {name: few[name] for name in trial.tests}
     return replace(trial, train=few["train"], val=few.get("val"), tests=tests)
 
 
-def _few(part: Part, kept: set[str], videos: int) -> Part:
-    return first_of_class(part.only([name for name in part.class_names if name in kept]), videos)
+def _few(part: Part, kept: set[str], limit: Limit) -> Part:
+    if not part.class_names:
+        return replace(part, records=part.records[: limit.classes * limit.videos])
+    return first_of_class(part.only([name for name in part.class_names if name in kept]), limit.videos)

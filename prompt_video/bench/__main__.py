@@ -14,7 +14,18 @@ from rich.table import Table
 
 from prompt_video.runs.environment import processor_name
 
-PARTS = ("text_path", "trials", "encoder", "decode", "store", "extraction", "detections")
+PARTS = (
+    "text_path",
+    "trials",
+    "encoder",
+    "decode",
+    "store",
+    "extraction",
+    "detections",
+    "retrieval_metrics",
+    "search",
+    "shared_clip",
+)
 
 
 def main(arguments: list[str]) -> None:

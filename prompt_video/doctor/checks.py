@@ -36,7 +36,7 @@ def check_training_classes(trials: Sequence[Trial], learns: bool) -> Finding:
         return Finding(title, "error" if learns else "note", "there are no training videos")
     without = [
         f"{where}{name}"
-        for trial, where in _named(trials)
+        for trial, where in named(trials)
         for name in _untouched(trial.train.class_names, [trial.train])
     ]
     if without:
@@ -53,7 +53,7 @@ def check_test_classes(trials: Sequence[Trial], owners: Mapping[str, str]) -> Fi
         owners: the data set of each test.
     """
     without: list[str] = []
-    for trial, where in _named(trials):
+    for trial, where in named(trials):
         if any(not part.records for part in trial.tests.values()):
             empty = next(name for name, part in trial.tests.items() if not part.records)
             return Finding("test classes", "error", f"{where}the test '{empty}' has no videos")
@@ -71,10 +71,10 @@ def check_unique_names(trials: Sequence[Trial]) -> Finding:
     """Two class names that read alike cannot be told apart; CLIP ignores capitals and extra blanks."""
     twice: dict[str, None] = {}
     for _, part in _parts(trials):
-        times = Counter(_plain(name) for name in part.class_names)
+        times = Counter(as_read(name) for name in part.class_names)
         for plain, number in times.items():
             if number > 1:
-                alike = [name for name in part.class_names if _plain(name) == plain]
+                alike = [name for name in part.class_names if as_read(name) == plain]
                 twice[" = ".join(repr(name) for name in alike)] = None
     if twice:
         found = f"{count(len(twice), 'class name')} given to more than one class: CLIP reads the same text"
@@ -114,7 +114,7 @@ def check_overlap(trials: Sequence[Trial], owners: Mapping[str, str], files: Map
     """
     verdicts: list[Verdict] = []
     shared: list[str] = []
-    for trial, where in _named(trials):
+    for trial, where in named(trials):
         for first, second in _pairs(trial):
             same_data = owners.get(first) == owners.get(second)
             ids = {record.video_id for record in trial.parts[first].records}
@@ -136,12 +136,12 @@ def check_unseen(protocol: Protocol, trials: Sequence[Trial]) -> Finding | None:
         return None
     shared: dict[str, None] = {}
     tested: set[str] = set()
-    for trial, where in _named(trials):
-        seen = {_plain(name) for name in trial.train.class_names}
+    for trial, where in named(trials):
+        seen = {as_read(name) for name in trial.train.class_names}
         for test, part in trial.tests.items():
             if not isinstance(protocol, BaseToNovel) or test == "novel":
                 tested.update(part.class_names)
-                shared.update({f"{where}{name}": None for name in part.class_names if _plain(name) in seen})
+                shared.update({f"{where}{name}": None for name in part.class_names if as_read(name) in seen})
     title = "unseen classes"
     if not shared:
         return Finding(title, "ok", "no class name of the test is trained on")
@@ -173,14 +173,19 @@ def check_sizes(found: Mapping[str, int], published: Mapping[str, int]) -> Findi
     )
 
 
-def _named(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
+def named(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
     """Each trial, and how a message on it begins: with its name where there are several."""
     for trial in trials:
         yield trial, f"{trial.name}: " if len(trials) > 1 else ""
 
 
+def as_read(name: str) -> str:
+    """A text as CLIP reads it: without capitals and extra blanks."""
+    return " ".join(name.casefold().split())
+
+
 def _parts(trials: Sequence[Trial]) -> Iterator[tuple[str, Part]]:
-    for trial, where in _named(trials):
+    for trial, where in named(trials):
         for name, part in trial.parts.items():
             yield f"{where}{name}", part
 
@@ -198,7 +203,3 @@ def _untouched(names: Iterable[str], parts: Sequence[Part]) -> list[str]:
         targets = {target for record in part.records for target in record.targets}
         shown |= {name for target, name in enumerate(part.class_names) if target in targets}
     return [name for name in names if name not in shown]
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.casefold().split())

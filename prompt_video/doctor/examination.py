@@ -1,7 +1,7 @@
 """All checks of one experiment, in the order in which a person mends what they find."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -9,10 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from data_modules.base import VideoDataModule
 from data_modules.batch import Record
+from data_modules.captioned import CaptionedDataModule
 from data_modules.errors import InputError
 from data_modules.protocols.trial import SPLITS
 from prompt_video.clip import FrozenCLIP
-from prompt_video.doctor import checks, segments
+from prompt_video.doctor import captions, checks, segments
 from prompt_video.doctor.finding import Finding
 from prompt_video.doctor.looks import Look, check_broken, check_missing, look, look_at, some_of_each_class
 from prompt_video.doctor.storage import check_disk, check_store, shares_of, stored_everywhere
@@ -63,10 +64,24 @@ def examine(settings: SettingsCLI, decode: Decode, samples: int, workers: int, *
         return Examination(settings.name, [Finding("data", "error", str(error)), *model_findings])
     looks, decoded = _look(parts, decode, samples, workers, show_progress)
     findings = list(_of_trials(data, looks, learns=task is None or task.has_weights))
-    names = list(dict.fromkeys(n for trial in data.trials for part in trial.parts.values() for n in part.class_names))
-    findings += [check_texts(task.model, names)] if task else model_findings
+    findings += [_of_texts(data, task)] if task else _named_for(data, model_findings)
     findings += _of_files(data, task.model.clip if task else None, parts, looks, decoded)
     return Examination(settings.name, findings, looks, parts, decoded)
+
+
+def _of_texts(data: VideoDataModule, task: VideoTextTask) -> Finding:
+    """Whether CLIP can read all texts to their ends."""
+    if isinstance(data, CaptionedDataModule):
+        return captions.check_lengths(task.model, data.videos())
+    names = dict.fromkeys(name for trial in data.trials for part in trial.parts.values() for name in part.class_names)
+    return check_texts(task.model, list(names))
+
+
+def _named_for(data: VideoDataModule, findings: Sequence[Finding]) -> list[Finding]:
+    """The check of the texts is called by what they are."""
+    if not isinstance(data, CaptionedDataModule):
+        return list(findings)
+    return [replace(one, check=captions.LENGTHS) if one.check == NAME_LENGTHS else one for one in findings]
 
 
 def _of_files(
@@ -106,15 +121,19 @@ def _build_task(settings: SettingsCLI) -> tuple[VideoTextTask | None, list[Findi
 
 
 def _of_trials(data: VideoDataModule, looks: Mapping[Path, Look], *, learns: bool) -> Iterator[Finding]:
-    """What class names, lists and splits tell without a look at a file."""
+    """What texts, lists and splits tell without a look at a file."""
     trials = list(data.trials)
     owners = {part: data.owner_of(part).dataset_name for part in data.videos()}
     files = {path: look.file for path, look in looks.items() if look.file is not None}
     yield Finding("protocol", "ok", data.describe_protocol())
-    yield checks.check_labels(trials)
-    yield checks.check_unique_names(trials)
-    yield checks.check_training_classes(trials, learns)
-    yield checks.check_test_classes(trials, owners)
+    if isinstance(data, CaptionedDataModule):
+        yield captions.check_captions(trials, data.videos(), data.tally, learns)
+        yield captions.check_shared(trials)
+    else:
+        yield checks.check_labels(trials)
+        yield checks.check_unique_names(trials)
+        yield checks.check_training_classes(trials, learns)
+        yield checks.check_test_classes(trials, owners)
     yield checks.check_repeats(trials, files)
     yield checks.check_overlap(trials, owners, files)
     if (unseen := checks.check_unseen(data.protocol, trials)) is not None:

@@ -84,12 +84,12 @@ def _only(looks: list[Look]) -> Look:
 
 
 def some_of_each_class(parts: Iterable[Sequence[Record]], number: int) -> list[Path]:
-    """Files of so many videos of each class of each part, spread evenly over the class."""
+    """Files of so many videos of each class of each part, spread evenly over the class; those without any are one."""
     chosen: dict[Path, None] = {}
     for records in parts:
         by_class: dict[int, list[Path]] = {}
         for record in records:
-            for target in record.targets:
+            for target in record.targets or (-1,):
                 by_class.setdefault(target, []).append(record.path)
         for paths in by_class.values():
             places = {(2 * place + 1) * len(paths) // (2 * number) for place in range(number)}

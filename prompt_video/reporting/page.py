@@ -13,6 +13,7 @@ _CSS = """
 body { margin: 0 auto; max-width: 66rem; padding: 2.5rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.6rem 0 .6rem; }
+h3 { font-size: 1rem; margin: 1.6rem 0 0; }
 p { margin: .4rem 0; max-width: 46rem; } .soft { color: var(--soft); font-size: .92rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem 1.1rem .45rem 0; text-align: right; border-bottom: 1px solid var(--line); }
@@ -28,6 +29,11 @@ tr.best td { font-weight: 650; color: var(--accent); }
 .sheet figure { margin: 0; background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; overflow: hidden; }
 .sheet img { width: 100%; display: block; } .sheet figcaption { padding: .45rem .7rem .6rem; font-size: .9rem; }
+.asked { display: grid; gap: .9rem; margin-top: .6rem; }
+.asked article { background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow: hidden;
+  min-width: 0; }
+.asked p { margin: 0; max-width: none; padding: .5rem .8rem; font-size: .95rem; overflow-wrap: anywhere; }
+.asked img { width: 100%; min-width: 44rem; display: block; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 code { font: .88em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 """

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from data_modules.ledger import BrokenLedger
 
-MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc")  # begins the main ones
+MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
 NAMED = 5  # broken videos that are named on the terminal; the ledger names all
 

@@ -3,5 +3,6 @@
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.tasks.retrieval import RetrievalTask
 
-__all__ = ["LocalizationTask", "RecognitionTask", "VideoTextTask"]
+__all__ = ["LocalizationTask", "RecognitionTask", "RetrievalTask", "VideoTextTask"]

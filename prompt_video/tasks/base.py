@@ -146,7 +146,7 @@ class VideoTextTask(LightningModule, ABC):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to go on from a checkpoint of another CLIP or of other settings."""
-        spec = _spec_of(checkpoint)
+        spec = spec_of(checkpoint)
         self.model.set_vocabulary(spec["class_names"] or [])
         self.model.check_spec(spec)
         # Lightning loads by name and takes no notice of names that are missing: this does.
@@ -176,13 +176,7 @@ class VideoTextTask(LightningModule, ABC):
         Raises:
             InputError: when it is no checkpoint of this framework, or belongs to another CLIP or other settings.
         """
-        try:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged pickle can raise anything
-            raise InputError(
-                f"{path} cannot be read as a checkpoint: {(str(error).splitlines() or ['damaged'])[0]}"
-            ) from error
-        self.on_load_checkpoint(checkpoint)
+        self.on_load_checkpoint(read_checkpoint(path))
 
     def setup(self, stage: str) -> None:
         """Take the candidates from the data."""
@@ -221,7 +215,27 @@ class VideoTextTask(LightningModule, ABC):
         return f"the likeliest classes of {len(rows)} videos to {path}"
 
 
-def _spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint as it was saved.
+
+    Raises:
+        InputError: when the file cannot be read as one.
+    """
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle can raise anything
+        raise InputError(
+            f"{path} cannot be read as a checkpoint: {(str(error).splitlines() or ['damaged'])[0]}"
+        ) from error
+    return checkpoint
+
+
+def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its model, see `VideoTextModel.spec`.
+
+    Raises:
+        InputError: when it is none of this framework's.
+    """
     about = checkpoint.get("prompt_video")
     if about is None or about["format"] != CHECKPOINT_FORMAT:
         raise InputError("this is no checkpoint of this framework (or one of another version of it).")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -55,7 +56,9 @@ class ExtractionTask(LightningModule):
             The number of frames.
         """
         assert self.writer is not None
-        features = self.clip.encode_frames(batch.frames).cpu() if len(batch.frames) else torch.empty(0, self.recipe.dim)
+        features = (
+            self.clip.encode_frames(batch.frames).cpu() if len(batch.frames) else torch.empty(0, self.clip.embed_dim)
+        )
         start = 0
         for piece in batch.pieces:
             stop = start + len(piece.times_sec)
@@ -65,12 +68,24 @@ class ExtractionTask(LightningModule):
             if piece.duration_sec is not None:
                 whole = torch.cat([part for part, _ in parts])
                 times_sec = np.concatenate([times for _, times in parts])
-                self.writer.add(piece.video_id, whole, times_sec, piece.duration_sec, piece.path)
+                self.keep(self.writer, piece.video_id, whole, times_sec, piece.duration_sec, piece.path)
                 del self._unfinished[piece.video_id]
         for video in batch.broken:
             self._unfinished.pop(video.video_id, None)
             self.writer.add_broken(video)
         return len(batch.frames)
+
+    def keep(
+        self,
+        writer: StoreWriter,
+        video_id: str,
+        features: Float[Tensor, "N D"],
+        times_sec: Float64[np.ndarray, " N"],
+        duration_sec: float,
+        path: Path,
+    ) -> None:
+        """Hand a whole video to the store."""
+        writer.add(video_id, features, times_sec, duration_sec, path)
 
     def on_predict_end(self) -> None:
         """Write what is left."""

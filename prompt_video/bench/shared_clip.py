@@ -1,0 +1,62 @@
+"""Memory of three tasks in one process, which share one frozen CLIP, against one task, and three CLIPs of their own.
+
+A CLIP of ViT-B/16's shape with random weights. Each task has its own prompt and temporal encoder.
+"""
+
+import copy
+import multiprocessing
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from prompt_video.bench.measure import resident_memory
+from prompt_video.bench.vit_b16 import random_vit_b16
+from prompt_video.clip import FrozenCLIP
+from prompt_video.model import VideoTextModel
+from prompt_video.prompt import PromptLearner
+from prompt_video.tasks.base import learned_weights
+from prompt_video.temporal import TemporalEncoder
+
+LAYERS = {"recognition": 2, "localization": 1, "retrieval": 2}  # of the temporal encoder
+
+
+def run() -> dict[str, float]:
+    """MiB that stay resident, each in a process of its own; what the libraries take is subtracted."""
+    with random_vit_b16() as folder:
+        one = _in_new_process(folder, 1, shared=True)
+        three = _in_new_process(folder, 3, shared=True)
+        apart = _in_new_process(folder, 3, shared=False)
+        weights = {name: learned_weights(_model(folder, name)) * 4 / 2**20 for name in LAYERS}
+    return {
+        "one_task_mib": one,
+        "three_tasks_mib": three,
+        "two_more_tasks_mib": three - one,
+        "three_clips_mib": apart,
+        "ratio_to_three_clips": three / apart,
+        **{f"{name}_weights_mib": size for name, size in weights.items()},
+    }
+
+
+def _in_new_process(folder: Path, num_tasks: int, *, shared: bool) -> float:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_resident, (folder, num_tasks, shared))
+
+
+def _resident(folder: Path, num_tasks: int, shared: bool) -> float:
+    """The libraries have been loaded by a small CLIP before."""
+    FrozenCLIP("tiny").tokenize(["a text"])
+    before = resident_memory()
+    models = [_model(folder, name) for name in list(LAYERS)[:num_tasks]]
+    if not shared:
+        for model in models[1:]:
+            model.clip.towers = copy.deepcopy(model.clip.towers)
+    with torch.no_grad():
+        for model in models:
+            model.text_features(["a text"])
+    return resident_memory() - before
+
+
+def _model(folder: Path, task: str) -> VideoTextModel:
+    temporal = partial(TemporalEncoder, num_layers=LAYERS[task])
+    return VideoTextModel(FrozenCLIP(str(folder)), PromptLearner, temporal)

@@ -1,0 +1,154 @@
+"""``prompt-video index``: embed all videos below a folder, to search in them with ``prompt-video search``.
+
+Every video is cut into overlapping spans, and each span becomes one vector of the model: of a checkpoint (--ckpt) of
+whatever task, or of an experiment (--config) that has nothing to learn, such as METHOD=frozen_templates. --frozen takes
+the frozen CLIP of either, with its hand-crafted templates and frames averaged. Run it again after files were added,
+changed or removed, or after a kill: all others are left as they are.
+"""
+
+import argparse
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data_modules.errors import InputError
+from prompt_video.model import VideoTextModel
+from prompt_video.runs import console
+from prompt_video.runs.progress import ProgressBar
+from prompt_video.search.embedding import frozen_model
+from prompt_video.search.indexing import Outcome, build_index
+from prompt_video.search.models import model_of_checkpoint, untrained
+from prompt_video.search.spans import Cutting
+from prompt_video.settings import SettingsCLI, read_settings
+
+log = logging.getLogger(__name__)
+
+MIN_FRAME_RATE = 2.0
+TRAINER_OPTIONS = ("accelerator", "devices", "num_nodes", "strategy")
+
+
+def main(arguments: list[str]) -> None:
+    """Index one folder."""
+    options, rest = _parser().parse_known_args(joined(arguments[1:]))
+    if options.num_workers < 0:
+        raise InputError(f"--num_workers must be 0 or more, not {options.num_workers}.")
+    console.configure()
+    settings = read_settings(rest) if rest else None
+    model = choose_model(options.ckpt, settings, frozen=options.frozen)
+    root = options.out or Path("runs", "indexes", options.folder.resolve().name)
+    trainer_options: dict[str, Any] = {}
+    if settings is not None:
+        trainer_options = {name: settings.settings["trainer"][name] for name in TRAINER_OPTIONS}
+    if options.quiet:
+        trainer_options["enable_progress_bar"] = False
+    else:
+        trainer_options["callbacks"] = [ProgressBar(leave=False)]
+    cutting = choose_cutting(model, settings, options.span, options.stride, options.frame_rate)
+    log.info("%s", model.describe())
+    outcome = build_index(model, options.folder, root, cutting, options.num_workers, **trainer_options)
+    _report(outcome, root)
+
+
+def choose_model(ckpt: Path | None, settings: SettingsCLI | None, *, frozen: bool) -> VideoTextModel:
+    """The model that is asked for.
+
+    Args:
+        ckpt: a checkpoint, of any task.
+        settings: of an experiment; beside a checkpoint only its CLIP counts.
+        frozen: the frozen CLIP, in its place.
+
+    Raises:
+        InputError: when neither names one, or it cannot be searched with.
+    """
+    described = settings.task().model if settings is not None else None
+    if ckpt is not None:
+        model = model_of_checkpoint(ckpt, described.clip if described else None, frozen=frozen)
+    elif described is not None:
+        model = described if frozen else untrained(described)
+    else:
+        raise InputError("name the model: --ckpt X.ckpt of a run, or --config EXP.yaml, or both.")
+    return frozen_model(model) if frozen else model
+
+
+def choose_cutting(
+    model: VideoTextModel,
+    settings: SettingsCLI | None,
+    span_sec: float,
+    stride_sec: float,
+    frame_rate: float | None,
+) -> Cutting:
+    """How to cut: as many frames a span as the experiment looks at, at a frame rate that gives them.
+
+    Args:
+        model: its temporal encoder's number of frames is taken where the experiment's data names none.
+        settings: of the experiment.
+        span_sec: as asked for.
+        stride_sec: as asked for.
+        frame_rate: as asked for; None: the experiment's or, where it has none, one that is high enough.
+    """
+    data = settings.data() if settings is not None else None
+    num_frames: int = getattr(getattr(data, "sampler", None), "num_frames", model.temporal.max_frames)
+    if frame_rate is None and data is not None:
+        frame_rate = data.frame_rate
+    if frame_rate is None:
+        frame_rate = max(num_frames / span_sec, MIN_FRAME_RATE) if span_sec > 0 else MIN_FRAME_RATE
+    return Cutting(span_sec, stride_sec, num_frames, float(frame_rate))
+
+
+def joined(arguments: Sequence[str]) -> list[str]:
+    """An experiment's options and their values as one word each: the folder must not be taken for a value."""
+    result: list[str] = []
+    for word in arguments:
+        if result and re.fullmatch(r"--(config|(data|model|trainer)(\.[\w.]+)?)", result[-1]):
+            result[-1] += f"={word}"
+        else:
+            result.append(word)
+    return result
+
+
+def _report(outcome: Outcome, root: Path) -> None:
+    log.info("%d videos embedded, %d unchanged and left as they were", outcome.done, outcome.unchanged)
+    if outcome.gone:
+        log.info("%d no longer there and taken out, the first being %s", len(outcome.gone), outcome.gone[0])
+    for video_id in outcome.newly_broken:
+        video = outcome.broken[video_id]
+        log.info("broken: %s: %s", video.path, video.reason)
+    if outcome.broken:
+        earlier = len(outcome.broken) - len(outcome.newly_broken)
+        known = f", {earlier} of them known from before" if earlier else ""
+        log.info("%d files are broken and left out%s", len(outcome.broken), known)
+    log.info("%s: %d videos, %d spans", root, outcome.num_videos, outcome.num_spans)
+    if outcome.num_videos:
+        log.info('search with: prompt-video search %s "what to look for"', root)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prompt-video index",
+        description=__doc__,
+        epilog="--config experiments/<name>.yaml and any option of its data, model and trainer are as for "
+        "`prompt-video fit`; of the data only the frame rate and the number of frames count.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the videos, in any layout")
+    parser.add_argument("--ckpt", type=Path, help="checkpoint of the learned weights, of a run of any task")
+    parser.add_argument("--frozen", action="store_true", help="the frozen CLIP in the place of the learned model")
+    parser.add_argument(
+        "--out", type=Path, metavar="INDEX", help="folder of the index (default: runs/indexes/<name of FOLDER>)"
+    )
+    parser.add_argument("--span", type=float, default=8.0, help="seconds of one span (default: %(default)g)")
+    parser.add_argument(
+        "--stride", type=float, default=4.0, help="seconds from one span's start to the next (default: %(default)g)"
+    )
+    parser.add_argument(
+        "--frame_rate",
+        type=float,
+        help="frames a second that a span's are chosen from (default: the experiment's, or as many as a span needs, "
+        f"{MIN_FRAME_RATE:g} at least)",
+    )
+    parser.add_argument("--num_workers", type=int, default=2, help="processes that decode (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser

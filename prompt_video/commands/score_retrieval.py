@@ -1,0 +1,190 @@
+"""``prompt-video score-retrieval``: recall and ranks of scores of captions with videos, in both directions.
+
+Each caption looks for its video among all videos; each video that has captions looks for the first of them among all
+captions. Equal scores stand in random order, of which every figure is the mean (the median is that of the mean ranks).
+
+Dual softmax and QB-Norm change the scores in the light of other queries; they stand beneath, apart, as a search engine
+that answers one query at a time could not do the former, and needs training data for the latter.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from data_modules.atomic import write_whole
+from data_modules.errors import InputError
+from prompt_video.commands.caption_owners import owners
+from prompt_video.commands.score_matrices import read_bank, read_matrix
+from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
+from prompt_video.metrics.retrieval.ranks import RECALLS, Ranks, named_figures, ranks
+from prompt_video.metrics.retrieval.rescoring import PLAIN, Direction, DualSoftmax, Rescoring
+from prompt_video.metrics.retrieval.scores import MatrixScores, NotFiniteError
+
+SHOWN: dict[Direction, str] = {"t2v": "text to video", "v2t": "video to text"}
+
+
+def main(arguments: list[str]) -> None:
+    """Score one matrix."""
+    options = _parser().parse_args(arguments[1:])
+    _check(options)
+    matrix = read_matrix(options.scores)
+    owner = owners(options.video_of_caption, matrix.shape, options.scores)
+    text_bank, video_bank = (
+        path and MatrixScores(read_bank(path, count, what), str(path))
+        for path, count, what in (
+            (options.bank, matrix.shape[1], "videos"),
+            (options.video_bank, matrix.shape[0], "captions"),
+        )
+    )
+    found: dict[Rescoring, dict[Direction, Ranks]] = {}
+    try:
+        scores = OwnedScores(MatrixScores(matrix, str(options.scores)), owner)
+        rescorings = [PLAIN]
+        if options.temperature is not None:
+            rescorings.append(_dual_softmax(scores, options.temperature))
+        if text_bank or video_bank:
+            rescorings.append(QBNorm(scores, text_bank, video_bank, options.beta))
+        for rescoring in rescorings:
+            found[rescoring] = ranks(scores, rescoring)
+    except NotFiniteError as error:
+        raise InputError(str(error)) from error
+    report = {
+        "scores": str(options.scores),
+        "video_of_caption": options.video_of_caption and str(options.video_of_caption),
+        "temperature": options.temperature,
+        "bank": options.bank and str(options.bank),
+        "video_bank": options.video_bank and str(options.video_bank),
+        "beta": options.beta if text_bank or video_bank else None,
+        "counts": _counts(scores, found[PLAIN]),
+        "figures": named_figures(found[PLAIN]),
+        "rescored_figures": {
+            name: value
+            for rescoring, own in found.items()
+            for name, value in named_figures(own, rescoring).items()
+            if rescoring is not PLAIN
+        },
+    }
+    if options.json:
+        _write(report, options.json)
+    _print(found, _counts(scores, found[PLAIN]), options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prompt-video score-retrieval",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("scores", type=Path, metavar="SIM.npy", help="a row for each caption, a column for each video")
+    parser.add_argument(
+        "--video-of-caption",
+        type=Path,
+        metavar="FILE",
+        help="the column, from 0, of each caption's video: one in a line, a JSON list or an .npy file. Without it the "
+        "caption of row i belongs to the video of column i",
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT", help="file to write all figures to")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="adds dual softmax, with scores divided by this: 1 for logits, around 0.01 for cosines",
+    )
+    parser.add_argument(
+        "--bank",
+        type=Path,
+        metavar="BANK.npy",
+        help="adds QB-Norm of text to video: a row for each training caption, a column for each video of the test",
+    )
+    parser.add_argument(
+        "--video-bank",
+        type=Path,
+        metavar="BANK.npy",
+        help="adds QB-Norm of video to text: a row for each training video, a column for each caption of the test",
+    )
+    parser.add_argument(
+        "--beta", type=float, default=BETA, help="inverse temperature of QB-Norm (default: %(default)g, for cosines)"
+    )
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name, value in (("--temperature", options.temperature), ("--beta", options.beta)):
+        if value is not None and not 0 < value < np.inf:
+            raise InputError(f"{name} {value:g} must be a number greater than 0.")
+
+
+def _dual_softmax(scores: OwnedScores, temperature: float) -> DualSoftmax:
+    try:
+        return DualSoftmax(scores, temperature)
+    except NotFiniteError:
+        raise
+    except ValueError as error:
+        raise InputError(f"--temperature: {error}") from error
+
+
+def _counts(scores: OwnedScores, plain: Mapping[Direction, Ranks]) -> dict[str, int]:
+    with_captions = len(plain["v2t"].better)
+    return {
+        "captions": scores.num_texts,
+        "videos": scores.num_videos,
+        "videos_without_captions": scores.num_videos - with_captions,
+        "t2v_queries_with_ties": plain["t2v"].num_tied,
+        "v2t_queries_with_ties": plain["v2t"].num_tied,
+    }
+
+
+def _print(
+    found: Mapping[Rescoring, Mapping[Direction, Ranks]], counts: Mapping[str, int], options: argparse.Namespace
+) -> None:
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{options.scores}: {counts['captions']:,} captions, {counts['videos']:,} videos")
+    if without := counts["videos_without_captions"]:
+        console.print(f"note: {without:,} videos have no caption; they are found by captions, but look for none.")
+    texts, videos = counts["t2v_queries_with_ties"], counts["v2t_queries_with_ties"]
+    if texts or videos:
+        console.print(
+            f"note: {texts:,} captions and {videos:,} videos score a wrong answer just like the right one; the figures "
+            "are means over all orders of equal scores."
+        )
+    console.print(_table(found))
+    names = {rescoring.name for rescoring in found}
+    if DualSoftmax.name in names:
+        console.print("dual softmax: re-scored with all queries of the test at once (transductive).")
+    if QBNorm.name in names:
+        console.print("QB-Norm: re-scored with banks of training queries.")
+    if options.json:
+        console.print(f"all figures: {options.json}")
+
+
+def _table(found: Mapping[Rescoring, Mapping[Direction, Ranks]]) -> Table:
+    table = Table()
+    table.add_column("", no_wrap=True)
+    for name in (*(f"R@{k}" for k in RECALLS), "median\nrank", "mean\nrank"):
+        table.add_column(name, justify="right")
+    readable = {"dual_softmax": ", dual softmax", "qb_norm": ", QB-Norm"}
+    for rescoring, own in found.items():
+        for number, (direction, of_direction) in enumerate(own.items()):
+            figures = of_direction.figures()
+            shown = [f"{100 * figures[f'r@{k}']:.2f}" for k in RECALLS]
+            shown += [f"{figures['median_rank']:.1f}", f"{figures['mean_rank']:.2f}"]
+            table.add_row(
+                SHOWN[direction] + readable.get(rescoring.name, ""),
+                *shown,
+                style="bold" if rescoring is PLAIN else "",
+                end_section=number == len(own) - 1,
+            )
+    return table
+
+
+def _write(report: Mapping[str, object], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -1,0 +1,98 @@
+"""``prompt-video search``: the moments of indexed videos that fit a text best.
+
+INDEX is a folder that ``prompt-video index`` has filled. Every span of every video is compared with the text, and of
+overlapping spans of one video the best is shown.
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from data_modules.atomic import write_whole
+from prompt_video.runs import console as logs
+from prompt_video.search.index import Answer, VideoIndex
+
+
+def main(arguments: list[str]) -> None:
+    """Answer one query or several."""
+    options = _parser().parse_args(arguments[1:])
+    logs.configure()
+    index = VideoIndex(options.index, options.clip)
+    answers = index.search(options.query, options.top, all_spans=options.all_spans, approximate=options.approximate)
+    if options.json:
+        _write(index, answers, options.json)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    for answer in answers:
+        if answer.truncated:
+            console.print(f"note: '{answer.query[:60]}...' is too long for the model: only its beginning counts.")
+        console.print(_table(answer))
+    how = "approximately, so that a better one may be missing" if options.approximate else "all of them compared"
+    console.print(f"{index.num_spans:,} spans of {index.num_videos:,} videos below {_shown(index.card.folder)}, {how}")
+    if options.json:
+        console.print(f"all figures: {options.json}")
+
+
+def span_text(start_sec: float, end_sec: float) -> str:
+    """A span as minutes and seconds, rounded outwards: ``1:05-1:13``."""
+    # What the file's time stamps add to a round number is not to make a second of its own.
+    start, end = math.floor(start_sec + 0.01), math.ceil(end_sec - 0.01)
+    return f"{start // 60}:{start % 60:02d}-{end // 60}:{end % 60:02d}"
+
+
+def _table(answer: Answer) -> Table:
+    approximate = " (approximate)" if answer.approximate else ""
+    table = Table(title=Text(f"{answer.query}{approximate}"), title_justify="left", title_style="bold")
+    table.add_column("rank", justify="right")
+    table.add_column("file", overflow="fold")
+    table.add_column("span", justify="right", no_wrap=True)
+    table.add_column("score", justify="right")
+    for rank, hit in enumerate(answer.hits, start=1):
+        span = span_text(hit.start_sec, hit.end_sec)
+        table.add_row(str(rank), Text(_shown(hit.video_id)), span, f"{hit.score:.3f}")
+    return table
+
+
+def _shown(name: object) -> str:
+    """A file's name for the terminal, which need not be valid unicode."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _write(index: VideoIndex, answers: Sequence[Answer], path: Path) -> None:
+    queries: list[dict[str, Any]] = []
+    for answer in answers:
+        hits = [{"rank": rank, **asdict(hit), "path": str(hit.path)} for rank, hit in enumerate(answer.hits, start=1)]
+        queries.append({**asdict(answer), "hits": hits})
+    report = {"index": str(index.root), "videos": index.num_videos, "spans": index.num_spans, "queries": queries}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report, indent=2) + "\n"  # escaped, for names that are no valid unicode
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prompt-video search",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("index", type=Path, metavar="INDEX", help="folder of the index")
+    parser.add_argument("query", nargs="+", metavar="QUERY", help="what to look for, in words; in quotes")
+    parser.add_argument("--top", type=int, default=10, help="hits for each query (default: %(default)s)")
+    parser.add_argument("--all_spans", action="store_true", help="also spans that overlap with a better one")
+    parser.add_argument(
+        "--approximate",
+        action="store_true",
+        help="do not compare every span: faster among many millions, and may miss some; the first time, and after the "
+        "index has changed, it sorts them first",
+    )
+    parser.add_argument("--clip", help="where the CLIP of the index is now: hub id or local folder")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="file to write all hits to")
+    return parser

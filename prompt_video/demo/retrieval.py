@@ -1,0 +1,123 @@
+"""The demo's retrieval: which video a sentence tells of, and which sentence tells of a video."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+from rich import box
+from rich.table import Table
+
+from data_modules.batch import CaptionedRecord
+from prompt_video.demo.running import run
+from prompt_video.experiment import ExperimentCLI
+from prompt_video.reporting import page
+from prompt_video.reporting.retrieval import Described, Question, examples
+from prompt_video.tasks.found_captions import Answers
+from prompt_video.tasks.retrieval import RetrievalTask
+
+DIRECTIONS = {"t2v": "text to video", "v2t": "video to text"}
+FIGURES = {"r@1": "R@1", "r@5": "R@5", "median_rank": "median rank"}
+ROWS = {
+    "frozen_clip": ("frozen CLIP", "frozen_", "sentences in hand-crafted templates, frames averaged"),
+    "prompts_temporal": ("prompts + temporal", "", "learned vectors around each sentence, frames that see each other"),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One trained and tested run."""
+
+    seed: int
+    metrics: Mapping[str, float]
+
+
+def run_method(seed: int, out: Path) -> tuple[Outcome, ExperimentCLI]:
+    """Train and test prompts and temporal encoder; the frozen CLIP's figures come with it."""
+    cli = run("demo_retrieval", seed, out)
+    return Outcome(seed, cli.record.results["metrics"]), cli
+
+
+def results(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]:
+    """Two rows a run, ready for JSON."""
+    return [
+        {
+            "method": key,
+            "protocol": "retrieval",
+            "seed": outcome.seed,
+            **{
+                f"{way}/{name}": outcome.metrics[f"test/{way}/{prefix}{name}"] for way in DIRECTIONS for name in FIGURES
+            },
+        }
+        for outcome in outcomes
+        for key, (_, prefix, _) in ROWS.items()
+    ]
+
+
+def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    """Method and figures as text: recalls in percent, with the spread where there are several seeds."""
+
+    def over(key: str) -> str:
+        scale = 1 if key.endswith("median_rank") else 100
+        values = [scale * outcome.metrics[f"test/{key}"] for outcome in outcomes]
+        return f"{mean(values):.1f} ± {stdev(values):.1f}" if len(values) > 1 else f"{mean(values):.1f}"
+
+    return [
+        (title, *(over(f"{way}/{prefix}{name}") for way in DIRECTIONS for name in FIGURES), about)
+        for title, prefix, about in ROWS.values()
+    ]
+
+
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """For the terminal."""
+    title = "described shapes, retrieval among all test videos, recall in percent"
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    shown.add_column("scores")
+    for way in DIRECTIONS.values():
+        for name in FIGURES.values():
+            shown.add_column(f"{way}\n{name}" if name == "R@1" else f"\n{name}", justify="right", no_wrap=True)
+    rows = _rows(outcomes)
+    for row in rows:
+        shown.add_row(*(cell.replace(" ± ", "±") for cell in row[:-1]), style="bold" if row is rows[-1] else "")
+    return shown
+
+
+def section(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> tuple[str, str]:
+    """Of the report: heading and HTML."""
+    assert isinstance(cli.model, RetrievalTask)
+    records = [r for r in cli.datamodule.part("test").records if isinstance(r, CaptionedRecord)]
+    asked = questions(cli.model.answers["test"], records)
+    about = (
+        "<p>Videos of several actions, and sentences that tell them in order. What comes first can only be told by who "
+        "sees the order of the frames.</p>"
+        f'<p class="soft">{len(asked)} sentences, each asking for its video among all that are tested, and each video '
+        "for its sentence. Recall in percent.</p>"
+    )
+    header = ["scores", *(f"{way}: {name}" for way in DIRECTIONS.values() for name in FIGURES.values()), "what it is"]
+    figures = f'<div class="scroll">{page.table(header, _rows(outcomes), best=len(ROWS) - 1)}</div>'
+    return "Retrieval", about + figures + examples(asked)
+
+
+def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Question]:
+    """Every sentence of a test with its video and the one that was found.
+
+    Args:
+        answers: of the test.
+        records: its videos.
+    """
+    of_id = {record.video_id: record for record in records}
+    videos = [of_id[video_id] for video_id in answers.video_ids]
+    ranks = answers.learned.ranks["t2v"].expected().tolist()
+    frozen_ranks = answers.frozen.ranks["t2v"].expected().tolist()
+    owner, first = answers.learned.owner.tolist(), answers.learned.top(1, "t2v").numbers[:, 0].tolist()
+    return [
+        Question(
+            own=Described(videos[own].path, caption),
+            first=Described(videos[best].path, videos[best].captions[0]),
+            rank=rank,
+            frozen_rank=frozen_rank,
+        )
+        for caption, own, best, rank, frozen_rank in zip(
+            answers.captions, owner, first, ranks, frozen_ranks, strict=True
+        )
+    ]

@@ -1,0 +1,91 @@
+"""Everything a test of retrieval has gathered, in an order of its own, and what can be asked of it."""
+
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
+from prompt_video.metrics.retrieval.ranks import Ranks, named_figures, ranks
+from prompt_video.metrics.retrieval.rescoring import Direction, DualSoftmax
+from prompt_video.metrics.retrieval.scores import FeatureScores
+from prompt_video.metrics.retrieval.top import Top, top
+
+
+class Retrieval:
+    """Texts and videos of a test by ascending number; ranks and best answers give places in this order.
+
+    Args:
+        text: number of each text.
+        text_features: scores are their dot products with those of videos.
+        video: number of each video.
+        video_features: as ``text_features``.
+        owner: the place of each text's video in ``video``.
+
+    Raises:
+        ValueError: when there is no text or no video, or a feature is not finite.
+    """
+
+    def __init__(
+        self,
+        text: Int[np.ndarray, " C"],
+        text_features: Float[np.ndarray, "C D"],
+        video: Int[np.ndarray, " V"],
+        video_features: Float[np.ndarray, "V D"],
+        owner: Int[np.ndarray, " C"],
+    ) -> None:
+        self.text = text
+        self.text_features = text_features
+        self.video = video
+        self.video_features = video_features
+        self.scores = OwnedScores(FeatureScores(text_features, video_features), owner)
+
+    @property
+    def owner(self) -> Int[np.ndarray, " C"]:
+        """The place of each text's video."""
+        return self.scores.owner
+
+    @cached_property
+    def ranks(self) -> dict[Direction, Ranks]:
+        """``t2v``: a row for each text. ``v2t``: a row for each video that has a text, `asking`."""
+        return ranks(self.scores)
+
+    @property
+    def asking(self) -> Int[np.ndarray, " Q"]:
+        """Places of the videos that have a text, ascending."""
+        return np.unique(self.owner)
+
+    def top(self, k: int, direction: Direction) -> Top:
+        """The best ``k`` videos of each text (``t2v``), or texts of each video (``v2t``), as places."""
+        return top(self.scores, k, direction)
+
+    def figures(self) -> dict[str, float]:
+        """``t2v/r@1``, ``r@5``, ``r@10``, ``median_rank``, ``mean_rank``; the same of ``v2t``."""
+        return named_figures(self.ranks)
+
+    def dual_softmax(self, temperature: float) -> dict[str, float]:
+        """``t2v/dual_softmax_r@1`` and so on, which use all queries of the test at once."""
+        rescoring = DualSoftmax(self.scores, temperature)
+        return named_figures(ranks(self.scores, rescoring), rescoring)
+
+    def qb_norm(
+        self,
+        text_bank: Float[np.ndarray, "B D"] | None = None,
+        video_bank: Float[np.ndarray, "N D"] | None = None,
+        beta: float = BETA,
+    ) -> dict[str, float]:
+        """``t2v/qb_norm_r@1`` and so on, by features of training texts; ``v2t`` by those of training videos.
+
+        Args:
+            text_bank: None leaves ``t2v`` out.
+            video_bank: None leaves ``v2t`` out.
+            beta: inverse temperature; 20 for cosines.
+        """
+        rescoring = QBNorm(
+            self.scores,
+            None if text_bank is None else FeatureScores(text_bank, self.video_features, "bank of texts"),
+            None if video_bank is None else FeatureScores(video_bank, self.text_features, "bank of videos"),
+            beta,
+        )
+        return named_figures(ranks(self.scores, rescoring), rescoring)

@@ -1,0 +1,111 @@
+"""Retrieval metrics that are fed batch by batch, on any number of processes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from prompt_video.metrics.retrieval.found import Retrieval
+
+# All of one axis, so that a process without texts or videos need not know how long features are.
+_STATES = {
+    "text": torch.long,
+    "text_video": torch.long,
+    "text_features": torch.float,
+    "video": torch.long,
+    "video_features": torch.float,
+}
+
+
+class RetrievalMetrics(Metric):
+    """Gathers the features of all texts and videos; their scores are dot products, ranked as `ranks` does.
+
+    Features are kept in single precision. Results do not depend on the order in which they come, nor on the processes.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in _STATES:
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def sync(
+        self,
+        dist_sync_fn: Callable[..., Any] | None = None,
+        process_group: object = None,
+        should_sync: bool = True,
+        distributed_available: Callable[..., Any] | None = None,
+    ) -> None:
+        """As torchmetrics does it, which of itself gathers no integers where a process has no video."""
+        self._fill()
+        super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
+
+    def _fill(self) -> None:
+        """Give states that are empty their type."""
+        for name, dtype in _STATES.items():
+            state = getattr(self, name)
+            if isinstance(state, list) and not state:
+                state.append(torch.empty(0, dtype=dtype, device=self.device))
+
+    def update(
+        self,
+        text_features: Float[Tensor, "C D"],
+        video_features: Float[Tensor, "B D"],
+        text: Int[Tensor, " C"],
+        text_video: Int[Tensor, " C"],
+        video: Int[Tensor, " B"],
+    ) -> None:
+        """Add texts and videos, each once on all processes together.
+
+        Args:
+            text_features: scaled, or joined from several models, as it pleases.
+            video_features: as ``text_features``.
+            text: number of each text among all of the test.
+            text_video: number of each text's video, which may come in another call or process.
+            video: number of each video among all of the test.
+        """
+        rows = (text, text_video, text_features.flatten(), video, video_features.flatten())
+        for (name, dtype), row in zip(_STATES.items(), rows, strict=True):
+            getattr(self, name).append(row.detach().to(self.device, dtype))
+
+    def compute(self) -> dict[str, float]:
+        """``t2v/r@1``, ``r@5``, ``r@10`` in [0, 1], ``median_rank``, ``mean_rank``; the same of ``v2t``."""
+        return self._gathered().figures()
+
+    def retrieval(self) -> Retrieval:
+        """All that was given, to ask more of it. On several processes all have to call it."""
+        with self.sync_context(should_sync=self._to_sync, should_unsync=self._should_unsync):
+            return self._gathered()
+
+    def _gathered(self) -> Retrieval:
+        """All that was given, on all processes.
+
+        Raises:
+            ValueError: when there is no text or no video, one was given twice, or a text's video was not given.
+        """
+        self._fill()
+        text, text_video, video = (self._column(name) for name in ("text", "text_video", "video"))
+        for numbers, what in ((text, "texts"), (video, "videos")):
+            if not len(numbers):
+                raise ValueError(f"no {what} were given; retrieval needs some.")
+            if repeated := len(numbers) - len(np.unique(numbers)):
+                raise ValueError(f"{repeated} of {len(numbers)} {what} were given twice; each must count once.")
+        by_text, by_video = np.argsort(text), np.argsort(video)
+        text, text_video, video = text[by_text], text_video[by_text], video[by_video]
+        owner = np.searchsorted(video, text_video).clip(max=len(video) - 1)
+        if (lost := text_video[video[owner] != text_video]).size:
+            raise ValueError(f"the video {lost[0]} has a text, but was not given itself.")
+        text_features = self._column("text_features").reshape(len(text), -1)[by_text]
+        video_features = self._column("video_features").reshape(len(video), -1)[by_video]
+        return Retrieval(text, text_features, video, video_features, owner)
+
+    def _column(self, name: str) -> np.ndarray:
+        column: np.ndarray = dim_zero_cat(getattr(self, name)).cpu().numpy()
+        return column

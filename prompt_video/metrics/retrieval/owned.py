@@ -1,0 +1,65 @@
+"""Scores of which it is known where the right answers stand."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Int
+
+from prompt_video.metrics.retrieval.scores import Block, NotFiniteError, Scores
+
+Cells: TypeAlias = tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]
+
+
+class OwnedScores:
+    """Scores of texts (rows) with videos (columns), and which video each text is of.
+
+    Args:
+        scores: a row for each text, a column for each video.
+        owner: the column of each text's video. Videos without a text are found by texts, but look for none.
+
+    Raises:
+        ValueError: when there is not one owner for each text, or one that is no column.
+        NotFiniteError: when the score of a text with its own video is NaN or infinite.
+    """
+
+    def __init__(self, scores: Scores, owner: Int[np.ndarray, " C"]) -> None:
+        if len(owner) != scores.num_rows:
+            raise ValueError(f"{scores.name}: {scores.num_rows} rows, but the videos of {len(owner)} texts.")
+        if owner.min() < 0 or owner.max() >= scores.num_columns:
+            raise ValueError(
+                f"{scores.name}: the videos of texts must be columns 0 to {scores.num_columns - 1}, "
+                f"not {owner.min()} to {owner.max()}."
+            )
+        self.scores = scores
+        self.owner = owner.astype(np.int64)
+        self.positives = scores.of_cells(np.arange(scores.num_rows), self.owner)
+        if not np.isfinite(self.positives).all():
+            row = int(np.flatnonzero(~np.isfinite(self.positives))[0])
+            raise NotFiniteError(
+                f"{scores.name}: the score in row {row}, column {owner[row]} is {self.positives[row]}; "
+                "scores must be finite numbers."
+            )
+
+    @property
+    def num_texts(self) -> int:
+        """Rows."""
+        return self.scores.num_rows
+
+    @property
+    def num_videos(self) -> int:
+        """Columns."""
+        return self.scores.num_columns
+
+    def own_cells(self, block: Block) -> Cells:
+        """Rows and columns, within the block, of texts with their own video."""
+        column = self.owner[block.rows] - block.columns[0]
+        rows = np.flatnonzero((column >= 0) & (column < len(block.columns)))
+        return rows, column[rows]
+
+    def blocks(self) -> Iterator[Block]:
+        """As those of the scores; a text has with its own video the very number that it has in ``positives``."""
+        for block in self.scores.blocks():
+            rows, columns = self.own_cells(block)
+            block.scores[rows, columns] = self.positives[block.rows[rows]]
+            yield block

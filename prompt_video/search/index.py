@@ -1,0 +1,162 @@
+"""VideoIndex: ask an index in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from data_modules.errors import InputError
+from data_modules.feature_store import FeatureStore
+from prompt_video.model import VideoTextModel
+from prompt_video.search.card import read_card
+from prompt_video.search.clusters import Clusters, open_clusters
+from prompt_video.search.embedding import dim_of, text_vectors
+from prompt_video.search.vectors import Vectors
+from prompt_video.text_side import TextSide
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One span of a video that fits a query.
+
+    Args:
+        video_id: the file's path inside the indexed folder.
+        path: the file.
+        start_sec: of the span, seconds from the video's first frame.
+        end_sec: of the span.
+        score: cosine between the span and the query.
+    """
+
+    video_id: str
+    path: Path
+    start_sec: float
+    end_sec: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found for one query.
+
+    Args:
+        query: as it was asked.
+        truncated: it was too long for the model, and only its beginning counted.
+        approximate: a better hit may have been missed.
+        hits: best first.
+    """
+
+    query: str
+    truncated: bool
+    approximate: bool
+    hits: list[Hit]
+
+
+class VideoIndex:
+    """Searches an index, as it was when opened.
+
+    Args:
+        root: folder of the index.
+        clip: where the CLIP is that it was made with; None: where it was then.
+
+    Raises:
+        InputError: there is no such index, it is empty or damaged, or its CLIP is not there.
+    """
+
+    def __init__(self, root: Path, clip: str | None = None) -> None:
+        self.root = Path(root)
+        self.card = read_card(self.root)
+        self.store = FeatureStore(self.root)
+        self.vectors = Vectors(self.store)
+        if not len(self.vectors):
+            raise InputError(f"the index {root} holds no videos; `prompt-video index` fills it.")
+        if not self.store.recipe.transform.endswith(self.card.fingerprint):
+            raise InputError(
+                f"the vectors in {root} are not of the model that lies beside them; delete the folder and index again."
+            )
+        self.model: VideoTextModel = self.card.model(clip)
+        assert dim_of(self.model) == self.store.recipe.dim
+        self._clusters: Clusters | None = None
+
+    @property
+    def num_videos(self) -> int:
+        """Videos that can be found."""
+        return len(self.store)
+
+    @property
+    def num_spans(self) -> int:
+        """Spans that can be found."""
+        return len(self.vectors)
+
+    def search(
+        self, texts: Sequence[str], top: int = 10, *, all_spans: bool = False, approximate: bool = False
+    ) -> list[Answer]:
+        """The spans that fit each text best.
+
+        Args:
+            texts: in words.
+            top: hits for each, at most.
+            all_spans: also such as overlap with a better one of the same video.
+            approximate: do not look at every span: faster in very large indexes, and may miss some. The first time it
+                sorts all spans into clusters.
+
+        Raises:
+            InputError: a text is empty, or ``top`` is less than 1.
+        """
+        if top < 1:
+            raise InputError(f"top must be 1 or more, not {top}.")
+        queries = [text.strip() for text in texts]
+        if not all(queries):
+            raise InputError("the query is empty; say in words what to look for.")
+        vectors, truncated = self.encode(queries)
+        # Each hit can stand in the way of so many others only: with as many more there is always enough left.
+        count = top if all_spans else top * (1 + self.card.cutting.most_overlapping)
+        if approximate:
+            self._clusters = self._clusters or open_clusters(self.store, self.vectors)
+            found = self._clusters.nearest(self.vectors, vectors, count)
+        else:
+            scores, rows = self.vectors.nearest(vectors, count)
+            found = list(zip(scores, rows, strict=True))
+        answers = []
+        for text, cut, (scores, rows) in zip(texts, truncated, found, strict=True):
+            hits = [self._hit(row, score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
+            answers.append(Answer(text, cut, approximate, (hits if all_spans else thinned(hits))[:top]))
+        return answers
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> tuple[Float[Tensor, "Q D"], list[bool]]:
+        """Unit vectors of texts, and which texts had to be cut."""
+        side = self.model.prompt
+        getattr(side, "truncated", set()).clear()
+        self.model.forget_texts()
+        vectors = text_vectors(self.model, texts)
+        return vectors, [_is_cut(side, text) for text in texts]
+
+    def _hit(self, row: int, score: float) -> Hit:
+        video_id, start_sec = self.vectors.of(row)
+        end_sec = self.card.cutting.end_sec(start_sec, self.store.duration_sec(video_id))
+        return Hit(video_id, self.card.folder / video_id, start_sec, end_sec, score)
+
+
+def thinned(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits without those that overlap with a better one of the same video.
+
+    Args:
+        hits: best first.
+    """
+    kept: list[Hit] = []
+    by_video: dict[str, list[Hit]] = {}
+    for hit in hits:
+        others = by_video.setdefault(hit.video_id, [])
+        if all(hit.end_sec <= other.start_sec or other.end_sec <= hit.start_sec for other in others):
+            others.append(hit)
+            kept.append(hit)
+    return kept
+
+
+def _is_cut(side: TextSide, text: str) -> bool:
+    """Whether a text side had to cut a text, in any of its templates."""
+    templates: Sequence[str] = getattr(side, "templates", ("{}",))
+    return any(template.replace("{}", text) in getattr(side, "truncated", ()) for template in templates)

@@ -1,0 +1,50 @@
+"""The model that videos are indexed with: a checkpoint's, of whatever task, or an experiment's."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from data_modules.errors import InputError
+from prompt_video.clip import FrozenCLIP
+from prompt_video.model import VideoTextModel
+from prompt_video.search.embedding import refuse_probe
+from prompt_video.tasks.base import learned_weights, read_checkpoint, spec_of
+
+
+def model_of_checkpoint(path: Path, clip: FrozenCLIP | None = None, *, frozen: bool = False) -> VideoTextModel:
+    """The model of a run's checkpoint or of an imported one; what a task learns beside it is left out.
+
+    Args:
+        path: the checkpoint.
+        clip: its CLIP, where that is not to be loaded from where it was.
+        frozen: only the frozen CLIP in it will be used.
+
+    Raises:
+        InputError: when it is no checkpoint, belongs to another CLIP, or its model reads no texts.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no checkpoint {path}.")
+    checkpoint = read_checkpoint(path)
+    spec = spec_of(checkpoint)
+    if not frozen:
+        refuse_probe(spec["prompt"]["kind"])
+    model = VideoTextModel.from_spec(spec, clip)
+    state: dict[str, Tensor] = checkpoint["state_dict"]
+    own = {name: weight for name, weight in state.items() if name.startswith("model.")}
+    model.load_learned_state(own or state)  # imported ones hold nothing else, under shorter names
+    return model
+
+
+def untrained(model: VideoTextModel) -> VideoTextModel:
+    """A model as an experiment describes it, where there is nothing to learn.
+
+    Raises:
+        InputError: when there is, or it reads no texts.
+    """
+    refuse_probe(type(model.prompt).__name__)
+    if count := learned_weights(model):
+        raise InputError(
+            f"the experiment's model has {count:,} learned weights, and without training they are random: name its "
+            "checkpoint with --ckpt, or say --frozen to search with the frozen CLIP and its hand-crafted templates."
+        )
+    return model

@@ -1,0 +1,236 @@
+"""Retrieval: which video does the sentence tell of, and which sentence tells of the video?"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_modules.batch import Batch
+from data_modules.captioned import CaptionedDataModule
+from data_modules.errors import InputError
+from data_modules.protocols.trial import Trial
+from prompt_video.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
+from prompt_video.gradient_cache import in_chunks
+from prompt_video.linear_probe import LinearProbe
+from prompt_video.prompt import PromptLearner, TemplatePrompt
+from prompt_video.tasks.base import VideoTextTask
+from prompt_video.tasks.found_captions import Answers, FoundCaptions, Pairs
+from prompt_video.tasks.retrieval_files import best_videos, write_queries
+from prompt_video.temporal import mean_frame
+from prompt_video.text_side import TextSide
+
+log = logging.getLogger(__name__)
+
+SENTENCES = 10  # videos that a prediction names for each caption
+
+
+def _sentence_prompt(width: int) -> TextSide:
+    return PromptLearner(width, too_long="truncate")
+
+
+class RetrievalTask(VideoTextTask):
+    """Find the video that a sentence tells of, and the sentence that tells of a video.
+
+    Training: symmetric cross-entropy over all pairs of a batch, on several devices of all their batches. Captions of
+    one video, and captions that read alike, are no negatives of each other. Memory stays bounded at any size of batch
+    with ``text_chunk`` and ``video_chunk``, at the same gradients (gradient caching).
+
+    Logged for every test, in both directions (``t2v``: each caption asks for its video; ``v2t``: each video for the
+    best of its captions): R@1, R@5, R@10, median and mean rank, ties averaged over random order, and beside them those
+    of the frozen CLIP with ``frozen_templates`` on the same frames. Re-scored figures have names of their own.
+
+    Args:
+        prompt: the text side; captions that do not fit are to be cut (``too_long: truncate``), which is counted.
+        video_chunk: videos that the temporal encoder encodes at a time in training, the rest being recomputed in the
+            backward pass; null for all at once. ``text_chunk`` is the same for captions.
+        dual_softmax: also report scores weighted with their share among all queries of the test, ``dual_softmax_``: a
+            model that must answer one query at a time cannot have them.
+        query_bank: also report QB-Norm, ``qb_norm_``, with so many training videos and one caption of each as the bank;
+            0 for none.
+        options: those that all tasks share, see `VideoTextTask`.
+    """
+
+    monitor: ClassVar[str] = "val/t2v/r@1"
+
+    def __init__(
+        self,
+        prompt: Callable[[int], TextSide] = _sentence_prompt,
+        video_chunk: int | None = None,
+        dual_softmax: bool = True,
+        query_bank: int = 0,
+        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+    ) -> None:
+        super().__init__(prompt=prompt, **options)
+        if isinstance(self.model.prompt, LinearProbe):
+            raise InputError("model: a linear probe knows classes, not sentences: take another prompt.")
+        if (video_chunk is not None and video_chunk < 1) or query_bank < 0:
+            raise InputError("model: video_chunk must be 1 or more, or null, and query_bank 0 or more.")
+        self.video_chunk, self.dual_softmax, self.query_bank = video_chunk, dual_softmax, query_bank
+        self.found: dict[str, FoundCaptions] = {}
+        self.answers: dict[str, Answers] = {}  # of each finished test
+        self.cut: dict[str, tuple[int, int]] = {}  # captions that are too long, and all, of each part
+
+    def make_metrics(self, trial: Trial) -> None:
+        """What is found in validation and in each test; tells how many captions are too long."""
+        parts = {**({"val": trial.val} if trial.val else {}), **trial.tests}
+        # They stay on the CPU, where there is room for large tests.
+        self.found = {name: FoundCaptions(part) for name, part in parts.items()}
+        room = cast("PromptLearner | TemplatePrompt", self.model.prompt).room
+        for name in trial.parts:
+            captions = self._data.captions(name)
+            cut = sum(len(tokens) > room for tokens in self.model.clip.tokenize(captions))
+            told = self.cut.get(name) == (cut, len(captions))
+            self.cut[name] = cut, len(captions)
+            if cut and not told:
+                log.info("%d of %d captions of '%s' are cut to %d tokens", cut, len(captions), name, room)
+
+    @property
+    def _data(self) -> CaptionedDataModule:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]  # set by every entry point
+        if not isinstance(data, CaptionedDataModule):
+            raise InputError(f"RetrievalTask needs captions, and {type(data).__name__} has none.")
+        return data
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step; a process whose videos are all broken must still meet the others'."""
+        loss = self.loss(batch)
+        self.log("train/loss", loss, prog_bar=True, batch_size=max(len(batch["video_id"]), 1))
+        return loss
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Symmetric cross-entropy over the pairs of all processes."""
+        features = self._trained_pairs(batch)
+        videos, texts = gathered(features).chunk(2, dim=1)
+        positives = positive_pairs(gathered(pair_keys(batch["video_id"], batch["text"]).to(features.device)))
+        if not len(videos):
+            return features.sum()  # of no effect
+        similarity = self.model.similarity(videos, texts)
+        with torch.no_grad():
+            hits = positives.gather(0, similarity.argmax(0, keepdim=True)).float().mean()
+        self.log("train/r@1", hits, prog_bar=True, batch_size=len(videos))
+        return symmetric_nce(similarity, positives)
+
+    def _trained_pairs(self, batch: Batch) -> Float[Tensor, "B D2"]:
+        """Features of videos and of their captions side by side, one pair a row."""
+        if not batch["video_id"]:
+            # No rows, yet a part of the graph like any other: processes then exchange gradients in the same order.
+            nothing = torch.stack([weight.sum() * 0.0 for weight in self.parameters() if weight.requires_grad]).sum()
+            return torch.zeros(0, 2 * self.model.clip.embed_dim, device=self.device) + nothing
+        temporal = self.model.temporal
+        weights = [weight for weight in temporal.parameters() if weight.requires_grad]
+        inputs = (self.model.frame_features(batch), batch["mask"])
+        videos = F.normalize(in_chunks(temporal, inputs, weights, self.video_chunk), dim=-1)
+        return torch.cat([videos, self.model.text_features(batch["text"])], dim=1)
+
+    def _encoded(self, batch: Batch) -> tuple[Pairs, Pairs]:
+        """Features of a test batch whose dot products are the scores: of this model, and of the frozen CLIP.
+
+        Scores of a video are the mean over its views, and with a `frozen_share` that of two models.
+        """
+        frames, mask = self.model.frame_features(batch), batch["mask"]
+        views = (self.model.temporal(frames, mask), mean_frame(frames, mask))
+        learned, frozen = (torch.unflatten(F.normalize(v, dim=-1), 0, (-1, batch["num_views"])).mean(1) for v in views)
+        text, frozen_text = self.model.text_features(batch["text"]), self.model.frozen_text_features(batch["text"])
+        if share := self.model.frozen_share:
+            learned = torch.cat([(1 - share) * learned, share * frozen], dim=1)
+            text = torch.cat([text, frozen_text], dim=1)
+        return Pairs(learned, text), Pairs(frozen, frozen_text)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget an earlier validation."""
+        self._forget()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget an earlier test."""
+        self._forget()
+
+    def _forget(self) -> None:
+        for found in self.found.values():
+            found.reset()
+            if self.trainer.world_size > 1:
+                found.to(self.device)  # where processes can gather what each of them found
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Note the features of some videos and captions."""
+        self.test_step(batch, batch_idx)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Note the features of some videos and all of their captions."""
+        if batch["video_id"]:
+            self.found[batch["part"]].add(batch["video_id"], batch["captions"]["video"], *self._encoded(batch))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what the validation came to."""
+        figures = self.found["val"].learned.compute()
+        for key, value in figures.items():
+            self.log(f"val/{key}", value, prog_bar=key.endswith("r@1"), sync_dist=True)
+
+    def on_test_epoch_end(self) -> None:
+        """Log every test."""
+        bank = self._bank() if self.query_bank else None
+        self.answers = {name: found.finish() for name, found in self.found.items() if name != "val"}
+        for name, answers in self.answers.items():
+            figures = answers.learned.figures()
+            for key, value in answers.frozen.figures().items():
+                direction, _, figure = key.partition("/")
+                figures[f"{direction}/frozen_{figure}"] = value
+            if self.dual_softmax:
+                figures |= answers.learned.dual_softmax(self.model.temperature.item())
+            if bank is not None:
+                figures |= answers.learned.qb_norm(bank.texts.cpu().numpy(), bank.videos.cpu().numpy())
+            place = "test" if name == "test" else f"test/{name}"
+            # Alike on all processes already, which Lightning cannot know.
+            self.log_dict({f"{place}/{key}": value for key, value in figures.items()}, sync_dist=True)
+
+    def _bank(self) -> Pairs:
+        """Features of some training videos, and of one caption of each; every process computes all of them."""
+        parts = []
+        for batch in self._data.bank_dataloader(self.query_bank):
+            if batch["video_id"]:
+                moved = self._data.transfer_batch_to_device(batch, self.device, 0)
+                parts.append(self._encoded(moved)[0])
+        return Pairs(torch.cat([part.videos for part in parts]), torch.cat([part.texts for part in parts]))
+
+    def on_predict_epoch_start(self) -> None:
+        """Forget an earlier prediction.
+
+        Raises:
+            InputError: on several processes: each would only know its own videos.
+        """
+        if self.trainer.world_size > 1:
+            raise InputError("predict runs on one device; set --trainer.devices 1.")
+        self._forget()
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
+        """Only notes features: answers are known once all videos are."""
+        self.test_step(batch, batch_idx)
+        return []
+
+    def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
+        """Write the likeliest videos of each caption."""
+        count = 0
+        path = folder / "retrieved.jsonl"
+        with path.open("w", encoding="utf-8") as file:
+            for name, found in self.found.items():
+                if name != "val":
+                    for row in best_videos(found.finish(), SENTENCES):
+                        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                        count += 1
+        return f"the likeliest videos of {count} captions to {path}"
+
+    def write_tables(self, folder: Path) -> None:
+        """The rank of every query of every test, with what was found in its place, as CSV files."""
+        for name, answers in self.answers.items():
+            write_queries(folder, "" if name == "test" else f"_{name}", answers)
+
+    def describe(self) -> str:
+        """What is trained and how texts are written, in words."""
+        cut = [f"{cut:,} of {total:,} captions of '{name}'" for name, (cut, total) in self.cut.items() if cut]
+        told = f" Cut, as they are too long: {', '.join(cut)}." if cut else ""
+        return self.model.describe() + told

@@ -1,0 +1,59 @@
+"""What a retrieval test leaves in its run folder: the rank of every query, and what stood first."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from prompt_video.tasks.found_captions import Answers
+from prompt_video.tasks.tables import write_csv
+
+
+def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
+    """A row a caption in ``text_to_video.csv``, and a row a video in ``video_to_text.csv``.
+
+    Args:
+        folder: for the files.
+        suffix: of their names.
+        answers: of one test.
+    """
+    learned, frozen = answers.learned, answers.frozen
+    ranks = zip(learned.ranks["t2v"].expected().tolist(), frozen.ranks["t2v"].expected().tolist(), strict=True)
+    first = learned.top(1, "t2v").numbers[:, 0].tolist()
+    rows = [
+        {
+            "caption": caption,
+            "video_id": answers.video_ids[own],
+            "rank": rank,
+            "frozen_rank": frozen_rank,
+            "found": answers.video_ids[best],
+        }
+        for caption, own, (rank, frozen_rank), best in zip(
+            answers.captions, learned.owner.tolist(), ranks, first, strict=True
+        )
+    ]
+    write_csv(folder / f"text_to_video{suffix}.csv", rows)
+    ranks = zip(learned.ranks["v2t"].expected().tolist(), frozen.ranks["v2t"].expected().tolist(), strict=True)
+    first = learned.top(1, "v2t").numbers[:, 0].tolist()
+    rows = [
+        {
+            "video_id": answers.video_ids[video],
+            "rank": rank,
+            "frozen_rank": frozen_rank,
+            "found": answers.captions[first[video]],
+        }
+        for video, (rank, frozen_rank) in zip(learned.asking.tolist(), ranks, strict=True)
+    ]
+    write_csv(folder / f"video_to_text{suffix}.csv", rows)
+
+
+def best_videos(answers: Answers, count: int) -> Iterator[dict[str, Any]]:
+    """For each caption the videos with the greatest scores, best first, ready for JSON.
+
+    Args:
+        answers: of one test.
+        count: of videos.
+    """
+    best = answers.learned.top(count, "t2v")
+    for number, caption in enumerate(answers.captions):
+        found = zip(best.numbers[number].tolist(), best.scores[number].tolist(), strict=True)
+        yield {"caption": caption, "scores": {answers.video_ids[video]: score for video, score in found}}

@@ -1,0 +1,187 @@
+"""Index and search through the command line, on real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from data_modules import frames
+from data_modules.feature_store import FeatureStore
+from data_modules.rendering import render, write_mp4
+from data_modules.shapes import SHAPES
+from prompt_video.cli import main
+from prompt_video.commands.index import joined
+from prompt_video.commands.search import span_text
+from prompt_video.search.index import VideoIndex
+
+Make = Callable[[Path, int], Path]
+CPU = ["--model=RecognitionTask", "--model.temporal.num_heads=4", "--data=VideoFolder", "--data.root=none"]
+CPU += ["--trainer.accelerator=cpu"]
+FROZEN = [*CPU, "--frozen", "--quiet", "--num_workers=0"]
+EAGER = """
+import sys
+from functools import partial
+import prompt_video.tasks.extraction as extraction
+from prompt_video.cli import main
+extraction.StoreWriter = partial(extraction.StoreWriter, max_pending_sec=0.0)
+sys.exit(main())
+"""
+
+
+def ask(index: Path, query: str, *options: str) -> list[dict[str, Any]]:
+    out = index.parent / "found.json"
+    assert main(["search", str(index), query, f"--json={out}", *options]) == 0
+    hits: list[dict[str, Any]] = json.loads(out.read_text())["queries"][0]["hits"]
+    return hits
+
+
+def test_a_folder_from_first_to_last(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, index = tmp_path / "videos", tmp_path / "index"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("cleaning_pool_h264.mp4", "bear_vp9.webm", "audio_only.mp4", "corrupt_stops_midway.mp4"):
+        (folder / "deep" / name).write_bytes((videos / name).read_bytes())
+    write_mp4([render("star", "spinning", 0).frames], folder / "star.mp4")
+    run = ["index", *FROZEN, str(folder), f"--out={index}"]
+    assert main(run) == 0
+    said = capsys.readouterr().out
+    assert "audio_only.mp4: no video stream" in said
+    assert "2 files are broken" in said
+    assert "3 videos, 4 spans" in said
+    hits = ask(index, "a star")
+    assert {hit["video_id"] for hit in hits} == {"star.mp4", "deep/cleaning_pool_h264.mp4", "deep/bear_vp9.webm"}
+    assert hits[0]["video_id"] == "star.mp4"
+    assert Path(hits[0]["path"]) == folder / "star.mp4"
+    assert len(ask(index, "a star", "--all_spans")) > len(hits)
+    assert ask(index, "a star", "--approximate") == hits
+    assert "approximate" in capsys.readouterr().out
+
+    with monkeypatch.context() as patch:
+        patch.setattr(frames, "VideoReader", None)  # nothing is opened
+        assert main(run) == 0
+    assert "0 videos embedded, 5 unchanged" in capsys.readouterr().out
+
+    write_mp4([render(next(shape for shape in SHAPES if shape != "star"), "spinning", 0).frames], folder / "star.mp4")
+    before = hits[0]["score"]
+    (folder / "deep" / "bear_vp9.webm").unlink()
+    assert main(run) == 0
+    said = capsys.readouterr().out
+    assert "1 videos embedded, 3 unchanged" in said
+    assert "1 no longer there" in said
+    hits = ask(index, "a star")
+    assert {hit["video_id"] for hit in hits} == {"star.mp4", "deep/cleaning_pool_h264.mp4"}
+    assert next(hit["score"] for hit in hits if hit["video_id"] == "star.mp4") != before
+
+    assert main([*run, "--span=4"]) == 1
+    assert "were not made with what this run asks for" in capsys.readouterr().err
+    (tmp_path / "other").mkdir()
+    write_mp4([render("star", "spinning", 0).frames], tmp_path / "other" / "x.mp4")
+    assert main(["index", *FROZEN, str(tmp_path / "other"), f"--out={index}"]) == 1
+    assert "name another place" in capsys.readouterr().err
+
+
+def test_the_right_shape_comes_first(tmp_path: Path) -> None:
+    for shape in SHAPES:
+        write_mp4([render(shape, "moving left", 3).frames], tmp_path / "videos" / f"{shape}.mp4")
+    assert main(["index", *FROZEN, str(tmp_path / "videos"), f"--out={tmp_path / 'index'}"]) == 0
+    index = VideoIndex(tmp_path / "index")
+    answers = index.search([f"a {shape}" for shape in SHAPES], top=3)
+    first = sum(answer.hits[0].video_id == f"{shape}.mp4" for answer, shape in zip(answers, SHAPES, strict=True))
+    assert first > len(SHAPES) / 2
+    long = index.search(["a star " * 100, "a star"])
+    assert [answer.truncated for answer in long] == [True, False]
+
+
+def test_a_kill_costs_little(tmp_path: Path, make_videos: Make) -> None:
+    folder = make_videos(tmp_path / "videos", 30)
+
+    def command(out: str) -> list[str]:
+        return [sys.executable, "-c", EAGER, "index", *FROZEN, str(folder), f"--out={tmp_path / out}"]
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    process = subprocess.Popen(command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list((tmp_path / "killed").glob("*.safetensors")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert 0 < len(FeatureStore(tmp_path / "killed")) < 60
+    subprocess.run(command("killed"), check=True, capture_output=True)
+    whole, killed = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "killed")
+    assert whole.video_ids == killed.video_ids
+    assert len(whole) == 60
+    for video_id in whole.video_ids:
+        torch.testing.assert_close(killed.read(video_id), whole.read(video_id), rtol=2e-3, atol=2e-3)
+
+
+def fit(root: Path, run: Path, prompt: str) -> Path:
+    options = [*CPU[:2], "--data=VideoFolder", f"--data.root={root}", "--data.features=off", "--data.num_workers=0"]
+    options += ["--data.val_fraction=0", "--data.test_fraction=0.5", "--trainer.max_epochs=1", CPU[-1]]
+    options += [f"--model.prompt={prompt}", "--wandb=disabled", "--quiet=true", f"--run_folder={run}"]
+    assert main(["fit", *options, "--test_after_fit=false"]) == 0
+    return run / "checkpoints" / "last.ckpt"
+
+
+def test_checkpoints(tmp_path: Path, make_videos: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_videos(tmp_path / "videos", 2)
+    ckpt, index = fit(root, tmp_path / "run", "PromptLearner"), tmp_path / "index"
+    run = ["index", str(root), f"--out={index}", "--quiet", "--num_workers=0"]
+    assert main([*run, f"--ckpt={ckpt}", *CPU]) == 0
+    assert len(ask(index, "spinning")) == 4
+    assert main([*run, *FROZEN]) == 1
+    assert "were not made with what this run asks for" in capsys.readouterr().err
+    assert main([*run, *CPU]) == 1
+    assert "name its checkpoint with --ckpt, or say --frozen" in capsys.readouterr().err
+    assert main(run) == 1
+    assert "name the model" in capsys.readouterr().err
+    probe = fit(root, tmp_path / "probe", "LinearProbe")
+    assert main([*run, f"--ckpt={probe}"]) == 1
+    assert "linear probe" in capsys.readouterr().err
+
+
+def test_what_cannot_be_searched(
+    tmp_path: Path, make_videos: Make, clip_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(index: Path, *options: str) -> str:
+        assert main(["search", str(index), *(options or ("a star",))]) == 1
+        return capsys.readouterr().err
+
+    index = tmp_path / "index"
+    assert "does not exist. Make one" in fails(index)
+    (tmp_path / "empty").mkdir()
+    assert "it has no search.pt" in fails(tmp_path / "empty")
+    assert main(["index", *FROZEN, str(tmp_path / "empty")]) == 1
+    assert "no video below" in capsys.readouterr().err
+    assert main(["index", *FROZEN, str(make_videos(tmp_path / "videos", 1)), f"--out={index}"]) == 0
+    assert "the query is empty" in fails(index, " ")
+    assert "top must be 1" in fails(index, "a", "--top=0")
+    assert "say where it is with --clip" in fails(index, "a star", f"--clip={tmp_path / 'nothing'}")
+    assert "cannot be compared" in fails(index, "a star", f"--clip={clip_folder}")
+    (shard,) = index.glob("shard-*")
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: len(whole) // 2])
+    assert "is damaged" in fails(index)
+    shard.unlink()
+    assert "holds no videos" in fails(index)
+    (index / "search.pt").write_bytes(b"no")
+    assert "is damaged" in fails(index)
+
+
+def test_words() -> None:
+    assert span_text(65.0, 73.2) == "1:05-1:14"
+    assert span_text(4.0, 12.001) == "0:04-0:12"
+    assert joined(["--config", "a.yaml", "--data.root", "x", "videos", "--quiet"]) == [
+        "--config=a.yaml",
+        "--data.root=x",
+        "videos",
+        "--quiet",
+    ]
