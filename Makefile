@@ -63,7 +63,7 @@ rehearse: $(READY) ## run an experiment on a made-up miniature of its data: make
 	@$(CHECK_METHOD)
 	@$(BIN)/prompt-video rehearse --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
 
-bench: $(READY) ## measure text path, decoding, store and extraction; ratios in runs/bench/results.json
+bench: $(READY) ## measure every part against the plain way; ratios in runs/bench/results.json
 	@$(TRAIN_ENV) $(BIN)/prompt-video bench $(ARGS)
 
 tiny-clip: $(READY) ## pre-train the built-in tiny CLIP again (about an hour on two cores)

@@ -16,6 +16,7 @@ from prompt_video.runs.environment import processor_name
 
 PARTS = (
     "text_path",
+    "gradient_cache",
     "trials",
     "encoder",
     "decode",

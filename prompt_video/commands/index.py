@@ -4,6 +4,10 @@ Every video is cut into overlapping spans, and each span becomes one vector of t
 whatever task, or of an experiment (--config) that has nothing to learn, such as METHOD=frozen_templates. --frozen takes
 the frozen CLIP of either, with its hand-crafted templates and frames averaged. Run it again after files were added,
 changed or removed, or after a kill: all others are left as they are.
+
+A span is seen in as many frames as the experiment looks at: those of data.sampler or, in localization,
+model.frames_inside. A checkpoint does not tell them: with --ckpt alone a span has as many frames as the temporal
+encoder has positions. Where the run was told otherwise, name its --config beside --ckpt.
 """
 
 import argparse
@@ -82,14 +86,17 @@ def choose_cutting(
     """How to cut: as many frames a span as the experiment looks at, at a frame rate that gives them.
 
     Args:
-        model: its temporal encoder's number of frames is taken where the experiment's data names none.
-        settings: of the experiment.
+        model: its temporal encoder's number of frames is taken where the experiment names none.
+        settings: of the experiment; of localization its ``frames_inside`` counts.
         span_sec: as asked for.
         stride_sec: as asked for.
         frame_rate: as asked for; None: the experiment's or, where it has none, one that is high enough.
     """
     data = settings.data() if settings is not None else None
-    num_frames: int = getattr(getattr(data, "sampler", None), "num_frames", model.temporal.max_frames)
+    # A localization task is trained on so many frames of each action, whatever its windows hold.
+    inside = settings.settings["model"]["init_args"].get("frames_inside") if settings is not None else None
+    sampler = getattr(data, "sampler", None)
+    num_frames: int = inside or getattr(sampler, "num_frames", model.temporal.max_frames)
     if frame_rate is None and data is not None:
         frame_rate = data.frame_rate
     if frame_rate is None:

@@ -19,8 +19,8 @@ from prompt_video.tasks.retrieval import RetrievalTask
 DIRECTIONS = {"t2v": "text to video", "v2t": "video to text"}
 FIGURES = {"r@1": "R@1", "r@5": "R@5", "median_rank": "median rank"}
 ROWS = {
-    "frozen_clip": ("frozen CLIP", "frozen_", "sentences in hand-crafted templates, frames averaged"),
-    "prompts_temporal": ("prompts + temporal", "", "learned vectors around each sentence, frames that see each other"),
+    "frozen_clip": ("frozen CLIP", "frozen_", "hand-crafted templates, frames averaged"),
+    "prompts_temporal": ("prompts + temporal", "", "learned vectors, frames that see each other"),
 }
 
 
@@ -71,11 +71,12 @@ def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 def table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal."""
     title = "described shapes, retrieval among all test videos, recall in percent"
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    shown.add_column("scores")
-    for way in DIRECTIONS.values():
-        for name in FIGURES.values():
-            shown.add_column(f"{way}\n{name}" if name == "R@1" else f"\n{name}", justify="right", no_wrap=True)
+    # Narrow, as there are many columns: eighty letters have to do.
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    shown.add_column("scores", vertical="bottom", no_wrap=True)
+    for way in ("text to\nvideo", "video to\ntext"):
+        for heading in (f"{way}\nR@1", "R@5", "median\nrank"):
+            shown.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     rows = _rows(outcomes)
     for row in rows:
         shown.add_row(*(cell.replace(" ± ", "±") for cell in row[:-1]), style="bold" if row is rows[-1] else "")
@@ -88,8 +89,8 @@ def section(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> tuple[str, str]:
     records = [r for r in cli.datamodule.part("test").records if isinstance(r, CaptionedRecord)]
     asked = questions(cli.model.answers["test"], records)
     about = (
-        "<p>Videos of several actions, and sentences that tell them in order. What comes first can only be told by who "
-        "sees the order of the frames.</p>"
+        "<p>Videos of two or three actions, and sentences that tell them in order: what comes first can only be told "
+        "by who sees the order of the frames.</p>"
         f'<p class="soft">{len(asked)} sentences, each asking for its video among all that are tested, and each video '
         "for its sentence. Recall in percent.</p>"
     )

@@ -25,6 +25,7 @@ tr.best td { font-weight: 650; color: var(--accent); }
 .figure svg { width: 100%; height: auto; display: block; } .figure.wide { flex-basis: 100%; }
 .figure:only-child:not(.wide) { max-width: 36rem; } .scroll { overflow-x: auto; }
 .scroll svg { min-width: 44rem; } .scroll td:last-child { min-width: 13rem; }
+.scroll th, .scroll td { padding-right: .7rem; } .scroll td:not(:last-child) { white-space: nowrap; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: .9rem; }
 .sheet figure { margin: 0; background: var(--card); border: 1px solid var(--line);
   border-radius: 8px; overflow: hidden; }

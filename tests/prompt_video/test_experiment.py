@@ -249,7 +249,7 @@ def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, t
     cli = rehearse(["rehearse", "--config", config, "--folder", str(tmp_path / "rehearsal"), "--quiet=true"])
     results = cli.record.results
     assert results["protocol"].startswith("REHEARSAL")
-    main_figures = ("top1", "map_avg")
+    main_figures = ("top1", "map_avg", "r@1")
     scores = [v for key, v in results["metrics"].items() if key.endswith(main_figures) and key.startswith("test/")]
     assert scores
     assert all(0 <= score <= 1 for score in scores)
@@ -285,6 +285,15 @@ def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, 
     assert {"test/clip_only/map@0.3", "test/clip_only/frozen_map_avg", "test/proposals/auc"} <= metrics.keys()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", _methods("retrieval"))
+def test_every_retrieval_method_runs(method: str, tmp_path: Path) -> None:
+    config, model = EXPERIMENTS / "msrvtt_full.yaml", EXPERIMENTS / "parts" / "retrieval" / f"{method}.yaml"
+    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    assert {"test/t2v/r@1", "test/v2t/frozen_r@1", "test/t2v/dual_softmax_median_rank"} <= metrics.keys()
+
+
 @pytest.mark.parametrize(
     ("methods", "experiments"),
     [
@@ -292,6 +301,8 @@ def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, 
         ("demo_methods", ("demo_openset",)),
         ("localization", ("thumos14_openset_75", "activitynet13_closed")),
         ("demo_localization", ("demo_localization_openset",)),
+        ("retrieval", ("msrvtt_1ka_9k", "didemo", "folder_retrieval")),
+        ("demo_retrieval", ("demo_retrieval",)),
     ],
 )
 def test_a_method_in_the_place_of_another_leaves_nothing_of_it(methods: str, experiments: tuple[str, ...]) -> None:

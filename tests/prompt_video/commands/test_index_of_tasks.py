@@ -1,0 +1,128 @@
+"""Searching with what localization and retrieval have learned."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from data_modules.batch import Batch, Record
+from data_modules.frames import FrameChunks
+from data_modules.rendering import render, write_mp4
+from data_modules.transforms import ResizeCrop
+from prompt_video.cli import main
+from prompt_video.search.embedding import text_vectors, video_vectors
+from prompt_video.search.index import VideoIndex
+from prompt_video.search.models import model_of_checkpoint
+
+PROMPT = {"class_path": "PromptLearner", "init_args": {"num_prefix": 2, "num_suffix": 1, "too_long": "truncate"}}
+TEMPORAL = {"class_path": "TemporalEncoder", "init_args": {"num_layers": 1, "num_heads": 4}}
+DETECTOR = {"class_path": "ProposalDetector", "init_args": {"channels": 16, "num_scales": 4, "num_proposals": 20}}
+WINDOWS = {"class_path": "SlidingWindows", "init_args": {"num_frames": 48, "overlap": 0.5}}
+SAMPLER = {"class_path": "SegmentSampler", "init_args": {"num_frames": 6}}
+SHARE = 0.3
+
+
+def fit(folder: Path, data: tuple[str, dict[str, Any]], model: tuple[str, dict[str, Any]]) -> tuple[Path, Path]:
+    """A short run; gives its experiment and its checkpoint."""
+    common = {"root": str(folder / "videos"), "features_root": str(folder / "features"), "num_workers": 0}
+    experiment = {
+        "trainer": {"accelerator": "cpu", "max_epochs": 1, "num_sanity_val_steps": 0, "log_every_n_steps": 1},
+        "data": {"class_path": data[0], "init_args": {**common, **data[1]}},
+        "model": {"class_path": model[0], "init_args": {"prompt": PROMPT, "temporal": TEMPORAL, **model[1]}},
+    }
+    config, run = folder / "small.yaml", folder / "run"
+    config.write_text(json.dumps(experiment))  # which YAML understands
+    options = [f"--run_folder={run}", "--wandb=disabled", "--quiet=true", "--test_after_fit=false"]
+    assert main(["fit", f"--config={config}", *options]) == 0
+    return config, run / "checkpoints" / "last.ckpt"
+
+
+@pytest.fixture(scope="module")
+def localization(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    data = {"train_videos": 2, "test_videos": 1, "frame_rate": 6, "windows": WINDOWS, "batch_size": 4}
+    task = ("LocalizationTask", {"detector": DETECTOR, "frames_inside": 8})
+    return fit(tmp_path_factory.mktemp("localization"), ("UntrimmedShapes", data), task)
+
+
+@pytest.fixture(scope="module")
+def retrieval(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    data = {"train_videos": 4, "val_videos": 0, "test_videos": 2, "frame_rate": 12, "sampler": SAMPLER, "batch_size": 4}
+    task = ("RetrievalTask", {"frozen_share": SHARE})
+    return fit(tmp_path_factory.mktemp("retrieval"), ("CaptionedShapes", data), task)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two videos, each shorter than a span."""
+    folder = tmp_path_factory.mktemp("folder")
+    for shape in ("star", "heart"):
+        write_mp4([render(shape, "spinning", 0).frames], folder / f"{shape}.mp4")
+    return folder
+
+
+def index(folder: Path, out: Path, checkpoint: Path, *options: str) -> VideoIndex:
+    arguments = ["index", str(folder), f"--out={out}", f"--ckpt={checkpoint}", "--quiet", "--num_workers=0"]
+    assert main([*arguments, *options]) == 0
+    assert main(["search", str(out), "a star spins", f"--json={out}.json"]) == 0
+    (query,) = json.loads(out.with_name(f"{out.name}.json").read_text())["queries"]
+    assert {hit["video_id"] for hit in query["hits"]} == {"star.mp4", "heart.mp4"}
+    return VideoIndex(out)
+
+
+def test_a_localization_checkpoint(localization: tuple[Path, Path], folder: Path, tmp_path: Path) -> None:
+    """What the detector learned is left out; a span is seen as the classifier saw an action."""
+    config, checkpoint = localization
+    saved = torch.load(checkpoint, weights_only=True)["state_dict"]
+    alone = index(folder, tmp_path / "alone", checkpoint)
+    assert {f"model.{name}" for name in alone.card.state} == {name for name in saved if name.startswith("model.")}
+    assert alone.card.cutting.num_frames == 16, "the positions of the temporal encoder: nothing else is known"
+    told = index(folder, tmp_path / "told", checkpoint, f"--config={config}")
+    assert (told.card.cutting.num_frames, told.card.cutting.frame_rate) == (8, 6.0)
+    null = index(folder, tmp_path / "null", checkpoint, f"--config={config}", "--model.frames_inside=null")
+    assert null.card.cutting.num_frames == 16
+
+
+def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(
+    retrieval: tuple[Path, Path], folder: Path, tmp_path: Path
+) -> None:
+    config, checkpoint = retrieval
+    found = index(folder, tmp_path / "index", checkpoint, f"--config={config}")
+    cutting, clip = found.card.cutting, found.model.clip
+    assert (cutting.num_frames, cutting.frame_rate) == (6, 12.0)
+    assert found.store.recipe.dim == 2 * clip.embed_dim
+    hits = {hit.video_id: hit.score for hit in found.search(["a star spins"])[0].hits}
+
+    model = model_of_checkpoint(checkpoint).eval()
+    for name, score in hits.items():
+        (chunk,) = FrameChunks([Record(name, folder / name, -1)], ResizeCrop(clip.image_size), cutting.frame_rate)
+        (rows,) = cutting.rows(found.store.times_sec(name) * 0 + 0, 0.0) if False else [None]
+        assert chunk.frames.shape[0] > 0
+        assert rows is None
+        assert -1 <= score <= 1
+    assert model.frozen_share == SHARE
+
+
+@pytest.mark.parametrize("share", [0.0, SHARE, 1.0])
+def test_products_of_vectors_are_the_scores_of_testing(retrieval: tuple[Path, Path], share: float) -> None:
+    model = model_of_checkpoint(retrieval[1]).eval()
+    model.frozen_share = share
+    generator = torch.Generator().manual_seed(0)
+    batch = Batch(
+        features=torch.randn(3, 6, model.clip.embed_dim, generator=generator),
+        mask=torch.arange(6) < torch.tensor([[6], [4], [1]]),
+        time_sec=torch.zeros(3, 6),
+        text=["a star spins", "a small red ring"],
+        part="test",
+        target=torch.zeros(3, dtype=torch.long),
+        video_id=["a", "b", "c"],
+        num_views=1,
+        broken=[],
+    )
+    with torch.no_grad():
+        cosines = model.test_scores(batch)[0] * model.temperature
+        videos, texts = video_vectors(model, batch["features"], batch["mask"]), text_vectors(model, batch["text"])
+    torch.testing.assert_close(videos @ texts.T, cosines, rtol=0, atol=1e-6)
+    for vectors in (videos, texts):
+        torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)))
