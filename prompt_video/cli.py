@@ -29,7 +29,7 @@ VERBS = {
         "recall and ranks of anyone's scores of captions with videos, in both directions",
     ),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in a few minutes"),
-    "bench": ("prompt_video.bench.__main__", "measure the speed of text path, decoding, store and extraction"),
+    "bench": ("prompt_video.bench.__main__", "measure the speed and the memory of every part"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
 }
 

@@ -22,15 +22,22 @@ from prompt_video.vision_tower import VisionTower
 TINY = Path(__file__).parent / "tiny_clip" / "weights"
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, used where a checkpoint names no other
 STD = (0.26862954, 0.26130258, 0.27577711)
+MOST_TOKENIZED = 100_000  # texts whose tokens are remembered, but for those of one call
 BYTES_PER_PASS = {"cpu": 20 << 20, "cuda": 640 << 20}  # of a layer's widest values; on a CPU: what stays in the cache
 
 
 class FrozenTowers(nn.Module):
-    """Both encoders of one CLIP: the weights that all users of it in one process share."""
+    """Both encoders of one CLIP and its vocabulary: what all users of it in one process share."""
 
-    def __init__(self, text: TextTower, vision: VisionTower, fingerprint: str) -> None:
+    def __init__(
+        self,
+        text: TextTower,
+        vision: VisionTower,
+        fingerprint: str,
+        tokenizer: Any,  # noqa: ANN401 - transformers is untyped
+    ) -> None:
         super().__init__()
-        self.text, self.vision, self.fingerprint = text, vision, fingerprint
+        self.text, self.vision, self.fingerprint, self.tokenizer = text, vision, fingerprint, tokenizer
         self.eval().requires_grad_(False)
 
 
@@ -58,11 +65,10 @@ class FrozenCLIP(nn.Module):
         # what is drawn next must be the same.
         with _quiet(), torch.random.fork_rng(devices=[]):
             config = _read(name, transformers.CLIPConfig.from_pretrained, source)
-            self.tokenizer = _read(name, transformers.AutoTokenizer.from_pretrained, source)
             mean, std = _mean_std(source)
             towers = _shared_towers.get((*identity, dtype))
             if towers is None:
-                towers = _load_towers(name, source, self.tokenizer).to(getattr(torch, dtype))
+                towers = _load_towers(name, source).to(getattr(torch, dtype))
                 _shared_towers[(*identity, dtype)] = towers
         self.towers = towers
         self._tokens: dict[str, list[int]] = {}
@@ -81,10 +87,12 @@ class FrozenCLIP(nn.Module):
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Each text's own tokens, without start and end token."""
-        # The same class names come in every step.
+        # The same class names come in every step; captions without end must not fill the memory.
+        if len(self._tokens) > MOST_TOKENIZED:
+            self._tokens.clear()
         new = [text for text in dict.fromkeys(texts) if text not in self._tokens]
         if new:
-            tokens = self.tokenizer(new, add_special_tokens=False, verbose=False)["input_ids"]
+            tokens = self.towers.tokenizer(new, add_special_tokens=False, verbose=False)["input_ids"]
             self._tokens.update(zip(new, cast("list[list[int]]", tokens), strict=True))
         return [self._tokens[text] for text in texts]
 
@@ -169,8 +177,9 @@ def _mean_std(source: str) -> tuple[Sequence[float], Sequence[float]]:
     return settings.get("image_mean", MEAN), settings.get("image_std", STD)
 
 
-def _load_towers(name: str, source: str, tokenizer: Any) -> FrozenTowers:  # noqa: ANN401 - transformers is untyped
+def _load_towers(name: str, source: str) -> FrozenTowers:
     """Read a checkpoint and rebuild it for speed."""
+    tokenizer = _read(name, transformers.AutoTokenizer.from_pretrained, source)
     model, report = _read(
         name, transformers.CLIPModel.from_pretrained, source, dtype=torch.float32, output_loading_info=True
     )
@@ -203,6 +212,7 @@ def _load_towers(name: str, source: str, tokenizer: Any) -> FrozenTowers:  # noq
             model.visual_projection,
         ),
         fingerprint,
+        tokenizer,
     )
 
 

@@ -65,7 +65,7 @@ def _measure(root: Path, num_spans: int, rounds: int) -> dict[str, float]:
     found = [rows for _, rows in clusters.nearest(vectors, queries, TOP)]
     hits = [len(np.intersect1d(own.numpy(), best.numpy())) / TOP for own, best in zip(found, truth, strict=True)]
     return {
-        "spans": num_spans,
+        "spans": float(num_spans),
         "exact_seconds": seconds["exact"],
         "plain_seconds": seconds["plain"],
         "exact_speedup": seconds["plain"] / seconds["exact"],

@@ -96,7 +96,7 @@ def choose_cutting(
     # A localization task is trained on so many frames of each action, whatever its windows hold.
     inside = settings.settings["model"]["init_args"].get("frames_inside") if settings is not None else None
     sampler = getattr(data, "sampler", None)
-    num_frames: int = inside or getattr(sampler, "num_frames", model.temporal.max_frames)
+    num_frames: int = inside if inside is not None else getattr(sampler, "num_frames", model.temporal.max_frames)
     if frame_rate is None and data is not None:
         frame_rate = data.frame_rate
     if frame_rate is None:

@@ -70,7 +70,7 @@ def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal."""
-    title = "described shapes, retrieval among all test videos, recall in percent"
+    title = "described shapes, retrieval among 300 videos, recall in %"
     # Narrow, as there are many columns: eighty letters have to do.
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     shown.add_column("scores", vertical="bottom", no_wrap=True)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from data_modules.batch import CaptionedRecord
+from data_modules.errors import InputError
 from data_modules.protocols.trial import Part
 from prompt_video.metrics.retrieval.found import Retrieval
 from prompt_video.metrics.retrieval.metric import RetrievalMetrics
@@ -75,12 +76,17 @@ class FoundCaptions(nn.Module):
         for metric, pairs in ((self.learned, learned), (self.frozen, frozen)):
             metric.update(pairs.texts, pairs.videos, text, video[caption_video], video)
 
+    def figures(self) -> dict[str, float]:
+        """Of this model alone; see `finish`."""
+        return self._of_all_processes(self.learned).figures()
+
     def finish(self) -> Answers:
-        """Bring together what all processes have."""
-        with warnings.catch_warnings():
-            # That a process had no video is no mistake.
-            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
-            learned, frozen = self.learned.retrieval(), self.frozen.retrieval()
+        """Bring together what all processes have.
+
+        Raises:
+            InputError: when nothing can be made of it: no video could be read, or features are no numbers.
+        """
+        learned, frozen = self._of_all_processes(self.learned), self._of_all_processes(self.frozen)
         captions = [caption for record in self.records for caption in record.captions]
         return Answers(
             [self.records[number].video_id for number in learned.video.tolist()],
@@ -88,3 +94,15 @@ class FoundCaptions(nn.Module):
             learned,
             frozen,
         )
+
+    def _of_all_processes(self, metric: RetrievalMetrics) -> Retrieval:
+        with warnings.catch_warnings():
+            # That a process had no video is no mistake.
+            warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
+            try:
+                return metric.retrieval()
+            except ValueError as error:
+                raise InputError(
+                    f"{len(self.records)} videos and their captions cannot be scored: {error} Those that could not be "
+                    "read do not count; not a number is what comes of training at too high a rate."
+                ) from error

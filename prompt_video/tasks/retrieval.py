@@ -110,11 +110,13 @@ class RetrievalTask(VideoTextTask):
         positives = positive_pairs(gathered(pair_keys(batch["video_id"], batch["text"]).to(features.device)))
         if not len(videos):
             return features.sum()  # of no effect
-        similarity = self.model.similarity(videos, texts)
-        with torch.no_grad():
-            hits = positives.gather(0, similarity.argmax(0, keepdim=True)).float().mean()
+        # Half precision, where the features may come from, would make many of the scores equal.
+        with torch.autocast(videos.device.type, enabled=False):
+            similarity = self.model.similarity(videos, texts)
+            loss = symmetric_nce(similarity, positives)
+        hits = positives.gather(0, similarity.detach().argmax(0, keepdim=True)).float().mean()
         self.log("train/r@1", hits, prog_bar=True, batch_size=len(videos))
-        return symmetric_nce(similarity, positives)
+        return loss
 
     def _trained_pairs(self, batch: Batch) -> Float[Tensor, "B D2"]:
         """Features of videos and of their captions side by side, one pair a row."""
@@ -167,8 +169,7 @@ class RetrievalTask(VideoTextTask):
 
     def on_validation_epoch_end(self) -> None:
         """Log what the validation came to."""
-        figures = self.found["val"].learned.compute()
-        for key, value in figures.items():
+        for key, value in self.found["val"].figures().items():
             self.log(f"val/{key}", value, prog_bar=key.endswith("r@1"), sync_dist=True)
 
     def on_test_epoch_end(self) -> None:
@@ -195,6 +196,8 @@ class RetrievalTask(VideoTextTask):
             if batch["video_id"]:
                 moved = self._data.transfer_batch_to_device(batch, self.device, 0)
                 parts.append(self._encoded(moved)[0])
+        if not parts:
+            raise InputError("model.query_bank: none of its training videos could be read; 0 goes without a bank.")
         return Pairs(torch.cat([part.videos for part in parts]), torch.cat([part.texts for part in parts]))
 
     def on_predict_epoch_start(self) -> None:

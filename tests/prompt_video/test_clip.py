@@ -70,6 +70,17 @@ def test_tokens_are_the_texts_own(clip: FrozenCLIP, clip_folder: Path) -> None:
     assert clip.tokenize([]) == []
 
 
+def test_tokens_of_texts_without_end_are_forgotten(clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prompt_video.clip.MOST_TOKENIZED", 10)
+    expected = clip.tokenize(["star"])
+    for number in range(0, 60, 4):
+        texts = ["star", *(f"star {k}" for k in range(number, number + 4))]
+        assert clip.tokenize(texts)[0] == expected[0]
+        assert len(clip._tokens) <= 10 + len(texts)
+    many = [f"star {number}" for number in range(30)]
+    assert clip.tokenize(many) == [clip.tokenize([text])[0] for text in many], "also more of them than are kept"
+
+
 def test_always_frozen(clip: FrozenCLIP) -> None:
     clip.train()
     assert not any(module.training for module in clip.modules())

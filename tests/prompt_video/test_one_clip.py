@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,8 @@ from prompt_video.temporal import TemporalEncoder
 PROMPT = {"class_path": "PromptLearner", "init_args": {"num_prefix": 2, "num_suffix": 1, "too_long": "truncate"}}
 TEMPORAL = {"class_path": "TemporalEncoder", "init_args": {"num_layers": 1, "num_heads": 4}}
 DETECTOR = {"class_path": "ProposalDetector", "init_args": {"channels": 16, "num_scales": 4, "num_proposals": 20}}
-EXPERIMENTS = {
+Options = dict[str, Any]
+EXPERIMENTS: dict[str, tuple[str, str, Options, Options]] = {
     "recognition": ("MovingShapes", "RecognitionTask", {"train_videos": 1, "val_videos": 1, "test_videos": 1}, {}),
     "localization": (
         "UntrimmedShapes",

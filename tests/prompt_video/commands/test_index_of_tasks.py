@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from data_modules.batch import Batch, Record
 from data_modules.frames import FrameChunks
@@ -62,6 +64,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def batch_of(features: Tensor, mask: Tensor, texts: list[str]) -> Batch:
+    return Batch(
+        features=features,
+        mask=mask,
+        time_sec=torch.zeros(mask.shape),
+        text=texts,
+        part="test",
+        target=torch.zeros(len(mask), dtype=torch.long),
+        video_id=[str(number) for number in range(len(mask))],
+        num_views=1,
+        broken=[],
+    )
+
+
 def index(folder: Path, out: Path, checkpoint: Path, *options: str) -> VideoIndex:
     arguments = ["index", str(folder), f"--out={out}", f"--ckpt={checkpoint}", "--quiet", "--num_workers=0"]
     assert main([*arguments, *options]) == 0
@@ -95,13 +111,16 @@ def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(
     hits = {hit.video_id: hit.score for hit in found.search(["a star spins"])[0].hits}
 
     model = model_of_checkpoint(checkpoint).eval()
+    assert model.frozen_share == SHARE
     for name, score in hits.items():
         (chunk,) = FrameChunks([Record(name, folder / name, -1)], ResizeCrop(clip.image_size), cutting.frame_rate)
-        (rows,) = cutting.rows(found.store.times_sec(name) * 0 + 0, 0.0) if False else [None]
-        assert chunk.frames.shape[0] > 0
-        assert rows is None
-        assert -1 <= score <= 1
-    assert model.frozen_share == SHARE
+        (piece,) = chunk.pieces
+        assert piece.duration_sec is not None
+        (rows,) = cutting.rows(np.array(piece.times_sec), piece.duration_sec)
+        with torch.no_grad():
+            frames = clip.encode_frames(chunk.frames[rows])
+            mixed = model.test_scores(batch_of(frames[None], torch.ones(1, 6).bool(), ["a star spins"]))[0]
+        assert score == pytest.approx(float(mixed * model.temperature), abs=2e-3), "kept in half precision"
 
 
 @pytest.mark.parametrize("share", [0.0, SHARE, 1.0])
@@ -109,20 +128,12 @@ def test_products_of_vectors_are_the_scores_of_testing(retrieval: tuple[Path, Pa
     model = model_of_checkpoint(retrieval[1]).eval()
     model.frozen_share = share
     generator = torch.Generator().manual_seed(0)
-    batch = Batch(
-        features=torch.randn(3, 6, model.clip.embed_dim, generator=generator),
-        mask=torch.arange(6) < torch.tensor([[6], [4], [1]]),
-        time_sec=torch.zeros(3, 6),
-        text=["a star spins", "a small red ring"],
-        part="test",
-        target=torch.zeros(3, dtype=torch.long),
-        video_id=["a", "b", "c"],
-        num_views=1,
-        broken=[],
-    )
+    features = torch.randn(3, 6, model.clip.embed_dim, generator=generator)
+    mask = torch.arange(6) < torch.tensor([[6], [4], [1]])
+    batch = batch_of(features, mask, ["a star spins", "a small red ring"])
     with torch.no_grad():
         cosines = model.test_scores(batch)[0] * model.temperature
-        videos, texts = video_vectors(model, batch["features"], batch["mask"]), text_vectors(model, batch["text"])
+        videos, texts = video_vectors(model, features, mask), text_vectors(model, batch["text"])
     torch.testing.assert_close(videos @ texts.T, cosines, rtol=0, atol=1e-6)
     for vectors in (videos, texts):
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)))

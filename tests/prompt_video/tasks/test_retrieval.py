@@ -1,0 +1,382 @@
+"""The retrieval task where things are uncommon: nothing usable, odd captions, several views and processes."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from data_modules.batch import Batch, CaptionColumns, CaptionedRecord
+from data_modules.captioned_shapes import CaptionedShapes
+from data_modules.errors import InputError
+from data_modules.protocols.trial import Part
+from prompt_video.cli import main
+from prompt_video.prompt import PromptLearner
+from prompt_video.tasks.found_captions import FoundCaptions, Pairs
+from prompt_video.tasks.retrieval import RetrievalTask
+from prompt_video.temporal import TemporalEncoder
+
+YAML = """
+trainer: {{accelerator: cpu, max_epochs: 1, num_sanity_val_steps: 0, log_every_n_steps: 1}}
+data:
+  class_path: CaptionedShapes
+  init_args:
+    root: {root}
+    train_videos: 6
+    val_videos: 2
+    test_videos: 5
+    captions_per_video: 2
+    features_root: {features}
+    frame_rate: 12
+    sampler: {{class_path: SegmentSampler, init_args: {{num_frames: 6}}}}
+    batch_size: 4
+    num_workers: 0
+model:
+  class_path: RetrievalTask
+  init_args:
+    prompt: {{class_path: PromptLearner, init_args: {{num_prefix: 2, num_suffix: 1, too_long: truncate}}}}
+    temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4}}}}
+"""
+ODD = [
+    "a " * 2500,
+    "🌟 " * 30 + "café\u0301 “quoted”, comma",
+    "a star moves left",
+    "a star moves left",
+    "ring\u2028line",
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("world") / "shapes"
+    CaptionedShapes(root, train_videos=6, val_videos=2, test_videos=5, captions_per_video=2).prepare_data()
+    return root
+
+
+@pytest.fixture(scope="module")
+def config(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(YAML.format(root=root, features=tmp_path_factory.mktemp("features")))
+    return path
+
+
+def arguments(config: Path, verb: str, folder: Path, *options: str) -> list[str]:
+    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
+    return [verb, *common, *options]
+
+
+def metrics(folder: Path) -> dict[str, float]:
+    found: dict[str, float] = json.loads((folder / "results.json").read_text())["metrics"]
+    return found
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    return state
+
+
+def table(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def broken_world(root: Path, folder: Path, *names: str) -> Path:
+    """A copy of the world where some files are no videos."""
+    for file in root.rglob("*"):
+        if file.is_file():
+            copy = folder / file.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            is_broken = file.relative_to(root).as_posix() in names
+            copy.write_bytes(b"no video" if is_broken else file.read_bytes())
+    return folder
+
+
+def small_task(**options: Any) -> RetrievalTask:  # noqa: ANN401 - the task's own
+    torch.manual_seed(0)
+    prompt = partial(PromptLearner, num_prefix=2, num_suffix=1, too_long="truncate")
+    temporal = partial(TemporalEncoder, num_layers=1, num_heads=4)
+    task = RetrievalTask(prompt=prompt, temporal=temporal, **options)
+    object.__setattr__(task, "log", lambda *arguments, **settings: None)  # there is no trainer
+    return task
+
+
+def batch_of(task: RetrievalTask, video_ids: list[str], texts: list[str], num_views: int = 1) -> Batch:
+    """Made-up features: those of a video are drawn by its name."""
+    rows = [
+        torch.randn(num_views, 4, task.model.clip.embed_dim, generator=torch.Generator().manual_seed(ord(name[-1])))
+        for name in video_ids
+    ]
+    features = torch.cat(rows) if rows else torch.zeros(0, 0, task.model.clip.embed_dim)
+    return Batch(
+        features=features,
+        mask=torch.ones(features.shape[:2], dtype=torch.bool),
+        time_sec=torch.zeros(features.shape[:2]),
+        text=texts,
+        part="train",
+        target=torch.full((len(video_ids),), -1),
+        video_id=video_ids,
+        num_views=num_views,
+        broken=[],
+        captions=CaptionColumns(video=torch.arange(len(video_ids))),
+    )
+
+
+def gradients(task: RetrievalTask, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss and gradients of a step."""
+    loss = task.loss(batch)
+    task.zero_grad()
+    torch.autograd.backward(loss)
+    learned = {name: weight.grad for name, weight in task.named_parameters() if weight.requires_grad}
+    return loss.detach(), {name: gradient for name, gradient in learned.items() if gradient is not None}
+
+
+@pytest.mark.parametrize("videos", [[], ["a"]], ids=["none", "one"])
+@pytest.mark.parametrize("learn_temperature", [False, True])
+@pytest.mark.parametrize("chunk", [None, 1])
+def test_a_batch_without_negatives_changes_nothing(
+    videos: list[str], learn_temperature: bool, chunk: int | None
+) -> None:
+    """Yet every weight has a gradient, as processes need it."""
+    task = small_task(learn_temperature=learn_temperature, video_chunk=chunk, text_chunk=chunk)
+    loss, found = gradients(task, batch_of(task, videos, ["a star"][: len(videos)]))
+    assert loss == 0
+    assert found.keys() == {name for name, weight in task.named_parameters() if weight.requires_grad}
+    assert ("model.log_temperature" in found) == learn_temperature
+    assert all(not gradient.any() for gradient in found.values())
+
+
+def test_the_temperature_is_learned() -> None:
+    task = small_task(learn_temperature=True)
+    _, found = gradients(task, batch_of(task, ["a", "b", "c"], ["a star", "a ring", "hearts"]))
+    assert found["model.log_temperature"] != 0
+
+
+def test_half_precision_around_a_step_changes_little() -> None:
+    task = small_task(video_chunk=2, text_chunk=2)
+    batch = batch_of(task, ["a", "b", "c", "d"], ["a star", "a ring", "hearts", "a blue star"])
+    loss, found = gradients(task, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        near_loss, near = gradients(task, batch)
+        empty_loss, empty = gradients(task, batch_of(task, [], []))
+    assert near_loss.dtype == empty_loss.dtype == torch.float32
+    assert near_loss == pytest.approx(float(loss), rel=0.05)
+    assert {name: own.dtype for name, own in near.items()} == {name: own.dtype for name, own in empty.items()}
+    for name, own in found.items():
+        assert near[name].dtype == torch.float32
+        assert (near[name] - own).norm() <= 0.2 * own.norm() + 1e-6, name
+
+
+def test_scores_are_the_mean_of_views_and_of_two_models() -> None:
+    task = small_task(frozen_share=0.25).eval()
+    batch = batch_of(task, ["a", "b"], ["a star", "a ring"], num_views=3)
+    with torch.no_grad():
+        learned, frozen = task._encoded(batch)
+        mixed, plain = (scores * task.model.temperature for scores in task.model.test_scores(batch))
+    for pairs, scores in ((learned, mixed), (frozen, plain)):
+        of_videos = scores.view(2, 3, 2).mean(1)
+        torch.testing.assert_close(pairs.videos @ pairs.texts.T, of_videos, rtol=0, atol=1e-6)
+
+
+GLOO = """
+import sys
+from importlib import util
+import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+
+rank, file, folder, chunk = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]) or None
+spec = util.spec_from_file_location("made", file)
+made = util.module_from_spec(spec)
+spec.loader.exec_module(made)
+distributed.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=2)
+task = made.small_task(learn_temperature=True, video_chunk=chunk, text_chunk=chunk)
+task.forward = task.loss
+parallel = DistributedDataParallel(task)
+optimizer = torch.optim.SGD([weight for weight in task.parameters() if weight.requires_grad], lr=0.5)
+for step in made.STEPS:
+    optimizer.zero_grad()
+    parallel(made.batch_of(task, *step[rank])).backward()
+    optimizer.step()
+torch.save(task.state_dict(), f"{folder}/{rank}.pt")
+"""
+A, B, C, D = ("a", "a star"), ("b", "a ring"), ("c", "two hearts"), ("d", "a blue star")
+
+
+def _columns(*pairs: tuple[str, str]) -> tuple[list[str], list[str]]:
+    return [video_id for video_id, _ in pairs], [text for _, text in pairs]
+
+
+STEPS = [  # the batches of two processes
+    (_columns(A, B), _columns(C, D)),
+    (_columns(A, C, D), _columns()),
+    (_columns(), _columns(B, D)),
+    (_columns(), _columns()),
+    (_columns(D, A), _columns(B)),
+]
+
+
+@pytest.mark.parametrize("chunk", [0, 1])
+def test_two_processes_of_which_one_has_nothing(tmp_path: Path, chunk: int) -> None:
+    """No deadlock, and the weights of one process that is given all pairs."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [str(Path(__file__)), str(tmp_path), str(chunk)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", GLOO, str(rank), *command], env=environment) for rank in range(2)
+    ]
+    try:
+        assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    task = small_task(learn_temperature=True)
+    before = {name: weight.clone() for name, weight in task.state_dict().items()}
+    optimizer = torch.optim.SGD([weight for weight in task.parameters() if weight.requires_grad], lr=0.5)
+    for (videos, texts), (more_videos, more_texts) in STEPS:
+        optimizer.zero_grad()
+        torch.autograd.backward(task.loss(batch_of(task, videos + more_videos, texts + more_texts)))
+        optimizer.step()
+    both = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    for name, weight in task.state_dict().items():
+        assert torch.equal(both[0][name], both[1][name]), name
+        torch.testing.assert_close(both[0][name], weight, rtol=0, atol=1e-5)
+        assert not torch.equal(weight, before[name])
+
+
+def test_a_broken_video_for_one_of_two_processes(config: Path, root: Path, tmp_path: Path) -> None:
+    """Batches of one pair: a process without a video in the middle of training, and another in the test."""
+    world = broken_world(root, tmp_path / "world", "train/0002.mp4", "test/0003.mp4")
+    options = [f"--data.root={world}", "--data.features=off", "--data.max_broken_fraction=0.5", "--data.batch_size=1"]
+    # Plain gradient descent: others blow up the rounding of gradients that are all but zero.
+    options += ["--model.optimizer.class_path=torch.optim.SGD", "--model.optimizer.init_args.lr=0.1"]
+    environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK")}
+    two = ["--trainer.devices=2", "--trainer.strategy=ddp"]
+    subprocess.run(
+        [sys.executable, "-m", "prompt_video", *arguments(config, "fit", tmp_path / "two", *options, *two)],
+        check=True,
+        capture_output=True,
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        timeout=200,
+    )
+    assert main(arguments(config, "fit", tmp_path / "one", *options, "--data.batch_size=2")) == 0
+    one, both = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name in one:
+        torch.testing.assert_close(both[name], one[name], rtol=0, atol=1e-5)
+    assert len(table(tmp_path / "two", "text_to_video")) == 4
+    assert table(tmp_path / "two", "text_to_video") == table(tmp_path / "one", "text_to_video")
+
+
+def test_broken_batches_in_one_process(config: Path, root: Path, tmp_path: Path) -> None:
+    """In training, validation, test and the bank."""
+    world = broken_world(root, tmp_path / "world", "train/0001.mp4", "val/0000.mp4", "test/0000.mp4", "test/0001.mp4")
+    options = [f"--data.root={world}", "--data.features=off", "--data.max_broken_fraction=0.5"]
+    options += ["--data.batch_size=2", "--model.query_bank=4"]
+    assert main(arguments(config, "fit", tmp_path / "run", *options)) == 0
+    assert len(table(tmp_path / "run", "video_to_text")) == 3
+
+
+@pytest.mark.parametrize("split", ["val", "test", "train"])
+def test_nothing_but_broken_videos(
+    config: Path, root: Path, tmp_path: Path, split: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    every = [path.relative_to(root).as_posix() for path in (root / split).iterdir()]
+    world = broken_world(root, tmp_path / "world", *every)
+    options = [f"--data.root={world}", "--data.features=off", "--data.max_broken_fraction=1", "--model.query_bank=4"]
+    verb = "test" if split == "train" else "fit"
+    assert main(arguments(config, verb, tmp_path / "run", *options)) == 1
+    told = "none of its training videos could be read" if split == "train" else "cannot be scored"
+    assert told in capfd.readouterr().err
+
+
+OPTIONS = {
+    "bfloat16": ["--trainer.precision=bf16-mixed"],
+    "learned temperature": ["--model.learn_temperature=true"],
+    "frozen share": ["--model.frozen_share=0.4", "--model.query_bank=3"],
+    "three views": ["--data.sampler.num_views=3", "--model.query_bank=3"],
+    "no validation": ["--data.val_videos=0"],
+    "short test": ["--trainer.limit_test_batches=1"],
+    "last batch of one": ["--data.batch_size=11"],
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
+    assert main(arguments(config, "fit", tmp_path / "run", *OPTIONS[name])) == 0
+    found = {key: value for key, value in metrics(tmp_path / "run").items() if key.startswith("test/")}
+    count = 4 if name == "short test" else 5
+    assert len(table(tmp_path / "run", "text_to_video")) == count
+    assert all(1 <= value <= count for key, value in found.items() if key.endswith("rank"))
+    assert all(0 <= value <= 1 for key, value in found.items() if "r@" in key)
+    assert "test/t2v/dual_softmax_r@1" in found
+    checkpoint = "last" if name == "no validation" else "best"
+    assert (
+        main(
+            arguments(
+                config,
+                "predict",
+                tmp_path / "again",
+                *OPTIONS[name],
+                f"--ckpt_path={tmp_path / 'run' / 'checkpoints' / f'{checkpoint}.ckpt'}",
+            )
+        )
+        == 0
+    )
+    lines = (tmp_path / "again" / "retrieved.jsonl").read_text(encoding="utf-8").splitlines()
+    first = [next(iter(json.loads(line)["scores"])) for line in lines]
+    if name != "short test":  # whose limit is not the prediction's
+        assert first == [row["found"] for row in table(tmp_path / "run", "text_to_video")]
+
+
+def test_odd_captions(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long ones, emoji, commas, and two videos whose captions are the same."""
+    records = CaptionedShapes._records
+
+    def odd(self: CaptionedShapes, split: Any) -> list[CaptionedRecord]:  # noqa: ANN401
+        return [
+            CaptionedRecord(record.video_id, record.path, captions=(caption,))
+            for record, caption in zip(records(self, split), [*ODD, "one more"], strict=False)
+        ]
+
+    monkeypatch.setattr(CaptionedShapes, "_records", odd)
+    monkeypatch.setattr(CaptionedShapes, "prepare_data", lambda self: None)
+    assert main(arguments(config, "fit", tmp_path / "run", "--model.query_bank=5")) == 0
+    rows = table(tmp_path / "run", "text_to_video")
+    assert [row["caption"] for row in rows] == ODD
+    ranks = [float(row["rank"]) for row in table(tmp_path / "run", "video_to_text")]
+    assert sum(ranks) / 5 == pytest.approx(metrics(tmp_path / "run")["test/v2t/mean_rank"])
+    same = [float(row["rank"]) for row in rows if row["caption"] == "a star moves left"]
+    assert abs(same[0] - same[1]) >= 1, "one caption asks for two videos, of which one comes first"
+    checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    assert main(arguments(config, "predict", tmp_path / "again", f"--ckpt_path={checkpoint}")) == 0
+    with (tmp_path / "again" / "retrieved.jsonl").open(encoding="utf-8", newline="\n") as file:
+        assert [json.loads(line)["caption"] for line in file] == ODD
+
+
+@pytest.fixture
+def found() -> Callable[[], FoundCaptions]:
+    records = tuple(CaptionedRecord(name, Path(name), captions=(f"{name} 1", f"{name} 2")) for name in "abc")
+    return lambda: FoundCaptions(Part((), records))
+
+
+def test_batches_in_any_order_give_the_order_of_the_part(found: Callable[[], FoundCaptions]) -> None:
+    videos, texts = torch.eye(3), torch.eye(3).repeat_interleave(2, 0)
+    whole, parts = found(), found()
+    pairs = Pairs(videos, texts)
+    whole.add(["a", "b", "c"], torch.tensor([0, 0, 1, 1, 2, 2]), pairs, pairs)
+    for name, own in (("c", 2), ("a", 0), ("b", 1)):
+        pairs = Pairs(videos[own : own + 1], texts[2 * own : 2 * own + 2])
+        parts.add([name], torch.tensor([0, 0]), pairs, pairs)
+    for answers in (whole.finish(), parts.finish()):
+        assert answers.video_ids == ["a", "b", "c"]
+        assert answers.captions == ["a 1", "a 2", "b 1", "b 2", "c 1", "c 2"]
+        assert answers.learned.figures()["t2v/r@1"] == 1
+    parts.reset()
+    with pytest.raises(InputError, match="3 videos and their captions cannot be scored"):
+        parts.finish()
