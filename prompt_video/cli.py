@@ -10,7 +10,7 @@ VERBS = {
     "fit": ("prompt_video.experiment", "train an experiment, then test its best checkpoint"),
     "validate": ("prompt_video.experiment", "score a checkpoint on the validation split"),
     "test": ("prompt_video.experiment", "score a checkpoint on the test split"),
-    "predict": ("prompt_video.experiment", "write the likeliest class names of each test video"),
+    "predict": ("prompt_video.experiment", "write what each test video shows, or which video each caption means"),
     "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
     "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
     "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),
