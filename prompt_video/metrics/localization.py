@@ -1,57 +1,31 @@
 """Detection and proposal metrics that are fed video by video, on any number of processes."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from prompt_video.metrics.average_precision import average_precision
+from prompt_video.metrics.gathered import GatheredMetric
 from prompt_video.metrics.proposals import recall_curve
 from prompt_video.metrics.tables import ACTIVITYNET_TIOUS, RECALLS, Detections, Truth, checked_tious, video_number
 
-# Columns and type of each state: numbers of videos; video and class; start, end and the score of a detection.
-_STATES = {
-    "videos": (1, torch.long),
-    "detection_keys": (2, torch.long),
-    "detection_values": (3, torch.double),
-    "truth_keys": (2, torch.long),
-    "truth_values": (2, torch.double),
-}
 
+class _VideoMetric(GatheredMetric):
+    """Gathers the detections and the ground truth of all videos."""
 
-class _VideoMetric(Metric):
-    """Gathers the detections and the ground truth of all videos, as tensors alone, so that any backend can."""
-
-    full_state_update = False
-    higher_is_better = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in _STATES:
-            self.add_state(name, [], dist_reduce_fx="cat")
-
-    def sync(
-        self,
-        dist_sync_fn: Callable[..., Any] | None = None,
-        process_group: object = None,
-        should_sync: bool = True,
-        distributed_available: Callable[..., Any] | None = None,
-    ) -> None:
-        """As torchmetrics does it, which of itself gathers no integers where a process has no video."""
-        self._fill()
-        super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
-
-    def _fill(self) -> None:
-        """Give states that are empty their type and shape."""
-        for name, (columns, dtype) in _STATES.items():
-            state = getattr(self, name)
-            if isinstance(state, list) and not state:
-                state.append(torch.empty(0, columns, dtype=dtype, device=self.device))
+    # Numbers of videos; video and class; start, end and the score of a detection.
+    rows: ClassVar = {
+        "videos": ((1,), torch.long),
+        "detection_keys": ((2,), torch.long),
+        "detection_values": ((3,), torch.double),
+        "truth_keys": ((2,), torch.long),
+        "truth_values": ((2,), torch.double),
+    }
 
     def _add(
         self,
@@ -63,16 +37,13 @@ class _VideoMetric(Metric):
         truth_labels: Int[Tensor, " M"],
     ) -> None:
         video = torch.tensor([[video_number(video_id)]], device=self.device)
-        values = torch.cat([segments, scores[:, None]], 1)
-        rows = (
+        self.keep(
             video,
             torch.cat([video.expand(len(labels), 1), labels[:, None].to(self.device)], 1),
-            values.detach().to(self.device, torch.double),
+            torch.cat([segments, scores[:, None]], 1),
             torch.cat([video.expand(len(truth_labels), 1), truth_labels[:, None].to(self.device)], 1),
-            truth_segments.detach().to(self.device, torch.double),
+            truth_segments,
         )
-        for name, row in zip(_STATES, rows, strict=True):
-            getattr(self, name).append(row)
 
     def _tables(self) -> tuple[Detections, Truth]:
         """All that was given, on all processes.
@@ -80,9 +51,9 @@ class _VideoMetric(Metric):
         Raises:
             ValueError: when a video was given twice.
         """
-        self._fill()
+        self.fill()
         videos, keys, values, truth_keys, truth_values = (
-            dim_zero_cat(getattr(self, name)).cpu().numpy() for name in _STATES
+            dim_zero_cat(getattr(self, name)).cpu().numpy() for name in self.rows
         )
         if repeated := len(videos) - len(np.unique(videos)):
             raise ValueError(f"{repeated} of {len(videos)} videos were given twice; each must count once.")

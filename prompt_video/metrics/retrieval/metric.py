@@ -1,58 +1,31 @@
 """Retrieval metrics that are fed batch by batch, on any number of processes."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from prompt_video.metrics.gathered import GatheredMetric
 from prompt_video.metrics.retrieval.found import Retrieval
 
-# All of one axis, so that a process without texts or videos need not know how long features are.
-_STATES = {
-    "text": torch.long,
-    "text_video": torch.long,
-    "text_features": torch.float,
-    "video": torch.long,
-    "video_features": torch.float,
-}
 
-
-class RetrievalMetrics(Metric):
+class RetrievalMetrics(GatheredMetric):
     """Gathers the features of all texts and videos; their scores are dot products, ranked as `ranks` does.
 
     Features are kept in single precision. Results do not depend on the order in which they come, nor on the processes.
     """
 
-    full_state_update = False
-    higher_is_better = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        for name in _STATES:
-            self.add_state(name, [], dist_reduce_fx="cat")
-
-    def sync(
-        self,
-        dist_sync_fn: Callable[..., Any] | None = None,
-        process_group: object = None,
-        should_sync: bool = True,
-        distributed_available: Callable[..., Any] | None = None,
-    ) -> None:
-        """As torchmetrics does it, which of itself gathers no integers where a process has no video."""
-        self._fill()
-        super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
-
-    def _fill(self) -> None:
-        """Give states that are empty their type."""
-        for name, dtype in _STATES.items():
-            state = getattr(self, name)
-            if isinstance(state, list) and not state:
-                state.append(torch.empty(0, dtype=dtype, device=self.device))
+    # All of one axis, so that a process without texts or videos need not know how long features are.
+    rows: ClassVar = {
+        "text": ((), torch.long),
+        "text_video": ((), torch.long),
+        "text_features": ((), torch.float),
+        "video": ((), torch.long),
+        "video_features": ((), torch.float),
+    }
 
     def update(
         self,
@@ -71,9 +44,7 @@ class RetrievalMetrics(Metric):
             text_video: number of each text's video, which may come in another call or process.
             video: number of each video among all of the test.
         """
-        rows = (text, text_video, text_features.flatten(), video, video_features.flatten())
-        for (name, dtype), row in zip(_STATES.items(), rows, strict=True):
-            getattr(self, name).append(row.detach().to(self.device, dtype))
+        self.keep(text, text_video, text_features.flatten(), video, video_features.flatten())
 
     def compute(self) -> dict[str, float]:
         """``t2v/r@1``, ``r@5``, ``r@10`` in [0, 1], ``median_rank``, ``mean_rank``; the same of ``v2t``."""
@@ -90,7 +61,7 @@ class RetrievalMetrics(Metric):
         Raises:
             ValueError: when there is no text or no video, one was given twice, or a text's video was not given.
         """
-        self._fill()
+        self.fill()
         text, text_video, video = (self._column(name) for name in ("text", "text_video", "video"))
         for numbers, what in ((text, "texts"), (video, "videos")):
             if not len(numbers):
