@@ -215,7 +215,7 @@ class ExperimentCLI(LightningCLI):
         self._summarize()
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
-        """Write the likeliest class names of each test video to the run folder."""
+        """Write what was found in each test video, or which videos each caption means, to the run folder."""
         self._load_checkpoint(kwargs)
         batches: list[Any] = self.trainer.predict(model, datamodule=datamodule, **kwargs) or []
         if len(self.datamodule.trials[0].tests) > 1:
