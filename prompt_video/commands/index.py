@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.errors import InputError
+from prompt_video.embedding import frozen_model
 from prompt_video.model import VideoTextModel
 from prompt_video.runs import console
 from prompt_video.runs.progress import ProgressBar
-from prompt_video.search.embedding import frozen_model
 from prompt_video.search.indexing import Outcome, build_index
 from prompt_video.search.models import model_of_checkpoint, untrained
 from prompt_video.search.spans import Cutting

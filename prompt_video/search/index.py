@@ -10,10 +10,10 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
+from prompt_video.embedding import dim_of, text_vectors
 from prompt_video.model import VideoTextModel
 from prompt_video.search.card import read_card
 from prompt_video.search.clusters import Clusters, open_clusters
-from prompt_video.search.embedding import dim_of, text_vectors
 from prompt_video.search.vectors import Vectors
 from prompt_video.text_side import TextSide
 

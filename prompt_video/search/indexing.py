@@ -20,9 +20,9 @@ from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pendin
 from data_modules.frames import FrameChunks
 from data_modules.store_format import MANIFEST
 from data_modules.transforms import ResizeCrop
+from prompt_video.embedding import dim_of, video_vectors
 from prompt_video.model import VideoTextModel
 from prompt_video.search.card import Card, read_card
-from prompt_video.search.embedding import dim_of, video_vectors
 from prompt_video.search.spans import Cutting
 from prompt_video.tasks.extraction import ExtractionTask
 

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from prompt_video.clip import FrozenCLIP
+from prompt_video.embedding import refuse_probe
 from prompt_video.model import VideoTextModel
-from prompt_video.search.embedding import refuse_probe
 from prompt_video.tasks.base import learned_weights, read_checkpoint, spec_of
 
 

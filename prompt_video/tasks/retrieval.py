@@ -16,6 +16,7 @@ from data_modules.captioned import CaptionedDataModule
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
 from prompt_video.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
+from prompt_video.embedding import text_vectors, video_vectors
 from prompt_video.gradient_cache import in_chunks
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.prompt import PromptLearner, TemplatePrompt
@@ -83,11 +84,12 @@ class RetrievalTask(VideoTextTask):
         self.found = {name: FoundCaptions(part) for name, part in parts.items()}
         room = cast("PromptLearner | TemplatePrompt", self.model.prompt).room
         for name in trial.parts:
+            if name in self.cut:  # training counted, and the test after it need not
+                continue
             captions = self._data.captions(name)
             cut = sum(len(tokens) > room for tokens in self.model.clip.tokenize(captions))
-            told = self.cut.get(name) == (cut, len(captions))
             self.cut[name] = cut, len(captions)
-            if cut and not told:
+            if cut:
                 log.info("%d of %d captions of '%s' are cut to %d tokens", cut, len(captions), name, room)
 
     @property
@@ -133,16 +135,12 @@ class RetrievalTask(VideoTextTask):
     def _encoded(self, batch: Batch) -> tuple[Pairs, Pairs]:
         """Features of a test batch whose dot products are the scores: of this model, and of the frozen CLIP.
 
-        Scores of a video are the mean over its views, and with a `frozen_share` that of two models.
+        Scores of a video are the mean over its views.
         """
-        frames, mask = self.model.frame_features(batch), batch["mask"]
-        views = (self.model.temporal(frames, mask), mean_frame(frames, mask))
-        learned, frozen = (torch.unflatten(F.normalize(v, dim=-1), 0, (-1, batch["num_views"])).mean(1) for v in views)
-        text, frozen_text = self.model.text_features(batch["text"]), self.model.frozen_text_features(batch["text"])
-        if share := self.model.frozen_share:
-            learned = torch.cat([(1 - share) * learned, share * frozen], dim=1)
-            text = torch.cat([text, frozen_text], dim=1)
-        return Pairs(learned, text), Pairs(frozen, frozen_text)
+        frames, mask, texts = self.model.frame_features(batch), batch["mask"], batch["text"]
+        views = video_vectors(self.model, frames, mask), F.normalize(mean_frame(frames, mask), dim=-1)
+        learned, frozen = (torch.unflatten(vectors, 0, (-1, batch["num_views"])).mean(1) for vectors in views)
+        return Pairs(learned, text_vectors(self.model, texts)), Pairs(frozen, self.model.frozen_text_features(texts))
 
     def on_validation_epoch_start(self) -> None:
         """Forget an earlier validation."""

@@ -14,7 +14,7 @@ from data_modules.frames import FrameChunks
 from data_modules.rendering import render, write_mp4
 from data_modules.transforms import ResizeCrop
 from prompt_video.cli import main
-from prompt_video.search.embedding import text_vectors, video_vectors
+from prompt_video.embedding import text_vectors, video_vectors
 from prompt_video.search.index import VideoIndex
 from prompt_video.search.models import model_of_checkpoint
 
