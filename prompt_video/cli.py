@@ -77,6 +77,8 @@ def _mistake(error: BaseException | None) -> str | None:
         is_repeated = isinstance(error, ConfigError) and said is not None
         if isinstance(error, (InputError, BrokenVideoError)) and not is_repeated:
             said = str(error)
+            if error.__suppress_context__ and error.__cause__ is None and not isinstance(error, ConfigError):
+                break  # raised "from None": it says all that the error below it did
         error = error.__cause__ or error.__context__
     return said
 

@@ -19,7 +19,10 @@ def read_matrix(path: Path) -> Num[np.ndarray, "C V"]:
     except FileNotFoundError:
         raise InputError(f"there is no file {path}; name an .npy file of scores.") from None
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no NumPy file with an array of numbers, or a damaged one: {error}.") from error
+        raise InputError(
+            f"{path} is no NumPy file with an array of numbers, or a damaged one; write it with numpy.save, as numbers "
+            "and not as objects."
+        ) from error
     if not isinstance(matrix, np.ndarray):
         matrix.close()
         raise InputError(f"{path} is an archive of arrays (.npz); save the matrix alone with numpy.save.")

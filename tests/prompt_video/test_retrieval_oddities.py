@@ -198,3 +198,12 @@ def test_odd_captions(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert main(arguments(config, "predict", tmp_path / "again", f"--ckpt_path={checkpoint}")) == 0
     with (tmp_path / "again" / "retrieved.jsonl").open(encoding="utf-8", newline="\n") as file:
         assert [json.loads(line)["caption"] for line in file] == ODD
+
+
+def test_a_wrong_row_is_named_with_its_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    captions = tmp_path / "captions.csv"
+    captions.write_text("video,caption\na.mp4,a star\na.mp4\n")
+    config = Path(__file__).parents[2] / "experiments" / "folder_retrieval.yaml"
+    options = [f"--data.root={tmp_path}", "--model.clip=tiny", "--model.temporal.num_heads=4", f"--runs={tmp_path}"]
+    assert main(["fit", f"--config={config}", *options, "--wandb=disabled"]) == 1
+    assert f"prompt-video: {captions}, line 3: 1 columns where the header has 2" in capfd.readouterr().err
