@@ -6,6 +6,7 @@ READY := $(VENV)/.installed
 PACKAGES := prompt_video data_modules tests
 EXP ?=
 METHOD ?=
+SWEEP ?=
 CKPT ?=
 ARGS ?=
 SEEDS ?= 1
@@ -19,7 +20,7 @@ CHECK_METHOD = test -z "$(METHOD)" -o -f "$(METHODS)/$(METHOD).yaml" || { echo "
 TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train evaluate features doctor rehearse bench tiny-clip format lint types imports test test-all check clean
+.PHONY: help setup demo train evaluate features doctor rehearse dashboard sweep bench tiny-clip format lint types imports test test-all check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -62,6 +63,16 @@ rehearse: $(READY) ## run an experiment on a made-up miniature of its data: make
 	@test -n "$(EXP)" || { echo "name an experiment: make rehearse EXP=k400_fewshot"; exit 2; }
 	@$(CHECK_METHOD)
 	@$(BIN)/prompt-video rehearse --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+
+dashboard: $(READY) ## lay out an experiment's wandb workspace, without an account as a file: make dashboard EXP=demo_closed
+	@test -n "$(EXP)" || { echo "name an experiment: make dashboard EXP=demo_closed"; exit 2; }
+	@$(CHECK_METHOD)
+	@$(BIN)/prompt-video dashboard --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+
+sweep: $(READY) ## run an ablation on this machine: make sweep EXP=demo_closed SWEEP=prompt_length
+	@test -n "$(EXP)" -a -n "$(SWEEP)" || { echo "name both: make sweep EXP=demo_closed SWEEP=prompt_length; there are:"; ls experiments/sweeps/*.yaml | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
+	@$(CHECK_METHOD)
+	@$(TRAIN_ENV) $(BIN)/prompt-video sweep experiments/sweeps/$(SWEEP).yaml --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
 
 bench: $(READY) ## measure every part against the plain way; ratios in runs/bench/results.json
 	@$(TRAIN_ENV) $(BIN)/prompt-video bench $(ARGS)

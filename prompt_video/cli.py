@@ -28,6 +28,11 @@ VERBS = {
         "prompt_video.commands.score_retrieval",
         "recall and ranks of anyone's scores of captions with videos, in both directions",
     ),
+    "dashboard": (
+        "prompt_video.commands.dashboard",
+        "lay out an experiment's wandb workspace, or write how it would look",
+    ),
+    "sweep": ("prompt_video.commands.sweep", "run every point of a wandb sweep file on this machine"),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in a few minutes"),
     "bench": ("prompt_video.bench.__main__", "measure the speed and the memory of every part"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),

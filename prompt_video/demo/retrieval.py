@@ -12,9 +12,9 @@ from data_modules.batch import CaptionedRecord
 from prompt_video.demo.running import run
 from prompt_video.experiment import ExperimentCLI
 from prompt_video.reporting import page
-from prompt_video.reporting.retrieval import Described, Question, examples
-from prompt_video.tasks.found_captions import Answers
+from prompt_video.reporting.retrieval import examples
 from prompt_video.tasks.retrieval import RetrievalTask
+from prompt_video.tasks.retrieval_shown import questions
 
 DIRECTIONS = {"t2v": "text to video", "v2t": "video to text"}
 FIGURES = {"r@1": "R@1", "r@5": "R@5", "median_rank": "median rank"}
@@ -97,28 +97,3 @@ def section(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> tuple[str, str]:
     header = ["scores", *(f"{way}: {name}" for way in DIRECTIONS.values() for name in FIGURES.values()), "what it is"]
     figures = f'<div class="scroll">{page.table(header, _rows(outcomes), best=len(ROWS) - 1)}</div>'
     return "Retrieval", about + figures + examples(asked)
-
-
-def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Question]:
-    """Every sentence of a test with its video and the one that was found.
-
-    Args:
-        answers: of the test.
-        records: its videos.
-    """
-    of_id = {record.video_id: record for record in records}
-    videos = [of_id[video_id] for video_id in answers.video_ids]
-    ranks = answers.learned.ranks["t2v"].expected().tolist()
-    frozen_ranks = answers.frozen.ranks["t2v"].expected().tolist()
-    owner, first = answers.learned.owner.tolist(), answers.learned.top(1, "t2v").numbers[:, 0].tolist()
-    return [
-        Question(
-            own=Described(videos[own].path, caption),
-            first=Described(videos[best].path, videos[best].captions[0]),
-            rank=rank,
-            frozen_rank=frozen_rank,
-        )
-        for caption, own, best, rank, frozen_rank in zip(
-            answers.captions, owner, first, ranks, frozen_ranks, strict=True
-        )
-    ]

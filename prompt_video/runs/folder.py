@@ -14,9 +14,11 @@ from data_modules.atomic import write_whole
 from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
 from data_modules.ledger import BrokenLedger
+from prompt_video.prompt_words import prompt_words
+from prompt_video.runs.dashboard_items import log_items
 from prompt_video.runs.environment import environment
-from prompt_video.runs.loggers import log_pictures
 from prompt_video.tasks.base import VideoTextTask, learned_weights
+from prompt_video.tasks.tables import write_csv
 from prompt_video.trials.journal import JOURNAL
 
 _SHARED = "PROMPT_VIDEO_RUN_FOLDER"
@@ -115,7 +117,7 @@ class RunRecord(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Count what the loader had to drop."""
-        _data_of(trainer).ledger.add("test", batch["broken"])
+        _data_of(trainer).ledger.add(batch["part"], batch["broken"])
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the last training and validation metrics."""
@@ -131,7 +133,9 @@ class RunRecord(Callback):
         self._record(trainer, pl_module)
         if trainer.is_global_zero and isinstance(pl_module, VideoTextTask):
             pl_module.write_tables(self.folder)
-            log_pictures(pl_module.loggers, pl_module.pictures)
+            words = prompt_words(pl_module.model.prompt, pl_module.model.clip)
+            write_csv(self.folder / "prompt_words.csv", [vector.row() for vector in words])
+            log_items(pl_module.loggers, pl_module.shown)
 
     def _record(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = _data_of(trainer)
@@ -144,6 +148,8 @@ class RunRecord(Callback):
             "steps": trainer.global_step if trainer.state.fn == "fit" else self.results.get("steps", 0),
         }
         self.finish(data, pl_module, progress)
+        for logger in trainer.loggers:
+            logger.log_metrics(broken(data.ledger), trainer.global_step)
 
     def finish(self, data: VideoDataModule, task: VideoTextTask, found: Mapping[str, Any]) -> None:
         """Write the results: what a run came to, beside what every run notes."""
@@ -158,6 +164,7 @@ class RunRecord(Callback):
                 "seconds": round(time.monotonic() - self._started, 2),
             }
         )
+        self.results["metrics"] = {**self.results["metrics"], **broken(data.ledger)}
         _write_json(self.folder / "results.json", self.results)
 
 
@@ -167,6 +174,11 @@ def samples(ledger: BrokenLedger) -> dict[str, dict[str, int]]:
     return {
         split: {"used": total - dropped[split], "dropped": dropped[split]} for split, total in ledger.totals.items()
     }
+
+
+def broken(ledger: BrokenLedger) -> dict[str, float]:
+    """Videos dropped, by split, as metrics."""
+    return {f"broken/{split}": float(videos["dropped"]) for split, videos in samples(ledger).items()}
 
 
 def _data_of(trainer: Trainer) -> VideoDataModule:

@@ -5,13 +5,12 @@ import netrc
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlparse
 
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
-from PIL import Image
 
 from prompt_video.trials.journal import TrialResult
 
@@ -32,11 +31,9 @@ def make_loggers(folder: Path, name: str, mode: WandbMode) -> list[Logger]:
     # A resumed run gets a log of its own: Lightning would delete the first one.
     used = len(list(folder.glob("logs*")))
     loggers: list[Logger] = [CSVLogger(folder, name="", version=f"logs_{used + 1}" if used else "logs")]
-    if mode == "disabled" or os.environ.get("WANDB_MODE") == "disabled":
+    if "disabled" in (mode, os.environ.get("WANDB_MODE")):
         return loggers
-    reason = "as asked" if mode == "offline" or os.environ.get("WANDB_MODE") == "offline" else None
-    if mode == "auto" and reason is None:
-        reason = why_offline()
+    reason = offline_reason(mode)
     folder.mkdir(parents=True, exist_ok=True)
     if reason is not None:
         log.info("wandb: offline (%s); logs are in %s, `wandb sync` uploads them", reason, folder / "wandb")
@@ -62,28 +59,22 @@ def log_trials(loggers: Sequence[Logger], results: Sequence[TrialResult], means:
         logger.finalize("success")
 
 
-def log_pictures(
-    loggers: Sequence[object], draw: Callable[[], Mapping[str, Image.Image]], section: str = "timelines"
-) -> None:
-    """Pictures on the dashboard; loggers of figures take none.
-
-    Args:
-        loggers: of the run.
-        draw: makes the pictures, by name; only called where there is a dashboard.
-        section: of the dashboard; each picture is a panel of its own there, as wandb squeezes those of one panel into
-            the shape of the first.
-    """
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            for name, picture in draw().items():
-                logger.log_image(f"{section}/{name}", [picture], caption=[name])
-
-
 def close_loggers() -> None:
     """End the wandb run, so that the next one of this process does not go on in it."""
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
         wandb.finish()
+
+
+def offline_reason(mode: WandbMode) -> str | None:
+    """Why nothing is sent to wandb, or None where it is.
+
+    Args:
+        mode: as for `make_loggers`; what the environment asks for also counts.
+    """
+    if {mode, os.environ.get("WANDB_MODE")} & {"offline", "disabled"}:
+        return "as asked"
+    return why_offline() if mode == "auto" else None
 
 
 def why_offline() -> str | None:

@@ -10,7 +10,6 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from PIL.Image import Image
 from torch import Tensor, nn
 
 from data_modules.batch import Batch
@@ -19,7 +18,9 @@ from data_modules.protocols.trial import Trial
 from prompt_video.clip import FrozenCLIP
 from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner
+from prompt_video.prompt_words import prompt_words
 from prompt_video.tasks.optimization import Optimization, Schedule
+from prompt_video.tasks.shown import Shown, Table
 from prompt_video.temporal import TemporalEncoder
 from prompt_video.text_side import TextSide
 
@@ -199,9 +200,10 @@ class VideoTextTask(LightningModule, ABC):
     def write_tables(self, folder: Path) -> None:
         """Write what a test found out beyond its metrics."""
 
-    def pictures(self) -> dict[str, Image]:
+    def shown(self) -> dict[str, Shown]:
         """What a test has to show on a dashboard, by name."""
-        return {}
+        rows = [vector.row() for vector in prompt_words(self.model.prompt, self.model.clip)]
+        return {"tables/prompt_words": Table(list(rows[0]), [list(row.values()) for row in rows])} if rows else {}
 
     def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
         """Write what `predict_step` returned for all videos.

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -24,14 +23,14 @@ from prompt_video.external_scores import ExternalScores
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.localizer import actions_of, candidates, detected, given
 from prompt_video.proposals import GivenProposals
-from prompt_video.reporting.localization import timelines
-from prompt_video.reporting.timeline import timeline_picture
 from prompt_video.segment_encoding import encode_segments
 from prompt_video.segments import segment_features
 from prompt_video.suppression import Candidates, Suppression
 from prompt_video.tasks.found import CLIP_ONLY, FoundActions
 from prompt_video.tasks.guarded import GuardedTask
-from prompt_video.tasks.localization_files import localization, write_results, write_test
+from prompt_video.tasks.localization_files import write_results, write_test
+from prompt_video.tasks.localization_shown import localization_shown
+from prompt_video.tasks.shown import Shown
 
 log = logging.getLogger(__name__)
 
@@ -249,13 +248,9 @@ class LocalizationTask(GuardedTask):
         name = self.trial_name if folder.name.isdecimal() else folder.parent.name
         write_test(folder, f"Actions in videos: {name}", self._tests, {"model": self.describe()})
 
-    def pictures(self) -> dict[str, Image]:
-        """Timelines of some videos of every test: what happens above, what was found below."""
-        return {
-            f"{name}/{timeline.title}": timeline_picture(timeline)
-            for name, found in self._tests.items()
-            for timeline in timelines(localization(found))
-        }
+    def shown(self) -> dict[str, Shown]:
+        """Average precision by class, some videos and timelines of every test; and the words near the prompts."""
+        return {**super().shown(), **localization_shown(self._tests)}
 
     @property
     def _tests(self) -> dict[str, FoundActions]:

@@ -18,6 +18,8 @@ from prompt_video import losses
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.tasks.guarded import GuardedTask
 from prompt_video.tasks.outcome import PartOutcome, combined
+from prompt_video.tasks.recognition_shown import recognition_shown
+from prompt_video.tasks.shown import Shown
 from prompt_video.tasks.tables import write_tables
 from prompt_video.temporal import mean_frame
 
@@ -132,6 +134,12 @@ class RecognitionTask(GuardedTask):
         for name, outcome in self.outcomes.items():
             if outcome.videos:
                 write_tables(folder, "" if name == "test" else f"_{name}", outcome)
+
+    def shown(self) -> dict[str, Shown]:
+        """Confusion, accuracy by class, and some videos of every test; and the words near the prompts."""
+        scored = {name: outcome for name, outcome in self.outcomes.items() if outcome.videos}
+        paths = {name: {r.video_id: r.path for r in part.records} for name, part in self.trial.tests.items()}
+        return {**super().shown(), **recognition_shown(scored, paths)}
 
     def _can_score(self, texts: Sequence[str]) -> bool:
         prompt = self.model.prompt

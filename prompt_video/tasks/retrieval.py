@@ -23,6 +23,8 @@ from prompt_video.prompt import PromptLearner, TemplatePrompt
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.found_captions import Answers, FoundCaptions, Pairs
 from prompt_video.tasks.retrieval_files import best_videos, write_queries
+from prompt_video.tasks.retrieval_shown import retrieval_shown
+from prompt_video.tasks.shown import Shown
 from prompt_video.temporal import mean_frame
 from prompt_video.text_side import TextSide
 
@@ -229,6 +231,11 @@ class RetrievalTask(VideoTextTask):
         """The rank of every query of every test, with what was found in its place, as CSV files."""
         for name, answers in self.answers.items():
             write_queries(folder, "" if name == "test" else f"_{name}", answers)
+
+    def shown(self) -> dict[str, Shown]:
+        """Hits, misses and some videos of every test; and the words near the prompts."""
+        records = {name: self.found[name].records for name in self.answers}
+        return {**super().shown(), **retrieval_shown(self.answers, records)}
 
     def describe(self) -> str:
         """What is trained and how texts are written, in words."""

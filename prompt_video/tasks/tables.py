@@ -1,12 +1,10 @@
 """Tables of a test, as CSV files."""
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from jaxtyping import Int
-from torch import Tensor
 
 from prompt_video.tasks.outcome import PartOutcome
 
@@ -20,7 +18,7 @@ def write_tables(folder: Path, suffix: str, outcome: PartOutcome) -> None:
         outcome: of one test.
     """
     names, matrix = outcome.class_names, outcome.confusion()
-    write_csv(folder / f"per_class{suffix}.csv", per_class(matrix, names))
+    write_csv(folder / f"per_class{suffix}.csv", per_class(outcome))
     guesses = [
         {
             "video_id": video.video_id,
@@ -38,15 +36,16 @@ def write_tables(folder: Path, suffix: str, outcome: PartOutcome) -> None:
     write_csv(folder / f"confusion{suffix}.csv", rows)
 
 
-def per_class(matrix: Int[Tensor, "K K"], class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Accuracy of each class, with the class it is most often taken for.
+def per_class(outcome: PartOutcome) -> list[dict[str, Any]]:
+    """Accuracy of each class beside that of the frozen CLIP, with the class it is most often taken for.
 
     Args:
-        matrix: counts, rows the truth, columns the guess.
-        class_names: of rows and columns.
+        outcome: of one test.
     """
+    names, matrix = outcome.class_names, outcome.confusion()
+    frozen_right = Counter(video.target for video in outcome.videos if video.frozen_pred == video.target)
     rows = []
-    for index, name in enumerate(class_names):
+    for index, name in enumerate(names):
         counts = matrix[index].clone()
         total, right = int(counts.sum()), int(counts[index])
         counts[index] = 0
@@ -56,7 +55,8 @@ def per_class(matrix: Int[Tensor, "K K"], class_names: Sequence[str]) -> list[di
                 "class": name,
                 "videos": total,
                 "accuracy": round(right / total, 4) if total else "",
-                "taken_for": class_names[worst] if counts[worst] else "",
+                "frozen_accuracy": round(frozen_right[index] / total, 4) if total else "",
+                "taken_for": names[worst] if counts[worst] else "",
                 "times": int(counts[worst]),
             }
         )

@@ -14,6 +14,7 @@ from prompt_video.metrics.retrieval.found import Retrieval
 from prompt_video.reporting import page
 from prompt_video.reporting.retrieval import Described, Question, examples, hits, misses
 from prompt_video.tasks.found_captions import Answers
+from prompt_video.tasks.retrieval_shown import questions
 
 NOWHERE = Path("nowhere")
 
@@ -129,7 +130,7 @@ def test_every_sentence_of_a_test_becomes_a_question() -> None:
     places = np.arange(4), texts, np.arange(3), np.eye(3, dtype=np.float32), np.array([0, 1, 1, 2])
     alike = np.arange(4), np.ones_like(texts), *places[2:]
     answers = Answers(["a", "b", "c"], ["tells a", "tells b", "b again", "tells c"], *map(_retrieval, (places, alike)))
-    asked = demo.questions(answers, records)
+    asked = questions(answers, records)
     assert [(one.own.path.stem, one.own.caption) for one in asked] == [
         *(("a", "tells a"), ("b", "tells b")),
         *(("b", "b again"), ("c", "tells c")),

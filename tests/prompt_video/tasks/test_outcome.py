@@ -20,7 +20,7 @@ def test_figures_of_one_part() -> None:
     figures = outcome.figures()
     assert figures == pytest.approx({"top1": 0.75, "top5": 1.0, "mean_class": 2 / 3, "frozen_top1": 0.5})
     assert outcome.confusion().tolist() == [[2, 0, 0], [0, 1, 0], [1, 0, 0]]
-    rows = per_class(outcome.confusion(), outcome.class_names)
+    rows = per_class(outcome)
     assert [row["taken_for"] for row in rows] == ["", "", "a"]
 
 

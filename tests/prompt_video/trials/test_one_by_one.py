@@ -93,6 +93,8 @@ def test_all_trials_leave_everything_behind(folds: Path) -> None:
     assert [trial["name"] for trial in results["trials"]] == ["fold 0", "fold 1", "fold 2"]
     assert "3 published splits of the classes" in results["protocol"]
     for name, value in results["metrics"].items():
+        if name.startswith("broken/"):  # of all trials together
+            continue
         values = [trial["metrics"][name] for trial in results["trials"]]
         assert value == pytest.approx(sum(values) / 3)
         about = results["confidence"][name]

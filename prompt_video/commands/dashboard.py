@@ -1,0 +1,64 @@
+"""``prompt-video dashboard``: lay out an experiment's wandb workspace; without an account, write how it would look."""
+
+import argparse
+import json
+from pathlib import Path
+
+from data_modules.atomic import write_whole
+from data_modules.errors import InputError
+from prompt_video.dashboard.layout import layout
+from prompt_video.dashboard.shape import shape_of
+from prompt_video.dashboard.workspace import make_workspace, specification
+from prompt_video.runs import console
+from prompt_video.runs.loggers import offline_reason
+from prompt_video.settings import read_settings
+
+
+def main(arguments: list[str]) -> None:
+    """Save a workspace, or write its specification."""
+    parser = argparse.ArgumentParser(
+        prog="prompt-video dashboard",
+        description=__doc__,
+        epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options. Each "
+        "call saves a new view of the project; runs that are there already are shown in it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--entity", help="user or team of wandb (default: the account's own)")
+    parser.add_argument("--project", default="prompt-video", help="of wandb (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="JSON file to write (default: runs/dashboards/<experiment>.json)")
+    options, rest = parser.parse_known_args(arguments[1:])
+    console.configure()
+    settings = read_settings(rest)
+    task = settings.task()
+    sections = layout(type(task), shape_of(settings, task))
+    reason = offline_reason(settings.settings["wandb"])
+    if reason is None and options.out is None:
+        entity: str = options.entity or _own_entity()
+        workspace = make_workspace(sections, settings.name, entity, options.project)
+        try:
+            workspace.save()
+        except Exception as error:  # whatever its network library raises
+            raise InputError(
+                f"wandb did not save the workspace in {entity}/{options.project}: {error} With --out the layout is "
+                "written to a file."
+            ) from error
+        print(f"dashboard: {workspace.url}")
+        return
+    path: Path = options.out or settings.runs / "dashboards" / f"{settings.name}.json"
+    found = specification(make_workspace(sections, settings.name, options.entity or "", options.project))
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    print(f"wandb: {reason or 'nothing saved, as asked'}; the dashboard's specification is in {path}")
+
+
+def _own_entity() -> str:
+    import wandb
+
+    try:
+        entity: str | None = wandb.Api().default_entity
+    except Exception as error:  # as above
+        raise InputError(f"wandb does not know the account: {error} Log in again with `wandb login`.") from error
+    if not entity:
+        raise InputError("the account of wandb has no entity of its own; name one with --entity.")
+    return entity

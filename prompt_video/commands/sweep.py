@@ -1,0 +1,60 @@
+"""``prompt-video sweep``: run every point of a wandb sweep file on this machine, without wandb's agent.
+
+FILE is a sweep file with the method ``grid``, such as experiments/sweeps/prompt_length.yaml. Points that have been run
+with the same settings are not run again; one that was cut off goes on from its last checkpoint.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from rich.console import Console
+
+from data_modules.errors import InputError
+from prompt_video.runs import console as logs
+from prompt_video.settings import read_settings
+from prompt_video.sweeps.plan import read_sweep
+from prompt_video.sweeps.report import metric_of, results_table, write_results
+from prompt_video.sweeps.running import place, run_points
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    """Run a sweep.
+
+    Returns:
+        The exit code: 1 when a point failed.
+    """
+    parser = argparse.ArgumentParser(
+        prog="prompt-video sweep",
+        usage="prompt-video sweep FILE --config experiments/<name>.yaml [options of fit]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if "-h" in arguments or "--help" in arguments:
+        parser.print_help()
+        return 0
+    if len(arguments) < 2 or arguments[1].startswith("-"):
+        raise InputError(
+            "name the sweep file first: prompt-video sweep experiments/sweeps/prompt_length.yaml --config …"
+        )
+    sweep, options = read_sweep(Path(arguments[1])), arguments[2:]
+    logs.configure()
+    settings = read_settings(options)
+    if settings.settings["run_folder"] is not None:
+        raise InputError(
+            "a sweep gives each of its runs a folder of its own: take --runs in the place of --run_folder."
+        )
+    folder = settings.runs / "sweeps" / f"{settings.name}_{sweep.name}"
+    outcomes = run_points(place(sweep, options, folder), options)
+    monitor = settings.settings["monitor"] or settings.task().monitor
+    metric = metric_of(outcomes, sweep.metric, f"test/{monitor.removeprefix('val/')}")
+    write_results(folder, metric, outcomes)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(results_table(metric, outcomes))
+    console.print(f"all figures: {folder / 'results.csv'}")
+    failed = [outcome.point.name for outcome in outcomes if not outcome.is_done]
+    if failed:
+        log.warning("%d of %d points failed: %s", len(failed), len(outcomes), ", ".join(failed))
+    return 1 if failed else 0

@@ -1,0 +1,1 @@
+"""The layout of the wandb workspace, as code."""

@@ -1,0 +1,1 @@
+"""Many runs of one experiment, each with other options, from the sweep files of wandb."""
