@@ -72,7 +72,7 @@ class ActivityNet13(UntrimmedDataModule):
 
     def scan(self) -> Catalog:
         """Find the videos, and read what is in them."""
-        labels = tuple(read_text(LISTS / "activitynet" / "label_map.txt").splitlines())
+        labels = read_labels()
         names = labels if self.spelling == "official" else tuple(map(natural, labels))
         records = self._records({label: target for target, label in enumerate(labels)})
         log.info("ActivityNet 1.3: %s", oddities(record for split in records.values() for record in split))
@@ -106,3 +106,8 @@ class ActivityNet13(UntrimmedDataModule):
 def natural(label: str) -> str:
     """An activity in lower case, as CLIP reads it, and in English."""
     return _NATURAL.get(label) or label.lower()
+
+
+def read_labels() -> tuple[str, ...]:
+    """All classes as the official file writes them, in label order."""
+    return tuple(read_text(LISTS / "activitynet" / "label_map.txt").splitlines())

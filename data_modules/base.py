@@ -98,6 +98,10 @@ class VideoDataModule(LightningDataModule, ABC):
     def describe_views(self) -> str:
         """What testing looks at, in words."""
 
+    def viewing(self) -> dict[str, Any]:
+        """What is looked at in a video, ready for JSON, for use of a trained model on other videos."""
+        return {"frame_rate": self.frame_rate, "crops": [crop.place for crop in self.crops]}
+
     def published_sizes(self) -> Mapping[str, int]:
         """Published number of videos of each official split, as far as known."""
         return {}

@@ -95,6 +95,11 @@ class CaptionedDataModule(VideoDataModule):
         records = cast("Sequence[CaptionedRecord]", self.part(name).records)
         return [caption for record in records for caption in record.captions]
 
+    def viewing(self) -> dict[str, Any]:
+        """With the sampler."""
+        chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
+        return {**super().viewing(), "sampler": chosen}
+
     def describe_views(self) -> str:
         """What training and testing look at, in words."""
         counts = ", ".join(f"{len(self.captions(name)):,} {name}" for name in self.trials[0].parts)

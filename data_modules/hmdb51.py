@@ -59,10 +59,9 @@ class HMDB51(TrimmedDataModule):
 
     def scan(self) -> Catalog:
         """Find the videos; lists are read when a protocol asks for them."""
-        official: dict[str, str] = json.loads(read_text(LISTS / "hmdb51" / "class_names.json"))
+        official = _official_names()
         labels = tuple(official)
-        natural = (_NATURAL.get(label, label.replace("_", " ")) for label in labels)
-        names = tuple(official.values() if self.spelling == "official" else natural)
+        names = tuple(official.values()) if self.spelling == "official" else class_names()
         files = FileIndex(self.root)
         label_of = {listed.stem: listed.label for _, _, listed in self._packaged}
 
@@ -98,3 +97,13 @@ class HMDB51(TrimmedDataModule):
         if file is not None:
             return [listed for found, listed in read_hmdb(file.parent, labels, number) if found == flag]
         return [listed for split, found, listed in self._packaged if (split, found) == (number, flag)]
+
+
+def class_names() -> tuple[str, ...]:
+    """All classes in plain English, in label order."""
+    return tuple(_NATURAL.get(label, label.replace("_", " ")) for label in _official_names())
+
+
+def _official_names() -> dict[str, str]:
+    names: dict[str, str] = json.loads(read_text(LISTS / "hmdb51" / "class_names.json"))
+    return names

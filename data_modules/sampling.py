@@ -6,6 +6,7 @@ neighbour.
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -27,6 +28,10 @@ class Sampler(ABC):
     @abstractmethod
     def describe(self) -> str:
         """What testing looks at, in words."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
 
 
 class WindowSampler(Sampler):
@@ -97,6 +102,11 @@ class WindowSampler(Sampler):
         views = "the middle view" if self.num_views == 1 and not self.random_views else f"{self.num_views} {kind} views"
         return f"{views} of {self.num_frames} frames"
 
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        names = ("num_frames", "frame_rate", "num_views", "random_views")
+        return {"strides": list(self.strides), **{name: getattr(self, name) for name in names}}
+
     def _window(
         self, starts: Int64[np.ndarray, " V"] | Float64[np.ndarray, " V"], stride: int, length: int, rate: float
     ) -> Float64[np.ndarray, "V T"]:
@@ -135,6 +145,10 @@ class SegmentSampler(Sampler):
         """In words."""
         views = f"{self.num_views} views" if self.num_views > 1 else "one view"
         return f"{views} of {self.num_frames} frames spread over the whole video"
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {"num_frames": self.num_frames, "num_views": self.num_views}
 
     def _moments(
         self, within: Float64[np.ndarray, "V T"], duration_sec: float, frame_rate: float

@@ -66,7 +66,7 @@ class Thumos14(UntrimmedDataModule):
 
     def scan(self) -> Catalog:
         """Find the videos, and read what is in them."""
-        labels = tuple(line.split()[1] for line in read_text(_FOLDER / "class_index.txt").splitlines())
+        labels = read_labels()
         names = labels if self.spelling == "official" else tuple(map(natural, labels))
         targets = {label: target for target, label in enumerate(labels)}
         files = VideoFiles(self.root, needed=self.features == "auto")
@@ -101,3 +101,8 @@ def natural(label: str) -> str:
 
 def _table(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(read_text(_FOLDER / name).splitlines()))
+
+
+def read_labels() -> tuple[str, ...]:
+    """All classes as the official files write them, in label order."""
+    return tuple(line.split()[1] for line in read_text(_FOLDER / "class_index.txt").splitlines())

@@ -50,6 +50,11 @@ class TrimmedDataModule(VideoDataModule):
         crops = self.crops[:1] if training else self.crops
         return VideoDataset(records, self.sampler, stores or crops, training=training, seed=self.seed_of(number))
 
+    def viewing(self) -> dict[str, Any]:
+        """With the sampler."""
+        chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
+        return {**super().viewing(), "sampler": chosen}
+
     def describe_views(self) -> str:
         """What testing looks at, in words."""
         crops = ", 3 crops each" if len(self.crops) > 1 else ""

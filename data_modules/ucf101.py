@@ -69,8 +69,7 @@ class UCF101(TrimmedDataModule):
 
     def scan(self) -> Catalog:
         """Find the videos; lists are read when a protocol asks for them."""
-        lines = read_text(LISTS / "ucf101" / "classInd.txt").split("\n")
-        labels = tuple(line.split()[1] for line in lines if line.strip())
+        labels = read_labels()
         names = labels if self.spelling == "official" else tuple(map(natural, labels))
         files = FileIndex(self.root)
         label_of = {f"v_{label}".lower(): label for label in labels}
@@ -111,3 +110,9 @@ class UCF101(TrimmedDataModule):
 def natural(label: str) -> str:
     """The words of a class name, such as "apply eye makeup" for ``ApplyEyeMakeup``."""
     return _NATURAL.get(label) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower()
+
+
+def read_labels() -> tuple[str, ...]:
+    """All classes as the official lists write them, in label order."""
+    lines = read_text(LISTS / "ucf101" / "classInd.txt").split("\n")
+    return tuple(line.split()[1] for line in lines if line.strip())

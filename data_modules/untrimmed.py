@@ -63,6 +63,11 @@ class UntrimmedDataModule(VideoDataModule):
         """Makes batches of windows."""
         return CollateWindows(name, self.part(name).class_names)
 
+    def viewing(self) -> dict[str, Any]:
+        """With the windows."""
+        chosen = {"kind": type(self.windows).__name__, "settings": self.windows.settings()}
+        return {**super().viewing(), "windows": chosen}
+
     def describe_views(self) -> str:
         """What testing looks at, in words."""
         return f"Videos are seen as {self.windows.describe()}."

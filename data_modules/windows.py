@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -67,6 +68,10 @@ class Windows(ABC):
     def describe(self) -> str:
         """In words."""
 
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {"num_frames": self.num_frames}
+
 
 class SlidingWindows(Windows):
     """Windows at the frame rate of the features, one overlapping the next.
@@ -109,6 +114,10 @@ class SlidingWindows(Windows):
     def describe(self) -> str:
         """In words."""
         return f"windows of {self.num_frames} frames, {self.overlap:.0%} overlapping"
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {**super().settings(), "overlap": self.overlap}
 
     @property
     def _stride(self) -> int:

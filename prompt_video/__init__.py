@@ -1,1 +1,17 @@
 """Learned prompts and a light temporal Transformer on frozen CLIP: score a video against a list of texts."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prompt_video.inference.loaded import LoadedModel, load
+
+__all__ = ["LoadedModel", "load"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    # Imported late: the command line starts without torch.
+    if name in __all__:
+        from prompt_video.inference import loaded
+
+        return getattr(loaded, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,6 +11,8 @@ VERBS = {
     "validate": ("prompt_video.experiment", "score a checkpoint on the validation split"),
     "test": ("prompt_video.experiment", "score a checkpoint on the test split"),
     "predict": ("prompt_video.experiment", "write what each test video shows, or which video each caption means"),
+    "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
+    "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
     "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
     "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
     "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),

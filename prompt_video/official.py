@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from data_modules.errors import InputError
+from prompt_video.checkpoints import CHECKPOINT_FORMAT
 from prompt_video.clip import FrozenCLIP
 from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner
@@ -72,7 +73,7 @@ def import_official(
         model.load_learned_state(state)
     except InputError as error:
         raise InputError(f"{source} does not fit CLIP '{clip_name}': {error}") from error
-    about = {"format": 1, "spec": model.spec(), "class_names": None}
+    about = {"format": CHECKPOINT_FORMAT, "spec": model.spec(), "class_names": None}
     out.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"prompt_video": about, "state_dict": model.learned_state()}, out)
 

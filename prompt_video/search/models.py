@@ -5,10 +5,11 @@ from pathlib import Path
 from torch import Tensor
 
 from data_modules.errors import InputError
+from prompt_video.checkpoints import read_checkpoint, spec_of
 from prompt_video.clip import FrozenCLIP
 from prompt_video.embedding import refuse_probe
 from prompt_video.model import VideoTextModel
-from prompt_video.tasks.base import learned_weights, read_checkpoint, spec_of
+from prompt_video.tasks.base import learned_weights
 
 
 def model_of_checkpoint(path: Path, clip: FrozenCLIP | None = None, *, frozen: bool = False) -> VideoTextModel:
@@ -22,8 +23,6 @@ def model_of_checkpoint(path: Path, clip: FrozenCLIP | None = None, *, frozen: b
     Raises:
         InputError: when it is no checkpoint, belongs to another CLIP, or its model reads no texts.
     """
-    if not path.is_file():
-        raise InputError(f"there is no checkpoint {path}.")
     checkpoint = read_checkpoint(path)
     spec = spec_of(checkpoint)
     if not frozen:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
+from prompt_video.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, spec_of
 from prompt_video.clip import FrozenCLIP
 from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner
@@ -23,8 +24,6 @@ from prompt_video.tasks.optimization import Optimization, Schedule
 from prompt_video.tasks.shown import Shown, Table
 from prompt_video.temporal import TemporalEncoder
 from prompt_video.text_side import TextSide
-
-CHECKPOINT_FORMAT = 1
 
 
 def _adamw(params: Any) -> torch.optim.AdamW:  # noqa: ANN401 - torch's own type is not public
@@ -88,6 +87,7 @@ class VideoTextTask(LightningModule, ABC):
         self.schedule = schedule
         self.class_names: list[str] = []
         self.trial_name: str | None = None
+        self.viewing: Mapping[str, Any] = {}  # what is looked at in a video, as the data say
         # The frozen CLIP is not in the checkpoint; that nothing else lacks is seen to in `on_load_checkpoint`.
         self.strict_loading = False
 
@@ -143,7 +143,12 @@ class VideoTextTask(LightningModule, ABC):
             "spec": self.model.spec(),
             "class_names": self.class_names,
             "trial": self.trial_name,
+            "task": self.looks_at(),
         }
+
+    def looks_at(self) -> dict[str, Any]:
+        """What is done with a video around the model, ready for JSON: all that using the weights elsewhere takes."""
+        return {"kind": type(self).__name__, **self.viewing}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to go on from a checkpoint of another CLIP or of other settings."""
@@ -186,6 +191,7 @@ class VideoTextTask(LightningModule, ABC):
             if (count := len(datamodule.trials)) > 1:
                 raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
             (trial,) = datamodule.trials
+            self.viewing = datamodule.viewing()
             self.trial_name = trial.name
             self.set_class_names(trial.train.class_names)
             self.make_metrics(trial)
@@ -215,34 +221,6 @@ class VideoTextTask(LightningModule, ABC):
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
         path.write_text("".join(lines), encoding="utf-8")
         return f"the likeliest classes of {len(rows)} videos to {path}"
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint as it was saved.
-
-    Raises:
-        InputError: when the file cannot be read as one.
-    """
-    try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle can raise anything
-        raise InputError(
-            f"{path} cannot be read as a checkpoint: {(str(error).splitlines() or ['damaged'])[0]}"
-        ) from error
-    return checkpoint
-
-
-def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says of its model, see `VideoTextModel.spec`.
-
-    Raises:
-        InputError: when it is none of this framework's.
-    """
-    about = checkpoint.get("prompt_video")
-    if about is None or about["format"] != CHECKPOINT_FORMAT:
-        raise InputError("this is no checkpoint of this framework (or one of another version of it).")
-    spec: dict[str, Any] = about["spec"]
-    return spec
 
 
 def learned_weights(module: nn.Module) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -95,6 +95,15 @@ class LocalizationTask(GuardedTask):
     def has_weights(self) -> bool:
         """Whether there is anything to learn: the detector, if nothing else."""
         return self.detector is not None or super().has_weights
+
+    def looks_at(self) -> dict[str, Any]:
+        """With the detector and how its proposals are thinned out."""
+        own = {
+            "detector": self.detector.settings() if self.detector is not None else None,
+            "frames_inside": self.frames_inside,
+            "suppression": asdict(self.suppression),
+        }
+        return {**super().looks_at(), **own}
 
     def make_metrics(self, trial: Trial) -> None:
         """What is found in validation and in each test."""

@@ -1,0 +1,100 @@
+"""What ``label`` and ``segment`` are given: files of one's own, and the words to compare them with."""
+
+import argparse
+import glob
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_modules.annotations.file_index import FileIndex
+from data_modules.class_lists import CLASS_LISTS, class_list
+from data_modules.errors import InputError
+from prompt_video.inference.loaded import LoadedModel, load
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that both commands have."""
+    parser.add_argument("video", nargs="+", metavar="VIDEO", help="file, folder, or pattern such as 'clips/*.mp4'")
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument("--classes", metavar="NAMES", help="what may be seen, with commas between")
+    names.add_argument("--classes-file", "--classes_file", type=Path, metavar="FILE", help="the same, one a line")
+    names.add_argument("--classes-of", "--classes_of", metavar="DATASET", help=f"one of {', '.join(CLASS_LISTS)}")
+    parser.add_argument(
+        "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen CLIP)"
+    )
+    parser.add_argument("--clip", help="which CLIP: hub id or local folder (default: the checkpoint's, or tiny)")
+    parser.add_argument("--device", help="to compute on, such as cpu or cuda (default: a GPU if there is one)")
+
+
+def model_of(options: argparse.Namespace) -> LoadedModel:
+    """The model that was asked for."""
+    return load(options.ckpt, clip=options.clip, device=options.device)
+
+
+def texts_of(options: argparse.Namespace, model: LoadedModel | None = None) -> list[str]:
+    """The class names that were asked for; without any, those that the checkpoint was trained with.
+
+    Raises:
+        InputError: when there are none, or their file cannot be read.
+    """
+    if options.classes is not None:
+        names, source = options.classes.split(","), "--classes"
+    elif options.classes_file is not None:
+        names, source = _lines(options.classes_file), str(options.classes_file)
+    elif options.classes_of is not None:
+        names, source = list(class_list(options.classes_of)), options.classes_of
+    elif model is not None and model.class_names:
+        names, source = model.class_names, "the checkpoint"
+    else:
+        raise InputError("say what may be seen, with --classes 'first, second', --classes-file or --classes-of.")
+    names = [name.strip() for name in names if name.strip()]
+    if not names:
+        raise InputError(f"{source} names no class; write one or more, such as --classes 'slicing onions, juggling'.")
+    unique = list(dict.fromkeys(names))
+    if len(unique) < len(names):
+        log.warning("%s names %d classes more than once; they count once", source, len(names) - len(unique))
+    return unique
+
+
+def files_of(patterns: Sequence[str]) -> list[Path]:
+    """The files that were named: as they are, all videos below a folder, and what a pattern matches.
+
+    Raises:
+        InputError: when a name, a folder or a pattern leads to no file.
+    """
+    files: list[Path] = []
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        if path.is_dir():
+            found = sorted(FileIndex(path).paths)
+            if not found:
+                raise InputError(f"there is no video below {path}.")
+        elif path.is_file():
+            found = [path]
+        else:
+            found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207 - patterns with folders of any depth, absolute ones too
+            if not found:
+                raise InputError(f"there is no file {pattern}.")
+        files += found
+    return list(dict.fromkeys(files))
+
+
+def tell_cut_texts(model: LoadedModel) -> None:
+    """Say which texts did not fit into the model."""
+    cut: set[str] = getattr(model.model.prompt, "truncated", set()) | model.model.frozen_prompt.truncated
+    if cut:
+        first = min(cut)
+        log.warning(
+            "%d of the texts are too long for the model, and only their beginning counts; one is '%s...'",
+            len(cut),
+            first[:60],
+        )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the class names cannot be read from {path}: {error}.") from error

@@ -1,0 +1,170 @@
+"""Segments by a trained detector: what a localization test does, for one file and any texts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from data_modules.batch import Batch
+from data_modules.errors import InputError
+from data_modules.timeline import Timeline
+from data_modules.window_dataset import CollateWindows, WindowSample
+from data_modules.windows import Windows
+from prompt_video.detector import ProposalDetector
+from prompt_video.localizer import candidates, detected
+from prompt_video.model import VideoTextModel
+from prompt_video.suppression import Suppression, VideoDetections
+
+OWN = "detector."
+
+
+@dataclass(frozen=True, eq=False)
+class Finder:
+    """A detector and what goes with it.
+
+    Args:
+        detector: makes proposals.
+        frames_inside: see `encode_segments`.
+        suppression: how overlapping detections are thinned out.
+    """
+
+    detector: ProposalDetector
+    frames_inside: int | None
+    suppression: Suppression
+
+    @classmethod
+    def of(cls, task: Mapping[str, Any], state: Mapping[str, Tensor], width: int) -> "Finder | None":
+        """Of a checkpoint; None where it has no detector.
+
+        Args:
+            task: of the checkpoint, see `LocalizationTask.looks_at`.
+            state: the learned weights.
+            width: of CLIP's joint space.
+
+        Raises:
+            InputError: when the checkpoint does not say how its detector is made.
+        """
+        own = {name.removeprefix(OWN): weight for name, weight in state.items() if name.startswith(OWN)}
+        if not own:
+            return None
+        detector = ProposalDetector(width, **(task.get("detector") or {}))
+        try:
+            detector.load_state_dict(own)
+        except RuntimeError as error:
+            raise InputError(
+                "this checkpoint's detector is not made with the usual settings, and the checkpoint, which an earlier "
+                "version wrote, does not say with which; train it again with this version."
+            ) from error
+        suppression = Suppression(**task.get("suppression", {}))
+        return cls(detector.eval().requires_grad_(False), task.get("frames_inside", 16), suppression)
+
+    def find(
+        self,
+        model: VideoTextModel,
+        features: Float[Tensor, "N D"],
+        stored: Timeline,
+        frame_rate: float | None,
+        windows: Windows,
+        texts: Sequence[str],
+    ) -> VideoDetections:
+        """The detections in a video, best first.
+
+        Args:
+            model: names what the detector finds.
+            features: of all frames.
+            stored: when they are on screen.
+            frame_rate: that they were taken at; None: all of the video.
+            windows: how the video is cut.
+            texts: the candidates.
+        """
+        kept = _Likely(len(texts), self.suppression)
+        for batch in _batches(features, stored, frame_rate, windows, texts, model.log_temperature.device):
+            frames = model.frame_features(batch)
+            proposed = detected(self.detector, batch, frames)
+            for found in candidates(model, batch, frames, proposed, self.frames_inside):
+                kept.add(found.segments_sec, found.confidence[:, None] * found.learned)
+        return kept.detections()
+
+
+class _Likely:
+    """What the windows of a video propose, without what is too unlikely to be kept, so that ten thousand texts fit.
+
+    The outcome is what `Suppression.keep` makes of everything: a score below ``min_score`` never becomes a detection
+    and lowers none, and the best score of a class is never lowered, so that of many classes those with the highest
+    best scores hold all that is kept.
+    """
+
+    def __init__(self, num_texts: int, suppression: Suppression) -> None:
+        self.suppression = suppression
+        self._num_texts = num_texts
+        self._segments: list[Tensor] = []
+        self._rows: list[Tensor] = []
+        self._labels: list[Tensor] = []
+        self._scores: list[Tensor] = []
+        self._count = 0
+
+    def add(self, segments_sec: Float[Tensor, "P 2"], scores: Float[Tensor, "P K"]) -> None:
+        """Those of one window."""
+        segments_sec, scores = segments_sec.cpu(), scores.cpu()
+        likely = scores >= max(self.suppression.min_score, torch.finfo(scores.dtype).tiny)
+        chosen = likely.any(-1)
+        rows, labels = likely[chosen].nonzero(as_tuple=True)
+        self._segments.append(segments_sec[chosen])
+        self._rows.append(rows + self._count)
+        self._labels.append(labels)
+        self._scores.append(scores[chosen][rows, labels])
+        self._count += int(chosen.sum())
+
+    def detections(self) -> VideoDetections:
+        """Best first."""
+        segments, rows = torch.cat(self._segments), torch.cat(self._rows)
+        labels, scores = torch.cat(self._labels), torch.cat(self._scores)
+        best = scores.new_zeros(self._num_texts).scatter_reduce(0, labels, scores, "amax")
+        top = best.topk(min(self.suppression.max_detections, self._num_texts)).indices.sort().values
+        place = torch.full((self._num_texts,), -1).scatter(0, top, torch.arange(len(top)))[labels]
+        dense = scores.new_zeros(self._count, len(top))
+        dense[rows[place >= 0], place[place >= 0]] = scores[place >= 0]
+        kept = self.suppression.keep(segments, dense)
+        return VideoDetections(kept.segments_sec, kept.scores, top[kept.labels])
+
+
+def _batches(
+    features: Float[Tensor, "N D"],
+    stored: Timeline,
+    frame_rate: float | None,
+    windows: Windows,
+    texts: Sequence[str],
+    device: torch.device,
+) -> Iterator[Batch]:
+    """One window at a time, as `WindowDataset` reads it from a store."""
+    collate = CollateWindows("own", texts)
+    cover = windows.cover(stored.duration_sec, stored.num_frames / stored.duration_sec)
+    shown = Timeline(_shown_from(stored, frame_rate), stored.duration_sec)
+    for number, window in enumerate(cover):
+        rows = shown.on_screen(window.moments_sec)
+        sample = WindowSample(
+            features=features[torch.from_numpy(rows)],
+            mask=torch.ones(window.num_frames, dtype=torch.bool),
+            window=window,
+            video_id="own",
+            duration_sec=stored.duration_sec,
+            is_last=number == len(cover) - 1,
+            segments=[],
+            ignored_sec=[],
+        )
+        batch = collate([sample])
+        for name in ("features", "mask", "time_sec"):
+            batch[name] = batch[name].to(device)
+        columns = batch["windows"]
+        for column in ("origin_sec", "frame_sec", "duration_sec", "own_sec"):
+            columns[column] = columns[column].to(device)
+        yield batch
+
+
+def _shown_from(stored: Timeline, frame_rate: float | None) -> Float64[np.ndarray, " N"]:
+    """When what each frame stands for begins."""
+    return stored.times_sec if frame_rate is None else stored.times_sec - 0.5 / frame_rate

@@ -1,0 +1,80 @@
+"""Frames of one video to features of the frozen CLIP."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from data_modules.decoding import VideoReader
+from data_modules.timeline import Timeline
+from data_modules.transforms import ResizeCrop
+from prompt_video.clip import FrozenCLIP
+from prompt_video.inference.viewing import Viewing
+
+FRAMES_AT_A_TIME = 64
+
+Progress = Callable[[float, float], None]  # seconds of the video that are done, and of all of it
+
+
+def ticks(timeline: Timeline, frame_rate: float | None) -> Timeline:
+    """The frames that a feature store of this rate would hold, each at the middle of its tick."""
+    if frame_rate is None:
+        return timeline
+    count = max(1, round(timeline.duration_sec * frame_rate))
+    return Timeline((np.arange(count) + 0.5) / frame_rate, timeline.duration_sec)
+
+
+def view_features(reader: VideoReader, viewing: Viewing, clip: FrozenCLIP) -> Float[Tensor, "V T D"]:
+    """Features of the moments that stand for a video, view by view, those of each crop after another.
+
+    Raises:
+        BrokenVideoError: when one of the frames is damaged.
+    """
+    stored = ticks(reader.timeline, viewing.frame_rate)
+    moments = viewing.sampler.test(stored.duration_sec, stored.frame_rate, np.random.default_rng(0))
+    if viewing.frame_rate is not None:
+        moments = stored.times_sec[stored.on_screen(moments.reshape(-1))].reshape(moments.shape)
+    frames, _ = reader.decode(moments.reshape(-1))
+    views = [torch.unflatten(_encoded(clip, crop(frames)), 0, moments.shape) for crop in viewing.crops]
+    return torch.cat(views)
+
+
+def all_features(
+    reader: VideoReader, frame_rate: float | None, crop: ResizeCrop, clip: FrozenCLIP, progress: Progress | None = None
+) -> tuple[Float[Tensor, "N D"], Float64[np.ndarray, " N"]]:
+    """Features of a whole video on the CPU, frame after frame, and when those frames are on screen.
+
+    Two hours at ten frames a second are 147 MB for a CLIP of 512 dimensions; of frames there are never more than a few
+    in memory.
+
+    Raises:
+        BrokenVideoError: when a frame is damaged.
+    """
+    stored = ticks(reader.timeline, frame_rate)
+    features = []
+    for part, time_sec in _chunks(reader, stored, crop):
+        features.append(_encoded(clip, part).cpu())
+        if progress is not None:
+            progress(min(time_sec, stored.duration_sec), stored.duration_sec)
+    if progress is not None:
+        progress(stored.duration_sec, stored.duration_sec)
+    return torch.cat(features), stored.times_sec[: sum(map(len, features))]
+
+
+def _chunks(reader: VideoReader, stored: Timeline, crop: ResizeCrop) -> Iterator[tuple[Tensor, float]]:
+    """Some cropped frames at a time, and the time of the last of them."""
+    held: list[Tensor] = []
+    moment = 0.0
+    for (frame, _), moment in zip(reader.stream(stored.times_sec), stored.times_sec.tolist(), strict=False):
+        held.append(crop(frame))
+        if len(held) == FRAMES_AT_A_TIME:
+            yield torch.stack(held), moment
+            held = []
+    if held:
+        yield torch.stack(held), moment
+
+
+def _encoded(clip: FrozenCLIP, frames: Tensor) -> Float[Tensor, "N D"]:
+    return clip.encode_frames(frames.to(clip.mean.device))

@@ -1,0 +1,260 @@
+"""`load`: a model for one's own videos and words."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_modules.decoding import VideoReader
+from data_modules.errors import InputError
+from prompt_video.checkpoints import open_model, read_learned
+from prompt_video.clip import FrozenCLIP
+from prompt_video.embedding import refuse_probe, text_vectors, video_vectors
+from prompt_video.inference.curve import segments_of
+from prompt_video.inference.detecting import Finder
+from prompt_video.inference.frames import Progress, all_features, ticks, view_features
+from prompt_video.inference.results import FoundSegments, SimilarityCurve, VideoScores
+from prompt_video.inference.viewing import Viewing
+from prompt_video.linear_probe import LinearProbe
+from prompt_video.model import VideoTextModel
+from prompt_video.prompt import TemplatePrompt
+from prompt_video.search.spans import Cutting
+from prompt_video.temporal import TemporalEncoder
+
+FROZEN_TEMPLATES = ("a video of {}.", "a video of a person {}.", "{}")
+FROZEN_TEMPERATURE = 0.01  # CLIP's own
+TEXT_CHUNK = 512  # texts that are encoded at a time, so that ten thousand fit in memory
+SPANS_AT_A_TIME = 64
+CURVE_RATE = 4.0  # frames a second of a similarity curve
+
+Task = Literal["recognition", "localization", "retrieval"]
+_TASKS: dict[str, Task] = {
+    "RecognitionTask": "recognition",
+    "LocalizationTask": "localization",
+    "RetrievalTask": "retrieval",
+}
+
+
+def load(
+    path: str | Path | None = None, *, clip: str | None = None, device: str | torch.device | None = None
+) -> "LoadedModel":
+    """Load a model for one's own videos and words.
+
+    Models of one CLIP share its weights, however many are loaded.
+
+    Args:
+        path: a checkpoint of a run, an imported one, or a folder that ``prompt-video export --hub`` wrote; None: the
+            frozen CLIP with hand-written templates, nothing learned.
+        clip: where its CLIP is, a hub id or a local folder; None: where it was in training, or ``tiny``.
+        device: to compute on; None: a GPU if there is one.
+
+    Raises:
+        InputError: when the file is no checkpoint, or its CLIP is not there or is another one.
+    """
+    place = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
+    if path is None:
+        return LoadedModel(_frozen(FrozenCLIP(clip or "tiny")).to(place), {}, [], None)
+    learned = read_learned(Path(path))
+    model = open_model(learned, clip, cut_texts=True).to(place)
+    finder = Finder.of(learned.task, learned.state, model.clip.embed_dim)
+    if finder is not None:
+        finder.detector.to(place)
+    return LoadedModel(model, learned.task, list(learned.class_names or []), finder)
+
+
+def _frozen(clip: FrozenCLIP) -> VideoTextModel:
+    """Nothing but CLIP: hand-written prompts, and frames averaged."""
+    prompt = partial(
+        TemplatePrompt, templates=FROZEN_TEMPLATES, context_length=clip.context_length, too_long="truncate"
+    )
+    temporal = partial(TemporalEncoder, num_layers=0, num_heads=1)
+    model = VideoTextModel(clip, prompt, temporal, FROZEN_TEMPERATURE, frozen_templates=FROZEN_TEMPLATES)
+    return model.eval().requires_grad_(False)
+
+
+class LoadedModel:
+    """A model that scores videos against texts; see `load`, which makes it.
+
+    Args:
+        model: the model.
+        task: what its training looked at, see `VideoTextTask.looks_at`; empty if that is not known.
+        class_names: the candidates in training.
+        finder: its detector, if it has one.
+    """
+
+    def __init__(
+        self, model: VideoTextModel, task: Mapping[str, Any], class_names: list[str], finder: Finder | None
+    ) -> None:
+        self.model, self.class_names, self.finder = model, class_names, finder
+        self.model.text_chunk = TEXT_CHUNK
+        self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if finder else None)
+        self.viewing = Viewing.of(task, model.clip.image_size, model.temporal.max_frames)
+
+    @property
+    def has_detector(self) -> bool:
+        """Whether it was trained to find actions in long videos."""
+        return self.finder is not None
+
+    def describe(self) -> str:
+        """What it is, in words."""
+        if self.task is None and isinstance(self.model.prompt, TemplatePrompt) and not self.model.temporal.num_layers:
+            return f"frozen CLIP '{self.model.clip.name}' with hand-written prompts; nothing is learned"
+        return f"{self.task or 'a model'}: {self.model.describe()}"
+
+    @torch.inference_mode()
+    def score(self, video: str | Path, texts: Sequence[str]) -> VideoScores:
+        """How well each text fits a video as a whole.
+
+        Args:
+            video: the file.
+            texts: the candidates, any number of them.
+
+        Raises:
+            InputError: when there is no text or no such file, or a linear probe is to read texts that it never learned.
+            BrokenVideoError: when the video cannot be used.
+        """
+        self._check(texts)
+        names = list(texts)
+        with _open(video) as reader:
+            features = view_features(reader, self.viewing, self.model.clip)
+            duration_sec = reader.timeline.duration_sec
+        mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
+        scores, _ = self.model.test_scores(
+            {"features": features, "mask": mask, "text": names}  # type: ignore[typeddict-item]  # all that it looks at
+        )
+        temperature = 1.0 if isinstance(self.model.prompt, LinearProbe) else self.model.temperature
+        return VideoScores(
+            Path(video),
+            tuple(names),
+            (scores * temperature).mean(0).cpu(),
+            scores.softmax(-1).mean(0).cpu(),
+            duration_sec,
+        )
+
+    @torch.inference_mode()
+    def embed_video(self, video: str | Path) -> Float[Tensor, " E"]:
+        """A unit vector, whose product with one of `embed_text` is their cosine.
+
+        Raises:
+            InputError: when there is no such file.
+            BrokenVideoError: when the video cannot be used.
+        """
+        with _open(video) as reader:
+            features = view_features(reader, self.viewing, self.model.clip)
+        mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
+        return F.normalize(video_vectors(self.model, features, mask).mean(0), dim=-1).cpu()
+
+    @torch.inference_mode()
+    def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "K E"]:
+        """One unit vector a text.
+
+        Raises:
+            InputError: when there is no text, or the model is a linear probe, which reads none.
+        """
+        self._check(texts)
+        refuse_probe(type(self.model.prompt).__name__)
+        return text_vectors(self.model, list(texts)).cpu()
+
+    @torch.inference_mode()
+    def similarity(
+        self,
+        video: str | Path,
+        texts: Sequence[str],
+        span_sec: float | None = None,
+        progress: Progress | None = None,
+    ) -> SimilarityCurve:
+        """How well each text fits a video, moment by moment: overlapping spans of it are compared.
+
+        Args:
+            video: the file.
+            texts: the candidates.
+            span_sec: length of a span; None: a tenth of the video, from 1 to 4 seconds.
+            progress: told the seconds that are done, and those of the whole video.
+
+        Raises:
+            InputError: when there is no text or no such file, or the model is a linear probe, which reads none.
+            BrokenVideoError: when the video cannot be used.
+        """
+        vectors = self.embed_text(texts)
+        with _open(video) as reader:
+            duration_sec = reader.timeline.duration_sec
+            features, times = all_features(reader, CURVE_RATE, self.viewing.crops[0], self.model.clip, progress)
+        span = span_sec if span_sec is not None else min(max(duration_sec / 10, 1.0), 4.0)
+        num_frames = min(self.model.temporal.max_frames, max(1, round(span * CURVE_RATE)))
+        cutting = Cutting(span, span / 4, num_frames, CURVE_RATE)
+        parts = []
+        for rows in torch.split(torch.from_numpy(cutting.rows(times, duration_sec)), SPANS_AT_A_TIME):
+            frames = features[rows].to(self.model.clip.mean.device)
+            mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
+            parts.append(video_vectors(self.model, frames, mask).cpu() @ vectors.T)
+        middles = torch.tensor([(start + end) / 2 for start, end in cutting.spans(duration_sec)])
+        temperature = self.model.temperature.item()
+        return SimilarityCurve(
+            Path(video), tuple(texts), middles, torch.cat(parts), temperature, min(span, duration_sec), duration_sec
+        )
+
+    @torch.inference_mode()
+    def segments(
+        self,
+        video: str | Path,
+        texts: Sequence[str],
+        *,
+        max_segments: int = 200,
+        min_score: float = 0.001,
+        progress: Progress | None = None,
+    ) -> FoundSegments:
+        """What happens when: with the checkpoint's detector, or, without one, where similarity is high.
+
+        Args:
+            video: the file, of any length.
+            texts: the candidates.
+            max_segments: of all texts together, the best.
+            min_score: what scores less is left out.
+            progress: told the seconds that are done, and those of the whole video.
+
+        Raises:
+            InputError: when there is no text or no such file, or a linear probe is to read texts that it never learned.
+            BrokenVideoError: when the video cannot be used.
+        """
+        if self.finder is None:
+            curve = self.similarity(video, texts, progress=progress)
+            found = tuple(segments_of(curve, min_score, max_segments))
+            return FoundSegments(Path(video), tuple(texts), found, curve.duration_sec, "training-free")
+        self._check(texts)
+        rate = self.viewing.frame_rate
+        with _open(video) as reader:
+            features, _ = all_features(reader, rate, self.viewing.crops[0], self.model.clip, progress)
+            stored = ticks(reader.timeline, rate)
+        suppression = dataclasses.replace(self.finder.suppression, min_score=min_score, max_detections=max_segments)
+        finder = dataclasses.replace(self.finder, suppression=suppression)
+        kept = finder.find(self.model, features, stored, rate, self.viewing.windows, list(texts))
+        return FoundSegments(Path(video), tuple(texts), kept.named(texts), stored.duration_sec, "detector")
+
+    def _check(self, texts: Sequence[str]) -> None:
+        """Refuse what cannot be scored."""
+        if isinstance(texts, str):
+            raise InputError("texts must be a list of them, not one string.")
+        if not texts:
+            raise InputError("there is no text to compare the video with; name one class or more.")
+        if any(not text.strip() for text in texts):
+            raise InputError("one of the texts is empty; take it out, or write what it should be.")
+        if isinstance(self.model.prompt, LinearProbe):
+            known = set(self.model.prompt.class_names)
+            if strange := next((text for text in texts if text not in known), None):
+                raise InputError(
+                    f"this model is a linear probe: it scores the {len(known)} classes that it learned and reads no "
+                    f"other text, such as '{strange[:60]}'. Take a model that learned prompts."
+                )
+
+
+def _open(video: str | Path) -> VideoReader:
+    path = Path(video)
+    if not path.is_file():
+        raise InputError(f"there is no video {path}.")
+    return VideoReader(path)

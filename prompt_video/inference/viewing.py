@@ -1,0 +1,64 @@
+"""What a model looks at in a video: what its training looked at, or what does for any video."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from data_modules.errors import InputError
+from data_modules.sampling import Sampler, SegmentSampler, WindowSampler
+from data_modules.transforms import ResizeCrop
+from data_modules.windows import SlidingWindows, WholeVideo, Windows
+
+SAMPLERS: dict[str, Callable[..., Sampler]] = {kind.__name__: kind for kind in (WindowSampler, SegmentSampler)}
+WINDOWS: dict[str, Callable[..., Windows]] = {kind.__name__: kind for kind in (SlidingWindows, WholeVideo)}
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """What is looked at.
+
+    Args:
+        sampler: the moments that stand for a whole video.
+        crops: squares of every frame.
+        frame_rate: frames a second to choose from; None: every frame of the video.
+        windows: how a long video is cut for a detector.
+    """
+
+    sampler: Sampler
+    crops: tuple[ResizeCrop, ...]
+    frame_rate: float | None
+    windows: Windows
+
+    @classmethod
+    def of(cls, task: Mapping[str, Any], image_size: int, num_frames: int) -> "Viewing":
+        """As a checkpoint says; what it says nothing of is what suits any video.
+
+        Args:
+            task: of the checkpoint, see `VideoTextTask.looks_at`; empty for the frozen CLIP and for older checkpoints.
+            image_size: side of the square that CLIP sees, pixels.
+            num_frames: that stand for a video where nothing else is known, spread over the whole of it.
+
+        Raises:
+            InputError: when the run had a sampler or windows of its own making, which only its own code can make.
+        """
+        places = task.get("crops") or ["center"]
+        sampler = task.get("sampler") or {"kind": "SegmentSampler", "settings": {"num_frames": num_frames}}
+        windows = task.get("windows") or {"kind": "SlidingWindows", "settings": {}}
+        return cls(
+            _made(SAMPLERS, sampler),
+            tuple(ResizeCrop(image_size, place) for place in places),
+            task.get("frame_rate"),
+            _made(WINDOWS, windows),
+        )
+
+
+def _made(kinds: Mapping[str, Callable[..., Any]], chosen: Mapping[str, Any]) -> Any:  # noqa: ANN401 - either kind
+    kind = chosen["kind"]
+    if kind not in kinds:
+        raise InputError(
+            f"this model was trained with the project's own {kind}, which is not part of prompt-video; "
+            f"it can be tested with its experiment, and on other videos only with {' or '.join(sorted(kinds))}."
+        )
+    # JSON has no tuples.
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in chosen["settings"].items()}
+    return kinds[kind](**settings)

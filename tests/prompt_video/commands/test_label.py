@@ -1,0 +1,103 @@
+"""``prompt-video label`` on real files, good and bad."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from prompt_video.cli import main
+
+
+def label(*arguments: str | Path) -> int:
+    return main(["label", *map(str, arguments)])
+
+
+def test_a_table_a_json_and_a_csv_say_the_same(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, table = tmp_path / "out" / "labels.json", tmp_path / "out" / "labels.csv"
+    video = videos / "cleaning_pool_h264.mp4"
+    assert label(video, "--classes", "cleaning a pool, juggling balls", "--json", out, "--csv", table) == 0
+    content = json.loads(out.read_text())
+    (found,) = content["videos"]
+    assert content["broken"] == []
+    assert sum(one["probability"] for one in found["best"]) == pytest.approx(1, abs=1e-5)
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [row["class"] for row in rows] == [one["text"] for one in found["best"]]
+    said = capsys.readouterr().out
+    assert "nothing is learned" in said
+    assert said.index(rows[0]["class"]) < said.index(rows[1]["class"])
+    assert f"{found['best'][0]['probability']:.1%}" in said
+
+
+def test_bad_files_are_named_and_the_others_go_on(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("corrupt_no_moov.mp4", "audio_only.mp4", "flv_h264.flv", "rotated_90.mov"):
+        shutil.copy(videos / name, tmp_path / name)
+    assert label(tmp_path, "--classes", "a dog,a cat", "--json", tmp_path / "out.json") == 1
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert [Path(one["video"]).name for one in content["videos"]] == ["flv_h264.flv", "rotated_90.mov"]
+    assert [Path(one["video"]).name for one in content["broken"]] == ["audio_only.mp4", "corrupt_no_moov.mp4"]
+    said = capsys.readouterr().out
+    assert "audio_only.mp4: no video stream" in said
+    assert "2 of 4 files cannot be used" in said
+
+
+def test_patterns_and_files_that_are_named_twice(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    assert label(videos / "*_vp8.webm", videos / "bbb_vp8.webm", "--classes", "a rabbit", "--json", out) == 0
+    assert [Path(one["video"]).name for one in json.loads(out.read_text())["videos"]] == ["bbb_vp8.webm"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["flv_h264.flv"], "say what may be seen"),
+        (["flv_h264.flv", "--classes", " , "], "--classes names no class"),
+        (["flv_h264.flv", "--classes-file", "empty.txt"], "names no class"),
+        (["flv_h264.flv", "--classes-file", "missing.txt"], "cannot be read from"),
+        (["flv_h264.flv", "--classes-of", "k401"], "there is no class list 'k401'"),
+        (["nowhere.mp4", "--classes", "a"], "there is no file"),
+        (["none_*.mp4", "--classes", "a"], "there is no file"),
+        (["flv_h264.flv", "--classes", "a", "--ckpt", "x.ckpt"], "there is no checkpoint x.ckpt"),
+        (["flv_h264.flv", "--classes", "a", "--top", "0"], "--top must be 1 or more"),
+    ],
+)
+def test_mistakes_get_one_message(
+    arguments: list[str],
+    message: str,
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copy(videos / "flv_h264.flv", tmp_path)
+    (tmp_path / "empty.txt").write_text("\n \n")
+    monkeypatch.chdir(tmp_path)
+    assert label(*arguments) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("prompt-video:") == 1
+
+
+def test_ten_thousand_classes_and_one_of_two_hundred_words(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = " ".join(f"word{n}" for n in range(200))
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join([long, *(f"thing number {n}" for n in range(10_000))]), encoding="utf-8")
+    assert label(videos / "flv_h264.flv", "--classes-file", names, "--json", tmp_path / "out.json", "--top", "3") == 0
+    (found,) = json.loads((tmp_path / "out.json").read_text())["videos"]
+    assert len(found["best"]) == 3
+    said = capsys.readouterr()
+    assert "too long for the model" in said.out + said.err
+
+
+def test_the_class_list_of_a_data_set(videos: Path, tmp_path: Path) -> None:
+    assert label(videos / "flv_h264.flv", "--classes-of", "hmdb51", "--top", "51", "--csv", tmp_path / "o.csv") == 0
+    assert "pull up" in [row["class"] for row in csv.DictReader((tmp_path / "o.csv").read_text().splitlines())]

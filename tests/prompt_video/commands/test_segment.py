@@ -1,0 +1,59 @@
+"""``prompt-video segment`` on real files, good and bad."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from data_modules.annotations.activitynet_format import read_detections
+from prompt_video.cli import main
+from prompt_video.commands.segment import clock
+
+
+def segment(*arguments: str | Path) -> int:
+    return main(["segment", *map(str, arguments)])
+
+
+def test_all_files_say_what_the_table_says(videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, table, subtitles = tmp_path / "a" / "out.json", tmp_path / "out.csv", tmp_path / "srt"
+    video = videos / "cleaning_pool_h264.mp4"
+    files = ("--json", out, "--csv", table, "--srt", subtitles)
+    assert segment(video, "--classes", "cleaning a pool, juggling balls", "--min-score", "0.05", *files) == 0
+    found = read_detections(out)[video.name]
+    assert found
+    assert all(0 <= one.start_sec < one.end_sec <= 10.1 for one in found)
+    assert json.loads(out.read_text())["external_data"]["method"] == "training-free"
+    assert len(list(csv.DictReader(table.read_text().splitlines()))) == len(found)
+    assert (subtitles / "cleaning_pool_h264.srt").read_text().startswith("1\n00:00:")
+    said = capsys.readouterr().out
+    assert "found without a detector" in said
+    best = max(found, key=lambda one: one.score)
+    assert f"{clock(best.start_sec)} │ {clock(best.end_sec)} │ {best.label}" in said
+
+
+def test_a_bad_file_is_named_and_the_others_go_on(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    good, bad, silent = (str(videos / name) for name in ("flv_h264.flv", "corrupt_no_moov.mp4", "audio_only.mp4"))
+    assert segment(bad, good, silent, "--classes", "a dog", "--json", out) == 1
+    said = capsys.readouterr().out
+    assert "corrupt_no_moov.mp4: cannot be opened" in said
+    assert "audio_only.mp4: no video stream" in said
+    assert list(read_detections(out)) == ["flv_h264.flv"]
+
+
+def test_minutes_and_hours() -> None:
+    assert [clock(seconds) for seconds in (0.0, 59.6, 61.0, 3599.0, 3661.0)] == [
+        "00:00",
+        "01:00",
+        "01:01",
+        "59:59",
+        "1:01:01",
+    ]
+
+
+def test_no_class_gets_one_message(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert segment(videos / "flv_h264.flv", "--classes", ",") == 1
+    assert "--classes names no class" in capsys.readouterr().err

@@ -1,0 +1,161 @@
+"""What `load` gives, held against what the run itself finds in the same videos."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+import torch
+
+import prompt_video
+from data_modules.errors import BrokenVideoError, InputError
+from prompt_video.checkpoints import read_checkpoint
+from prompt_video.inference.results import FoundSegments
+
+
+class Run(Protocol):
+    """What the fixtures of this folder train."""
+
+    folder: Path
+    root: Path
+
+    @property
+    def checkpoint(self) -> Path: ...
+
+    def again(self, verb: str, folder: Path) -> None: ...
+
+
+def test_scores_are_those_of_the_run(recognition: Run, tmp_path: Path) -> None:
+    recognition.again("predict", tmp_path / "again")
+    lines = (tmp_path / "again" / "scores.jsonl").read_text().splitlines()
+    model = prompt_video.load(recognition.checkpoint)
+    assert model.task == "recognition"
+    assert model.class_names == ["moving left", "spinning"]
+    assert len(lines) == 4
+    for row in map(json.loads, lines):
+        found = model.score(recognition.root / row["video_id"], model.class_names)
+        assert {one.text: one.probability for one in found.best()} == pytest.approx(row["scores"], abs=1e-5)
+        assert found.probability.sum().item() == pytest.approx(1, abs=1e-6)
+
+
+def test_segments_are_those_of_the_run(localization: Run, tmp_path: Path) -> None:
+    localization.again("predict", tmp_path / "again")
+    (path,) = (tmp_path / "again").rglob("clip_only/*.json")
+    results = json.loads(path.read_text())["results"]
+    model = prompt_video.load(localization.checkpoint)
+    assert model.has_detector
+    assert model.task == "localization"
+    names = model.class_names
+    for video_id, expected in results.items():
+        found = model.segments(localization.root / video_id, names)
+        assert found.method == "detector"
+        assert len(found.segments) == len(expected)
+        for mine, theirs in zip(found.segments, expected, strict=True):
+            # The run reads stored features, which have half the precision.
+            assert mine.score == pytest.approx(theirs["score"], abs=5e-3)
+        best, other = found.segments[0], max(expected, key=lambda one: one["score"])
+        assert best.label == other["label"]
+        assert [best.start_sec, best.end_sec] == pytest.approx(other["segment"], abs=0.05)
+
+
+def test_ten_thousand_texts_change_nothing_but_the_company(localization: Run) -> None:
+    model = prompt_video.load(localization.checkpoint)
+    (video, *_) = sorted(localization.root.rglob("*.mp4"))
+    texts = [*model.class_names, *(f"thing number {n}" for n in range(10_000))]
+    found = model.segments(video, texts, max_segments=50)
+    assert found.segments
+    assert len(found.segments) <= 50
+    assert list(found.segments) == sorted(found.segments, key=lambda one: -one.score)
+
+
+def test_two_checkpoints_share_one_clip(recognition: Run, localization: Run) -> None:
+    one, other = prompt_video.load(recognition.checkpoint), prompt_video.load(localization.checkpoint)
+    assert one.model.clip.towers is other.model.clip.towers
+    assert one.model.prompt is not other.model.prompt
+
+
+def test_the_checkpoint_says_what_was_looked_at(recognition: Run, localization: Run) -> None:
+    task = read_checkpoint(recognition.checkpoint)["prompt_video"]["task"]
+    assert task["kind"] == "RecognitionTask"
+    assert task["crops"] == ["center", "start", "end"]
+    assert task["sampler"]["kind"] == "WindowSampler"
+    assert task["sampler"]["settings"]["num_views"] == 2
+    task = read_checkpoint(localization.checkpoint)["prompt_video"]["task"]
+    assert task["windows"] == {"kind": "SlidingWindows", "settings": {"num_frames": 48, "overlap": 0.5}}
+    assert (task["frame_rate"], task["frames_inside"], task["detector"]["channels"]) == (6, 8, 16)
+    json.dumps(task)
+
+
+def test_embeddings_multiply_to_the_similarity(recognition: Run) -> None:
+    model = prompt_video.load(recognition.checkpoint)
+    (video, *_) = sorted(recognition.root.rglob("*.mp4"))
+    texts = ["moving left", "spinning", "a word that no run has seen"]
+    vectors, video_vector = model.embed_text(texts), model.embed_video(video)
+    assert torch.allclose(vectors.norm(dim=-1), torch.ones(3))
+    assert video_vector.norm().item() == pytest.approx(1, abs=1e-6)
+    order = model.score(video, texts).similarity.argsort()
+    assert torch.equal((vectors @ video_vector).argsort(), order)
+
+
+def test_frozen_clip_needs_no_checkpoint(videos: Path) -> None:
+    model = prompt_video.load()
+    assert "nothing is learned" in model.describe()
+    found = model.score(videos / "cleaning_pool_h264.mp4", ["cleaning a pool", "juggling balls"])
+    assert found.duration_sec == pytest.approx(10, abs=0.5)
+    assert [one.text for one in found.best(1)] == [found.texts[int(found.similarity.argmax())]]
+    segments = model.segments(videos / "cleaning_pool_h264.mp4", ["cleaning a pool", "juggling balls"])
+    assert segments.method == "training-free"
+    assert "without a detector" in segments.describe()
+
+
+def test_a_whole_class_of_mistakes_is_told(videos: Path, probe: Run) -> None:
+    model, video = prompt_video.load(), videos / "cleaning_pool_h264.mp4"
+    with pytest.raises(InputError, match="no text to compare"):
+        model.score(video, [])
+    with pytest.raises(InputError, match="one of the texts is empty"):
+        model.score(video, ["a", " "])
+    with pytest.raises(InputError, match="a list of them"):
+        model.score(video, "spinning")
+    with pytest.raises(InputError, match=r"there is no video .*nowhere\.mp4"):
+        model.score(videos / "nowhere.mp4", ["a"])
+    with pytest.raises(BrokenVideoError, match="no video stream"):
+        model.score(videos / "audio_only.mp4", ["a"])
+    with pytest.raises(InputError, match="there is no checkpoint"):
+        prompt_video.load(videos / "nothing.ckpt")
+    with pytest.raises(InputError, match="cannot be read as a checkpoint"):
+        prompt_video.load(video)
+    learned = prompt_video.load(probe.checkpoint)
+    assert learned.score(video, ["spinning"]).probability.tolist() == pytest.approx([1.0])
+    with pytest.raises(InputError, match="linear probe"):
+        learned.score(video, ["juggling balls"])
+    with pytest.raises(InputError, match="linear probe"):
+        learned.embed_text(["spinning"])
+
+
+def test_a_trial_stack_is_refused(tmp_path: Path) -> None:
+    torch.save({"trials": {"format": 1}, "state_dict": {}}, tmp_path / "stack.ckpt")
+    with pytest.raises(InputError, match=r"--data\.trial"):
+        prompt_video.load(tmp_path / "stack.ckpt")
+
+
+def test_a_sampler_of_ones_own_is_named(recognition: Run, tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(recognition.checkpoint)
+    checkpoint["prompt_video"]["task"]["sampler"] = {"kind": "MySampler", "settings": {}}
+    torch.save(checkpoint, tmp_path / "own.ckpt")
+    with pytest.raises(InputError, match="MySampler"):
+        prompt_video.load(tmp_path / "own.ckpt")
+
+
+def test_importing_the_package_loads_no_torch() -> None:
+    code = "import sys, prompt_video; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_progress_reaches_the_end(videos: Path) -> None:
+    told: list[tuple[float, float]] = []
+    video = videos / "cleaning_pool_h264.mp4"
+    found: FoundSegments = prompt_video.load().segments(video, ["a"], progress=lambda *now: told.append(now))
+    assert told[-1] == (found.duration_sec, found.duration_sec)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
