@@ -35,6 +35,7 @@ VERBS = {
         "lay out an experiment's wandb workspace, or write how it would look",
     ),
     "sweep": ("prompt_video.commands.sweep", "run every point of a wandb sweep file on this machine"),
+    "export": ("prompt_video.commands.export", "a trained model as ONNX, or as a folder for the HuggingFace hub"),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in a few minutes"),
     "bench": ("prompt_video.bench.__main__", "measure the speed and the memory of every part"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),

@@ -91,8 +91,12 @@ class TemporalEncoder(nn.Module):
         if not self._told_of_interpolation:
             log.info("videos of up to %d frames: %d learned positions are interpolated", num_frames, self.max_frames)
             self._told_of_interpolation = True
+        return self._interpolated(mask)
+
+    def _interpolated(self, mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G R T D"]:
+        """Rows for any number of frames; where there are no more of them than positions, the positions themselves."""
+        number = torch.arange(mask.shape[-1], device=mask.device)
         # Each video's own number of frames counts, not the batch's, so that padding changes nothing.
-        number = torch.arange(num_frames, device=mask.device)
         last = torch.where(mask, number, 0).amax(-1, keepdim=True).clamp(min=max(self.max_frames - 1, 1))
         place = number * (self.max_frames - 1) / last  # (*G, R, T)
         place = place.clamp(max=self.max_frames - 1)

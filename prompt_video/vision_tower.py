@@ -43,7 +43,7 @@ class VisionTower(nn.Module):
     def forward(self, pixels: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:
         """Features of normalised pixels."""
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)  # (N, P, W)
-        x = torch.cat([self.class_embedding.expand(len(patches), 1, -1), patches], dim=1)
+        x = torch.cat([self.class_embedding.expand(patches.shape[0], 1, -1), patches], dim=1)
         x = self.first_norm(x.add_(self.positions.weight))
         for block in self.blocks[:-1]:
             query, key, value = block.query_key_value(x).permute(2, 0, 3, 1, 4)  # (N, H, 1 + P, A) each

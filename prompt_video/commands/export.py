@@ -1,0 +1,97 @@
+"""``prompt-video export``: a trained model for other programs, and for other people.
+
+CKPT is a run's checkpoint, an imported one, or a folder that --hub has written. --onnx writes graphs from frames and
+from features to embeddings, with a bank of classes to score them against; --bank writes a bank alone, which takes the
+place of another without writing the graphs again. --hub writes a folder that `prompt_video.load` reads and that can be
+pushed to the HuggingFace hub.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from data_modules.errors import InputError
+from prompt_video.checkpoints import open_model, read_learned
+from prompt_video.exporting.bank import make_bank
+from prompt_video.exporting.hub import write_hub_folder
+from prompt_video.exporting.onnx_folder import BANK, OPSET, write_onnx_folder
+from prompt_video.hub_folder import Learned
+
+
+def main(arguments: list[str]) -> None:
+    """Write what is asked for."""
+    options = _parser().parse_args(arguments[1:])
+    if not (options.onnx or options.bank or options.hub):
+        raise InputError("say what to write: --onnx DIR, --bank FILE, --hub DIR, or several of them.")
+    if options.onnx and options.hub and options.onnx.resolve() == options.hub.resolve():
+        raise InputError("--onnx and --hub need a folder each.")
+    checkpoint = read_learned(options.checkpoint)
+    if options.onnx or options.bank:
+        _write_for_programs(checkpoint, options)
+    if options.hub:
+        results = _results_of(options.checkpoint)
+        write_hub_folder(checkpoint, options.hub, results)
+        figures = "the figures of its run" if results else "no figures: no results.json lies beside the checkpoints"
+        print(f"wrote {options.hub}: model card ({figures}), licence, learned weights, config")
+
+
+def _write_for_programs(checkpoint: Learned, options: argparse.Namespace) -> None:
+    model = open_model(checkpoint, options.clip)
+    names = _names(checkpoint, options)
+    if options.onnx:
+        difference = write_onnx_folder(model, options.onnx, names, options.opset, checkpoint.task)
+        print(f"wrote {options.onnx}; ONNX differs from PyTorch by {difference:.1g} at most")
+        if names is None:
+            print(f"no {BANK}: the checkpoint names no classes; --bank FILE --classes ... writes one")
+    if options.bank:
+        if names is None:
+            raise InputError("the checkpoint names no classes; name them with --classes or --classes-file.")
+        make_bank(model, names).write(options.bank)
+        print(f"wrote {options.bank}: {len(names)} classes")
+
+
+def _names(checkpoint: Learned, options: argparse.Namespace) -> list[str] | None:
+    """Of the classes in the bank; None where nobody names any."""
+    if options.classes is not None:
+        return [name.strip() for name in options.classes.split(",")]
+    if options.classes_file is not None:
+        try:
+            lines = options.classes_file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"the names of classes cannot be read from {options.classes_file}: {error}.") from error
+        return [line.strip() for line in lines if line.strip()]
+    return list(checkpoint.spec.get("class_names") or checkpoint.class_names or []) or None
+
+
+def _results_of(checkpoint: Path) -> dict[str, Any]:
+    """What the run measured: its folder holds the folder of the checkpoints."""
+    path = checkpoint.resolve().parent.parent / "results.json"
+    if not checkpoint.is_file() or not path.is_file():
+        return {}
+    try:
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged; mend it, or move it away to write a card without figures.") from error
+    return results
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prompt-video export",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="checkpoint, or folder for the hub")
+    parser.add_argument("--onnx", type=Path, metavar="DIR", help="folder for the graphs and the bank of classes")
+    parser.add_argument("--bank", type=Path, metavar="FILE", help="file for a bank of classes alone (.safetensors)")
+    parser.add_argument("--hub", type=Path, metavar="DIR", help="folder for the HuggingFace hub")
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument(
+        "--classes", metavar="NAMES", help="of the bank, with commas between them (default: those of the training)"
+    )
+    names.add_argument("--classes-file", "--classes_file", type=Path, metavar="FILE", help="the same, one a line")
+    parser.add_argument("--opset", type=int, default=OPSET, help="version of ONNX's operators (default: %(default)s)")
+    parser.add_argument("--clip", help="where the CLIP of the checkpoint is now: hub id or local folder")
+    return parser
