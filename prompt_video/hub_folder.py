@@ -99,9 +99,12 @@ def _first_lacking(config: Mapping[str, Any]) -> str | None:
     for part, wanted in {"clip": ("name", "fingerprint", "dtype"), "prompt": ("kind", "settings")}.items():
         if not isinstance(spec.get(part), dict) or any(name not in spec[part] for name in wanted):
             return f"spec.{part}"
-    for part in ("temporal", "temperature", "learn_temperature"):
-        if part not in spec:
+    settings: dict[str, type] = {"temporal": dict, "temperature": float, "learn_temperature": bool}
+    for part, kind in settings.items():
+        if not isinstance(spec.get(part), kind):
             return f"spec.{part}"
+    if not isinstance(spec["prompt"]["settings"], dict):
+        return "spec.prompt.settings"
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         return "class_names"
     return None if isinstance(config["task"], dict) else "task"

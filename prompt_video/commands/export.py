@@ -70,9 +70,11 @@ def _results_of(checkpoint: Path) -> dict[str, Any]:
     if not checkpoint.is_file() or not path.is_file():
         return {}
     try:
-        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged; mend it, or move it away to write a card without figures.") from error
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        results = None
+    if not isinstance(results, dict):
+        raise InputError(f"{path} is damaged; mend it, or move it away to write a card without figures.")
     return results
 
 

@@ -19,6 +19,7 @@ from prompt_video.model import VideoTextModel
 
 Make = Callable[..., VideoTextModel]
 Save = Callable[..., Path]
+NEW_TEXTS = ["nobody has learned this", "nor that"]
 TEXTS = ["red", "a star that is red", "something nobody has learned"]
 
 
@@ -38,6 +39,7 @@ def test_a_folder_for_the_hub_loads_in_a_fresh_process(
     card = (folder / "README.md").read_text()
     front = yaml.safe_load(card.split("---")[1])
     assert front["license"] == "mit"
+    assert (folder / "LICENSE").read_text().startswith("MIT License")
     assert "top1 | 0.5" in card
     assert str(tmp_path) not in card + (folder / "config.json").read_text()
     video = videos / "flv_h264.flv"
@@ -49,10 +51,8 @@ def test_a_folder_for_the_hub_loads_in_a_fresh_process(
     )
     command = [sys.executable, "-c", code, str(folder), clip, str(video), *TEXTS]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    torch.manual_seed(0)
     own = [value.hex() for value in prompt_video.load(checkpoint).score(video, TEXTS).probability.tolist()]
-    fresh = [float.fromhex(value) for value in re.findall(r"'([^']+)'", said)]
-    assert fresh == pytest.approx([float.fromhex(value) for value in own], abs=1e-6)
+    assert re.findall(r"'([^']+)'", said) == own
 
 
 def test_damage_gets_one_message(
@@ -100,14 +100,14 @@ def test_graphs_and_a_bank_that_is_exchanged(
     before = {path.name: path.read_bytes() for path in folder.glob("*.onnx")}
     assert len(before) == 2
     bank = folder / "classes.safetensors"
-    assert export(checkpoint, "--bank", bank, "--classes", ",".join(TEXTS)) == 0
+    assert export(checkpoint, "--bank", bank, "--classes", ",".join(NEW_TEXTS)) == 0
     assert {path.name: path.read_bytes() for path in folder.glob("*.onnx")} == before
     features, mask = torch.randn(2, 11, model.clip.embed_dim), torch.ones(2, 11, dtype=torch.bool)
     code = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)[0]
     script = tmp_path / "snippet.py"
     script.write_text(code)
     said = subprocess.run([sys.executable, str(script)], cwd=folder, capture_output=True, text=True, check=True).stdout
-    assert said.strip() in TEXTS
+    assert said.strip() in NEW_TEXTS
     assert run_graph(open_graph(folder / FEATURES), features, mask).shape == (2, model.clip.embed_dim)
 
 
