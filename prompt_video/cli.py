@@ -30,6 +30,7 @@ VERBS = {
         "prompt_video.commands.score_retrieval",
         "recall and ranks of anyone's scores of captions with videos, in both directions",
     ),
+    "report": ("prompt_video.commands.report", "runs side by side in one file, published figures beside them"),
     "dashboard": (
         "prompt_video.commands.dashboard",
         "lay out an experiment's wandb workspace, or write how it would look",

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -16,6 +17,9 @@ from prompt_video.reporting.lettering import plain, shortened
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", ":", "-.")  # beyond the palette, the colours come again
+LEGEND = 44  # letters
+FEW_CURVES = 3
 STYLE: dict[Any, Any] = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"}
 
 
@@ -26,12 +30,27 @@ def learning_curves(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.1), layout="constrained")
         axes = figure.subplots()
-        for color, (name, points) in zip(COLORS, curves.items(), strict=False):
-            steps, values = zip(*points, strict=True)
-            axes.plot(steps, values, label=name, color=color, linewidth=1.8)
+        for index, (name, points) in enumerate(curves.items()):
+            turn, place = divmod(index, len(COLORS))
+            steps, values = [step for step, _ in points], [value for _, value in points]
+            dashes = DASHES[turn % len(DASHES)]
+            # A blank before it, since names that begin with an underscore are left out of a legend.
+            axes.plot(
+                steps,
+                values,
+                label=f" {shortened(plain(name), LEGEND)}",
+                color=COLORS[place],
+                linestyle=dashes,
+                linewidth=1.8,
+            )
         axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
         axes.grid(alpha=0.25)
-        axes.legend(frameon=False)
+        if curves:
+            few = len(curves) <= FEW_CURVES  # of more, the legend would lie on them
+            beside = axes.legend if few else partial(figure.legend, loc="outside lower center", ncols=2, fontsize=7.5)
+            legend = beside(frameon=False)
+            for text in legend.get_texts():
+                text.set_parse_math(False)
         return svg(figure)
 
 
@@ -77,7 +96,8 @@ def bars(
         names = [shortened(plain(name), 40) for name in values]
         axes.set_yticks(places, names, fontsize=7.5, parse_math=False)
         right = 1.04 * max(longest, *dots.values(), *values.values())
-        axes.set(xlim=(0, right or 1), ylim=(len(values) - 0.4, -0.6), title=title, xlabel=xlabel)
+        axes.set(xlim=(0, right or 1), ylim=(len(values) - 0.4, -0.6), xlabel=xlabel)
+        axes.set_title(shortened(plain(title), LEGEND), parse_math=False)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", alpha=0.25)
         return svg(figure)

@@ -1,6 +1,6 @@
 """A report page: one HTML file with everything inside, readable in light and dark."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -20,6 +20,15 @@ th, td { padding: .45rem 1.1rem .45rem 0; text-align: right; border-bottom: 1px 
 th { font-weight: 600; color: var(--soft); font-size: .85rem; } th:first-child, td:first-child { text-align: left; }
 th:last-child, td:last-child { text-align: left; padding-left: .6rem; }
 tr.best td { font-weight: 650; color: var(--accent); }
+tr.quoted td { color: var(--soft); font-style: italic; }
+a { color: var(--accent); }
+details { margin: .5rem 0; } summary { cursor: pointer; }
+pre { margin: .3rem 0 0; padding: .5rem .7rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: 6px; font: .8rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .6rem 0 1rem 1.1rem;
+  font-size: .88rem; } dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+ul.lines { overflow-wrap: anywhere; padding-left: 1.2rem; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; }
 .figure { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: .5rem; flex: 1 1 26rem; }
 .figure svg { width: 100%; height: auto; display: block; } .figure.wide { flex-basis: 100%; }
@@ -67,13 +76,16 @@ def page(title: str, lead: str, sections: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], best: int | None = None) -> str:
-    """A table; row ``best`` stands out."""
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], best: int | None = None, soft: Collection[int] = ()
+) -> str:
+    """A table; row ``best`` stands out, rows ``soft`` stand back."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     lines = []
     for index, row in enumerate(rows):
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
-        lines.append(f"<tr{' class=best' if index == best else ''}>{cells}</tr>")
+        kind = " class=best" if index == best else " class=quoted" if index in soft else ""
+        lines.append(f"<tr{kind}>{cells}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 

@@ -47,5 +47,14 @@ def test_a_confusion_matrix_without_videos_of_a_class_is_drawn() -> None:
 
 
 def test_more_names_than_colors_still_draw() -> None:
-    curves = {str(index): [(0, 0.0), (1, float(index))] for index in range(len(figures.COLORS))}
-    assert figures.learning_curves(curves, "t", "y").count("<svg") == 1
+    names = [f"curve {index}" for index in range(len(figures.COLORS) + 1)]
+    drawn = figures.learning_curves({name: [(0, 0.0), (1, 1.0)] for name in names}, "t", "y")
+    assert all(name in drawn for name in names)
+    assert "stroke-dasharray" in drawn
+
+
+def test_names_of_curves_are_drawn_as_they_are() -> None:
+    drawn = figures.learning_curves({"_hidden": [(0, 0.0)], "$x_1$": [(0, 1.0)], "empty": []}, "t", "y")
+    assert "_hidden" in drawn
+    assert "$x_1$" in drawn
+    assert "<svg" in figures.learning_curves({}, "t", "y")
