@@ -13,6 +13,7 @@ VERBS = {
     "predict": ("prompt_video.experiment", "write what each test video shows, or which video each caption means"),
     "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
     "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
+    "serve": ("prompt_video.commands.serve", "a page in the browser: your own video, your own words"),
     "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
     "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
     "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),

@@ -1,0 +1,101 @@
+"""What the buttons of the page do."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from data_modules.errors import InputError
+from prompt_video.browser import drawing
+from prompt_video.browser.limits import Limits, texts_of
+from prompt_video.inference.loaded import LoadedModel
+from prompt_video.linear_probe import LinearProbe
+from prompt_video.reporting.lettering import clock
+from prompt_video.runs.clips import write_clip
+from prompt_video.search.index import Hit, VideoIndex
+
+
+class Found(NamedTuple):
+    """A moment of an indexed video.
+
+    Args:
+        hit: the moment.
+        title: to choose it by.
+    """
+
+    hit: Hit
+    title: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The work behind a page.
+
+    Args:
+        model: that scores.
+        limits: of the uploads.
+        index: to search in, if there is one.
+    """
+
+    model: LoadedModel
+    limits: Limits
+    index: VideoIndex | None = None
+
+    def score(self, upload: str | None, typed: str) -> tuple[str, str]:
+        """The ranking of the texts and their similarity over time, as HTML.
+
+        Raises:
+            InputError: when the video or the texts cannot be used.
+            BrokenVideoError: when the video cannot be decoded.
+        """
+        texts = texts_of(typed)
+        video = self.limits.checked(upload)
+        best = self.model.score(video, texts).best(drawing.MANY)
+        ranking = drawing.ranking(best, len(texts))
+        if isinstance(self.model.model.prompt, LinearProbe):  # reads no text, so that moments have no similarity
+            return ranking, ""
+        named = [one.text for one in best]
+        return ranking, drawing.curve(self.model.similarity(video, named), named)
+
+    def segments(self, upload: str | None, typed: str) -> str:
+        """What happens when, as HTML.
+
+        Raises:
+            InputError: when the video or the texts cannot be used.
+            BrokenVideoError: when the video cannot be decoded.
+        """
+        texts = texts_of(typed)
+        return drawing.segments(self.model.segments(self.limits.checked(upload), texts))
+
+    def search(self, query: str) -> list[Found]:
+        """The moments of the index that fit best.
+
+        Raises:
+            InputError: when there is no text or no index.
+        """
+        if self.index is None:
+            raise InputError("there is no index; start the page with --index FOLDER.")
+        if not query.strip():
+            raise InputError("there is no text yet: type what to look for.")
+        (answer,) = self.index.search([query.strip()], drawing.MANY)
+        return [Found(hit, _title(rank, hit)) for rank, hit in enumerate(answer.hits, start=1)]
+
+    def clip(self, hits: Sequence[Found], title: str | None) -> str:
+        """A copy of one moment that a browser plays, in the folder of the uploads.
+
+        Raises:
+            BrokenVideoError: when its video cannot be decoded any more.
+        """
+        hit = next(found.hit for found in hits if found.title == title)
+        if not hit.path.is_file():
+            raise InputError(f"{hit.video_id} is not where it was when the index was made.")
+        folder = Path(tempfile.mkdtemp(dir=self.limits.uploads))
+        path = folder / "hit.mp4"
+        write_clip(hit.path, path, hit.start_sec)
+        return str(path)
+
+
+def _title(rank: int, hit: Hit) -> str:
+    name = hit.video_id.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"{rank}. {name}, {clock(hit.start_sec)} to {clock(hit.end_sec)} ({hit.score:.3f})"

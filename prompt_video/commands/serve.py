@@ -1,0 +1,102 @@
+"""``prompt-video serve``: a page in the browser, for one's own videos and words.
+
+Drop a video, type class names or a sentence, and see the ranking, the similarity over time and the segments; with
+--index, search a folder of videos and play what was found. The page can be reached from this machine only, unless
+--host says otherwise, and asks no other server for anything.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+from data_modules.errors import InputError
+from prompt_video.browser.answers import Answers
+from prompt_video.browser.drawing import STYLE
+from prompt_video.browser.limits import Limits
+from prompt_video.inference.loaded import load
+from prompt_video.runs import console
+from prompt_video.search.index import VideoIndex
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the page until interrupted."""
+    options = _parser().parse_args(arguments[1:])
+    console.configure()
+    if options.max_size < 1 or options.max_duration <= 0:
+        raise InputError("--max-size and --max-duration must be positive.")
+    model = load(options.ckpt, clip=options.clip, device=options.device)
+    index = VideoIndex(options.index, options.clip) if options.index else None
+    with tempfile.TemporaryDirectory(prefix="prompt-video-") as folder:
+        # Before Gradio is imported, which then keeps all files there and asks nobody about newer versions.
+        os.environ.update(GRADIO_TEMP_DIR=folder, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
+        _serve(Answers(model, Limits(Path(folder), options.max_size, options.max_duration), index), options)
+
+
+def _serve(answers: Answers, options: argparse.Namespace) -> None:
+    try:
+        import gradio as gr
+    except ImportError as error:
+        raise InputError("the page needs Gradio: pip install 'prompt-video[serve]'.") from error
+    from prompt_video.browser.page import page
+
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    blocks = page(answers)
+    fonts = ["system-ui", "sans-serif"]
+    try:
+        _, url, _ = blocks.launch(
+            server_name=options.host,
+            server_port=options.port,
+            max_file_size=f"{options.max_size}mb",
+            share=False,
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=True,
+            ssr_mode=False,
+            footer_links=[],
+            theme=gr.themes.Default(font=fonts, font_mono=["ui-monospace", "monospace"]),
+            css=STYLE,
+        )
+    except OSError as error:
+        raise InputError(f"the page cannot be served on {options.host}:{options.port}: {error}") from error
+    if options.host not in LOCAL:
+        log.warning("anyone who reaches this machine as %s can use the page", options.host)
+    print(f"page: {url} (Ctrl-C ends it)", flush=True)
+    try:
+        done.wait()
+    finally:
+        blocks.close(verbose=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prompt-video serve",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen CLIP)"
+    )
+    parser.add_argument("--clip", help="which CLIP: hub id or local folder (default: the checkpoint's, or tiny)")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="folder of `prompt-video index`, to search in")
+    parser.add_argument("--device", help="to compute on, such as cpu or cuda (default: a GPU if there is one)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, help="(default: a free one from 7860 on)")
+    parser.add_argument(
+        "--max-size", "--max_size", type=int, default=200, metavar="MB", help="of an upload (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-duration", "--max_duration", type=float, default=600.0, metavar="SECONDS",
+        help="of a video (default: %(default)s)",
+    )  # fmt: skip
+    return parser
