@@ -1,0 +1,241 @@
+"""The commands, code and trees of the READMEs, and which test is the proof of each command.
+
+A new command needs a line in `KINDS`, unless it is of a kind that is there.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pytest
+
+from prompt_video.rehearsal import make_miniature
+from prompt_video.settings import read_settings
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "experiments/README.md", "data_modules/README.md")
+SHELL = ("", "sh", "bash", "console")
+LONG_LISTS = re.compile("^data/(ucf101|k400|ssv2|activitynet)/")  # types are checked in every call while tests run
+SMALL = ("--model.clip=tiny", "--model.temporal.num_heads=4", "--trainer.accelerator=cpu", "--data.num_workers=0")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How commands that match a pattern are proven.
+
+    Args:
+        pattern: of the whole command.
+        proof: ``doctor`` runs it on a miniature, and ``large`` does so in the slow tests; ``run`` on small videos;
+            ``settings`` reads all that it names, and ``elsewhere`` nothing, as the tests run it; ``mention`` is no
+            command but its name; ``ci`` is in `.ci/run`.
+        tests: that run it, as ``<file>::<function>``.
+        options: to add to a command that is run.
+        after: command that must be run before.
+    """
+
+    pattern: str
+    proof: Literal["doctor", "large", "run", "settings", "elsewhere", "mention", "ci"]
+    tests: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    after: str = ""
+
+
+_EXPERIMENT = "tests/prompt_video/test_experiment.py::"
+_INDEX = "prompt-video index .*"
+KINDS = (
+    Kind(r"make (test|demo)", "ci"),
+    Kind(r"make demo SEEDS=3", "ci"),
+    Kind(r"make bench", "elsewhere", ("tests/prompt_video/bench/test_shared_clip.py::test_tasks_that_share_a_clip",)),
+    Kind(
+        r"make doctor EXP=jumps_closed",
+        "elsewhere",
+        ("tests/documentation/test_own_data_set.py::test_a_class_of_the_readme_passes_doctor",),
+    ),
+    Kind(r"make doctor EXP=(ucf101|k[467]00|ssv2|activitynet13|msrvtt_(1ka_7k|full|1kb))\S*( ARGS=.*)?", "large"),
+    Kind(r"(DATA_ROOT=\S+ )?make doctor EXP=\S+( ARGS=.*)?", "doctor"),
+    Kind(
+        r"make train EXP=\S+( ARGS=.*)?",
+        "settings",
+        (_EXPERIMENT + "test_every_experiment_runs_from_end_to_end_on_a_miniature",),
+    ),
+    Kind(
+        r"make train EXP=\S+ METHOD=\S+",
+        "settings",
+        (_EXPERIMENT + "test_every_method_runs_on_every_kind_of_protocol",),
+    ),
+    Kind(
+        r"make evaluate EXP=\S+ CKPT=\S+",
+        "settings",
+        (_EXPERIMENT + "test_the_same_seed_gives_the_same_numbers_and_evaluate_gives_them_again",),
+    ),
+    Kind(
+        r"make rehearse EXP=\S+",
+        "settings",
+        ("tests/prompt_video/test_rehearsal.py::test_a_rehearsal_leaves_what_a_run_leaves",),
+    ),
+    Kind(
+        r"make dashboard EXP=\S+",
+        "settings",
+        ("tests/prompt_video/dashboard/test_command.py::test_the_file_stands_below_the_runs",),
+    ),
+    Kind(
+        r"make sweep EXP=\S+ SWEEP=\S+",
+        "settings",
+        (
+            "tests/prompt_video/sweeps/test_sweep.py::test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails",
+        ),
+    ),
+    Kind(
+        r"prompt-video serve", "elsewhere", ("tests/prompt_video/browser/test_server.py::test_nothing_is_left_behind",)
+    ),
+    Kind(
+        r"prompt-video import-official \S+ \S+",
+        "elsewhere",
+        ("tests/prompt_video/test_official.py::test_same_forward_computation",),
+    ),
+    Kind(r"prompt-video (label|segment|export) .*", "run"),
+    Kind(r"prompt-video report runs", "run"),
+    Kind(_INDEX, "run", options=SMALL[:3]),
+    Kind(r"prompt-video search .*", "run", after=_INDEX),
+    Kind(r"prompt-video (score-retrieval|score-detections) \S.*", "run"),
+    Kind(r"prompt-video import-features \S.*", "run", options=("--clip=tiny",)),
+    Kind(r"(make|prompt-video) [a-z-]+", "mention"),
+)
+
+
+class Command(NamedTuple):
+    """One command of a document."""
+
+    document: str
+    line: int
+    text: str
+
+    @property
+    def kind(self) -> Kind | None:
+        return next((kind for kind in KINDS if re.fullmatch(kind.pattern, self.text)), None)
+
+
+class Block(NamedTuple):
+    """One fenced block of a document."""
+
+    document: str
+    line: int
+    language: str
+    text: str
+
+
+@cache
+def blocks() -> tuple[Block, ...]:
+    return tuple(
+        Block(document, text.count("\n", 0, found.start()) + 1, found[1], found[2])
+        for document in DOCUMENTS
+        for text in [(REPOSITORY / document).read_text(encoding="utf-8")]
+        for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    )
+
+
+def commands_of(document: str, text: str) -> Iterator[Command]:
+    """Those in fences, a line each, and those in the text that begin with ``make`` or ``prompt-video``."""
+    for found in re.finditer(r"^```(\w*)\n(.*?)^```$|`((?:make|prompt-video)\s[^`]*)`", text, re.MULTILINE | re.DOTALL):
+        line = text.count("\n", 0, found.start()) + 1
+        if found[3]:
+            yield Command(document, line, " ".join(found[3].split()))
+        elif found[1] in SHELL:
+            joined = found[2].replace("\\\n", " ")
+            for number, written in enumerate(joined.splitlines(), start=line + 1):
+                command = re.sub(r"\s+#\s.*", "", written).removeprefix("$ ").strip()
+                if command:
+                    yield Command(document, number, command)
+
+
+@cache
+def commands() -> tuple[Command, ...]:
+    """Of all documents; each once."""
+    found = [c for d in DOCUMENTS for c in commands_of(d, (REPOSITORY / d).read_text(encoding="utf-8"))]
+    return tuple({command.text: command for command in reversed(found)}.values())[::-1]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of ``command`` runs for every one; of ``<proof>_command`` for those that are proven so."""
+    for name in metafunc.fixturenames:
+        if name == "command" or name.endswith("_command"):
+            proof = name.removesuffix("command").rstrip("_")
+            chosen = [c for c in commands() if not proof or (c.kind is not None and c.kind.proof == proof)]
+            metafunc.parametrize(name, chosen, ids=[c.text for c in chosen])
+        elif name in ("tree", "python", "written"):
+            language = {"tree": "text", "python": "python", "written": "yaml"}[name]
+            chosen_blocks = [block for block in blocks() if block.language == language]
+            marked = [
+                pytest.param(b, marks=[pytest.mark.slow] if LONG_LISTS.search(b.text) else []) for b in chosen_blocks
+            ]
+            metafunc.parametrize(name, marked, ids=[f"{b.document}:{b.line}" for b in chosen_blocks])
+
+
+@pytest.fixture(scope="session")
+def readme_blocks() -> tuple[Block, ...]:
+    return blocks()
+
+
+@pytest.fixture(scope="session")
+def all_commands() -> tuple[Command, ...]:
+    return commands()
+
+
+@pytest.fixture(scope="session")
+def find_commands() -> Callable[[str, str], Iterator[Command]]:
+    return commands_of
+
+
+@pytest.fixture(scope="session")
+def small_options() -> tuple[str, ...]:
+    """Of any experiment: nothing is downloaded, and no process started."""
+    return SMALL
+
+
+class Miniature(NamedTuple):
+    """Made-up data of an experiment."""
+
+    folder: Path  # what DATA_ROOT names
+    options: tuple[str, ...]
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Miniature]:
+    """Made-up data of an experiment, in the layout of its data set."""
+
+    @cache
+    def make(experiment: str) -> Miniature:
+        folder = tmp_path_factory.mktemp("miniature")
+        config = REPOSITORY / "experiments" / f"{experiment}.yaml"
+        options = make_miniature(read_settings([f"--config={config}", "--quiet=true", *SMALL]), folder)
+        return Miniature(folder, tuple(option for option in options if not option.startswith("--data.root=")))
+
+    return make
+
+
+def copies(source: Path, *targets: Path) -> None:
+    for target in targets:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+@pytest.fixture(scope="session")
+def own_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that the READMEs' tables of own data name: their text, and videos of those names."""
+    root = tmp_path_factory.mktemp("own") / "path" / "to" / "videos"
+    video = REPOSITORY / "tests" / "data_modules" / "videos" / "cleaning_pool_gap_h264.mp4"
+    copies(video, *(root / folder / f"{n}.mp4" for folder in ("morning", "evening") for n in range(5)))
+    copies(video, *(root / f"{name}.mp4" for name in ("morning", "evening", "meeting", "final")))
+    for block in blocks():
+        if block.language in ("csv", "json"):
+            name = "annotations.json" if block.language == "json" else f"{_table_of(block)}.csv"
+            (root / name).write_text(block.text)
+    return root
+
+
+def _table_of(block: Block) -> str:
+    return {"path": "labels", "video": "captions"}[block.text.split(",")[0]]

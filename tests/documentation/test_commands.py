@@ -1,0 +1,168 @@
+"""Every command of the READMEs is run, or is proven to run by another test."""
+
+import ast
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+from prompt_video.cli import VERBS, main
+from prompt_video.settings import read_settings
+
+REPOSITORY = Path(__file__).parents[2]
+ODD_IN_MINIATURES = {"split sizes", "captions", "caption lengths"}
+SHOWN = {"<name>": "demo_closed", "runs/.../checkpoints/": "runs/demo_closed/now/checkpoints/"}
+
+
+def as_make_runs_it(text: str) -> tuple[dict[str, str], list[str]]:
+    """Environment and arguments of the ``prompt-video`` that a line with ``make`` comes to."""
+    for shown, real in SHOWN.items():
+        text = text.replace(shown, real)
+    words = shlex.split(text)
+    environment = {}
+    while "=" in words[0]:
+        name, _, value = words.pop(0).partition("=")
+        environment[name] = value
+    # The variables of a `make test` that runs this must not reach this `make`.
+    clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "ARGS")}
+    done = subprocess.run(
+        ["make", "--dry-run", *words[1:]], cwd=REPOSITORY, env=clean, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if "bin/prompt-video " in line]
+    assert len(lines) == 1, done.stdout
+    return environment, shlex.split(lines[0].partition("bin/prompt-video ")[2])
+
+
+def test_every_command_has_a_proof(command: Any) -> None:  # noqa: ANN401 - a Command of conftest.py
+    kind = command.kind
+    assert kind is not None, f"no test runs this command: {command.text} ({command.document}, line {command.line})"
+    for test in kind.tests:
+        file, _, function = test.partition("::")
+        tree = ast.parse((REPOSITORY / file).read_text(encoding="utf-8"))
+        assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, test
+
+
+def test_a_command_without_a_kind_is_found(find_commands: Callable[[str, str], Iterator[Any]]) -> None:
+    text = (
+        "See `make coffee NOW`.\n\n```\nprompt-video fly \\\n  --far  # over the sea\n```\n```python\nmake = 1\n```\n"
+    )
+    found = list(find_commands("some.md", text))
+    assert [command.text for command in found] == ["make coffee NOW", "prompt-video fly    --far"]
+    assert [command.kind for command in found] == [None, None]
+
+
+def test_commands_of_every_document_are_found(all_commands: Sequence[Any]) -> None:
+    assert {"README.md", "experiments/README.md", "data_modules/README.md"} == {c.document for c in all_commands}
+    assert len(all_commands) > 50
+    proofs = {command.kind.proof for command in all_commands if command.kind is not None}
+    assert proofs == {"doctor", "large", "run", "settings", "elsewhere", "mention", "ci"}
+
+
+def test_a_command_that_the_checks_run(ci_command: Any) -> None:  # noqa: ANN401
+    lines = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert " ".join(shlex.split(ci_command.text)[:2]) in {line.split("  #")[0].strip() for line in lines}
+
+
+def test_a_name_that_is_mentioned_exists(mention_command: Any) -> None:  # noqa: ANN401
+    program, name = mention_command.text.split()
+    if program == "prompt-video":
+        assert name in VERBS
+    else:
+        assert f"\n{name}: " in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Where experiments can be read, with a run whose checkpoint is only a name."""
+    (tmp_path / "experiments").symlink_to(REPOSITORY / "experiments")
+    checkpoint = tmp_path / SHOWN["runs/.../checkpoints/"] / "best.ckpt"
+    checkpoint.parent.mkdir(parents=True)
+    torch.save({"state_dict": {}}, checkpoint)
+    return tmp_path
+
+
+def test_all_that_a_command_names_can_be_read(
+    settings_command: Any,  # noqa: ANN401
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment, (verb, *options) = as_make_runs_it(settings_command.text)
+    assert verb in VERBS
+    assert not environment
+    monkeypatch.chdir(checkout)
+    if verb == "sweep":
+        assert Path(options.pop(0)).is_file()
+    config = Path(options[options.index("--config") + 1]).stem
+    settings = read_settings([*options, "--quiet=true"])
+    assert settings.name.startswith(config)
+
+
+class Doctor(NamedTuple):
+    """A doctor's command, ready to be run."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    report: Path
+
+    def check(self) -> None:
+        """Every video is there and sound, and nothing is in the way of a run."""
+        report = json.loads(self.report.read_text())
+        verdicts = {check["check"]: check["verdict"] for check in report["checks"]}
+        assert report["verdict"] != "error"
+        assert (verdicts["video files"], verdicts["broken videos"]) == ("ok", "ok")
+        # Of a miniature no more than sizes and made-up texts may be unlike those of the data set.
+        assert {name for name, verdict in verdicts.items() if verdict == "warning"} <= ODD_IN_MINIATURES
+
+
+@pytest.fixture
+def doctor(
+    miniature: Callable[[str], Any], own_videos: Path, small_options: tuple[str, ...], tmp_path: Path
+) -> Callable[[str], Doctor]:
+    """What a line of a README comes to, on a miniature, or on the videos of one's own that it names."""
+
+    def prepare(text: str) -> Doctor:
+        environment, arguments = as_make_runs_it(text)
+        assert set(environment) <= {"DATA_ROOT"}
+        options = [*small_options, f"--data.features_root={tmp_path / 'features'}", "--workers=0", "--quiet=true"]
+        if "--data.root" in arguments:
+            arguments[arguments.index("--data.root") + 1] = str(own_videos)
+        else:
+            experiment = next(Path(word).stem for word in arguments if word.endswith(".yaml"))
+            folder, made = miniature(experiment)
+            environment = {"DATA_ROOT": str(folder)}
+            options += made
+        report = tmp_path / "report.json"
+        behind_config = arguments.index("--config") + 2  # what the line itself says has the last word
+        arguments[behind_config:behind_config] = [*options, f"--out={report}"]
+        return Doctor(arguments, environment, report)
+
+    return prepare
+
+
+def test_doctor_passes(doctor_command: Any, doctor: Callable[[str], Doctor], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    prepared = doctor(doctor_command.text)
+    monkeypatch.chdir(REPOSITORY)
+    for name, value in prepared.environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(prepared.arguments) == 0
+    prepared.check()
+
+
+@pytest.mark.slow
+def test_doctor_passes_where_lists_are_long(large_command: Any, doctor: Callable[[str], Doctor]) -> None:  # noqa: ANN401
+    prepared = doctor(large_command.text)
+    program = Path(sys.executable).with_name("prompt-video")
+    environment = {**os.environ, **prepared.environment}
+    done = subprocess.run(
+        [program, *prepared.arguments], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    prepared.check()
