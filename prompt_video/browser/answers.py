@@ -85,9 +85,12 @@ class Answers:
         """A copy of one moment that a browser plays, in the folder of the uploads.
 
         Raises:
+            InputError: when it is none of these, or its video is gone.
             BrokenVideoError: when its video cannot be decoded any more.
         """
-        hit = next(found.hit for found in hits if found.title == title)
+        hit = next((found.hit for found in hits if found.title == title), None)
+        if hit is None:
+            raise InputError("this moment is of an earlier search; search again.")
         if not hit.path.is_file():
             raise InputError(f"{hit.video_id} is not where it was when the index was made.")
         folder = Path(tempfile.mkdtemp(dir=self.limits.uploads))

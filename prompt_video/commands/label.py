@@ -16,7 +16,15 @@ from rich.text import Text
 
 from data_modules.atomic import write_whole
 from data_modules.errors import BrokenVideoError, InputError
-from prompt_video.commands.own_input import add_arguments, files_of, model_of, tell_cut_texts, texts_of
+from prompt_video.commands.own_input import (
+    add_arguments,
+    files_of,
+    model_of,
+    shown_name,
+    shown_text,
+    tell_cut_texts,
+    texts_of,
+)
 from prompt_video.inference.results import VideoScores
 from prompt_video.runs import console as logs
 
@@ -43,7 +51,7 @@ def main(arguments: list[str]) -> int:
             scores = model.score(file, texts)
         except BrokenVideoError as error:
             broken.append(error)
-            console.print(f"cannot be used: {_shown(error.path)}: {error.reason}")
+            console.print(f"cannot be used: {shown_name(error.path)}: {error.reason}")
             continue
         found.append(scores)
         console.print(_table(scores, options.top))
@@ -60,19 +68,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _table(scores: VideoScores, top: int) -> Table:
-    table = Table(title=Text(_shown(scores.video)), title_justify="left", title_style="bold")
+    table = Table(title=Text(shown_name(scores.video)), title_justify="left", title_style="bold")
     table.add_column("rank", justify="right")
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
     table.add_column("similarity", justify="right")
     for rank, one in enumerate(scores.best(top), start=1):
-        table.add_row(str(rank), Text(one.text), f"{one.probability:.1%}", f"{one.similarity:.3f}")
+        table.add_row(str(rank), shown_text(one.text), f"{one.probability:.1%}", f"{one.similarity:.3f}")
     return table
-
-
-def _shown(name: object) -> str:
-    """A file's name for the terminal, which need not be valid unicode."""
-    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _write_json(path: Path, model: str, found: list[VideoScores], broken: list[BrokenVideoError], top: int) -> None:

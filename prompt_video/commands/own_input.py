@@ -6,10 +6,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.text import Text
+
 from data_modules.annotations.file_index import FileIndex
 from data_modules.class_lists import CLASS_LISTS, class_list
 from data_modules.errors import InputError
 from prompt_video.inference.loaded import LoadedModel, load
+from prompt_video.reporting.lettering import plain, shortened
+
+LONG = 120  # letters of a class name on the terminal; files have all of them
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +96,16 @@ def tell_cut_texts(model: LoadedModel) -> None:
             len(cut),
             first[:60],
         )
+
+
+def shown_name(name: object) -> str:
+    """A file's name for the terminal, which need not be valid unicode."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def shown_text(text: str) -> Text:
+    """A class name for a table on the terminal: cut where it would fill the screen, and never read as markup."""
+    return Text(shortened(plain(text), LONG))
 
 
 def _lines(path: Path) -> list[str]:

@@ -15,7 +15,15 @@ from rich.text import Text
 
 from data_modules.annotations.activitynet_format import write_detections
 from data_modules.errors import BrokenVideoError
-from prompt_video.commands.own_input import add_arguments, files_of, model_of, tell_cut_texts, texts_of
+from prompt_video.commands.own_input import (
+    add_arguments,
+    files_of,
+    model_of,
+    shown_name,
+    shown_text,
+    tell_cut_texts,
+    texts_of,
+)
 from prompt_video.detections.files import write_csv, write_subtitles
 from prompt_video.detections.selection import MIN_SCORE, Selection
 from prompt_video.inference.loaded import LoadedModel
@@ -41,7 +49,7 @@ def main(arguments: list[str]) -> int:
     broken: list[BrokenVideoError] = []
     with _bar() as bar:
         for file in files:
-            task = bar.add_task(_shown(file.name), total=None)
+            task = bar.add_task(shown_name(file.name), total=None)
             try:
                 found[str(file)] = _found(model, file, texts, bar, task)
             except BrokenVideoError as error:
@@ -51,7 +59,7 @@ def main(arguments: list[str]) -> int:
     for segments in found.values():
         console.print(_table(segments, selection))
     for lost in broken:
-        console.print(f"cannot be used: {_shown(lost.path)}: {lost.reason}")
+        console.print(f"cannot be used: {shown_name(lost.path)}: {lost.reason}")
     tell_cut_texts(model)
     if found:
         console.print(f"Segments are {next(iter(found.values())).describe()}")
@@ -84,15 +92,18 @@ def _bar() -> Progress:
 def _table(found: FoundSegments, selection: Selection) -> Table:
     shown = sorted(selection.of(found.segments), key=lambda one: one.start_sec)
     rest = len(found.segments) - len(shown)
-    caption = f"{rest} more are less likely" if rest else None
-    title = Text(f"{_shown(found.video)} ({clock(found.duration_sec)})")
+    if shown:
+        caption = f"{rest} more are less likely" if rest else None
+    else:
+        caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min-score)"
+    title = Text(f"{shown_name(found.video)} ({clock(found.duration_sec)})")
     table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
     table.add_column("from", justify="right", no_wrap=True)
     table.add_column("to", justify="right", no_wrap=True)
     table.add_column("class", overflow="fold")
     table.add_column("score", justify="right")
     for one in shown:
-        table.add_row(clock(one.start_sec), clock(one.end_sec), Text(one.label), f"{one.score:.2f}")
+        table.add_row(clock(one.start_sec), clock(one.end_sec), shown_text(one.label), f"{one.score:.2f}")
     return table
 
 
@@ -108,11 +119,6 @@ def _write(options: argparse.Namespace, model: LoadedModel, found: dict[str, Fou
         write_csv(options.csv, detections)
     if options.srt:
         write_subtitles(options.srt, {Path(name).name: each for name, each in detections.items()}, options.min_score)
-
-
-def _shown(name: object) -> str:
-    """A file's name for the terminal, which need not be valid unicode."""
-    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:

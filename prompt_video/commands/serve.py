@@ -11,6 +11,7 @@ import os
 import signal
 import tempfile
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 from data_modules.errors import InputError
@@ -32,6 +33,8 @@ def main(arguments: list[str]) -> None:
     console.configure()
     if options.max_size < 1 or options.max_duration <= 0:
         raise InputError("--max-size and --max-duration must be positive.")
+    if find_spec("gradio") is None:  # told before the model is loaded, though only imported after that
+        raise InputError("the page needs Gradio: pip install 'prompt-video[serve]'.")
     model = load(options.ckpt, clip=options.clip, device=options.device)
     index = VideoIndex(options.index, options.clip) if options.index else None
     with tempfile.TemporaryDirectory(prefix="prompt-video-") as folder:
@@ -41,10 +44,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _serve(answers: Answers, options: argparse.Namespace) -> None:
-    try:
-        import gradio as gr
-    except ImportError as error:
-        raise InputError("the page needs Gradio: pip install 'prompt-video[serve]'.") from error
+    import gradio as gr
+
     from prompt_video.browser.page import page
 
     done = threading.Event()

@@ -1,6 +1,6 @@
 """Write the folder of an ONNX export: the graphs, the bank of classes, and what to know about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,15 @@ def write_onnx_folder(
         about = _about(model, fingerprint, opset, task or {}, difference)
         write_json(place / ABOUT, about)
         (place / "README.md").write_text(_readme(about), encoding="utf-8")
-        _remove_stale(folder, fingerprint)
+        written = {path.name for path in place.iterdir()}
+    _remove_stale(folder, written, fingerprint)
     return difference
 
 
-def _remove_stale(folder: Path, fingerprint: str) -> None:
+def _remove_stale(folder: Path, written: Set[str], fingerprint: str) -> None:
     """Remove what an export of another model left here; a bank of this one stays."""
-    for graph in (FRAMES, FEATURES):
-        (folder / f"{graph}.data").unlink(missing_ok=True)
+    for name in {f"{graph}.data" for graph in (FRAMES, FEATURES)} - written:
+        (folder / name).unlink(missing_ok=True)
     try:
         read_bank(folder / BANK, fingerprint)
     except InputError:

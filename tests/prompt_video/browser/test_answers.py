@@ -1,6 +1,7 @@
 """What the page answers, without a browser."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.browser import drawing
 from prompt_video.browser.answers import Answers
 from prompt_video.browser.limits import Limits, texts_of
+from prompt_video.cli import main
 from prompt_video.inference.results import FoundSegments, Ranked, SimilarityCurve
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -78,6 +80,8 @@ def test_a_video_is_scored_and_segmented(upload: Callable[[str], Path]) -> None:
     assert EVIL not in ranking + curve + found
     with pytest.raises(InputError, match="--index"):
         answers.search("a square")
+    with pytest.raises(InputError, match="earlier search; search again"):
+        answers.clip([], "1. square.mp4, 0:00 to 0:03 (0.500)")
 
 
 def test_drawings_escape_and_shorten() -> None:
@@ -103,3 +107,11 @@ def test_drawings_escape_and_shorten() -> None:
     assert "…" in ranking
     nothing = drawing.segments(FoundSegments(Path("v"), ("a",), [], 80.0, "detector"))
     assert "Nothing was found" in nothing
+
+
+def test_what_the_page_needs_is_told_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "gradio", None)  # as if it were not installed
+    assert main(["serve", "--ckpt", str(tmp_path / "none.ckpt")]) == 1
+    assert "pip install 'prompt-video[serve]'" in capsys.readouterr().err

@@ -57,3 +57,21 @@ def test_minutes_and_hours() -> None:
 def test_no_class_gets_one_message(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert segment(videos / "flv_h264.flv", "--classes", ",") == 1
     assert "--classes names no class" in capsys.readouterr().err
+
+
+def test_ten_thousand_classes_and_one_of_two_hundred_words(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many, long, out = tmp_path / "many.txt", tmp_path / "long.txt", tmp_path / "out.csv"
+    many.write_text("".join(f"thing {number}\n" for number in range(10_000)))
+    video = videos / "cleaning_pool_h264.mp4"
+    assert segment(video, "--classes-file", many, "--min-score", "1") == 0
+    assert "nothing reaches 1, the score that is shown (--min-score)" in " ".join(capsys.readouterr().out.split())
+    name = " ".join(f"word{number}" for number in range(200))
+    long.write_text(name + "\n")
+    assert segment(video, "--classes-file", long, "--min-score", "0", "--csv", out) == 0
+    said = capsys.readouterr().out
+    assert "word0 word1" in said
+    assert "word150" not in said, "a table for the terminal"
+    assert "too long for the model" in said
+    assert name in out.read_text(), "the file has all of it"

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors.torch import save
 
 import prompt_video
+from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.exporting.checking import open_graph, run_graph
-from prompt_video.exporting.graphs import FEATURES
+from prompt_video.exporting.graphs import FEATURES, FRAMES
 from prompt_video.model import VideoTextModel
 
 Make = Callable[..., VideoTextModel]
@@ -66,6 +68,7 @@ def test_damage_gets_one_message(
         (weights, whole[:100], "is damaged"),
         (config, b"{", "cannot be read as JSON"),
         (config, b"{}", "is not of a model"),
+        (config, config.read_bytes().replace(b'"format": 1', b'"format": 9'), "has format 9, and this version"),
     ):
         kept = path.read_bytes()
         path.write_bytes(content)
@@ -74,6 +77,9 @@ def test_damage_gets_one_message(
         assert message in said
         assert path.name in said
         path.write_bytes(kept)
+    weights.write_bytes(save({"model.prompt.prefix": torch.zeros(1)}))
+    with pytest.raises(InputError, match="weights"):
+        prompt_video.load(folder, clip=prompt_video.load(checkpoint).model.clip.name)
     weights.unlink()
     assert export(folder, "--hub", tmp_path / "other") == 1
     assert "has no model.safetensors" in capsys.readouterr().err
@@ -120,3 +126,14 @@ def test_what_to_write_must_be_said(
 ) -> None:
     assert export(save_checkpoint(trained()), *arguments) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_another_model_takes_over_keeps_nothing_of_the_first(
+    trained: Make, save_checkpoint: Save, tmp_path: Path
+) -> None:
+    folder = tmp_path / "onnx"
+    assert export(save_checkpoint(trained(num_layers=0)), "--onnx", folder) == 0
+    (folder / f"{FRAMES}.data").write_bytes(b"weights that lay beside the graph")
+    (folder / "notes.txt").write_text("mine")
+    assert export(save_checkpoint(trained(num_layers=0, seed=4), class_names=[]), "--onnx", folder) == 0
+    assert {path.name for path in folder.iterdir()} == {FRAMES, FEATURES, "config.json", "README.md", "notes.txt"}
