@@ -14,7 +14,7 @@ SHORT_SEC = 20.0
 WIDTH, HEIGHT, MARGIN = 1000, 190, 8
 
 STYLE = """
-.pv { font-size: .95rem; } .pv table { width: 100%; border-collapse: collapse; }
+.pv { font-size: .95rem; } .pv table { width: 100%; border-collapse: collapse; border: 0 !important; }
 .pv tr { border: 0 !important; border-bottom: 1px solid var(--border-color-primary) !important; }
 .pv td, .pv th { padding: .35rem .5rem; text-align: left; border: 0 !important; }
 .pv th, .pv .note { opacity: .75; font-weight: 600; } .pv .note { font-weight: 400; }

@@ -41,4 +41,8 @@ def main(arguments: list[str]) -> None:
     write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8", errors="backslashreplace"))
     experiments = len(report.experiments)
     left = f"; {len(report.left_out)} left out, named at its end" if report.left_out else ""
-    print(f"report: {report.num_runs} runs of {experiments} experiments{left}: {path}")
+    print(f"report: {_counted(report.num_runs, 'run')} of {_counted(experiments, 'experiment')}{left}: {path}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

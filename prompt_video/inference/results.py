@@ -90,7 +90,7 @@ class FoundSegments:
     def describe(self) -> str:
         """How they were found, in words."""
         if self.method == "detector":
-            return "found by the checkpoint's detector"
+            return "found by the checkpoint's detector."
         return (
             "found without a detector: stretches in which the smoothed similarity with a text is high. Nothing was "
             "trained for this; a localization checkpoint finds actions better."
