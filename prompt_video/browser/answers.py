@@ -11,7 +11,7 @@ from prompt_video.browser import drawing
 from prompt_video.browser.limits import Limits, texts_of
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.linear_probe import LinearProbe
-from prompt_video.reporting.lettering import clock
+from prompt_video.reporting.lettering import shown_name, span_text
 from prompt_video.runs.clips import write_clip
 from prompt_video.search.index import Hit, VideoIndex
 
@@ -100,5 +100,4 @@ class Answers:
 
 
 def _title(rank: int, hit: Hit) -> str:
-    name = hit.video_id.encode("utf-8", "backslashreplace").decode("utf-8")
-    return f"{rank}. {name}, {clock(hit.start_sec)} to {clock(hit.end_sec)} ({hit.score:.3f})"
+    return f"{rank}. {shown_name(hit.video_id)}, {span_text(hit.start_sec, hit.end_sec)} ({hit.score:.3f})"

@@ -20,12 +20,12 @@ from prompt_video.commands.own_input import (
     add_arguments,
     files_of,
     model_of,
-    shown_name,
     shown_text,
     tell_cut_texts,
     texts_of,
 )
 from prompt_video.inference.results import VideoScores
+from prompt_video.reporting.lettering import shown_name
 from prompt_video.runs import console as logs
 
 

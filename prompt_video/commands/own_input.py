@@ -1,4 +1,4 @@
-"""What ``label`` and ``segment`` are given: files of one's own, and the words to compare them with."""
+"""What ``label``, ``segment`` and ``serve`` are given: a model, files of one's own, and words to compare them with."""
 
 import argparse
 import glob
@@ -20,12 +20,17 @@ log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that both commands have."""
+    """The arguments of ``label`` and ``segment``."""
     parser.add_argument("video", nargs="+", metavar="VIDEO", help="file, folder, or pattern such as 'clips/*.mp4'")
     names = parser.add_mutually_exclusive_group()
     names.add_argument("--classes", metavar="NAMES", help="what may be seen, with commas between")
     names.add_argument("--classes-file", "--classes_file", type=Path, metavar="FILE", help="the same, one a line")
     names.add_argument("--classes-of", "--classes_of", metavar="DATASET", help=f"one of {', '.join(CLASS_LISTS)}")
+    add_model_arguments(parser)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those that say which model looks; see `model_of`."""
     parser.add_argument(
         "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen CLIP)"
     )
@@ -96,11 +101,6 @@ def tell_cut_texts(model: LoadedModel) -> None:
             len(cut),
             first[:60],
         )
-
-
-def shown_name(name: object) -> str:
-    """A file's name for the terminal, which need not be valid unicode."""
-    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def shown_text(text: str) -> Text:

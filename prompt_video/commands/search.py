@@ -6,7 +6,6 @@ overlapping spans of one video the best is shown.
 
 import argparse
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from data_modules.atomic import write_whole
+from prompt_video.reporting.lettering import shown_name, span_text
 from prompt_video.runs import console as logs
 from prompt_video.search.index import Answer, VideoIndex
 
@@ -35,16 +35,11 @@ def main(arguments: list[str]) -> None:
             console.print(f"note: '{answer.query[:60]}...' is too long for the model: only its beginning counts.")
         console.print(_table(answer))
     how = "approximately, so that a better one may be missing" if options.approximate else "all of them compared"
-    console.print(f"{index.num_spans:,} spans of {index.num_videos:,} videos below {_shown(index.card.folder)}, {how}")
+    console.print(
+        f"{index.num_spans:,} spans of {index.num_videos:,} videos below {shown_name(index.card.folder)}, {how}"
+    )
     if options.json:
         console.print(f"all figures: {options.json}")
-
-
-def span_text(start_sec: float, end_sec: float) -> str:
-    """A span as minutes and seconds, rounded outwards: ``1:05-1:13``."""
-    # What the file's time stamps add to a round number is not to make a second of its own.
-    start, end = math.floor(start_sec + 0.01), math.ceil(end_sec - 0.01)
-    return f"{start // 60}:{start % 60:02d}-{end // 60}:{end % 60:02d}"
 
 
 def _table(answer: Answer) -> Table:
@@ -56,13 +51,8 @@ def _table(answer: Answer) -> Table:
     table.add_column("score", justify="right")
     for rank, hit in enumerate(answer.hits, start=1):
         span = span_text(hit.start_sec, hit.end_sec)
-        table.add_row(str(rank), Text(_shown(hit.video_id)), span, f"{hit.score:.3f}")
+        table.add_row(str(rank), Text(shown_name(hit.video_id)), span, f"{hit.score:.3f}")
     return table
-
-
-def _shown(name: object) -> str:
-    """A file's name for the terminal, which need not be valid unicode."""
-    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _write(index: VideoIndex, answers: Sequence[Answer], path: Path) -> None:

@@ -19,7 +19,6 @@ from prompt_video.commands.own_input import (
     add_arguments,
     files_of,
     model_of,
-    shown_name,
     shown_text,
     tell_cut_texts,
     texts_of,
@@ -28,6 +27,7 @@ from prompt_video.detections.files import write_csv, write_subtitles
 from prompt_video.detections.selection import MIN_SCORE, Selection
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.inference.results import FoundSegments
+from prompt_video.reporting.lettering import shown_name
 from prompt_video.runs import console as logs
 
 

@@ -18,7 +18,7 @@ from data_modules.errors import InputError
 from prompt_video.browser.answers import Answers
 from prompt_video.browser.drawing import STYLE
 from prompt_video.browser.limits import Limits
-from prompt_video.inference.loaded import load
+from prompt_video.commands.own_input import add_model_arguments, model_of
 from prompt_video.runs import console
 from prompt_video.search.index import VideoIndex
 
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
         raise InputError("--max-size and --max-duration must be positive.")
     if find_spec("gradio") is None:  # told before the model is loaded, though only imported after that
         raise InputError("the page needs Gradio: pip install 'prompt-video[serve]'.")
-    model = load(options.ckpt, clip=options.clip, device=options.device)
+    model = model_of(options)
     index = VideoIndex(options.index, options.clip) if options.index else None
     with tempfile.TemporaryDirectory(prefix="prompt-video-") as folder:
         # Before Gradio is imported, which then keeps all files there and asks nobody about newer versions.
@@ -85,12 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen CLIP)"
-    )
-    parser.add_argument("--clip", help="which CLIP: hub id or local folder (default: the checkpoint's, or tiny)")
+    add_model_arguments(parser)
     parser.add_argument("--index", type=Path, metavar="DIR", help="folder of `prompt-video index`, to search in")
-    parser.add_argument("--device", help="to compute on, such as cpu or cuda (default: a GPU if there is one)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, help="(default: a free one from 7860 on)")
     parser.add_argument(

@@ -1,5 +1,6 @@
-"""Text that stands in a picture: names of videos and classes, whatever they hold."""
+"""Text that stands in a picture, a page or on the terminal: names of videos and classes, whatever they hold."""
 
+import math
 import unicodedata
 
 
@@ -22,8 +23,20 @@ def room(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
+def shown_name(name: object) -> str:
+    """A file's name as text; on some systems it need not be valid unicode."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def clock(seconds: float) -> str:
     """A time as ``m:ss`` or ``h:mm:ss``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def span_text(start_sec: float, end_sec: float) -> str:
+    """A span as minutes and seconds, rounded outwards: ``1:05-1:13``."""
+    # What the file's time stamps add to a round number is not to make a second of its own.
+    start, end = math.floor(start_sec + 0.01), math.ceil(end_sec - 0.01)
+    return f"{clock(float(start))}-{clock(float(end))}"

@@ -19,7 +19,7 @@ from data_modules.rendering import render, write_mp4
 from data_modules.shapes import SHAPES
 from prompt_video.cli import main
 from prompt_video.commands.index import joined
-from prompt_video.commands.search import span_text
+from prompt_video.reporting.lettering import span_text
 from prompt_video.search.index import VideoIndex
 
 Make = Callable[[Path, int], Path]
@@ -179,6 +179,8 @@ def test_what_cannot_be_searched(
 def test_words() -> None:
     assert span_text(65.0, 73.2) == "1:05-1:14"
     assert span_text(4.0, 12.001) == "0:04-0:12"
+    assert span_text(0.0, 0.13) == "0:00-0:01"
+    assert span_text(3725.0, 3733.0) == "1:02:05-1:02:13"
     assert joined(["--config", "a.yaml", "--data.root", "x", "videos", "--quiet"]) == [
         "--config=a.yaml",
         "--data.root=x",
