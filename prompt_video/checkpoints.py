@@ -24,8 +24,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
+        # What a pickle's reader says of other files, such as "pop from empty list", tells nobody anything.
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged, or another file"
         raise InputError(
-            f"{path} cannot be read as a checkpoint: {(str(error).splitlines() or ['damaged'])[0]}"
+            f"{path} cannot be read as a checkpoint: {reason}. Name a run's checkpoints/last.ckpt or best.ckpt."
         ) from error
     return checkpoint
 
