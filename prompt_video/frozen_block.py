@@ -49,13 +49,15 @@ class FrozenBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.norm1, self.norm2 = norm1, norm2
-        self.qkv = nn.Linear(query.in_features, 3 * query.out_features)
+        device, dtype = query.weight.device, query.weight.dtype
+        self.qkv = nn.Linear(query.in_features, 3 * query.out_features, device=device, dtype=dtype)
         with torch.no_grad():
             self.qkv.weight.copy_(torch.cat([query.weight, key.weight, value.weight]))
             self.qkv.bias.copy_(torch.cat([query.bias, key.bias, value.bias]))
         self.out, self.fc1, self.fc2 = out, fc1, fc2
         self.width, self.num_heads = query.out_features, num_heads
         self.activation, self.slope = ACTIVATIONS[activation]
+        self._scaled: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
     def query_key_value(self, x: Float[Tensor, "*N W"]) -> Float[Tensor, "*N 3 H A"]:
         """What attention needs of every position, head by head."""
@@ -72,12 +74,29 @@ class FrozenBlock(nn.Module):
     def finish(self, x: Float[Tensor, "*N W"], attended: Float[Tensor, "*N W"]) -> Float[Tensor, "*N W"]:
         """The block's output, given its input and what each position's heads brought together."""
         x = frozen_linear(attended, self.out.weight, self.out.bias).add_(x)
-        # The slope of the activation goes into vectors, where it costs nothing; frozen matrices stay as they are.
-        gain, offset = self.norm2.weight * self.slope, self.norm2.bias * self.slope
+        gain, offset, bias1, bias2 = self._scaled_by_slope()
         normed = F.layer_norm(x, (self.width,), gain, offset, self.norm2.eps)
-        hidden = self.activation(frozen_linear(normed, self.fc1.weight, self.fc1.bias * self.slope))
-        change = frozen_linear(hidden, self.fc2.weight, self.fc2.bias * self.slope)
+        hidden = self.activation(frozen_linear(normed, self.fc1.weight, bias1))
+        change = frozen_linear(hidden, self.fc2.weight, bias2)
         return torch.add(x, change, alpha=1 / self.slope)
+
+    def _scaled_by_slope(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Gain and offset of the second norm and both biases of the MLP, times the slope of the activation.
+
+        In vectors the slope costs nothing, and frozen matrices stay as they are.
+        """
+        if self._scaled is None:
+            with torch.inference_mode(False), torch.no_grad():  # what is kept may be met by a training step
+                vectors = self.norm2.weight, self.norm2.bias, self.fc1.bias, self.fc2.bias
+                gain, offset, bias1, bias2 = (vector * self.slope for vector in vectors)
+            self._scaled = gain, offset, bias1, bias2
+        return self._scaled
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "FrozenBlock":
+        """What torch calls when weights move to another device or precision."""
+        self._scaled = None
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's own
+        return self
 
     def _heads(self, x: Float[Tensor, "*N W"], rows: slice) -> Float[Tensor, "*N J H A"]:
         product = frozen_linear(self.norm1(x), self.qkv.weight[rows], self.qkv.bias[rows])

@@ -1,4 +1,4 @@
-"""The fast text path against transformers' plain one: equal features and equal prompt gradients."""
+"""Every way of the fast text path against transformers' plain one: equal features and equal prompt gradients."""
 
 import copy
 from collections.abc import Callable
@@ -8,15 +8,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from prompt_video import text_tower
+from prompt_video import padded_text, text_tower
 from prompt_video.clip import FrozenCLIP
 from prompt_video.packed_attention import in_bundles
 from prompt_video.prompt import PromptLearner
 from prompt_video.text_side import PromptedText
+from prompt_video.text_tower import TextTower
 
 Reference = Callable[[Path, PromptedText, torch.dtype], Tensor]
 TEXTS = ["star", "a red circle", "", "two squares moving to the left", "a star", "ring", "a car at the top"]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+
+
+WAYS = {"packed": ("packed", 0.0), "padded": ("padded", torch.inf), "padded_shared": ("padded", 0.0)}
+
+
+@pytest.fixture(params=list(WAYS))
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """One way of computing the text path; the padded one with the prefix in every text, and once for all."""
+    name, cost_of_sharing = WAYS[request.param]
+    monkeypatch.setattr(TextTower, "way", name)
+    monkeypatch.setattr(padded_text, "FLOPS_A_LAYER_OF_SHARING", cost_of_sharing)
+    return str(request.param)
 
 
 def learner(clip: FrozenCLIP, **settings: object) -> PromptLearner:
@@ -30,7 +43,8 @@ def with_gradient(
     prompt.zero_grad()
     features = encode(prompt.surround(tokens))
     weights = torch.randn(features.shape, generator=torch.Generator().manual_seed(2)).to(features.dtype)
-    torch.autograd.backward((features * weights).sum())
+    if features.requires_grad:  # without learned vectors there is none to be had
+        torch.autograd.backward((features * weights).sum())
     gradient = torch.zeros_like(prompt.context) if prompt.context.grad is None else prompt.context.grad.clone()
     return [features.detach(), gradient]
 
@@ -47,6 +61,7 @@ def assert_equal(found: list[Tensor], wanted: list[Tensor], tolerance: float) ->
 @pytest.mark.parametrize(("num_prefix", "num_suffix"), [(16, 16), (0, 5), (4, 0), (0, 0)])
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[3:4]], ids=["ragged", "one"])
 def test_equals_transformers(
+    way: str,
     clip: FrozenCLIP,
     double_clip: FrozenCLIP,
     clip_folder: Path,
@@ -66,7 +81,7 @@ def test_equals_transformers(
 
 @pytest.mark.parametrize(("hidden_act", "old_eos"), [("gelu", False), ("quick_gelu", True)])
 def test_other_checkpoints_equal_transformers(
-    make_clip_folder: Callable[..., Path], reference: Reference, hidden_act: str, old_eos: bool
+    way: str, make_clip_folder: Callable[..., Path], reference: Reference, hidden_act: str, old_eos: bool
 ) -> None:
     folder = make_clip_folder(hidden_act, old_eos)
     clip = FrozenCLIP(str(folder))
@@ -75,7 +90,7 @@ def test_other_checkpoints_equal_transformers(
     assert_equal(with_gradient(clip.encode_text, prompt, tokens), wanted, 1e-5)
 
 
-def test_the_layouts_are_two_models(clip: FrozenCLIP) -> None:
+def test_the_layouts_are_two_models(way: str, clip: FrozenCLIP) -> None:
     """A reference that ignored the learned vectors would pass the tests above; it does not pass this one."""
     tokens = clip.tokenize(TEXTS)
     shared, by_position = learner(clip), learner(clip, layout="by_position")
@@ -89,7 +104,7 @@ def test_the_layouts_are_two_models(clip: FrozenCLIP) -> None:
 
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 100])
-def test_chunks_change_nothing(double_clip: FrozenCLIP, layout: str, chunk_size: int) -> None:
+def test_chunks_change_nothing(way: str, double_clip: FrozenCLIP, layout: str, chunk_size: int) -> None:
     prompt, tokens = learner(double_clip, layout=layout), double_clip.tokenize(TEXTS)
     wanted = with_gradient(double_clip.encode_text, prompt, tokens)
     found = with_gradient(lambda prompted: double_clip.encode_text(prompted, chunk_size), prompt, tokens)
@@ -101,6 +116,16 @@ def test_passes_change_nothing(double_clip: FrozenCLIP, monkeypatch: pytest.Monk
     wanted = with_gradient(double_clip.encode_text, prompt, tokens)
     monkeypatch.setattr(text_tower, "ROWS_PER_PASS", 40)
     assert_equal(with_gradient(double_clip.encode_text, prompt, tokens), wanted, 1e-12)
+
+
+def test_readings_of_a_device_change_nothing(double_clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without gradients the padded way bounds the rows of a pass; the order of the texts stays."""
+    prompt, tokens = learner(double_clip), double_clip.tokenize(TEXTS)
+    monkeypatch.setattr(TextTower, "way", "padded")
+    wanted = double_clip.encode_text(prompt.surround(tokens)).detach()
+    monkeypatch.setattr(text_tower, "ROWS_PER_READING", 40)
+    with torch.no_grad():
+        torch.testing.assert_close(double_clip.encode_text(prompt.surround(tokens)), wanted, rtol=0, atol=1e-12)
 
 
 def in_groups(clip: FrozenCLIP, prompts: list[PromptLearner]) -> tuple[PromptedText, list[PromptedText], Tensor]:
@@ -120,6 +145,7 @@ def in_groups(clip: FrozenCLIP, prompts: list[PromptLearner]) -> tuple[PromptedT
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
 @pytest.mark.parametrize(("num_prefix", "num_suffix"), [(16, 16), (0, 5), (4, 0), (0, 0)])
 def test_groups_equal_transformers(
+    way: str,
     double_clip: FrozenCLIP,
     clip_folder: Path,
     reference: Reference,
@@ -141,7 +167,7 @@ def test_groups_equal_transformers(
         mine = [own == group for own in joint.owner]
         wanted = reference(clip_folder, texts, torch.float64)
         assert_equal([found[mine].detach()], [wanted.detach()], 1e-10)
-        if wanted.requires_grad and prompt.context.numel():
+        if num_prefix + num_suffix:
             torch.autograd.backward((wanted * weights[mine]).sum())
             assert prompt.context.grad is not None
             assert context.grad is not None
@@ -156,7 +182,7 @@ def test_one_group_copies_nothing(clip: FrozenCLIP) -> None:
     assert bundle.each(texts.prefix).untyped_storage().data_ptr() == texts.prefix.untyped_storage().data_ptr()
 
 
-def test_chunks_keep_less(clip: FrozenCLIP) -> None:
+def test_chunks_keep_less(way: str, clip: FrozenCLIP) -> None:
     """What is saved for the backward pass does not grow with the texts when they come in chunks."""
     prompt, tokens = learner(clip), clip.tokenize(["a star"])
 
@@ -176,7 +202,7 @@ def test_chunks_keep_less(clip: FrozenCLIP) -> None:
     assert kept(64, 16) < 2 * kept(16, 16) < kept(16, None)
 
 
-def test_gradients_reach_the_prompt_only(clip: FrozenCLIP) -> None:
+def test_gradients_reach_the_prompt_only(way: str, clip: FrozenCLIP) -> None:
     prompt = learner(clip)
     torch.autograd.backward(clip.encode_text(prompt.surround(clip.tokenize(TEXTS))).sum())
     assert prompt.context.grad is not None
@@ -184,7 +210,7 @@ def test_gradients_reach_the_prompt_only(clip: FrozenCLIP) -> None:
     assert all(weight.grad is None and not weight.requires_grad for weight in clip.parameters())
 
 
-def test_order_of_texts(clip: FrozenCLIP) -> None:
+def test_order_of_texts(way: str, clip: FrozenCLIP) -> None:
     prompt = learner(clip)
     with torch.no_grad():
         features = clip.encode_text(prompt.surround(clip.tokenize(TEXTS)))
@@ -193,7 +219,7 @@ def test_order_of_texts(clip: FrozenCLIP) -> None:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
-def test_half_precision(clip: FrozenCLIP, clip_folder: Path, dtype: str, tolerance: float) -> None:
+def test_half_precision(way: str, clip: FrozenCLIP, clip_folder: Path, dtype: str, tolerance: float) -> None:
     half = FrozenCLIP(str(clip_folder), dtype)  # type: ignore[arg-type]
     prompt, tokens = learner(clip), clip.tokenize(TEXTS)
     wanted = with_gradient(clip.encode_text, prompt, tokens)
