@@ -10,6 +10,7 @@ SWEEP ?=
 CKPT ?=
 ARGS ?=
 SEEDS ?= 1
+SIZE ?= small
 
 # METHOD=linear_probe puts another method in the place of the experiment's own.
 METHODS = experiments/$(shell sed -n 's#^model: \(parts/.*\)/.*#\1#p' experiments/$(EXP).yaml 2>/dev/null)
@@ -37,8 +38,8 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 	@echo "installed"
 
-demo: $(READY) ## the whole method on the built-in world; report in runs/demo (SEEDS=3 runs three seeds)
-	@$(TRAIN_ENV) $(BIN)/prompt-video demo --seeds $(SEEDS) $(ARGS)
+demo: $(READY) ## the whole method on the built-in worlds; report in runs/demo (SEEDS=3 runs three seeds, SIZE=full longer runs)
+	@$(TRAIN_ENV) $(BIN)/prompt-video demo --seeds $(SEEDS) --size $(SIZE) $(ARGS)
 
 train: $(READY) ## train and test an experiment: make train EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make train EXP=demo_closed; there are:"; ls experiments/*.yaml | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }

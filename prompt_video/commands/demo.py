@@ -3,13 +3,20 @@
 import argparse
 import json
 import time
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from data_modules.atomic import write_whole
+from data_modules.errors import InputError
 from prompt_video.demo import closed_set, localization, open_set, retrieval
+from prompt_video.demo.running import Run, Stage, finished
+from prompt_video.demo.sizes import SECONDS, Size
 from prompt_video.reporting import page
 
 
@@ -17,13 +24,20 @@ def main(arguments: list[str]) -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(prog="prompt-video demo", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds to run each method with")
+    parser.add_argument(
+        "--size",
+        choices=get_args(Size),
+        default="small",
+        help="small worlds and few steps, or the experiments as they stand in their files (several times as long)",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of results and report")
     options = parser.parse_args(arguments[1:])
+    if options.seeds < 1:
+        raise InputError(f"--seeds must be 1 or more, not {options.seeds}.")
     started = time.monotonic()
     console = Console()
-    demo = _Demo(options.out, console)
-    for seed in range(options.seeds):
-        demo.run(seed)
+    demo = _Demo(options.out, options.size, options.seeds, console)
+    demo.run()
     seconds = time.monotonic() - started
     text = json.dumps({"rows": demo.rows(), "seconds": round(seconds, 1)}, indent=2) + "\n"
     write_whole(options.out / "results.json", lambda partial: partial.write_text(text))
@@ -33,48 +47,97 @@ def main(arguments: list[str]) -> None:
     write_whole(report, lambda partial: partial.write_text(html, encoding="utf-8"))
     for table in demo.tables():
         console.print(table)
-    console.print(f"{seconds:.0f} s; report: {report}", highlight=False, soft_wrap=True)
+    console.print(f"{time.monotonic() - started:.0f} s; report: {report}", highlight=False, soft_wrap=True)
 
 
 class _Demo:
-    """All parts of the demo: what each came to, and its last run, of which videos are shown.
+    """All parts of the demo, and what each came to.
 
     Args:
         out: folder of the demo.
-        console: is told what has been run.
+        size: of its worlds and runs.
+        seeds: number of them.
+        console: is told what is being run, and what came of it.
     """
 
-    def __init__(self, out: Path, console: Console) -> None:
-        self.out = out
-        self.console = console
+    def __init__(self, out: Path, size: Size, seeds: int, console: Console) -> None:
+        self.out, self.size, self.seeds, self.console = out, size, seeds, console
         self.closed: list[closed_set.Outcome] = []
         self.opened: list[open_set.Outcome] = []
         self.located: list[localization.Outcome] = []
         self.retrieved: list[retrieval.Outcome] = []
-        self._said = time.monotonic()
 
-    def run(self, seed: int) -> None:
-        """Train and test every method once."""
-        for method in closed_set.METHODS:
-            outcome, self.short_videos = closed_set.run_method(method, seed, self.out)
+    def run(self) -> None:
+        """Train and test every method with every seed."""
+        stages = self.stages()
+        total, started = sum(stage.seconds for stage in stages), time.monotonic()
+        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}")
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
+            task = bar.add_task("training and testing", total=total, left="")
+
+            def tick(done: float) -> None:
+                # What is done tells how fast this machine is, once it is enough of it to tell.
+                left = (total - done) * (time.monotonic() - started) / done if done > 0.05 * total else None
+                bar.update(task, completed=done, left="" if left is None else f"about {left:.0f} s left")
+
+            for count, (stage, outcome, seconds) in enumerate(finished(stages, tick), start=1):
+                said = self._note(stage.run, outcome)
+                self.console.print(
+                    f"{count:>{len(str(len(stages)))}}/{len(stages)}  seed {stage.run.seed}  {said}   {seconds:5.1f} s",
+                    highlight=False,
+                )
+        self.closed.sort(key=lambda outcome: (outcome.seed, closed_set.METHODS.index(outcome.method)))
+        self.opened.sort(key=lambda outcome: outcome.seed)
+        self.located.sort(key=lambda outcome: outcome.seed)
+        self.retrieved.sort(key=lambda outcome: outcome.seed)
+
+    def stages(self) -> list[Stage]:
+        """Every run, in the order in which they start where what they need allows."""
+        stages: list[Stage] = []
+        seconds, stamp = SECONDS[self.size], f"{datetime.now():%Y-%m-%d_%H%M%S}"
+        first: Run | None = None  # it renders the short videos, and computes their features
+        for seed in range(self.seeds):
+
+            def run(experiment: str, method: str, seed: int = seed) -> Run:
+                folder = self.out / "runs" / f"{experiment}_{method}" / f"{stamp}_seed{seed}"
+                return Run(experiment, method, seed, self.size, folder)
+
+            closed = {method.key: run("demo_closed", method.key) for method in closed_set.METHODS}
+            opened = {method.key: run("demo_openset", method.key) for method in open_set.METHODS}
+            long, described = run("demo_localization", "localization"), run("demo_retrieval", "retrieval")
+            first = first or closed["frozen_clip"]
+            learned = closed["prompts_temporal"]
+            # The small demo teaches the names on short videos, so that the long ones need only teach where they are.
+            start_from = learned.folder / "checkpoints" / "best.ckpt" if self.size == "small" else None
+            order = {
+                closed.pop("frozen_clip"): (closed_set.run_method, frozenset({first} if seed else ())),
+                described: (retrieval.run_method, frozenset(())),
+                closed.pop("prompts_temporal"): (closed_set.run_method, frozenset({first})),
+                long: (partial(localization.run_method, start_from=start_from), frozenset({learned})),
+                **{other: (open_set.run_method, frozenset({first})) for other in reversed(opened.values())},
+                **{other: (closed_set.run_method, frozenset({first})) for other in reversed(closed.values())},
+            }
+            stages += [Stage(run, main, needs, seconds[run.method]) for run, (main, needs) in order.items()]
+        return stages
+
+    def _note(
+        self,
+        run: Run,
+        outcome: closed_set.Outcome | list[open_set.Outcome] | localization.Outcome | retrieval.Outcome,
+    ) -> str:
+        """Keep what a run came to; one line on it."""
+        if isinstance(outcome, closed_set.Outcome):
             self.closed.append(outcome)
-            self._say(seed, f"{method.title:<19} top-1 {outcome.top1:6.1%}")
-        for row in open_set.METHODS:
-            folds = open_set.run_method(row, seed, self.out)
-            self.opened.extend(folds)
-            hm = [fold.metrics["test/hm"] for fold in folds if fold.method is row]
-            self._say(seed, f"open set, {row.key:<9} harmonic mean {sum(hm) / len(hm):6.1%}")
-        located, self.long_videos = localization.run_method(seed, self.out)
-        self.located.append(located)
-        self._say(seed, f"localization        mAP@0.5 {located.metrics['test/clip_only/map@0.5']:4.1%}")
-        retrieved, self.described_videos = retrieval.run_method(seed, self.out)
-        self.retrieved.append(retrieved)
-        self._say(seed, f"retrieval           R@1 {retrieved.metrics['test/t2v/r@1']:8.1%}")
-
-    def _say(self, seed: int, what: str) -> None:
-        """One line on what has just been run."""
-        before, self._said = self._said, time.monotonic()
-        self.console.print(f"seed {seed}  {what}   {self._said - before:5.1f} s", highlight=False)
+            return f"{outcome.method.title:<19} top-1 {outcome.top1:6.1%}"
+        if isinstance(outcome, list):
+            self.opened.extend(outcome)
+            hm = [fold.metrics["test/hm"] for fold in outcome if fold.method.key == run.method]
+            return f"open set, {run.method:<9} harmonic mean {sum(hm) / len(hm):6.1%}"
+        if isinstance(outcome, localization.Outcome):
+            self.located.append(outcome)
+            return f"localization        mAP@0.5 {outcome.metrics['test/clip_only/map@0.5']:4.1%}"
+        self.retrieved.append(outcome)
+        return f"retrieval           R@1 {outcome.metrics['test/t2v/r@1']:8.1%}"
 
     def rows(self) -> list[dict[str, str | int | float]]:
         """One a run and method, ready for JSON."""
@@ -96,20 +159,21 @@ class _Demo:
 
     def lead(self, seeds: str, seconds: float) -> str:
         """HTML at the top of the report."""
+        small = " The worlds and runs are small ones; <code>--size full</code> takes the experiments as they stand."
         return (
             "<p>Naming what a short video shows, with one frozen CLIP that never saw a video. A single frame tells the "
             "shape, not whether it moves left or right: only a method that sees the order of the frames can.</p>"
-            f'<p class="soft">{self.short_videos.datamodule.describe_protocol()} {seeds}, {seconds:.0f} s in all. '
-            "Made by <code>prompt-video demo</code>.</p>"
+            f'<p class="soft">{self.closed[-1].protocol} {seeds}, {seconds:.0f} s in all. '
+            f"Made by <code>prompt-video demo</code>.{small if self.size == 'small' else ''}</p>"
         )
 
     def sections(self) -> list[tuple[str, str]]:
         """Of the report: heading and HTML."""
-        first, *rest = closed_set.sections(self.closed, self.short_videos)
+        first, *rest = closed_set.sections(self.closed)
         return [
             first,
             open_set.section(self.opened),
-            localization.section(self.located, self.long_videos),
-            retrieval.section(self.retrieved, self.described_videos),
+            localization.section(self.located),
+            retrieval.section(self.retrieved),
             *rest,
         ]

@@ -10,8 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from data_modules.decoding import VideoReader
-from prompt_video.demo.running import figure, run
-from prompt_video.experiment import ExperimentCLI
+from prompt_video.demo.running import Run, figure, method_file
 from prompt_video.reporting import figures, page
 
 
@@ -44,13 +43,24 @@ class Outcome:
     top1: float
     top5: float
     folder: Path
+    videos: Path
+    protocol: str
 
 
-def run_method(method: Method, seed: int, out: Path) -> tuple[Outcome, ExperimentCLI]:
+def run_method(run: Run) -> Outcome:
     """Train and test one method."""
-    cli = run("demo_closed", seed, out, method.file)
-    metrics = cli.record.results["metrics"]
-    return Outcome(method, seed, metrics["test/top1"], metrics["test/top5"], cli.run_folder), cli
+    method = next(method for method in METHODS if method.key == run.method)
+    cli = run.train_and_test(method_file(method.file))
+    metrics, data = cli.record.results["metrics"], cli.datamodule
+    return Outcome(
+        method,
+        run.seed,
+        metrics["test/top1"],
+        metrics["test/top5"],
+        cli.run_folder,
+        data.root,
+        data.describe_protocol(),
+    )
 
 
 def results(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]:
@@ -90,7 +100,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return shown
 
 
-def sections(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> list[tuple[str, str]]:
+def sections(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     """Of the report: heading and HTML."""
     last = {outcome.method.key: outcome for outcome in outcomes}
     best = last[METHODS[-1].key]
@@ -120,7 +130,7 @@ def sections(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> list[tuple[str,
         ),
         (
             "Test videos and what prompts + temporal made of them",
-            page.contact_sheet(_examples(best.folder / "predictions.csv", cli.datamodule.root)),
+            page.contact_sheet(_examples(best.folder / "predictions.csv", best.videos)),
         ),
         ("Confusions", page.figures(figures.confusion(matrix, names, METHODS[-1].title), wide=True)),
     ]

@@ -7,8 +7,7 @@ from statistics import mean, stdev
 
 from rich.table import Table
 
-from prompt_video.demo.running import figure, run
-from prompt_video.experiment import ExperimentCLI
+from prompt_video.demo.running import Run, figure
 from prompt_video.reporting import page
 from prompt_video.reporting.localization import timelines
 from prompt_video.reporting.timeline import timeline_svg
@@ -30,12 +29,21 @@ class Outcome:
 
     seed: int
     metrics: Mapping[str, float]
+    timelines: Sequence[str]  # SVG, of some videos from the best to the worst
 
 
-def run_method(seed: int, out: Path) -> tuple[Outcome, ExperimentCLI]:
-    """Train and test detector, prompts and temporal encoder."""
-    cli = run("demo_localization", seed, out)
-    return Outcome(seed, cli.record.results["metrics"]), cli
+def run_method(run: Run, start_from: Path | None = None) -> Outcome:
+    """Train and test detector, prompts and temporal encoder.
+
+    Args:
+        run: what is run.
+        start_from: checkpoint whose prompt and temporal encoder training starts from.
+    """
+    cli = run.train_and_test(*([f"--model.start_from={start_from}"] if start_from else []))
+    assert isinstance(cli.model, LocalizationTask)
+    found = localization(cli.model.found["test"])
+    drawn = [timeline_svg(timeline) for timeline in timelines(found, NUM_VIDEOS)]
+    return Outcome(run.seed, cli.record.results["metrics"], drawn)
 
 
 def results(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]:
@@ -72,10 +80,8 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return shown
 
 
-def section(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> tuple[str, str]:
+def section(outcomes: Sequence[Outcome]) -> tuple[str, str]:
     """Of the report: heading and HTML."""
-    assert isinstance(cli.model, LocalizationTask)
-    found = localization(cli.model.found["test"])
     recall = mean(outcome.metrics["test/proposals/ar@100"] for outcome in outcomes)
     about = (
         "<p>Actions in long videos, between pauses and shapes that do nothing of interest. A detector that knows no "
@@ -83,6 +89,5 @@ def section(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> tuple[str, str]:
         f'<p class="soft">The proposals find {recall:.1%} of the actions (average recall of 100 a video). Below: '
         "videos from the best to the worst.</p>"
     )
-    drawn = [timeline_svg(timeline) for timeline in timelines(found, NUM_VIDEOS)]
-    shown = f'<div class="scroll">{page.figures(*drawn, wide=True)}</div>'
+    shown = f'<div class="scroll">{page.figures(*outcomes[-1].timelines, wide=True)}</div>'
     return "Localization", about + page.table(TITLES, _rows(outcomes), best=len(ROWS) - 1) + shown

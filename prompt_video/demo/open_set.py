@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
 
 from rich import box
 from rich.table import Table
 
-from prompt_video.demo.running import run
+from prompt_video.demo.running import Run, method_file
 from prompt_video.reporting import page
 
 KEYS = ("test/base/top1", "test/novel/top1", "test/hm", "test/novel_all/top1", "test/hm_all")
@@ -41,15 +40,16 @@ class Outcome:
     metrics: Mapping[str, float]
 
 
-def run_method(method: Method, seed: int, out: Path) -> list[Outcome]:
+def run_method(run: Run) -> list[Outcome]:
     """Train and test one method on all folds; the frozen CLIP's figures come with it."""
-    results = run("demo_openset", seed, out, method.file).record.results
+    method = next(method for method in METHODS if method.key == run.method)
+    results = run.train_and_test(method_file(method.file)).record.results
     outcomes = []
     for fold, trial in enumerate(results["trials"]):
         metrics = trial["metrics"]
-        outcomes.append(Outcome(method, seed, fold, metrics))
+        outcomes.append(Outcome(method, run.seed, fold, metrics))
         frozen = {key: metrics[frozen_key(key)] for key in KEYS}
-        outcomes.append(Outcome(FROZEN, seed, fold, frozen))
+        outcomes.append(Outcome(FROZEN, run.seed, fold, frozen))
     return outcomes
 
 

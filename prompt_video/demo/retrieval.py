@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
 
 from rich import box
 from rich.table import Table
 
 from data_modules.batch import CaptionedRecord
-from prompt_video.demo.running import run
-from prompt_video.experiment import ExperimentCLI
+from prompt_video.demo.running import Run
 from prompt_video.reporting import page
 from prompt_video.reporting.retrieval import examples
 from prompt_video.tasks.retrieval import RetrievalTask
@@ -30,12 +28,18 @@ class Outcome:
 
     seed: int
     metrics: Mapping[str, float]
+    num_videos: int
+    num_captions: int
+    examples: str  # HTML
 
 
-def run_method(seed: int, out: Path) -> tuple[Outcome, ExperimentCLI]:
+def run_method(run: Run) -> Outcome:
     """Train and test prompts and temporal encoder; the frozen CLIP's figures come with it."""
-    cli = run("demo_retrieval", seed, out)
-    return Outcome(seed, cli.record.results["metrics"]), cli
+    cli = run.train_and_test()
+    assert isinstance(cli.model, RetrievalTask)
+    records = [r for r in cli.datamodule.part("test").records if isinstance(r, CaptionedRecord)]
+    asked = questions(cli.model.answers["test"], records)
+    return Outcome(run.seed, cli.record.results["metrics"], len(records), len(asked), examples(asked))
 
 
 def results(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]:
@@ -70,7 +74,7 @@ def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal."""
-    title = "described shapes, retrieval among 300 videos, recall in %"
+    title = f"described shapes, retrieval among {outcomes[-1].num_videos} videos, recall in %"
     # Narrow, as there are many columns: eighty letters have to do.
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     shown.add_column("scores", vertical="bottom", no_wrap=True)
@@ -83,17 +87,14 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return shown
 
 
-def section(outcomes: Sequence[Outcome], cli: ExperimentCLI) -> tuple[str, str]:
+def section(outcomes: Sequence[Outcome]) -> tuple[str, str]:
     """Of the report: heading and HTML."""
-    assert isinstance(cli.model, RetrievalTask)
-    records = [r for r in cli.datamodule.part("test").records if isinstance(r, CaptionedRecord)]
-    asked = questions(cli.model.answers["test"], records)
     about = (
         "<p>Videos of two or three actions, and sentences that tell them in order: what comes first can only be told "
         "by who sees the order of the frames.</p>"
-        f'<p class="soft">{len(asked)} sentences, each asking for its video among all that are tested, and each video '
+        f'<p class="soft">{outcomes[-1].num_captions} sentences, each asking for its video among all that are tested, and each video '
         "for its sentence. Recall in percent.</p>"
     )
     header = ["scores", *(f"{way}: {name}" for way in DIRECTIONS.values() for name in FIGURES.values()), "what it is"]
     figures = f'<div class="scroll">{page.table(header, _rows(outcomes), best=len(ROWS) - 1)}</div>'
-    return "Retrieval", about + figures + examples(asked)
+    return "Retrieval", about + figures + outcomes[-1].examples

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
-from prompt_video.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, spec_of
+from prompt_video.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.clip import FrozenCLIP
 from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner
@@ -49,6 +49,7 @@ class VideoTextTask(LightningModule, ABC):
         prompt_lr: learning rate of the prompts, where it is another than the optimizer's.
         warmup_steps: steps over which the learning rate rises to its full value.
         schedule: learning rate after that: ``constant``, or ``cosine`` down to zero at the end of training.
+        start_from: checkpoint, of any task, whose prompt and temporal encoder training starts from; null: random weights.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class VideoTextTask(LightningModule, ABC):
         prompt_lr: float | None = None,
         warmup_steps: int = 0,
         schedule: Schedule = "constant",
+        start_from: Path | None = None,
     ) -> None:
         super().__init__()
         # What many trials are made of, each with weights of its own; see prompt_video/trials.
@@ -85,6 +87,7 @@ class VideoTextTask(LightningModule, ABC):
         self.prompt_lr = prompt_lr
         self.warmup_steps = warmup_steps
         self.schedule = schedule
+        self.start_from = start_from
         self.class_names: list[str] = []
         self.trial_name: str | None = None
         self.viewing: Mapping[str, Any] = {}  # what is looked at in a video, as the data say
@@ -184,6 +187,21 @@ class VideoTextTask(LightningModule, ABC):
         """
         self.on_load_checkpoint(read_checkpoint(path))
 
+    def starting_weights(self) -> dict[str, Tensor]:
+        """The learned weights of the model that training starts from, by their names in a `VideoTextModel`.
+
+        Raises:
+            InputError: when there are none in the file, or they belong to another CLIP or to other settings.
+        """
+        assert self.start_from is not None
+        learned = read_learned(self.start_from)
+        try:
+            self.model.check_spec(learned.spec)
+        except InputError as error:
+            raise InputError(f"model.start_from, {self.start_from}: {error}") from error
+        own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
+        return {name.removeprefix("model."): weight for name, weight in (own or learned.state).items()}
+
     def setup(self, stage: str) -> None:
         """Take the candidates from the data."""
         datamodule = getattr(self.trainer, "datamodule", None)
@@ -195,6 +213,8 @@ class VideoTextTask(LightningModule, ABC):
             self.trial_name = trial.name
             self.set_class_names(trial.train.class_names)
             self.make_metrics(trial)
+        if stage == "fit" and self.start_from is not None:
+            self.model.load_learned_state(self.starting_weights())
 
     def make_metrics(self, trial: Trial) -> None:
         """Create metrics that depend on what is tested and on the number of candidates."""

@@ -98,6 +98,10 @@ def _run_stack(
         task.model.frozen_share,
         [trial.train.class_names for trial in trials],
     )
+    if task.start_from is not None:
+        weights = task.starting_weights()
+        for trial_number in range(len(trials)):
+            stack.load_learned_state(trial_number, weights)
     names = [trial.name for trial in trials]
     module = TrialsTask(stack, names, seeds, task.optimization, task.text_pull, task.video_pull, task.static_noise)
     videos = TrialsData.of(data, numbers)
