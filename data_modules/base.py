@@ -17,6 +17,7 @@ from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
 from data_modules.frames import FrameChunks
 from data_modules.ledger import BrokenLedger
+from data_modules.loaders import loader_options
 from data_modules.protocols import ClosedSet, Protocol
 from data_modules.protocols.limit import Limit, limited
 from data_modules.protocols.trial import Catalog, Part, Trial
@@ -198,18 +199,19 @@ class VideoDataModule(LightningDataModule, ABC):
 
     def predict_dataloader(self) -> list[DataLoader[Batch]]:
         """The videos as `test_dataloader` gives them."""
-        return [
-            DataLoader(
-                cast("Dataset[Batch]", InOrder(self.dataset(name, training=False))),
-                batch_size=self.batch_size,
-                num_workers=self.num_workers,
-                collate_fn=self.collate(name),
-            )
-            for name in self.trials[0].tests
-        ]
+        return [self._in_order(self.dataset(name, training=False), name) for name in self.trials[0].tests]
+
+    def _in_order(self, dataset: DrawnDataset[Any], name: str) -> DataLoader[Batch]:
+        """Every sample once, for one process."""
+        return DataLoader(
+            cast("Dataset[Batch]", InOrder(dataset)),
+            batch_size=self.batch_size,
+            collate_fn=self.collate(name),
+            **loader_options(self.trainer, self.num_workers, stored=bool(self.owner_of(name).stores)),
+        )
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Tensors go to the device; names and broken videos stay."""
+        """Tensors go to the device, a GPU's while it computes; names and broken videos stay."""
         return cast(Batch, _moved(batch, device))
 
     def owner_of(self, name: str) -> "VideoDataModule":
@@ -291,9 +293,9 @@ class VideoDataModule(LightningDataModule, ABC):
             cast("Dataset[Batch]", dataset),  # batches come out of the collation
             batch_size=self.batch_size,
             sampler=sampler,
-            num_workers=self.num_workers,
             collate_fn=self.collate(name),
             persistent_workers=self.num_workers > 0,
+            **loader_options(self.trainer, self.num_workers, stored=bool(self.owner_of(name).stores)),
         )
 
     def _stores_for(self, *, testing: bool) -> list[FeatureStore]:
@@ -303,7 +305,7 @@ class VideoDataModule(LightningDataModule, ABC):
 
 def _moved(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - a batch or something in it
     if isinstance(value, torch.Tensor):
-        return value.to(device)
+        return value.to(device, non_blocking=device.type == "cuda")
     if isinstance(value, dict):
         return {key: _moved(own, device) for key, own in value.items()}
     if isinstance(value, list) and value and isinstance(value[0], torch.Tensor):

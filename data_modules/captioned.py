@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from data_modules.annotations.captions import CaptionTally
 from data_modules.base import VideoDataModule
 from data_modules.batch import Batch, CaptionedRecord
 from data_modules.captioned_dataset import CaptionedDataset, CollateCaptions, Pairs
-from data_modules.dataset import InOrder
 from data_modules.errors import InputError
 from data_modules.protocols import ClosedSet
 from data_modules.protocols.trial import Trial
@@ -79,12 +78,7 @@ class CaptionedDataModule(VideoDataModule):
         chosen = [cast("CaptionedRecord", records[n]) for n in sorted(rng.permutation(len(records))[:count].tolist())]
         chosen = [replace(r, captions=(r.captions[int(rng.integers(len(r.captions)))],)) for r in chosen]
         dataset = CaptionedDataset(chosen, self.sampler, stores or self.crops, training=False, seed=self.seed_of(0))
-        return DataLoader(
-            cast("Dataset[Batch]", InOrder(dataset)),
-            batch_size=self.batch_size,
-            num_workers=self.num_workers,
-            collate_fn=self.collate("train"),
-        )
+        return self._in_order(dataset, "train")
 
     def collate(self, name: str) -> Callable[[list[Any]], Batch]:
         """Makes batches of videos and captions."""

@@ -1,7 +1,7 @@
 """All frames of many videos as a stream of even chunks, for feature extraction in bounded memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,10 @@ class Chunk:
     frames: UInt8[Tensor, "N 3 S S"]
     pieces: list[Piece]
     broken: list[BrokenVideo]
+
+    def pin_memory(self) -> "Chunk":
+        """With the frames in page-locked memory; a data loader asks for it."""
+        return replace(self, frames=self.frames.pin_memory())
 
 
 class FrameChunks(IterableDataset[Chunk]):

@@ -50,6 +50,7 @@ class Recipe:
         frame_rate: frames encoded per second; None: every frame of the file.
         transform: what was done to the pixels, in words.
         dtype: how the numbers are kept.
+        clip_dtype: what CLIP computed in: features of half precision are 0.07 away from those of float32.
     """
 
     clip_name: str
@@ -58,6 +59,7 @@ class Recipe:
     frame_rate: float | None
     transform: str
     dtype: Literal["float16", "float32"] = "float16"
+    clip_dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def key(self) -> str:
         """Eight hex characters for folder names; CLIP counts by its weights, not by its name."""
@@ -66,7 +68,7 @@ class Recipe:
 
     def differences(self, other: "Recipe") -> list[str]:
         """One line for each field in which a run (``other``) asks for something else than the store (this) has."""
-        ours, asked = self.fields(), other.fields()
+        ours, asked = ({**recipe.fields(), "clip_dtype": recipe.clip_dtype} for recipe in (self, other))
         if self.clip_fingerprint == other.clip_fingerprint:
             asked["clip_name"] = ours["clip_name"]
         return [
@@ -78,7 +80,10 @@ class Recipe:
     def fields(self) -> dict[str, str | int | float]:
         """As they stand in the manifest."""
         rate = "native" if self.frame_rate is None else float(self.frame_rate)
-        return {"version": VERSION, **dataclasses.asdict(self), "frame_rate": rate}
+        fields = {"version": VERSION, **dataclasses.asdict(self), "frame_rate": rate}
+        if self.clip_dtype == "float32":
+            del fields["clip_dtype"]  # which stores did not name while there was no other
+        return fields
 
 
 def _say(value: str | int | float) -> str:
@@ -109,6 +114,8 @@ def read_manifest(root: Path) -> Recipe:
             raise ValueError("a field has the wrong type")
         if recipe.dtype not in ("float16", "float32"):
             raise ValueError(f"dtype is {recipe.dtype!r}")
+        if recipe.clip_dtype not in ("float32", "bfloat16", "float16"):
+            raise ValueError(f"clip_dtype is {recipe.clip_dtype!r}")
     except InputError:
         raise
     except Exception as error:  # whatever a damaged file leads to, the type checker of the tests included
@@ -121,7 +128,8 @@ def open_manifest(root: Path, recipe: Recipe | None, *, to_write: bool = False) 
     """The recipe of a store, held against the one that a run asks for.
 
     Of imported features nobody knows what was done to the pixels: they may be read by a run that asks for anything
-    there, but features that are made here must not be written among them.
+    there, but features that are made here must not be written among them. So it is with features of float32, which a
+    run in half precision may read: none are more exact.
 
     Args:
         root: folder of the store.
@@ -135,6 +143,9 @@ def open_manifest(root: Path, recipe: Recipe | None, *, to_write: bool = False) 
     if recipe is not None and stored.transform == IMPORTED != recipe.transform and not to_write:
         log.info("the features in %s were imported: how the videos' frames were cropped for them is not known", root)
         recipe = replace(recipe, transform=IMPORTED)
+    if recipe is not None and stored.clip_dtype == "float32" != recipe.clip_dtype and not to_write:
+        log.info("CLIP computed the features in %s in float32, and computes in %s here", root, recipe.clip_dtype)
+        recipe = replace(recipe, clip_dtype="float32")
     if recipe is not None and (differences := stored.differences(recipe)):
         lines = "\n  ".join(differences)
         raise InputError(

@@ -9,6 +9,7 @@ from data_modules.errors import InputError
 from prompt_video.clip import FrozenCLIP
 from prompt_video.hub_folder import UNNAMED_CLIP, Learned, read_hub_folder
 from prompt_video.model import VideoTextModel
+from prompt_video.precision import Precision
 
 CHECKPOINT_FORMAT = 1
 
@@ -70,12 +71,15 @@ def read_learned(path: Path) -> Learned:
     )
 
 
-def open_model(learned: Learned, clip: str | None = None, *, cut_texts: bool = False) -> VideoTextModel:
-    """The model with its learned weights, on the CPU, in float32 whatever CLIP computed in, no longer to be trained.
+def open_model(
+    learned: Learned, clip: str | None = None, clip_dtype: Precision = "float32", *, cut_texts: bool = False
+) -> VideoTextModel:
+    """The model with its learned weights, on the CPU, no longer to be trained.
 
     Args:
         learned: a checkpoint, or what a folder holds.
         clip: where its CLIP is: hub id or local folder; None: where it was.
+        clip_dtype: what CLIP is to compute in, whatever it computed in while the model learned.
         cut_texts: of a text that is too long for the model, its beginning counts; otherwise it is refused.
 
     Raises:
@@ -90,7 +94,7 @@ def open_model(learned: Learned, clip: str | None = None, *, cut_texts: bool = F
     spec = dict(learned.spec)
     if cut_texts and "too_long" in spec["prompt"]["settings"]:
         spec["prompt"] = {**spec["prompt"], "settings": {**spec["prompt"]["settings"], "too_long": "truncate"}}
-    model = VideoTextModel.from_spec(spec, FrozenCLIP(name))
+    model = VideoTextModel.from_spec(spec, FrozenCLIP(name, clip_dtype))
     # What a task learns beside the model is not part of it; imported weights hold nothing else, under shorter names.
     own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
     model.load_learned_state(own or learned.state)

@@ -4,8 +4,9 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 from data_modules.errors import InputError
 from prompt_video.frozen_block import ACTIVATIONS, FrozenBlock
+from prompt_video.gradient_scale import GradientScale
+from prompt_video.precision import Precision, exact_float32
 from prompt_video.text_side import PromptedText
 from prompt_video.text_tower import TextTower
 from prompt_video.vision_tower import VisionTower
@@ -23,7 +26,11 @@ TINY = Path(__file__).parent / "tiny_clip" / "weights"
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's own, used where a checkpoint names no other
 STD = (0.26862954, 0.26130258, 0.27577711)
 MOST_TOKENIZED = 100_000  # texts whose tokens are remembered, but for those of one call
-BYTES_PER_PASS = {"cpu": 20 << 20, "cuda": 640 << 20}  # of a layer's widest values; on a CPU: what stays in the cache
+# A pass of the image encoder, by the bytes of a layer's widest values. On a CPU: what stays in the cache. On a GPU: a
+# share of what is free, since some four times as much is alive at once, up to where more frames make it no faster.
+BYTES_IN_CACHE = 20 << 20
+MOST_BYTES, SHARE_OF_FREE = 1 << 30, 8
+MOST_ELSEWHERE = 160 << 20
 
 
 class FrozenTowers(nn.Module):
@@ -51,13 +58,13 @@ class FrozenCLIP(nn.Module):
 
     Args:
         name: a HuggingFace hub id, a local folder in HuggingFace's layout, or ``tiny``, which is built in.
-        dtype: precision of weights and computation. Half precision is for GPUs: most CPUs are slower with it.
+        dtype: precision of weights and computation; see `resolve_clip_dtype` for the one that suits a device.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str = "tiny", dtype: Literal["float32", "bfloat16", "float16"] = "float32") -> None:
+    def __init__(self, name: str = "tiny", dtype: Precision = "float32") -> None:
         super().__init__()
         self.name, self.dtype = name, dtype
         source, identity = _resolve(name)
@@ -108,14 +115,18 @@ class FrozenCLIP(nn.Module):
         if not texts.tokens:
             return texts.prefix.new_zeros(0, self.embed_dim)
         with torch.autocast(weight.device.type, enabled=False):  # CLIP computes in `dtype`, whatever surrounds it
-            return _at_least_float32(self.towers.text(texts.in_groups(weight), chunk_size))
+            if weight.dtype != torch.float16:
+                return _at_least_float32(self.towers.text(texts.in_groups(weight), chunk_size))
+            scale = GradientScale()
+            texts = replace(texts, prefix=scale.before(texts.prefix), suffix=scale.before(texts.suffix))
+            return scale.behind(_at_least_float32(self.towers.text(texts.in_groups(weight), chunk_size)))
 
     @torch.no_grad()
     def encode_frames(self, pixels: UInt8[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:
         """Features of RGB frames of `image_size`, not normalised."""
         weight = self.towers.vision.positions.weight
         features = []
-        with torch.autocast(weight.device.type, enabled=False):
+        with torch.autocast(weight.device.type, enabled=False), exact_float32():
             for part in torch.split(pixels, self._frames_per_pass(weight)):
                 normalised = ((part / 255 - self.mean) / self.std).to(weight.dtype)
                 features.append(_at_least_float32(self.towers.vision(normalised)))
@@ -123,7 +134,18 @@ class FrozenCLIP(nn.Module):
 
     def _frames_per_pass(self, positions: Tensor) -> int:
         widest = self.towers.vision.blocks[0].fc1.out_features
-        return max(1, BYTES_PER_PASS.get(positions.device.type, 160 << 20) // (4 * len(positions) * widest))
+        return max(1, bytes_per_pass(positions.device) // (positions.element_size() * len(positions) * widest))
+
+
+def bytes_per_pass(device: torch.device) -> int:
+    """How large a layer's widest values may be in one pass of the image encoder."""
+    if device.type == "cpu":
+        return BYTES_IN_CACHE
+    if device.type != "cuda":
+        return MOST_ELSEWHERE
+    # What torch's allocator holds and nobody uses is free to us too.
+    held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return min(MOST_BYTES, (torch.cuda.mem_get_info(device)[0] + held) // SHARE_OF_FREE)
 
 
 def _at_least_float32(features: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from data_modules.errors import InputError
 from data_modules.trimmed import TrimmedDataModule
 from prompt_video.building import build
 from prompt_video.config_errors import ExperimentParser
+from prompt_video.precision import allow_tf32, device_type, resolve_clip_dtype
 from prompt_video.runs import console
 from prompt_video.runs.folder import RunRecord, newest_checkpoint, shared_run_folder
 from prompt_video.runs.loggers import WandbMode, close_loggers, log_trials, make_loggers
@@ -92,6 +93,15 @@ class ExperimentCLI(LightningCLI):
             # Initial weights are drawn as they are where all trials run.
             seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)
         self.run_folder = Path(folder) if folder else shared_run_folder(runs, self.name)
+        self._settle_precision()
+
+    def _settle_precision(self) -> None:
+        """What the device decides; the run's settings then name what was computed in."""
+        place, task = device_type(self._settings["trainer"]["accelerator"]), self._settings["model"]["init_args"]
+        if "clip_dtype" in task:
+            task["clip_dtype"] = resolve_clip_dtype(task["clip_dtype"], place)
+        if place == "cuda":
+            allow_tf32()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""

@@ -23,6 +23,7 @@ from prompt_video.inference.results import FoundSegments, SimilarityCurve, Video
 from prompt_video.inference.viewing import Viewing
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.model import VideoTextModel
+from prompt_video.precision import ClipDtype, device_type, resolve_clip_dtype
 from prompt_video.prompt import TemplatePrompt
 from prompt_video.search.spans import Cutting
 from prompt_video.temporal import TemporalEncoder
@@ -42,7 +43,11 @@ _TASKS: dict[str, Task] = {
 
 
 def load(
-    path: str | Path | None = None, *, clip: str | None = None, device: str | torch.device | None = None
+    path: str | Path | None = None,
+    *,
+    clip: str | None = None,
+    device: str | torch.device | None = None,
+    clip_dtype: ClipDtype = "auto",
 ) -> "LoadedModel":
     """Load a model for one's own videos and words.
 
@@ -53,15 +58,18 @@ def load(
             frozen CLIP with hand-written templates, nothing learned.
         clip: where its CLIP is, a hub id or a local folder; None: where it was in training, or ``tiny``.
         device: to compute on; None: a GPU if there is one.
+        clip_dtype: what CLIP computes in, whatever it computed in while the model learned; ``auto``: half precision on
+            GPUs, float32 on CPUs.
 
     Raises:
         InputError: when the file is no checkpoint, or its CLIP is not there or is another one.
     """
-    place = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
+    place = torch.device(device if device is not None else device_type("auto"))
+    precision = resolve_clip_dtype(clip_dtype, place)
     if path is None:
-        return LoadedModel(_frozen(FrozenCLIP(clip or "tiny")).to(place), {}, [], None)
+        return LoadedModel(_frozen(FrozenCLIP(clip or "tiny", precision)).to(place), {}, [], None)
     learned = read_learned(Path(path))
-    model = open_model(learned, clip, cut_texts=True).to(place)
+    model = open_model(learned, clip, precision, cut_texts=True).to(place)
     finder = Finder.of(learned.task, learned.state, model.clip.embed_dim)
     if finder is not None:
         finder.detector.to(place)

@@ -18,6 +18,7 @@ from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pending
 from data_modules.frames import FrameChunks
+from data_modules.loaders import loader_options
 from data_modules.store_format import MANIFEST
 from data_modules.transforms import ResizeCrop
 from prompt_video.embedding import dim_of, video_vectors
@@ -99,6 +100,7 @@ def recipe_of(card: Card, model: VideoTextModel, crop: ResizeCrop) -> Recipe:
         dim=dim_of(model),
         frame_rate=cutting.frame_rate,
         transform=f"{crop.recipe}/{spans}/model {card.fingerprint}",
+        clip_dtype=model.clip.dtype,
     )
 
 
@@ -144,7 +146,7 @@ def build_index(
         log.info("indexing %d videos below %s into %s; %d are there already", len(todo), folder, root, known)
         records = [Record(video_id, videos[video_id], -1) for video_id in todo]
         chunks = FrameChunks(records[trainer.global_rank :: trainer.world_size], crop, cutting.frame_rate)
-        loader = DataLoader(chunks, batch_size=None, num_workers=min(num_workers, len(todo)))
+        loader = DataLoader(chunks, batch_size=None, **loader_options(trainer, min(num_workers, len(todo))))
         trainer.predict(IndexingTask(model.eval(), root, recipe, cutting), loader, return_predictions=False)
         trainer.strategy.barrier("index")
     return _outcome(FeatureStore(root, recipe), videos, todo, gone)

@@ -9,6 +9,7 @@ from prompt_video.checkpoints import read_checkpoint, spec_of
 from prompt_video.clip import FrozenCLIP
 from prompt_video.embedding import refuse_probe
 from prompt_video.model import VideoTextModel
+from prompt_video.precision import resolve_clip_dtype
 from prompt_video.tasks.base import learned_weights
 
 
@@ -17,7 +18,7 @@ def model_of_checkpoint(path: Path, clip: FrozenCLIP | None = None, *, frozen: b
 
     Args:
         path: the checkpoint.
-        clip: its CLIP, where that is not to be loaded from where it was.
+        clip: its CLIP; None: from where it was, in the precision that suits the device that a trainer chooses.
         frozen: only the frozen CLIP in it will be used.
 
     Raises:
@@ -27,7 +28,7 @@ def model_of_checkpoint(path: Path, clip: FrozenCLIP | None = None, *, frozen: b
     spec = spec_of(checkpoint)
     if not frozen:
         refuse_probe(spec["prompt"]["kind"])
-    model = VideoTextModel.from_spec(spec, clip)
+    model = VideoTextModel.from_spec(spec, clip or FrozenCLIP(spec["clip"]["name"], resolve_clip_dtype("auto")))
     state: dict[str, Tensor] = checkpoint["state_dict"]
     own = {name: weight for name, weight in state.items() if name.startswith("model.")}
     model.load_learned_state(own or state)  # imported ones hold nothing else, under shorter names

@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningModule
@@ -18,6 +18,7 @@ from data_modules.protocols.trial import Trial
 from prompt_video.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.clip import FrozenCLIP
 from prompt_video.model import VideoTextModel
+from prompt_video.precision import ClipDtype, resolve_clip_dtype
 from prompt_video.prompt import PromptLearner
 from prompt_video.prompt_words import prompt_words
 from prompt_video.tasks.optimization import Optimization, Schedule
@@ -35,7 +36,8 @@ class VideoTextTask(LightningModule, ABC):
 
     Args:
         clip: the frozen CLIP: a HuggingFace hub id, a local folder, or ``tiny``, which is built in.
-        clip_dtype: precision that CLIP computes in.
+        clip_dtype: precision that CLIP computes in; ``auto``: half precision on GPUs (bfloat16, or float16 on those
+            without), float32 on CPUs.
         prompt: the text side: `PromptLearner` learns vectors around each text, `TemplatePrompt` is hand-crafted,
             `LinearProbe` ignores the words and learns one vector a class.
         temporal: the temporal encoder over the frame features; with ``num_layers`` 0 frames are averaged.
@@ -55,7 +57,7 @@ class VideoTextTask(LightningModule, ABC):
     def __init__(
         self,
         clip: str = "tiny",
-        clip_dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+        clip_dtype: ClipDtype = "auto",
         prompt: Callable[[int], TextSide] = PromptLearner,
         temporal: Callable[[int], TemporalEncoder] = TemporalEncoder,
         temperature: float = 0.07,
@@ -74,7 +76,7 @@ class VideoTextTask(LightningModule, ABC):
         self.make_prompt, self.make_temporal = prompt, temporal
         self.temperature, self.learn_temperature = temperature, learn_temperature
         self.model = VideoTextModel(
-            FrozenCLIP(clip, clip_dtype),
+            FrozenCLIP(clip, resolve_clip_dtype(clip_dtype)),
             prompt,
             temporal,
             temperature,

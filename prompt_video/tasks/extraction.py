@@ -18,6 +18,7 @@ from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pending
 from data_modules.frames import Chunk
+from data_modules.loaders import loader_options
 from data_modules.transforms import ResizeCrop
 from prompt_video.clip import FrozenCLIP
 
@@ -47,7 +48,7 @@ class ExtractionTask(LightningModule):
 
     def transfer_batch_to_device(self, batch: Chunk, device: torch.device, dataloader_idx: int) -> Chunk:
         """Only the frames go to the device."""
-        return replace(batch, frames=batch.frames.to(device, non_blocking=True))
+        return replace(batch, frames=batch.frames.to(device, non_blocking=device.type == "cuda"))
 
     def predict_step(self, batch: Chunk, batch_idx: int) -> int:
         """Encode one chunk; a video whose last frames it holds goes to the store.
@@ -101,6 +102,7 @@ def recipe_of(clip: FrozenCLIP, data: VideoDataModule, crop: ResizeCrop) -> Reci
         dim=clip.embed_dim,
         frame_rate=data.frame_rate,
         transform=crop.recipe,
+        clip_dtype=clip.dtype,
     )
 
 
@@ -151,7 +153,7 @@ def _open_store(
         chunks = data.frame_chunks(
             [records[video_id] for video_id in todo], crop, rank=trainer.global_rank, world_size=trainer.world_size
         )
-        loader = DataLoader(chunks, batch_size=None, num_workers=data.num_workers)
+        loader = DataLoader(chunks, batch_size=None, **loader_options(trainer, data.num_workers))
         trainer.predict(ExtractionTask(clip, root, recipe), loader, return_predictions=False)
         trainer.strategy.barrier("features")
         if left := pending(root, recipe, videos):

@@ -16,6 +16,7 @@ from data_modules.batch import Sample
 from data_modules.dataset import VideoDataset
 from data_modules.draws import Draw, DrawSampler, LateLoader
 from data_modules.errors import InputError
+from data_modules.loaders import loader_options
 from data_modules.trimmed import TrimmedDataModule
 
 TEST_ROWS = 4096  # rows of a test batch over all trials: a row of 16 frames by 512 is 32 KiB
@@ -169,8 +170,8 @@ class TrialsData(LightningDataModule):
             steps,
             batch_size=None,
             sampler=sampler,
-            num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            **loader_options(self.trainer, self.num_workers, stored=True),
         )
         return loader, sampler
 

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from data_modules.errors import InputError
 from data_modules.trimmed import TrimmedDataModule
+from prompt_video.precision import device_type
 from prompt_video.tasks.outcome import combined
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.journal import Journal, TrialResult
@@ -68,7 +69,7 @@ def _stacks(
     """Which trials are trained together."""
     if not wanted:
         return []
-    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    kind = device_type("auto")
     texts = max(len(data.trials[number].train.class_names) for number in wanted)
     most = at_a_time or max(1, min(MOST_TRIALS[kind], MOST_TEXTS[kind] // texts))
     sizes = [len(data.dataset("train", training=True, number=number)) if task.has_weights else 1 for number in wanted]

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -63,6 +64,41 @@ def test_another_recipe_is_refused_and_the_difference_named(
         assert str(tmp_path) in str(caught.value)
 
 
+def test_stores_that_name_no_precision_are_of_float32(tmp_path: Path, video: Path) -> None:
+    """As all were while there was no other: their folders and manifests stay what they are."""
+    fill(tmp_path, video)
+    assert RECIPE.key() == "4bfef83b"
+    assert "clip_dtype" not in json.loads((tmp_path / "manifest.json").read_text())
+    assert FeatureStore(tmp_path, RECIPE).recipe.clip_dtype == "float32"
+
+
+@pytest.mark.parametrize("clip_dtype", ["bfloat16", "float16"])
+def test_features_of_half_precision_are_not_taken_for_others(
+    tmp_path: Path, video: Path, clip_dtype: Literal["bfloat16", "float16"]
+) -> None:
+    half = dataclasses.replace(RECIPE, clip_dtype=clip_dtype)
+    assert half.key() != RECIPE.key()
+    fill(tmp_path / "half", video, recipe=half)
+    assert FeatureStore(tmp_path / "half", half).recipe == half
+    other = dataclasses.replace(RECIPE, clip_dtype="float16" if clip_dtype == "bfloat16" else "bfloat16")
+    for asked in (RECIPE, other):
+        for refuse in (FeatureStore, StoreWriter, lambda root, recipe: pending(root, recipe, [])):
+            with pytest.raises(InputError) as caught:
+                refuse(tmp_path / "half", asked)
+            line = f"clip_dtype: the store has {clip_dtype}, this run asks for {asked.clip_dtype}"
+            assert line in str(caught.value)
+
+
+def test_features_of_float32_serve_a_run_in_half_precision(tmp_path: Path, video: Path) -> None:
+    """None are more exact; but nothing less exact is written among them."""
+    fill(tmp_path, video)
+    half = dataclasses.replace(RECIPE, clip_dtype="bfloat16")
+    store = FeatureStore(tmp_path, half)
+    assert (len(store), store.recipe.clip_dtype) == (12, "float32")
+    with pytest.raises(InputError, match="clip_dtype: the store has float32, this run asks for bfloat16"):
+        StoreWriter(tmp_path, half)
+
+
 def test_clip_is_known_by_its_weights_not_its_name(tmp_path: Path, video: Path) -> None:
     fill(tmp_path, video)
     renamed = dataclasses.replace(RECIPE, clip_name="a/copy")
@@ -81,7 +117,8 @@ def test_what_is_not_a_store_is_refused(tmp_path: Path, video: Path) -> None:
     fill(tmp_path, video)
     manifest = tmp_path / "manifest.json"
     fields = json.loads(manifest.read_text())
-    for text in ("", "{", "[]", "{}", json.dumps(fields | {"dim": "8"}), json.dumps(fields | {"dtype": "int8"})):
+    wrong = [{"dim": "8"}, {"dtype": "int8"}, {"clip_dtype": "int8"}]
+    for text in ("", "{", "[]", "{}", *(json.dumps(fields | change) for change in wrong)):
         manifest.write_text(text)
         with pytest.raises(InputError, match=r"manifest\.json is damaged"):
             FeatureStore(tmp_path)

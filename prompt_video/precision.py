@@ -1,0 +1,68 @@
+"""What numbers are computed in: the frozen CLIP by device, and TF32 for what stays in float32 on a GPU."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+
+Precision = Literal["float32", "bfloat16", "float16"]
+ClipDtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+NATIVE_BFLOAT16 = (8, 0)  # compute capability of Ampere, the first of NVIDIA's GPUs that multiply bfloat16
+GPU_ACCELERATORS = ("auto", "gpu", "cuda")
+
+
+def resolve_clip_dtype(dtype: ClipDtype, device: torch.device | str | None = None) -> Precision:
+    """What the frozen CLIP computes in.
+
+    ``auto`` is bfloat16 on a GPU that computes it natively: matrix products are many times as fast there as in float32,
+    and with float32's range nothing overflows and no gradient on its way through the text encoder vanishes. Older GPUs
+    have fast products in float16 only. On CPUs it is float32: most are slower with half precision. So it is on Apple's
+    GPUs, which gain little by it.
+
+    Args:
+        dtype: ``auto``, or what is asked for, which is kept.
+        device: to compute on; None: a GPU if there is one, as Lightning chooses. Of several GPUs the oldest decides:
+            all processes of a run must compute alike.
+    """
+    if dtype != "auto":
+        return dtype
+    kind = torch.device(device).type if device is not None else device_type("auto")
+    if kind != "cuda":
+        return "float32"
+    capabilities = [torch.cuda.get_device_capability(index) for index in range(torch.cuda.device_count())]
+    return "bfloat16" if min(capabilities) >= NATIVE_BFLOAT16 else "float16"
+
+
+def device_type(accelerator: object) -> Literal["cuda", "cpu"]:
+    """What a trainer with this ``accelerator`` computes on, as far as precision depends on it.
+
+    Args:
+        accelerator: as the trainer's option names it; one that is described as an object counts as a CPU.
+    """
+    return "cuda" if accelerator in GPU_ACCELERATORS and torch.cuda.is_available() else "cpu"
+
+
+def allow_tf32() -> None:
+    """Let the products that stay in float32 on a GPU, all of what learns, run in TF32: float32's range, fewer digits.
+
+    A setting of the whole process: the command line makes it for its runs on GPUs, and nothing else does.
+    """
+    torch.set_float32_matmul_precision("high")
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Products and convolutions in float32 proper, whatever is allowed around them.
+
+    Whoever asks for features in float32, to be stored, shall get those that every other device computes too.
+    """
+    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(products)
+        torch.backends.cudnn.allow_tf32 = convolutions
