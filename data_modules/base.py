@@ -37,7 +37,8 @@ class VideoDataModule(LightningDataModule, ABC):
         frame_rate: frames a second to compute features for; null for every frame of the video.
         image_size: side of the square that CLIP sees, pixels; the command line takes it from the CLIP in use.
         batch_size: videos in a batch, on each device.
-        num_workers: processes that load data, on each device; 0 loads in the main process.
+        num_workers: processes that load data, on each device; 0 loads in the main process. null: 2 where frames are
+            decoded and for a GPU, none for stored features on a CPU.
         seed: of the order of the training videos and of every random moment; the command line sets it to
             ``seed_everything``.
         max_broken_fraction: the run fails once more than this share of a split cannot be read.
@@ -54,13 +55,13 @@ class VideoDataModule(LightningDataModule, ABC):
         frame_rate: float | None = None,
         image_size: int = 224,
         batch_size: int = 64,
-        num_workers: int = 2,
+        num_workers: int | None = None,
         seed: int = 0,
         max_broken_fraction: float = 0.01,
         limit: Limit | None = None,
     ) -> None:
         super().__init__()
-        if batch_size < 1 or num_workers < 0 or not 0 <= max_broken_fraction <= 1:
+        if batch_size < 1 or (num_workers or 0) < 0 or not 0 <= max_broken_fraction <= 1:
             raise InputError(
                 "data: batch_size must be 1 or more, num_workers 0 or more, max_broken_fraction in [0, 1]."
             )
@@ -294,8 +295,9 @@ class VideoDataModule(LightningDataModule, ABC):
             batch_size=self.batch_size,
             sampler=sampler,
             collate_fn=self.collate(name),
-            persistent_workers=self.num_workers > 0,
-            **loader_options(self.trainer, self.num_workers, stored=bool(self.owner_of(name).stores)),
+            **loader_options(
+                self.trainer, self.num_workers, stored=bool(self.owner_of(name).stores), persistent=True
+            ),
         )
 
     def _stores_for(self, *, testing: bool) -> list[FeatureStore]:

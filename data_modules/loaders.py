@@ -4,23 +4,31 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-BATCHES_AHEAD = (
-    4  # of stored features, which are small, for each worker; of decoded frames torch's own 2 fill the memory
-)
+DECODERS = 2  # processes, where frames are decoded and nobody asked for another number
+BATCHES_AHEAD = 4  # of stored features, for each worker: they are small; of decoded frames torch's own 2 fill the memory
 
 
-def loader_options(trainer: Trainer | None, num_workers: int, *, stored: bool = False) -> dict[str, Any]:
+def loader_options(
+    trainer: Trainer | None, num_workers: int | None, *, stored: bool = False, persistent: bool = False
+) -> dict[str, Any]:
     """Options of a run's data loader: its workers and, for a GPU, page-locked memory and more batches ahead.
 
     A copy from page-locked memory goes on beside the computation: see `VideoDataModule.transfer_batch_to_device`.
 
     Args:
         trainer: of the run; None: no device is known.
-        num_workers: processes that load data; 0 loads in the main process.
+        num_workers: processes that load data; 0 loads in the main process. None: some where frames are decoded and for
+            a GPU, and none for stored features on a CPU, which are read in less time than a process hands them over.
         stored: batches hold stored features rather than frames.
+        persistent: workers live on from one epoch to the next.
     """
+    on_gpu = trainer is not None and trainer.strategy.root_device.type == "cuda"
+    if num_workers is None:
+        num_workers = 0 if stored and not on_gpu else DECODERS
     options: dict[str, Any] = {"num_workers": num_workers}
-    if trainer is not None and trainer.strategy.root_device.type == "cuda":
+    if num_workers and persistent:
+        options["persistent_workers"] = True
+    if on_gpu:
         options["pin_memory"] = True
         if stored and num_workers:
             options["prefetch_factor"] = BATCHES_AHEAD

@@ -130,10 +130,10 @@ class TrialsData(LightningDataModule):
     Args:
         train: the training steps.
         tests: the test steps, by the name of the test.
-        num_workers: processes that load data; 0 loads in the main process.
+        num_workers: processes that load data; 0 loads in the main process, None chooses, see `loader_options`.
     """
 
-    def __init__(self, train: TrialSteps, tests: Mapping[str, TrialSteps], num_workers: int = 0) -> None:
+    def __init__(self, train: TrialSteps, tests: Mapping[str, TrialSteps], num_workers: int | None = None) -> None:
         super().__init__()
         self.train, self.tests, self.num_workers = train, dict(tests), num_workers
 
@@ -170,8 +170,7 @@ class TrialsData(LightningDataModule):
             steps,
             batch_size=None,
             sampler=sampler,
-            persistent_workers=self.num_workers > 0,
-            **loader_options(self.trainer, self.num_workers, stored=True),
+            **loader_options(self.trainer, self.num_workers, stored=True, persistent=True),
         )
         return loader, sampler
 
