@@ -295,9 +295,7 @@ class VideoDataModule(LightningDataModule, ABC):
             batch_size=self.batch_size,
             sampler=sampler,
             collate_fn=self.collate(name),
-            **loader_options(
-                self.trainer, self.num_workers, stored=bool(self.owner_of(name).stores), persistent=True
-            ),
+            **loader_options(self.trainer, self.num_workers, stored=bool(self.owner_of(name).stores), persistent=True),
         )
 
     def _stores_for(self, *, testing: bool) -> list[FeatureStore]:

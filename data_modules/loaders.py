@@ -5,7 +5,9 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 DECODERS = 2  # processes, where frames are decoded and nobody asked for another number
-BATCHES_AHEAD = 4  # of stored features, for each worker: they are small; of decoded frames torch's own 2 fill the memory
+BATCHES_AHEAD = (
+    4  # of stored features, for each worker: they are small; of decoded frames torch's own 2 fill the memory
+)
 
 
 def loader_options(

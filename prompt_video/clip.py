@@ -78,6 +78,7 @@ class FrozenCLIP(nn.Module):
                 towers = _load_towers(name, source).to(getattr(torch, dtype))
                 _shared_towers[(*identity, dtype)] = towers
         self.towers = towers
+        self.compiled = False  # the text path of training, by torch.compile
         self._tokens: dict[str, list[int]] = {}
         self.fingerprint = towers.fingerprint
         self.width: int = config.text_config.hidden_size
@@ -116,10 +117,15 @@ class FrozenCLIP(nn.Module):
             return texts.prefix.new_zeros(0, self.embed_dim)
         with torch.autocast(weight.device.type, enabled=False):  # CLIP computes in `dtype`, whatever surrounds it
             if weight.dtype != torch.float16:
-                return _at_least_float32(self.towers.text(texts.in_groups(weight), chunk_size))
+                return _at_least_float32(self._read(texts.in_groups(weight), chunk_size))
             scale = GradientScale()
             texts = replace(texts, prefix=scale.before(texts.prefix), suffix=scale.before(texts.suffix))
-            return scale.behind(_at_least_float32(self.towers.text(texts.in_groups(weight), chunk_size)))
+            return scale.behind(_at_least_float32(self._read(texts.in_groups(weight), chunk_size)))
+
+    def _read(self, texts: PromptedText, chunk_size: int | None) -> Float[Tensor, "K D"]:
+        # Without gradients texts come in lists of any length, each of which would have to be compiled.
+        features: Tensor = self.towers.text(texts, chunk_size, compiled=self.compiled and torch.is_grad_enabled())
+        return features
 
     @torch.no_grad()
     def encode_frames(self, pixels: UInt8[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:

@@ -142,6 +142,11 @@ class VideoTextModel(nn.Module):
         self.forget_texts()
         return super().train(mode)
 
+    def compile_parts(self) -> None:
+        """Use torch.compile for the text path of training and for the temporal encoder; figures change by rounding."""
+        self.clip.compiled = True
+        self.temporal.compile(mode="reduce-overhead" if torch.cuda.is_available() else "default")
+
     def set_vocabulary(self, texts: Sequence[str]) -> None:
         """Name the classes before an optimizer is made; a linear probe needs it, other text sides take any text."""
         if isinstance(self.prompt, LinearProbe):

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from prompt_video.compilation import compiled_for
 from prompt_video.frozen_block import FrozenBlock
 from prompt_video.text_side import PromptedText
 from prompt_video.text_weights import TextWeights
@@ -59,13 +60,16 @@ class Layout:
         return self.num_groups * self.start
 
 
-def encode_padded(weights: TextWeights, texts: PromptedText, prefix: Float[Tensor, "G P W"]) -> Float[Tensor, "K D"]:
+def encode_padded(
+    weights: TextWeights, texts: PromptedText, prefix: Float[Tensor, "G P W"], *, compiled: bool = False
+) -> Float[Tensor, "K D"]:
     """Features of texts in any order.
 
     Args:
         weights: of the encoder.
         texts: with the axis of groups.
         prefix: that of the texts, or a copy that takes its gradient.
+        compiled: by torch.compile: on a GPU the kernels of a list of texts are captured once and replayed.
     """
     assert texts.owner is not None
     layout = _layout(
@@ -78,7 +82,17 @@ def encode_padded(weights: TextWeights, texts: PromptedText, prefix: Float[Tenso
         prefix.device,
         prefix.dtype,
     )
-    x = _embed(weights, texts.suffix, prefix, layout).flatten(0, 1)
+    if compiled:
+        # What is replayed writes to the same memory each time.
+        return compiled_for(prefix.device.type, _encode)(weights, texts.suffix, prefix, layout).clone()
+    return _encode(weights, texts.suffix, prefix, layout)
+
+
+def _encode(
+    weights: TextWeights, suffix: Float[Tensor, "G R W"], prefix: Float[Tensor, "G P W"], layout: Layout
+) -> Float[Tensor, "K D"]:
+    """Nothing but tensors go in and out."""
+    x = _embed(weights, suffix, prefix, layout).flatten(0, 1)
     if layout.shares_prefix:
         x = torch.cat([_shared_rows(weights, prefix), x])
     for block in weights.blocks[:-1]:

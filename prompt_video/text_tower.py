@@ -29,16 +29,18 @@ class TextTower(TextWeights):
 
     way: Literal["packed", "padded"] | None = None  # None: the one that suits the device
 
-    def forward(self, texts: PromptedText, chunk_size: int | None) -> Float[Tensor, "K D"]:
+    def forward(self, texts: PromptedText, chunk_size: int | None, *, compiled: bool = False) -> Float[Tensor, "K D"]:
         """Features of the texts.
 
         Args:
             texts: at least one, with the axis of groups.
             chunk_size: texts whose inner values are kept at a time; they are computed again on the way back, so that
                 memory does not grow with the number of texts. None keeps all.
+            compiled: the padded way, by torch.compile.
         """
         assert texts.owner is not None
-        is_packed = (self.way or ("packed" if texts.prefix.device.type == "cpu" else "padded")) == "packed"
+        way = self.way or ("packed" if texts.prefix.device.type == "cpu" else "padded")
+        is_packed = way == "packed" and not compiled
         size = [(len(tokens), group) for tokens, group in zip(texts.tokens, texts.owner, strict=True)]
         order = sorted(range(len(size)), key=size.__getitem__)
         lengths = [len(texts.tokens[text]) + texts.num_suffix + 1 for text in order]
@@ -46,7 +48,7 @@ class TextTower(TextWeights):
         most_rows = ROWS_PER_PASS if is_packed else sum(lengths) if learns else ROWS_PER_READING
         bounds = list(_passes(lengths, chunk_size, most_rows))
         if len(bounds) == 1 and chunk_size is None and not is_packed:
-            return encode_padded(self, texts, texts.prefix)
+            return encode_padded(self, texts, texts.prefix, compiled=compiled)
         passes = [_chosen(texts, order[first:end]) for first, end in bounds]
         # What all texts share: of the packed way keys and values, layer by layer.
         shared = shared_keys_values(self, texts.prefix) if is_packed else [texts.prefix]

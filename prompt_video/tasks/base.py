@@ -51,6 +51,8 @@ class VideoTextTask(LightningModule, ABC):
         prompt_lr: learning rate of the prompts, where it is another than the optimizer's.
         warmup_steps: steps over which the learning rate rises to its full value.
         schedule: learning rate after that: ``constant``, or ``cosine`` down to zero at the end of training.
+        compile: use torch.compile for the text path of training and for the temporal encoder: on a GPU kernels are
+            captured once and replayed. On a CPU it costs more than it saves.
         start_from: checkpoint, of any task, whose prompt and temporal encoder training starts from; null: random weights.
     """
 
@@ -69,6 +71,7 @@ class VideoTextTask(LightningModule, ABC):
         prompt_lr: float | None = None,
         warmup_steps: int = 0,
         schedule: Schedule = "constant",
+        compile: bool = False,
         start_from: Path | None = None,
     ) -> None:
         super().__init__()
@@ -90,6 +93,8 @@ class VideoTextTask(LightningModule, ABC):
         self.warmup_steps = warmup_steps
         self.schedule = schedule
         self.start_from = start_from
+        if compile:
+            self.model.compile_parts()
         self.class_names: list[str] = []
         self.trial_name: str | None = None
         self.viewing: Mapping[str, Any] = {}  # what is looked at in a video, as the data say
@@ -200,7 +205,7 @@ class VideoTextTask(LightningModule, ABC):
         try:
             self.model.check_spec(learned.spec)
         except InputError as error:
-            raise InputError(f"model.start_from, {self.start_from}: {error}") from error
+            raise InputError(f"model.start_from, {self.start_from}: {error}") from None
         own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
         return {name.removeprefix("model."): weight for name, weight in (own or learned.state).items()}
 

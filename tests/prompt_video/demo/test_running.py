@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from data_modules.errors import InputError
 from prompt_video.commands.demo import _Demo
@@ -70,7 +71,7 @@ def test_a_process_that_is_killed_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", sizes.OPTIONS)
 def test_every_run_of_the_demo_has_settings_that_are_understood(size: Any, tmp_path: Path) -> None:  # noqa: ANN401
-    stages = _Demo(tmp_path, size, 2, None).stages()  # type: ignore[arg-type]  # says nothing here
+    stages = _Demo(tmp_path, size, 2, Console(quiet=True)).stages()
     assert len(stages) == 16
     assert len({stage.run.folder for stage in stages}) == 16
     known = {stage.run for stage in stages}
