@@ -208,7 +208,7 @@ class VideoDataModule(LightningDataModule, ABC):
             cast("Dataset[Batch]", InOrder(dataset)),
             batch_size=self.batch_size,
             collate_fn=self.collate(name),
-            **loader_options(self.trainer, self.num_workers, stored=bool(self.owner_of(name).stores)),
+            **self._loader_options(name),
         )
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
@@ -295,8 +295,12 @@ class VideoDataModule(LightningDataModule, ABC):
             batch_size=self.batch_size,
             sampler=sampler,
             collate_fn=self.collate(name),
-            **loader_options(self.trainer, self.num_workers, stored=bool(self.owner_of(name).stores), persistent=True),
+            **self._loader_options(name, persistent=True),
         )
+
+    def _loader_options(self, name: str, *, persistent: bool = False) -> dict[str, Any]:
+        device, stored = self.trainer.strategy.root_device if self.trainer else None, bool(self.owner_of(name).stores)
+        return loader_options(device, self.num_workers, stored=stored, persistent=persistent)
 
     def _stores_for(self, *, testing: bool) -> list[FeatureStore]:
         """Training looks at the middle of each frame only, which is the first store."""

@@ -2,29 +2,27 @@
 
 from typing import Any
 
-from lightning.pytorch import Trainer
+import torch
 
 DECODERS = 2  # processes, where frames are decoded and nobody asked for another number
-BATCHES_AHEAD = (
-    4  # of stored features, for each worker: they are small; of decoded frames torch's own 2 fill the memory
-)
+BATCHES_AHEAD = 4  # of stored features, which are small, for each worker; of frames torch's own 2 fill the memory
 
 
 def loader_options(
-    trainer: Trainer | None, num_workers: int | None, *, stored: bool = False, persistent: bool = False
+    device: torch.device | None, num_workers: int | None, *, stored: bool = False, persistent: bool = False
 ) -> dict[str, Any]:
     """Options of a run's data loader: its workers and, for a GPU, page-locked memory and more batches ahead.
 
     A copy from page-locked memory goes on beside the computation: see `VideoDataModule.transfer_batch_to_device`.
 
     Args:
-        trainer: of the run; None: no device is known.
+        device: that computes; None: it is not known.
         num_workers: processes that load data; 0 loads in the main process. None: some where frames are decoded and for
             a GPU, and none for stored features on a CPU, which are read in less time than a process hands them over.
         stored: batches hold stored features rather than frames.
         persistent: workers live on from one epoch to the next.
     """
-    on_gpu = trainer is not None and trainer.strategy.root_device.type == "cuda"
+    on_gpu = device is not None and device.type == "cuda"
     if num_workers is None:
         num_workers = 0 if stored and not on_gpu else DECODERS
     options: dict[str, Any] = {"num_workers": num_workers}

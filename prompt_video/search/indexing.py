@@ -146,7 +146,9 @@ def build_index(
         log.info("indexing %d videos below %s into %s; %d are there already", len(todo), folder, root, known)
         records = [Record(video_id, videos[video_id], -1) for video_id in todo]
         chunks = FrameChunks(records[trainer.global_rank :: trainer.world_size], crop, cutting.frame_rate)
-        loader = DataLoader(chunks, batch_size=None, **loader_options(trainer, min(num_workers, len(todo))))
+        loader = DataLoader(
+            chunks, batch_size=None, **loader_options(trainer.strategy.root_device, min(num_workers, len(todo)))
+        )
         trainer.predict(IndexingTask(model.eval(), root, recipe, cutting), loader, return_predictions=False)
         trainer.strategy.barrier("index")
     return _outcome(FeatureStore(root, recipe), videos, todo, gone)

@@ -153,7 +153,7 @@ def _open_store(
         chunks = data.frame_chunks(
             [records[video_id] for video_id in todo], crop, rank=trainer.global_rank, world_size=trainer.world_size
         )
-        loader = DataLoader(chunks, batch_size=None, **loader_options(trainer, data.num_workers))
+        loader = DataLoader(chunks, batch_size=None, **loader_options(trainer.strategy.root_device, data.num_workers))
         trainer.predict(ExtractionTask(clip, root, recipe), loader, return_predictions=False)
         trainer.strategy.barrier("features")
         if left := pending(root, recipe, videos):

@@ -166,11 +166,12 @@ class TrialsData(LightningDataModule):
 
     def _loader(self, steps: TrialSteps) -> tuple[DataLoader[TrialBatch], StepSampler]:
         sampler = StepSampler(len(steps))
+        device = self.trainer.strategy.root_device if self.trainer else None
         loader: LateLoader[TrialBatch] = LateLoader(
             steps,
             batch_size=None,
             sampler=sampler,
-            **loader_options(self.trainer, self.num_workers, stored=True, persistent=True),
+            **loader_options(device, self.num_workers, stored=True, persistent=True),
         )
         return loader, sampler
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from data_modules.batch import BrokenVideo
 from data_modules.dataset import DrawnDataset
@@ -12,6 +13,8 @@ from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore, StoreWriter
 from data_modules.moving_shapes import MovingShapes
 from data_modules.protocols import BaseToNovel
+
+ON_CPU = SimpleNamespace(root_device=torch.device("cpu"))
 
 Fill = Callable[[Mapping[str, tuple[np.ndarray, float]], float | None], FeatureStore]
 
@@ -99,7 +102,7 @@ def test_every_video_is_tested_once_over_all_processes(
     data = opened(tmp_path, numbered_store, batch_size=10)
     found: list[str] = []
     for rank in range(world_size):
-        monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=rank, world_size=world_size))
+        monkeypatch.setattr(data, "trainer", SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=world_size))
         (loader,) = data.test_dataloader()
         found += [video_id for batch in loader for video_id in batch["video_id"]]
     assert sorted(found) == sorted(record.video_id for record in data.trials[0].tests["test"].records)
@@ -110,6 +113,6 @@ def test_more_processes_than_videos_are_refused_on_all_of_them(
 ) -> None:
     data = opened(tmp_path, numbered_store)
     for rank in (0, 48):
-        monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=rank, world_size=49))
+        monkeypatch.setattr(data, "trainer", SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=49))
         with pytest.raises(InputError, match=r"split 'test' has too little for 49 processes; use at most 48 devices\."):
             data.test_dataloader()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from data_modules.annotations.captions import captioned_records
 from data_modules.batch import Batch, BrokenVideo
@@ -16,6 +17,8 @@ from data_modules.protocols import BaseToNovel, ClosedSet, FewShot, OpenSet, Pro
 from data_modules.protocols.limit import Limit
 from data_modules.protocols.trial import SPLITS, Catalog, Split
 from data_modules.sampling import SegmentSampler
+
+ON_CPU = SimpleNamespace(root_device=torch.device("cpu"))
 
 Fill = Callable[[Mapping[str, tuple[np.ndarray, float]], float | None], FeatureStore]
 
@@ -148,7 +151,7 @@ def test_every_video_is_tested_once_with_all_captions_over_all_processes(
     told: list[str] = []
     videos: list[str] = []
     for rank in range(world_size):
-        monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=rank, world_size=world_size))
+        monkeypatch.setattr(data, "trainer", SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=world_size))
         (loader,) = data.test_dataloader()
         for batch in loader:
             videos += batch["video_id"]
@@ -169,7 +172,8 @@ def test_two_processes_train_on_different_pairs(
     for rank in range(2):
         progress = SimpleNamespace(current=SimpleNamespace(ready=0))
         loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
-        monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=rank, world_size=2, fit_loop=loop))
+        process = SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=2, fit_loop=loop)
+        monkeypatch.setattr(data, "trainer", process)
         told.append([caption for batch in data.train_dataloader() for caption in batch["text"]])
     assert len(told[0]) == len(told[1])
     assert sorted([*told[0], *told[1]]) == sorted(data.captions("train"))
@@ -181,7 +185,7 @@ def test_a_resumed_epoch_goes_on_with_the_next_batch(
     data = opened(tmp_path, numbered_store)
     progress = SimpleNamespace(current=SimpleNamespace(ready=0))
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
-    monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=0, world_size=1, fit_loop=loop))
+    monkeypatch.setattr(data, "trainer", SimpleNamespace(strategy=ON_CPU, global_rank=0, world_size=1, fit_loop=loop))
     loader = data.train_dataloader()
     loader.sampler.set_epoch(3)  # type: ignore[attr-defined]
     whole = plain(loader)

@@ -17,6 +17,8 @@ from data_modules.protocols.trial import Catalog, Part, Trial
 from data_modules.untrimmed import UntrimmedDataModule
 from data_modules.windows import SlidingWindows, WholeVideo
 
+ON_CPU = SimpleNamespace(root_device=torch.device("cpu"))
+
 Fill = Callable[[Mapping[str, tuple[np.ndarray, float]], float | None], FeatureStore]
 
 RATE = 10.0
@@ -151,7 +153,7 @@ def test_processes_test_whole_videos(
     expected = sorted((v, at) for b in loader for v, at in zip(b["video_id"], origins(b), strict=True))
     found: list[tuple[str, float]] = []
     for rank in range(world_size):
-        monkeypatch.setattr(data, "trainer", SimpleNamespace(global_rank=rank, world_size=world_size))
+        monkeypatch.setattr(data, "trainer", SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=world_size))
         (loader,) = data.test_dataloader()
         mine = [(v, at) for b in loader for v, at in zip(b["video_id"], origins(b), strict=True)]
         lasts = [last for b in loader for last in b["windows"]["is_last"]]
