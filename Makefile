@@ -75,7 +75,7 @@ sweep: $(READY) ## run an ablation on this machine: make sweep EXP=demo_closed S
 	@$(CHECK_METHOD)
 	@$(TRAIN_ENV) $(BIN)/prompt-video sweep experiments/sweeps/$(SWEEP).yaml --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
 
-bench: $(READY) ## measure every part against the plain way; ratios in runs/bench/results.json
+bench: $(READY) ## measure every part against the plain way; ratios in runs/bench (ARGS=--quick: two minutes)
 	@$(TRAIN_ENV) $(BIN)/prompt-video bench $(ARGS)
 
 tiny-clip: $(READY) ## pre-train the built-in tiny CLIP again (about an hour on two cores)

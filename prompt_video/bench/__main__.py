@@ -5,13 +5,19 @@ import importlib
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from data_modules.errors import InputError
+from prompt_video.bench.measure import prepare_processes
+from prompt_video.bench.plan import Figures, Measurement, Setting
+from prompt_video.bench.running import Runner
 from prompt_video.runs.environment import processor_name
 
 PARTS = (
@@ -33,30 +39,66 @@ def main(arguments: list[str]) -> None:
     """Measure, print and write the ratios."""
     parser = argparse.ArgumentParser(prog="prompt-video bench", description=__doc__)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench/results.json"), help="file of results")
+    parser.add_argument("--quick", action="store_true", help="small sizes: two minutes in all on two cores")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where one is")
+    parser.add_argument("--out", type=Path, help="file of results; runs/bench/results.json, or with --quick quick.json")
     options = parser.parse_args(arguments[1:])
+    out: Path = options.out or Path("runs/bench", "quick.json" if options.quick else "results.json")
+    device = _device(options.device)
     console = Console()
     # Parts that are not measured this time keep what the file says of them.
-    results: dict[str, Any] = json.loads(options.out.read_text()) if options.out.exists() else {}
-    results["machine"] = {
+    results: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    results["machine"] = machine(device)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    prepare_processes()
+    parts = load(options.only)
+    with TemporaryDirectory() as folder:
+        for part, figures in Runner(Setting(device, Path(folder)), options.quick, console).run(parts):
+            results[part] = figures
+            out.write_text(json.dumps(results, indent=2) + "\n")
+            console.print(table(part, figures))
+            for note in figures["notes"]:
+                console.print(f"  {note}", highlight=False)
+    console.print(f"results: {out}")
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: torch sees no GPU here.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What the figures hold for."""
+    return {
         "processor": processor_name(),
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "torch": torch.__version__,
         "platform": platform.platform(),
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    for part in options.only:
-        results[part] = importlib.import_module(f"prompt_video.bench.{part}").run()
-        options.out.write_text(json.dumps(results, indent=2) + "\n")
-        console.print(_table(part, results[part]))
-    console.print(f"results: {options.out}")
 
 
-def _table(part: str, figures: dict[str, Any]) -> Table:
-    table = Table(title=part.replace("_", " "), title_justify="left", box=None, pad_edge=False, show_header=False)
+def load(names: Sequence[str]) -> dict[str, Sequence[Measurement]]:
+    """What is measured in each of the parts."""
+    return {name: importlib.import_module(f"prompt_video.bench.{name}").MEASUREMENTS for name in names}
+
+
+def table(part: str, figures: Figures) -> Table:
+    """A part's figures, each with the lowest and the highest of its rounds."""
+    shown = Table(title=part.replace("_", " "), title_justify="left", box=None, pad_edge=False, show_header=False)
     for name, value in figures.items():
-        for key, figure in value.items() if isinstance(value, dict) else [("", value)]:
-            shown = f"{figure:.3f}" if isinstance(figure, float) else str(figure)
-            table.add_row(f"{name} {key}".strip(), shown)
-    return table
+        if isinstance(value, dict):
+            for key in value:
+                _add_row(shown, f"{name} {key}", value, key)
+        elif name not in ("notes", "device", "quick"):
+            _add_row(shown, name, figures, name)
+    return shown
+
+
+def _add_row(shown: Table, label: str, figures: Figures, name: str) -> None:
+    value, lowest_highest = figures[name], figures.get(f"{name}_range")
+    if not name.endswith("_range"):
+        spread = f"{lowest_highest[0]:.3f} to {lowest_highest[1]:.3f}" if lowest_highest else ""
+        shown.add_row(label, f"{value:.3f}" if isinstance(value, float) else str(value), spread)

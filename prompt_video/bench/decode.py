@@ -3,10 +3,8 @@
 import functools
 import importlib
 import itertools
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -25,6 +23,8 @@ from data_modules.decoding import VideoReader
 from data_modules.errors import InputError
 from data_modules.sampling import Sampler, SegmentSampler, WindowSampler
 from data_modules.transforms import ResizeCrop
+from prompt_video.bench.measure import interleaved, threads
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 
 CLIP = Path(__file__).parents[2] / "tests" / "data_modules" / "videos" / "cleaning_pool_h264.mp4"
 NUM_SECONDS, FRAME_RATE = 10, 30
@@ -71,11 +71,13 @@ KINDS = {
 }
 
 
-def run(num_rounds: int = NUM_ROUNDS) -> dict[str, dict[str, float | bool]]:
-    """Time 16 frames of a 10 s clip, three ways in turn, each on one thread; medians.
+def run(setting: Setting, kinds: Sequence[str], rounds: int) -> Figures:
+    """Time 16 frames of a 10 s clip, three ways in turn, each on one thread.
 
     Args:
-        num_rounds: how often each way is timed.
+        setting: where.
+        kinds: of files, of `KINDS`.
+        rounds: how often each way is timed.
 
     Returns:
         For each kind of file ``vs_decode_all``, the speed-up over decoding everything and converting only the wanted
@@ -86,13 +88,21 @@ def run(num_rounds: int = NUM_ROUNDS) -> dict[str, dict[str, float | bool]]:
         InputError: if OpenCV is not installed.
     """
     opencv = _opencv()
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            return {name: _compare(kind, Path(folder) / name, opencv, num_rounds) for name, kind in KINDS.items()}
-    finally:
-        torch.set_num_threads(num_threads)
+    with threads(1), tempfile.TemporaryDirectory() as folder:
+        return {name: _compare(KINDS[name], Path(folder) / name, opencv, rounds) for name in kinds}
+
+
+QUICK_KINDS = ("h264_key12", "h264_key250")
+MEASUREMENTS = (
+    Measurement(
+        run,
+        (
+            Size(f"{len(KINDS)} kinds of files", 1200, 70, {"kinds": tuple(KINDS), "rounds": NUM_ROUNDS}),
+            Size(f"{len(QUICK_KINDS)} kinds of files", 1000, 12, {"kinds": QUICK_KINDS, "rounds": 3}, quick=True),
+        ),
+        on="host",
+    ),
+)
 
 
 def _opencv() -> ModuleType:
@@ -103,7 +113,7 @@ def _opencv() -> ModuleType:
         raise InputError(f"the decoding benchmark compares with OpenCV, which is not installed: {hint}") from error
 
 
-def _compare(kind: Kind, stem: Path, opencv: ModuleType, num_rounds: int) -> dict[str, float | bool]:
+def _compare(kind: Kind, stem: Path, opencv: ModuleType, rounds: int) -> Figures:
     path = stem.with_suffix(kind.suffix)
     write_video(kind, path)
     times_sec, everything = decode_everything(path)
@@ -115,18 +125,18 @@ def _compare(kind: Kind, stem: Path, opencv: ModuleType, num_rounds: int) -> dic
     control = torch.from_numpy(everything[np.maximum(places - 1, 0)]).permute(0, 3, 1, 2)
     if (frames == control).flatten(1).all(1)[1:].any():
         raise AssertionError(f"{path.name}: neighbouring frames are equal, so that a wrong frame would go unnoticed")
-    ours, resized, all_, released = _medians(
-        [
-            partial(_ours, path, moments),
-            partial(_ours_resized, path, moments),
-            partial(_decode_all, path, places),
-            partial(_released, path, opencv),
-        ],
-        num_rounds,
+    seconds = interleaved(
+        {
+            "ours": partial(_ours, path, moments),
+            "resized": partial(_ours_resized, path, moments),
+            "all": partial(_decode_all, path, places),
+            "released": partial(_released, path, opencv),
+        },
+        rounds,
     )
     return {
-        "vs_decode_all": all_ / ours,
-        "vs_released_way": released / resized,
+        "vs_decode_all": seconds["all"] / seconds["ours"],
+        "vs_released_way": seconds["released"] / seconds["resized"],
         "bit_equal": torch.equal(frames, expected),
     }
 
@@ -134,19 +144,8 @@ def _compare(kind: Kind, stem: Path, opencv: ModuleType, num_rounds: int) -> dic
 def _moments(kind: Kind, times_sec: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " T"]:
     sampler: Sampler = WindowSampler(NUM_WANTED) if kind.windowed else SegmentSampler(NUM_WANTED)
     rng = np.random.default_rng(0)
-    view: Float64[np.ndarray, " T"] = sampler.test(float(times_sec[-1]) + 1 / FRAME_RATE, FRAME_RATE, rng)[0]
+    view: Float64[np.ndarray, " T"] = sampler.test(float(times_sec[-1]) + 1 / FRAME_RATE, float(FRAME_RATE), rng)[0]
     return view
-
-
-def _medians(ways: list[Callable[[], object]], num_rounds: int) -> list[float]:
-    """Median seconds of each way, measured in turn, so that a slow spell of the machine falls on all of them."""
-    seconds: list[list[float]] = [[] for _ in ways]
-    for _ in range(num_rounds):
-        for way, taken in zip(ways, seconds, strict=True):
-            start = time.perf_counter()
-            way()
-            taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in seconds]
 
 
 def _ours(path: Path, moments: Float64[np.ndarray, " T"]) -> Tensor:

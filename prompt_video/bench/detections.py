@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from prompt_video.bench.measure import interleaved
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.metrics.average_precision import average_precision
 from prompt_video.metrics.tables import ACTIVITYNET_TIOUS, Detections, Truth, video_number
 
@@ -19,14 +20,15 @@ NUM_VIDEOS, NUM_PROPOSALS, NUM_CLASSES, NUM_TRUTH = 4926, 100, 200, 7654
 MEASURED = 4  # classes of those where each proposal has all
 
 
-def run(num_videos: int = NUM_VIDEOS, rounds: int = 3) -> dict[str, float]:
+def run(setting: Setting, num_videos: int, rounds: int) -> Figures:
     """How many times faster ours is, for each of the two; both give the same figures.
 
     Args:
+        setting: where.
         num_videos: the instances are fewer in proportion.
-        rounds: the medians count.
+        rounds: in which the two are timed.
     """
-    results: dict[str, float] = {}
+    results: Figures = {"videos": float(num_videos)}
     sizes = {"one_label": (one_label, NUM_CLASSES), "every_class": (every_class, MEASURED)}
     for name, (make, num_classes) in sizes.items():
         detections, truth = make(num_videos)
@@ -41,6 +43,18 @@ def run(num_videos: int = NUM_VIDEOS, rounds: int = 3) -> dict[str, float]:
         results[f"{name}_seconds"] = seconds["ours"]
         results[f"{name}_map_avg"] = float(found["ours"].mean())
     return results
+
+
+MEASUREMENTS = (
+    Measurement(
+        run,
+        (
+            Size(f"{NUM_VIDEOS:,} videos", 1500, 150, {"num_videos": NUM_VIDEOS, "rounds": 3}),
+            Size("300 videos", 700, 8, {"num_videos": 300, "rounds": 3}, quick=True),
+        ),
+        on="host",
+    ),
+)
 
 
 def _keep(

@@ -1,23 +1,52 @@
 """The image encoder against transformers' with SDPA: frames a second, ViT-B/16's shape with random weights."""
 
 import torch
+from torch.nn import functional as F
 
 from prompt_video.bench.measure import interleaved
-from prompt_video.bench.vit_b16 import plain_model, random_vit_b16
-from prompt_video.clip import FrozenCLIP
-
-NUM_FRAMES = 32
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
+from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, fast_clip, plain_model
 
 
-def run() -> dict[str, float]:
-    """The ratio of the two rates."""
-    with random_vit_b16() as folder:
-        clip, model = FrozenCLIP(str(folder)), plain_model(folder)
-    pixels = torch.randint(0, 256, (NUM_FRAMES, 3, clip.image_size, clip.image_size), dtype=torch.uint8)
+def run(setting: Setting, num_frames: int, rounds: int) -> Figures:
+    """The ratio of the two rates, and ours; both give the same features."""
+    clip, model = fast_clip(setting.vit_b16(), setting.device), plain_model(setting.vit_b16(), setting.device)
+    size = (num_frames, 3, clip.image_size, clip.image_size)
+    pixels = torch.randint(0, 256, size, dtype=torch.uint8).to(setting.device)
+    features: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
     def plain() -> None:
-        model.get_image_features((pixels / 255 - clip.mean) / clip.std)
+        normalised = ((pixels / 255 - clip.mean) / clip.std).to(model.dtype)
+        features["plain"] = model.get_image_features(normalised).pooler_output.float()
 
-    seconds = interleaved({"plain": plain, "ours": lambda: clip.encode_frames(pixels)}, rounds=5)
-    return {"vs_transformers": seconds["plain"] / seconds["ours"]}
+    def ours() -> None:
+        features["ours"] = clip.encode_frames(pixels)
+
+    seconds = interleaved({"plain": plain, "ours": ours}, rounds, setting.device)
+    apart = float(1 - F.cosine_similarity(features["ours"], features["plain"], dim=-1).min())
+    assert apart <= FEATURE_TOLERANCE[model.dtype], f"the features are not the same: one minus their cosine is {apart}"
+    return {
+        "vs_transformers": seconds["plain"] / seconds["ours"],
+        "frames_per_second": num_frames / seconds["ours"].median,
+    }
+
+
+MEASUREMENTS = (
+    Measurement(
+        run,
+        (
+            Size("32 frames", 2600, 50, {"num_frames": 32, "rounds": 5}),
+            Size("8 frames", 1800, 10, {"num_frames": 8, "rounds": 3}, quick=True),
+        ),
+        on="cpu",
+    ),
+    Measurement(
+        run,
+        (
+            Size("2,048 frames", 24000, 20, {"num_frames": 2048, "rounds": 7}),
+            Size("256 frames", 4000, 10, {"num_frames": 256, "rounds": 7}, quick=True),
+        ),
+        on="cuda",
+    ),
+)

@@ -1,10 +1,13 @@
 """Feature extraction end to end, from video files to the store, against the bare image encoder: frames a second.
 
-ViT-B/16's shape with random weights, real h264 files, one loader worker, the same number of frames on both sides.
+ViT-B/16's shape with random weights, real h264 files, the same number of frames on both sides. One loader worker; on a
+GPU one a core, up to 16.
 """
 
+import os
 import shutil
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,46 +19,62 @@ from data_modules.errors import InputError
 from data_modules.feature_store import Recipe
 from data_modules.frames import FrameChunks
 from data_modules.transforms import ResizeCrop
-from prompt_video.bench.vit_b16 import random_vit_b16
+from prompt_video.bench.measure import interleaved
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
+from prompt_video.bench.vit_b16 import fast_clip
 from prompt_video.clip import FrozenCLIP
 from prompt_video.tasks.extraction import ExtractionTask
 
-NUM_VIDEOS = 3
-FRAME_RATE = 5.0
-ROUNDS = 3
 CLIP_FILE = Path(__file__).parents[2] / "tests" / "data_modules" / "videos" / "cleaning_pool_h264.mp4"
 
 
-def run() -> dict[str, float]:
+def run(setting: Setting, num_videos: int, frame_rate: float, num_workers: int, rounds: int) -> Figures:
     """The share of the encoder's own rate that is left when decoding, cropping and writing are added."""
     if not CLIP_FILE.exists():
         raise InputError(f"the extraction benchmark needs {CLIP_FILE}; run it from a checkout of the repository.")
-    with random_vit_b16() as folder:
-        clip = FrozenCLIP(str(folder))
-    shares = []
-    for _ in range(ROUNDS):
-        num_frames, seconds = extract(clip)
-        pixels = torch.randint(0, 256, (num_frames, 3, clip.image_size, clip.image_size), dtype=torch.uint8)
-        start = time.perf_counter()
-        clip.encode_frames(pixels)
-        shares.append((time.perf_counter() - start) / seconds)
-    return {"share_of_encoder": sorted(shares)[ROUNDS // 2]}
-
-
-def extract(clip: FrozenCLIP) -> tuple[int, float]:
-    """Frames and seconds of one extraction, from opening the files to the closed store."""
-    crop = ResizeCrop(clip.image_size)
-    recipe = Recipe(clip.name, clip.fingerprint, clip.embed_dim, FRAME_RATE, crop.recipe)
+    clip = fast_clip(setting.vit_b16(), setting.device)
     with TemporaryDirectory() as folder:
         records = []
-        for number in range(NUM_VIDEOS):
+        for number in range(num_videos):
             path = Path(folder, f"{number}.mp4")
             shutil.copy(CLIP_FILE, path)
             records.append(Record(path.name, path, 0))
-        start = time.perf_counter()
+        extraction = partial(extract, clip, records, frame_rate, num_workers)
+        num_frames = extraction()
+        size = (num_frames, 3, clip.image_size, clip.image_size)
+        pixels = torch.randint(0, 256, size, dtype=torch.uint8).to(setting.device)
+        encoder = partial(clip.encode_frames, pixels)
+        ways: dict[str, Callable[[], object]] = {"extraction": extraction, "encoder": encoder}
+        seconds = interleaved(ways, rounds, setting.device)
+    return {
+        "share_of_encoder": seconds["encoder"] / seconds["extraction"],
+        "frames_per_second": num_frames / seconds["extraction"].median,
+    }
+
+
+def _size(num_videos: int, frame_rate: float, num_workers: int, rounds: int, seconds: int, mib: int) -> Size:
+    label = f"{num_videos} videos of 10 s at {frame_rate:g} frames a second"
+    options = {"num_videos": num_videos, "frame_rate": frame_rate, "num_workers": num_workers, "rounds": rounds}
+    return Size(label, mib, seconds, options, quick=num_videos < 3)
+
+
+WORKERS = min(16, os.cpu_count() or 1)  # of a GPU, which waits for the decoders
+MEASUREMENTS = (
+    Measurement(run, (_size(3, 5.0, 1, 3, 100, 2500), _size(2, 1.0, 1, 3, 10, 2000)), on="cpu"),
+    Measurement(run, (_size(64, 30.0, WORKERS, 3, 60, 8000), _size(2, 5.0, WORKERS, 3, 10, 3000)), on="cuda"),
+)
+
+
+def extract(clip: FrozenCLIP, records: list[Record], frame_rate: float, num_workers: int) -> int:
+    """One extraction, from opening the files to the closed store; the number of its frames comes back."""
+    crop = ResizeCrop(clip.image_size)
+    recipe = Recipe(clip.name, clip.fingerprint, clip.embed_dim, frame_rate, crop.recipe)
+    with TemporaryDirectory() as folder:
         task = ExtractionTask(clip, Path(folder, "store"), recipe)
         task.on_predict_start()
-        loader = DataLoader(FrameChunks(records, crop, FRAME_RATE), batch_size=None, num_workers=1)
-        num_frames = sum(task.predict_step(chunk, index) for index, chunk in enumerate(loader))
+        loader = DataLoader(FrameChunks(records, crop, frame_rate), batch_size=None, num_workers=num_workers)
+        num_frames = 0
+        for index, chunk in enumerate(loader):
+            num_frames += task.predict_step(task.transfer_batch_to_device(chunk, clip.mean.device, 0), index)
         task.on_predict_end()
-        return num_frames, time.perf_counter() - start
+    return num_frames

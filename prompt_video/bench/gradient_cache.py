@@ -1,10 +1,9 @@
 """One step of retrieval training some pairs at a time, as gradient caching takes it, against the plain way.
 
 ViT-B/16's shape with random weights, prompts of 16 + X + 16, one temporal layer; stored features of 16 frames and
-captions of about 12 tokens, fp32. Both give the same gradients.
+captions of about 12 tokens, fp32 on every device. Both give the same gradients.
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,15 +12,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prompt_video.bench.measure import added_memory
-from prompt_video.bench.vit_b16 import random_vit_b16
+from prompt_video.bench.measure import added_memory, interleaved
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.clip import FrozenCLIP
 from prompt_video.contrastive import symmetric_nce
 from prompt_video.gradient_cache import in_chunks
 from prompt_video.prompt import PromptLearner
 from prompt_video.temporal import TemporalEncoder
 
-NUM_PAIRS, NUM_FRAMES, CHUNK_SIZE = 512, 16, 64
+NUM_FRAMES, CHUNK_SIZE = 16, 64
 NUM_PREFIX = NUM_SUFFIX = 16
 FEWEST_TOKENS, MOST_TOKENS = 8, 16  # of a caption
 TEMPERATURE = 0.07
@@ -30,26 +29,25 @@ TEMPERATURE = 0.07
 TOLERANCE = 5e-5
 
 
-def run(num_pairs: int = NUM_PAIRS, chunk_size: int = CHUNK_SIZE) -> dict[str, float]:
-    """Memory that a step adds, and its time, each way; a step is long enough to be timed once.
+def speed(setting: Setting, num_pairs: int, chunk_size: int, rounds: int) -> Figures:
+    """Time of a step, each way.
 
     Args:
+        setting: where.
         num_pairs: videos of a batch, each with a caption.
         chunk_size: videos and captions that are encoded at a time.
+        rounds: in which the two are timed.
 
     Returns:
-        ``cached_mib`` and ``plain_mib`` with their ratio, ``cached_seconds`` and ``plain_seconds`` with theirs, and
-        ``largest_difference`` of gradients, relative to the largest gradient of the same weight.
+        ``cached_seconds`` and ``plain_seconds`` with their ratio, and ``largest_difference`` of gradients, relative to
+        the largest gradient of the same weight.
     """
-    with random_vit_b16() as folder:
-        memory = {name: added_memory(step, folder, num_pairs, size) for name, size in _ways(chunk_size)}
-        steps = {name: step(folder, num_pairs, size) for name, size in _ways(chunk_size)}
-    seconds: dict[str, float] = {}
     found: dict[str, list[Tensor]] = {}
-    for name, call in steps.items():
-        start = time.perf_counter()
-        found[name] = call()
-        seconds[name] = time.perf_counter() - start
+    calls = {
+        name: partial(_keep, found, name, step(setting.vit_b16(), num_pairs, size, setting.device))
+        for name, size in _ways(chunk_size)
+    }
+    seconds = interleaved(calls, rounds, setting.device, warm_up=False)  # a step is long, and a small one came before
     difference = max(
         float((own - plain).abs().max() / plain.abs().max())
         for own, plain in zip(found["cached"], found["plain"], strict=True)
@@ -57,9 +55,6 @@ def run(num_pairs: int = NUM_PAIRS, chunk_size: int = CHUNK_SIZE) -> dict[str, f
     assert difference <= TOLERANCE, f"the gradients differ by {difference:.1e} of the largest"
     return {
         "pairs": float(num_pairs),
-        "cached_mib": memory["cached"],
-        "plain_mib": memory["plain"],
-        "memory_ratio": memory["cached"] / memory["plain"],
         "cached_seconds": seconds["cached"],
         "plain_seconds": seconds["plain"],
         "time_ratio": seconds["cached"] / seconds["plain"],
@@ -67,23 +62,68 @@ def run(num_pairs: int = NUM_PAIRS, chunk_size: int = CHUNK_SIZE) -> dict[str, f
     }
 
 
+def memory(setting: Setting, num_pairs: int, chunk_size: int) -> Figures:
+    """Memory that a step adds, each way; see `speed`."""
+    folder, device = setting.vit_b16(), setting.device
+    mib = {name: added_memory(device, step, folder, num_pairs, size, device) for name, size in _ways(chunk_size)}
+    return {
+        "memory_pairs": float(num_pairs),
+        "cached_mib": mib["cached"],
+        "plain_mib": mib["plain"],
+        "memory_ratio": mib["cached"] / mib["plain"],
+    }
+
+
+def _size(num_pairs: int, chunk_size: int, seconds: int, *, quick: bool = False, **options: int) -> Size:
+    label = f"{'' if 'rounds' in options else 'memory of '}{num_pairs} pairs, {chunk_size} at a time"
+    choice = {"num_pairs": num_pairs, "chunk_size": chunk_size, **options}
+    return Size(label, 1800 + 11 * num_pairs, seconds, choice, quick)
+
+
+MEASUREMENTS = (
+    Measurement(
+        speed,
+        (
+            _size(512, CHUNK_SIZE, 80, rounds=3),
+            _size(256, CHUNK_SIZE, 40, rounds=3),
+            _size(32, 8, 12, rounds=3, quick=True),
+        ),
+    ),
+    Measurement(
+        memory,
+        (
+            _size(512, CHUNK_SIZE, 40),
+            _size(256, CHUNK_SIZE, 25),
+            _size(64, 16, 8, quick=True),
+        ),
+        apart=False,
+    ),
+)
+
+
 def _ways(chunk_size: int) -> list[tuple[str, int | None]]:
     return [("cached", chunk_size), ("plain", None)]
 
 
-def step(folder: Path, num_pairs: int, chunk_size: int | None) -> Callable[[], list[Tensor]]:
+def _keep(found: dict[str, list[Tensor]], name: str, call: Callable[[], list[Tensor]]) -> None:
+    found[name] = call()
+
+
+def step(folder: Path, num_pairs: int, chunk_size: int | None, device: torch.device) -> Callable[[], list[Tensor]]:
     """A step, ready to be taken; it gives the gradients of all weights.
 
     Args:
         folder: of the CLIP.
-        num_pairs: see `run`.
+        num_pairs: see `speed`.
         chunk_size: None: all at once, the plain way.
+        device: that computes.
     """
-    clip = FrozenCLIP(str(folder))
+    clip = FrozenCLIP(str(folder), "float32").to(device)
     torch.manual_seed(0)
-    prompt = PromptLearner(clip.width, NUM_PREFIX, NUM_SUFFIX)
-    temporal = TemporalEncoder(clip.embed_dim)
-    frames, mask = torch.randn(num_pairs, NUM_FRAMES, clip.embed_dim), torch.ones(num_pairs, NUM_FRAMES).bool()
+    prompt = PromptLearner(clip.width, NUM_PREFIX, NUM_SUFFIX).to(device)
+    temporal = TemporalEncoder(clip.embed_dim).to(device)
+    frames = torch.randn(num_pairs, NUM_FRAMES, clip.embed_dim).to(device)
+    mask = torch.ones(num_pairs, NUM_FRAMES, dtype=torch.bool, device=device)
     lengths = torch.randint(FEWEST_TOKENS, MOST_TOKENS + 1, (num_pairs,)).tolist()
     vocabulary = clip.towers.text.token_embedding.num_embeddings
     tokens = [torch.randint(2, vocabulary, (length,)).tolist() for length in lengths]
@@ -93,7 +133,7 @@ def step(folder: Path, num_pairs: int, chunk_size: int | None) -> Callable[[], l
         inputs = (frames[:count], mask[:count])
         videos = F.normalize(in_chunks(temporal, inputs, list(temporal.parameters()), chunk_size), dim=-1)
         texts = F.normalize(clip.encode_text(prompt.surround(tokens[:count]), chunk_size), dim=-1)
-        loss = symmetric_nce(videos @ texts.T / TEMPERATURE, torch.eye(count, dtype=torch.bool))
+        loss = symmetric_nce(videos @ texts.T / TEMPERATURE, torch.eye(count, dtype=torch.bool, device=device))
         return list(torch.autograd.grad(loss, weights))
 
     gradients(2)  # what the libraries allocate once, and the weights' own pages, are not the step's

@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float, Int
 
-from prompt_video.bench.measure import added_memory, interleaved
+from prompt_video.bench.measure import CPU, added_memory, interleaved
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.metrics.retrieval.owned import OwnedScores
 from prompt_video.metrics.retrieval.ranks import Ranks, ranks
 from prompt_video.metrics.retrieval.rescoring import Direction
@@ -19,12 +20,13 @@ from prompt_video.metrics.retrieval.scores import FeatureScores
 NUM_VIDEOS, NUM_CAPTIONS, WIDTH = 2990, 20, 512
 
 
-def run(num_videos: int = NUM_VIDEOS, rounds: int = 1) -> dict[str, float]:
-    """How many times faster ours is, and what memory it adds; both give the same ranks.
+def speed(setting: Setting, num_videos: int, rounds: int) -> Figures:
+    """How many times faster ours is; both give the same ranks.
 
     Args:
+        setting: where.
         num_videos: of 20 captions each.
-        rounds: after one that warms up; the medians count.
+        rounds: in which the two are timed.
     """
     texts, videos, owner = features(num_videos)
     ours: list[dict[Direction, Ranks]] = []
@@ -33,19 +35,46 @@ def run(num_videos: int = NUM_VIDEOS, rounds: int = 1) -> dict[str, float]:
         "ours": lambda: ours.append(by_blocks(texts, videos, owner)),
         "sorting": lambda: sorted_.append(by_sorting(texts, videos, owner)),
     }
-    seconds = interleaved(calls, rounds)
+    seconds = interleaved(calls, rounds, warm_up=False)
     for direction, found in ours[-1].items():
         # Sorting puts equal scores in some order.
         behind = sorted_[-1][direction] - 1 - found.better
         assert (behind >= 0).all(), f"{direction}: the ranks are not the same"
         assert (behind <= found.equal).all(), f"{direction}: the ranks are not the same"
     return {
+        "videos": float(num_videos),
         "speedup": seconds["sorting"] / seconds["ours"],
         "seconds": seconds["ours"],
-        "added_mib": added_memory(prepared, num_videos),
         "t2v_r@10": ours[-1]["t2v"].figures()["r@10"],
         "v2t_r@10": ours[-1]["v2t"].figures()["r@10"],
     }
+
+
+def memory(setting: Setting, num_videos: int) -> Figures:
+    """MiB that ours adds."""
+    return {"added_mib": added_memory(CPU, prepared, num_videos)}
+
+
+MEASUREMENTS = (
+    Measurement(
+        speed,
+        (
+            Size(f"{NUM_VIDEOS:,} videos", 6500, 75, {"num_videos": NUM_VIDEOS, "rounds": 3}),
+            Size("1,000 videos", 1700, 9, {"num_videos": 1000, "rounds": 3}),
+            Size("600 videos", 1200, 4, {"num_videos": 600, "rounds": 3}, quick=True),
+        ),
+        on="host",
+    ),
+    Measurement(
+        memory,
+        (
+            Size(f"memory of {NUM_VIDEOS:,} videos", 1000, 8, {"num_videos": NUM_VIDEOS}),
+            Size("memory of 600 videos", 800, 3, {"num_videos": 600}, quick=True),
+        ),
+        on="host",
+        apart=False,
+    ),
+)
 
 
 def features(

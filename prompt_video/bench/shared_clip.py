@@ -4,14 +4,13 @@ A CLIP of ViT-B/16's shape with random weights. Each task has its own prompt and
 """
 
 import copy
-import multiprocessing
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from prompt_video.bench.measure import resident_memory
-from prompt_video.bench.vit_b16 import random_vit_b16
+from prompt_video.bench.measure import in_new_process, resident_memory
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.clip import FrozenCLIP
 from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner
@@ -21,13 +20,13 @@ from prompt_video.temporal import TemporalEncoder
 LAYERS = {"recognition": 2, "localization": 1, "retrieval": 2}  # of the temporal encoder
 
 
-def run() -> dict[str, float]:
+def run(setting: Setting) -> Figures:
     """MiB that stay resident, each in a process of its own; what the libraries take is subtracted."""
-    with random_vit_b16() as folder:
-        one = _in_new_process(folder, 1, shared=True)
-        three = _in_new_process(folder, 3, shared=True)
-        apart = _in_new_process(folder, 3, shared=False)
-        weights = {name: learned_weights(_model(folder, name)) * 4 / 2**20 for name in LAYERS}
+    folder = setting.vit_b16()
+    one, three, apart = (
+        in_new_process(_resident, folder, num_tasks, shared) for num_tasks, shared in ((1, True), (3, True), (3, False))
+    )
+    weights = in_new_process(_weights, folder)
     return {
         "one_task_mib": one,
         "three_tasks_mib": three,
@@ -38,9 +37,11 @@ def run() -> dict[str, float]:
     }
 
 
-def _in_new_process(folder: Path, num_tasks: int, *, shared: bool) -> float:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_resident, (folder, num_tasks, shared))
+MEASUREMENTS = (Measurement(run, (Size("one and three tasks", 4500, 20, quick=True),), on="host", apart=False),)
+
+
+def _weights(folder: Path) -> dict[str, float]:
+    return {name: learned_weights(_model(folder, name)) * 4 / 2**20 for name in LAYERS}
 
 
 def _resident(folder: Path, num_tasks: int, shared: bool) -> float:

@@ -1,9 +1,8 @@
 """Random reads of the feature store against one float64 .npy file per video, as features are commonly released."""
 
-import statistics
+import itertools
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,20 +12,24 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
+from prompt_video.bench.measure import interleaved
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 
 NUM_FRAMES, DIM = 300, 512
 NUM_ROWS = 16
 BATCH_SIZE = 64
+BATCHES_A_ROUND = 5
 
 Requests = list[tuple[str, Int[np.ndarray, " T"]]]
 
 
-def run(num_videos: int = 192, num_rounds: int = 40) -> dict[str, float]:
+def run(setting: Setting, num_videos: int, rounds: int) -> Figures:
     """Read batches of 64 videos, 16 strided rows of 300 x 512 each, both ways in turn, from a warm page cache.
 
     Args:
+        setting: where.
         num_videos: videos on disk.
-        num_rounds: batches read each way; the medians count.
+        rounds: of five batches, which are new in each round and the same both ways.
 
     Returns:
         ``reads_ratio``, reads a second of the store over those of the .npy files; ``size_ratio``, bytes on disk of the
@@ -37,18 +40,30 @@ def run(num_videos: int = 192, num_rounds: int = 40) -> dict[str, float]:
         _fill(store, files, num_videos)
         reader = FeatureStore(store)
         rng = np.random.default_rng(0)
-        ours, theirs = [], []
-        for _ in range(num_rounds + 3):
-            requests = _requests(rng, num_videos)
-            seconds, expected = _timed(partial(_read_files, files, requests))
-            theirs.append(seconds)
-            seconds, features = _timed(partial(reader.gather, requests))
-            ours.append(seconds)
-            torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-4)  # float16 keeps 11 bits
+        batches = [_requests(rng, num_videos) for _ in range((rounds + 1) * BATCHES_A_ROUND)]
+        for requests in batches[:BATCHES_A_ROUND]:  # float16 keeps 11 bits
+            torch.testing.assert_close(reader.gather(requests), _read_files(files, requests), rtol=1e-3, atol=1e-4)
+        ways = {
+            "files": partial(_read_next, partial(_read_files, files), iter(batches)),
+            "store": partial(_read_next, reader.gather, iter(batches)),
+        }
+        seconds = interleaved(ways, rounds)
         return {
-            "reads_ratio": statistics.median(theirs[3:]) / statistics.median(ours[3:]),
+            "reads_ratio": seconds["files"] / seconds["store"],
             "size_ratio": _num_bytes(store) / _num_bytes(files),
         }
+
+
+MEASUREMENTS = (
+    Measurement(
+        run,
+        (
+            Size("192 videos", 1200, 20, {"num_videos": 192, "rounds": 8}),
+            Size("64 videos", 900, 5, {"num_videos": 64, "rounds": 5}, quick=True),
+        ),
+        on="host",
+    ),
+)
 
 
 def _fill(store: Path, files: Path, num_videos: int) -> None:
@@ -74,10 +89,9 @@ def _read_files(files: Path, requests: Requests) -> Float[Tensor, "M D"]:
     return torch.cat(rows)
 
 
-def _timed(read: Callable[[], Tensor]) -> tuple[float, Tensor]:
-    start = time.perf_counter()
-    features = read()
-    return time.perf_counter() - start, features
+def _read_next(read: Callable[[Requests], Tensor], batches: Iterator[Requests]) -> None:
+    for requests in itertools.islice(batches, BATCHES_A_ROUND):
+        read(requests)
 
 
 def _num_bytes(folder: Path) -> int:

@@ -1,43 +1,106 @@
 """The exact fast text path against transformers' plain one: forward and backward of a training step on cached features.
 
-ViT-B/16's shape with random weights, 16 + X + 16, Kinetics-400 class names, 64 videos, fp32.
+ViT-B/16's shape with random weights, 16 + X + 16, Kinetics-400 class names, 64 videos; fp32, on a GPU bf16.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional as F
 
 from prompt_video.bench.measure import added_memory, interleaved, peak_product
-from prompt_video.bench.vit_b16 import plain_model, plain_text_features, random_vit_b16
-from prompt_video.clip import FrozenCLIP
+from prompt_video.bench.plan import Figures, Measurement, Setting, Size
+from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, PlainText, fast_clip, plain_model
 from prompt_video.prompt import PromptLearner
 from prompt_video.text_side import PromptedText
 
 NUM_PREFIX = NUM_SUFFIX = 16
 WIDTH, MLP_WIDTH, NUM_LAYERS, EMBED_DIM = 512, 2048, 12, 512
 BATCH_SIZE = 64
-CHUNK_SIZE = 50
+
+Encode = Callable[[PromptedText], Tensor]
 
 
-def run() -> dict[str, float]:
-    """Ratios of time, of the matmul peak, and of added memory; see the module."""
-    results: dict[str, float] = {}
-    with random_vit_b16() as folder:
-        # Memory first: the plain step takes 15 GiB, and what timing it leaves behind here would come on top.
-        ours_400 = added_memory(our_step, folder, 400)
-        results["memory_ratio_400"] = ours_400 / added_memory(plain_step, folder, 400)
-        results["memory_5000_over_400"] = added_memory(our_step, folder, 5000, CHUNK_SIZE) / ours_400
-        peak, peak_flops = peak_product()
-        for num_texts, rounds in ((51, 7), (400, 3)):
-            steps = {"plain": plain_step(folder, num_texts), "ours": our_step(folder, num_texts), "peak": peak}
-            seconds = interleaved(steps, rounds)
-            rate = shared_flops([len(tokens) for tokens in class_tokens(num_texts)]) / seconds["ours"]
-            results[f"speedup_{num_texts}"] = seconds["plain"] / seconds["ours"]
-            results[f"flop_share_{num_texts}"] = rate / (peak_flops / seconds["peak"])
-            del steps
-    return results
+def speed(setting: Setting, num_texts: int, rounds: int) -> Figures:
+    """How many times faster ours is, and its share of the matmul peak; both give the same features."""
+    folder, device = setting.vit_b16(), setting.device
+    _assert_same(folder, num_texts, device)
+    peak, peak_flops = peak_product(device, fast_clip(folder, device).towers.text.positions.weight.dtype)
+    steps = {"plain": plain_step(folder, num_texts, device), "ours": our_step(folder, num_texts, device), "peak": peak}
+    seconds = interleaved(steps, rounds, device)
+    flops = shared_flops([len(tokens) for tokens in class_tokens(num_texts)])
+    return {
+        f"speedup_{num_texts}": seconds["plain"] / seconds["ours"],
+        f"flop_share_{num_texts}": flops / peak_flops * (seconds["peak"] / seconds["ours"]),
+        f"seconds_{num_texts}": seconds["ours"],
+    }
+
+
+def memory(setting: Setting, num_texts: int, many: int, chunk_size: int) -> Figures:
+    """Memory that our step adds, over what the plain one adds; and with many more texts, in chunks, over the same."""
+    folder, device = setting.vit_b16(), setting.device
+    ours = added_memory(device, our_step, folder, num_texts, device)
+    plain = added_memory(device, plain_step, folder, num_texts, device)
+    chunked = added_memory(device, our_step, folder, many, device, chunk_size)
+    return {f"memory_ratio_{num_texts}": ours / plain, f"memory_{many}_over_{num_texts}": chunked / ours}
+
+
+def _mib(num_texts: int) -> int:
+    """Of the plain step, in fp32; half of it, and more, is enough for bf16."""
+    return 2000 + 38 * num_texts
+
+
+MEASUREMENTS = (
+    Measurement(
+        speed,
+        (
+            Size("51 classes", _mib(51), 45, {"num_texts": 51, "rounds": 7}),
+            Size("51 classes, 3 rounds", _mib(51), 25, {"num_texts": 51, "rounds": 3}, quick=True),
+            Size("16 classes", _mib(16), 10, {"num_texts": 16, "rounds": 3}, quick=True),
+        ),
+    ),
+    Measurement(
+        speed,
+        tuple(
+            Size(f"{count} classes", _mib(count), count // 4, {"num_texts": count, "rounds": 3})
+            for count in (400, 200, 100)
+        ),
+    ),
+    Measurement(
+        speed,
+        tuple(
+            Size(f"{count:,} classes", _mib(count), count // 100, {"num_texts": count, "rounds": 5})
+            for count in (5000, 2500, 1000)
+        ),
+        on="cuda",
+    ),
+    Measurement(
+        memory,
+        (
+            *(
+                Size(
+                    f"memory of {count} and 5,000 classes",
+                    _mib(count),
+                    100,
+                    {"num_texts": count, "many": 5000, "chunk_size": count // 8},
+                )
+                for count in (400, 200, 100)
+            ),
+            Size(
+                "memory of 51 and 400 classes",
+                _mib(51),
+                20,
+                {"num_texts": 51, "many": 400, "chunk_size": 6},
+                quick=True,
+            ),
+        ),
+        apart=False,
+    ),
+)
 
 
 def class_tokens(num_texts: int) -> list[list[int]]:
@@ -47,26 +110,32 @@ def class_tokens(num_texts: int) -> list[list[int]]:
     return [tokens[text % len(tokens)] for text in range(num_texts)]
 
 
-def our_step(folder: Path, num_texts: int, chunk_size: int | None = None) -> Callable[[], None]:
+def our_step(folder: Path, num_texts: int, device: torch.device, chunk_size: int | None = None) -> Callable[[], None]:
     """A training step by this framework."""
-    clip = FrozenCLIP(str(folder))
-    return _step(num_texts, lambda texts: clip.encode_text(texts, chunk_size))
+    clip = fast_clip(folder, device)
+    prompt = PromptLearner(clip.width, NUM_PREFIX, NUM_SUFFIX).to(device)
+    return _step(num_texts, prompt, clip.embed_dim, lambda _: partial(clip.encode_text, chunk_size=chunk_size))
 
 
-def plain_step(folder: Path, num_texts: int) -> Callable[[], None]:
+def plain_step(folder: Path, num_texts: int, device: torch.device) -> Callable[[], None]:
     """The same by transformers."""
-    model = plain_model(folder)
-    return _step(num_texts, lambda texts: plain_text_features(model, texts))
+    model = plain_model(folder, device)
+    prompt = PromptLearner(model.config.text_config.hidden_size, NUM_PREFIX, NUM_SUFFIX).to(device)
+    return _step(num_texts, prompt, model.config.projection_dim, partial(PlainText, model))
 
 
-def _step(num_texts: int, encode: Callable[[PromptedText], torch.Tensor]) -> Callable[[], None]:
+def _step(
+    num_texts: int, prompt: PromptLearner, embed_dim: int, prepare: Callable[[PromptedText], Encode]
+) -> Callable[[], None]:
     torch.manual_seed(0)
-    prompt, tokens = PromptLearner(WIDTH, NUM_PREFIX, NUM_SUFFIX), class_tokens(num_texts)
-    video_features = F.normalize(torch.randn(BATCH_SIZE, EMBED_DIM), dim=-1)
-    target = torch.randint(num_texts, (BATCH_SIZE,))
+    device, tokens = prompt.context.device, class_tokens(num_texts)
+    video_features = F.normalize(torch.randn(BATCH_SIZE, embed_dim), dim=-1).to(device)
+    target = torch.randint(num_texts, (BATCH_SIZE,)).to(device)
 
     # What the libraries allocate once, and the weights' own pages, are not the step's.
-    torch.autograd.backward(encode(prompt.surround(tokens[:2])).sum())
+    few = prompt.surround(tokens[:2])
+    torch.autograd.backward(prepare(few)(few).sum())
+    encode = prepare(prompt.surround(tokens))
 
     def step() -> None:
         prompt.zero_grad()
@@ -74,6 +143,18 @@ def _step(num_texts: int, encode: Callable[[PromptedText], torch.Tensor]) -> Cal
         torch.autograd.backward(F.cross_entropy(video_features @ text_features.T / 0.07, target))
 
     return step
+
+
+@torch.no_grad()
+def _assert_same(folder: Path, num_texts: int, device: torch.device) -> None:
+    """Both ways give the same features of the first texts."""
+    clip, model = fast_clip(folder, device), plain_model(folder, device)
+    prompt = PromptLearner(clip.width, NUM_PREFIX, NUM_SUFFIX, init_std=0.1).to(device)
+    texts = prompt.surround(class_tokens(min(num_texts, 16)))
+    ours: Float[Tensor, "K D"] = clip.encode_text(texts)
+    apart = 1 - F.cosine_similarity(ours, PlainText(model, texts)(texts), dim=-1).min()
+    tolerance = FEATURE_TOLERANCE[model.dtype]
+    assert apart <= tolerance, f"the features are not the same: one minus their cosine is {float(apart):.1e}"
 
 
 def shared_flops(lengths: list[int]) -> float:

@@ -1,6 +1,6 @@
 """A CLIP of ViT-B/16's shape with random weights, and the plain computation with it by transformers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,19 +10,40 @@ import torch
 import transformers
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from prompt_video.bench.measure import CPU
+from prompt_video.clip import FrozenCLIP
 from prompt_video.text_side import PromptedText
+
+# Of one minus the cosine of features that two ways compute.
+FEATURE_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 
 
 @contextmanager
 def random_vit_b16() -> Iterator[Path]:
-    """A folder with it, in HuggingFace's layout."""
+    """A folder with it that is there for a while; see `write_vit_b16`."""
+    with TemporaryDirectory() as folder:
+        write_vit_b16(Path(folder))
+        yield Path(folder)
+
+
+def write_vit_b16(
+    folder: Path,
+    *,
+    text_width: int = 512,
+    vision_width: int = 768,
+    embed_dim: int = 512,
+    num_layers: int = 12,
+    image_size: int = 224,
+) -> None:
+    """Write it in HuggingFace's layout; a smaller one for tests."""
     start, end = "<|startoftext|>", "<|endoftext|>"
     tokenizer = transformers.CLIPTokenizer(vocab={start: 0, end: 1}, merges=[], model_max_length=77)
     text = {
-        "hidden_size": 512,
-        "intermediate_size": 2048,
-        "num_hidden_layers": 12,
+        "hidden_size": text_width,
+        "intermediate_size": 4 * text_width,
+        "num_hidden_layers": num_layers,
         "num_attention_heads": 8,
         "vocab_size": 49408,
         "bos_token_id": tokenizer.bos_token_id,
@@ -30,46 +51,73 @@ def random_vit_b16() -> Iterator[Path]:
         "pad_token_id": tokenizer.pad_token_id,
     }
     vision = {
-        "hidden_size": 768,
-        "intermediate_size": 3072,
-        "num_hidden_layers": 12,
+        "hidden_size": vision_width,
+        "intermediate_size": 4 * vision_width,
+        "num_hidden_layers": num_layers,
         "num_attention_heads": 12,
-        "image_size": 224,
+        "image_size": image_size,
         "patch_size": 16,
     }
     torch.manual_seed(0)
-    model = transformers.CLIPModel(transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
+    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=embed_dim)
+    model = transformers.CLIPModel(config)
     _without_bars()
-    with TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        yield Path(folder)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
-def plain_model(folder: Path) -> Any:  # noqa: ANN401 - transformers is untyped
+def precision(device: torch.device) -> torch.dtype:
+    """What both sides compute in: a GPU is made for half precision, most CPUs are slower with it."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
+def fast_clip(folder: Path, device: torch.device, kind: Callable[..., FrozenCLIP] = FrozenCLIP) -> FrozenCLIP:
+    """This framework's, in the device's `precision`."""
+    return kind(str(folder), "bfloat16" if precision(device) is torch.bfloat16 else "float32").to(device)
+
+
+def plain_model(folder: Path, device: torch.device = CPU) -> Any:  # noqa: ANN401 - transformers is untyped
     """The same weights in transformers, frozen, with its fastest attention."""
     _without_bars()
-    model: Any = transformers.CLIPModel.from_pretrained(folder, attn_implementation="sdpa")
-    return model.eval().requires_grad_(False)
+    reader: Any = transformers.CLIPModel.from_pretrained
+    model = reader(folder, attn_implementation="sdpa", dtype=precision(device))
+    return model.to(device).eval().requires_grad_(False)
 
 
-def plain_text_features(model: Any, texts: PromptedText) -> Float[Tensor, "K D"]:  # noqa: ANN401 - as above
-    """Features of prompted texts as transformers computes them: every text in 77 positions."""
-    embedding, config = model.text_model.embeddings.token_embedding, model.config.text_config
-    room = config.max_position_embeddings - 2 - len(texts.prefix) - texts.num_suffix
-    start = [config.bos_token_id, *[0] * len(texts.prefix)]
-    rows, ids = [], []
-    for tokens in texts.tokens:
-        end = [config.eos_token_id] * (1 + room - len(tokens))
-        own = embedding(torch.tensor([start[0], *tokens, *end]))
-        count = len(tokens)
-        rows.append(torch.cat([own[:1], texts.prefix, own[1 : 1 + count], texts.suffix_after(count), own[1 + count :]]))
-        ids.append([*start, *tokens, *[0] * texts.num_suffix, *end])
-    try:
-        model.text_model.embeddings.token_embedding = _Given(torch.stack(rows))
-        return model.get_text_features(input_ids=torch.tensor(ids)).pooler_output  # type: ignore[no-any-return]
-    finally:
-        model.text_model.embeddings.token_embedding = embedding
+class PlainText:
+    """Features of prompted texts as transformers computes them: every text in 77 positions.
+
+    Args:
+        model: see `plain_model`.
+        texts: where their tokens and vectors stand is found out once, before anything is timed.
+    """
+
+    def __init__(self, model: Any, texts: PromptedText) -> None:  # noqa: ANN401 - transformers is untyped
+        self.model, config = model, model.config.text_config
+        num_prefix, num_suffix = len(texts.prefix), texts.num_suffix
+        ids, rows = [], []
+        for tokens in texts.tokens:
+            padding = config.max_position_embeddings - 1 - num_prefix - len(tokens) - num_suffix
+            first = num_prefix + (len(tokens) if texts.by_position else 0)
+            ids.append([config.bos_token_id, *[0] * num_prefix, *tokens, *[0] * num_suffix])
+            ids[-1] += [config.eos_token_id] * padding
+            rows.append([-1, *range(num_prefix), *[-1] * len(tokens), *range(first, first + num_suffix)])
+            rows[-1] += [-1] * padding
+        self.ids, self.rows = torch.tensor(ids, device=model.device), torch.tensor(rows, device=model.device)
+
+    def __call__(self, texts: PromptedText) -> Float[Tensor, "K D"]:
+        """Features with the vectors that ``texts`` have now."""
+        inner = self.model.text_model.embeddings
+        embedding = inner.token_embedding
+        vectors = torch.cat([texts.prefix, texts.suffix]).to(embedding.weight)
+        is_vector = self.rows.unsqueeze(-1) >= 0
+        try:
+            inner.token_embedding = _Given(
+                torch.where(is_vector, F.embedding(self.rows.clamp(min=0), vectors), embedding(self.ids))
+            )
+            return self.model.get_text_features(input_ids=self.ids).pooler_output.float()  # type: ignore[no-any-return]
+        finally:
+            inner.token_embedding = embedding
 
 
 def _without_bars() -> None:

@@ -49,7 +49,11 @@ _INDEX = "prompt-video index .*"
 KINDS = (
     Kind(r"make (test|demo)", "ci"),
     Kind(r"make demo SEEDS=3", "ci"),
-    Kind(r"make bench", "elsewhere", ("tests/prompt_video/bench/test_shared_clip.py::test_tasks_that_share_a_clip",)),
+    Kind(
+        r"make bench( ARGS=--quick)?",
+        "elsewhere",
+        ("tests/prompt_video/bench/test_shared_clip.py::test_tasks_that_share_a_clip",),
+    ),
     Kind(
         r"make doctor EXP=jumps_closed",
         "elsewhere",
