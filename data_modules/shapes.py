@@ -6,6 +6,7 @@ down, as in images.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -199,7 +200,7 @@ def draw(
     x = (cos * scale)[..., None, None] * offset_x[:, :, None, :] + (sin * scale)[..., None, None] * offset_y[..., None]
     y = (cos * scale)[..., None, None] * offset_y[..., None] - (sin * scale)[..., None, None] * offset_x[:, :, None, :]
     grid = torch.stack([x, y], dim=-1).reshape(num, moments * size, size, 2)
-    distance = F.grid_sample(_DISTANCES[shapes], grid, padding_mode="border", align_corners=False)
+    distance = F.grid_sample(_distances()[shapes], grid, padding_mode="border", align_corners=False)
     distance = distance.reshape(num, moments, size, size)
     cover = (0.5 - distance * scene.radius[..., None, None] * size).clamp(0, 1) * scene.opacity[..., None, None]
     backdrop = backgrounds[:, None]
@@ -253,4 +254,7 @@ def _distance_table(shape: str) -> Float[Tensor, "1 S S"]:
     return torch.where(inside, -distance, distance)[None]
 
 
-_DISTANCES = torch.stack([_distance_table(shape) for shape in SHAPES])
+@cache
+def _distances() -> Float[Tensor, "shapes 1 S S"]:
+    """The tables of all `SHAPES`; computed when the first is drawn."""
+    return torch.stack([_distance_table(shape) for shape in SHAPES])

@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 
+from prompt_video.startup import lean_imports
 from prompt_video.suggest import nearest
 
 VERBS = {
@@ -61,8 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
     if verb not in VERBS:
         return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)} `prompt-video --help` lists all.")
     try:
-        # Imported late: most of a second goes into torch, which the help needs not.
-        outcome = importlib.import_module(VERBS[verb][0]).main(arguments)
+        # Imported late: seconds go into torch and Lightning, which the help needs not.
+        with lean_imports():
+            module = importlib.import_module(VERBS[verb][0])
+        outcome = module.main(arguments)
     except Exception as error:
         message = _mistake(error)
         if message is None or os.environ.get("PROMPT_VIDEO_TRACEBACK"):

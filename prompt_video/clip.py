@@ -10,7 +10,6 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 import torch
-import transformers
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
@@ -67,6 +66,8 @@ class FrozenCLIP(nn.Module):
     def __init__(self, name: str = "tiny", dtype: Precision = "float32") -> None:
         super().__init__()
         self.name, self.dtype = name, dtype
+        import transformers  # imported late: a second, which reading a command line needs not
+
         source, identity = _resolve(name)
         # transformers draws random weights before it reads the real ones: whether this CLIP was shared or loaded,
         # what is drawn next must be the same.
@@ -172,6 +173,8 @@ def _resolve(name: str) -> tuple[str, tuple[object, ...]]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Transformers without its progress bars and its advice."""
+    import transformers
+
     log: Any = transformers.utils.logging
     verbosity, had_bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity(logging.CRITICAL)
@@ -198,6 +201,8 @@ def _read(name: str, reader: Any, *arguments: Any, **options: Any) -> Any:  # no
 
 def _mean_std(source: str) -> tuple[Sequence[float], Sequence[float]]:
     """What pixels are normalised with."""
+    import transformers
+
     try:
         settings = transformers.CLIPImageProcessor.get_image_processor_dict(source)[0]
     except OSError:
@@ -207,6 +212,8 @@ def _mean_std(source: str) -> tuple[Sequence[float], Sequence[float]]:
 
 def _load_towers(name: str, source: str) -> FrozenTowers:
     """Read a checkpoint and rebuild it for speed."""
+    import transformers
+
     tokenizer = _read(name, transformers.AutoTokenizer.from_pretrained, source)
     model, report = _read(
         name, transformers.CLIPModel.from_pretrained, source, dtype=torch.float32, output_loading_info=True

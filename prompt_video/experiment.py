@@ -13,7 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 
 # Imported for their names: a YAML may then say MovingShapes rather than data_modules.MovingShapes.
-import data_modules
+import data_modules.data_sets
 import prompt_video.tasks
 from data_modules.base import VideoDataModule
 from data_modules.draws import trial_seed

@@ -12,6 +12,7 @@ from rich.table import Table
 from data_modules.decoding import VideoReader
 from prompt_video.demo.running import Run, figure, method_file
 from prompt_video.reporting import figures, page
+from prompt_video.reporting.film import film_strip
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,5 @@ def _examples(path: Path, root: Path, right: int = 9, wrong: int = 6) -> list[pa
         with VideoReader(root / guess["video_id"]) as reader:
             moments = np.linspace(0.05, 0.95, 6) * reader.timeline.duration_sec
             frames, _ = reader.decode(moments.tolist())
-        examples.append(
-            page.Example(figures.film_strip(frames), guess["target"], guess["pred"], float(guess["probability"]))
-        )
+        examples.append(page.Example(film_strip(frames), guess["target"], guess["pred"], float(guess["probability"])))
     return examples

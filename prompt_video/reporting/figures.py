@@ -1,17 +1,14 @@
 """Figures of a report, each as a string that stands in an HTML page by itself."""
 
-import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from jaxtyping import Int, UInt8
-from matplotlib.figure import Figure
-from PIL import Image
-from torch import Tensor
+from jaxtyping import Int
 
 from prompt_video.reporting.lettering import plain, shortened
 
@@ -27,8 +24,7 @@ def learning_curves(
     curves: Mapping[str, Sequence[tuple[int, float]]], title: str, ylabel: str, xlabel: str = "step"
 ) -> str:
     """Lines of (step, value), one for each name."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 3.1), layout="constrained")
+    with _figure(5.2, 3.1) as figure:
         axes = figure.subplots()
         for index, (name, points) in enumerate(curves.items()):
             turn, place = divmod(index, len(COLORS))
@@ -57,9 +53,8 @@ def learning_curves(
 def confusion(matrix: Int[np.ndarray, "K K"], names: Sequence[str], title: str) -> str:
     """A confusion matrix as shares of each row (the truth)."""
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    with mpl.rc_context({**STYLE, "axes.spines.top": True, "axes.spines.right": True}):
-        side = 2.2 + 0.125 * len(names)
-        figure = Figure(figsize=(side, side), layout="constrained")
+    side = 2.2 + 0.125 * len(names)
+    with _figure(side, side, {"axes.spines.top": True, "axes.spines.right": True}) as figure:
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
@@ -84,8 +79,7 @@ def bars(
     """
     places = range(len(values))
     dots = {place: marks[name] for place, name in enumerate(values) if name in marks}
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 0.8 + 0.19 * max(len(values), 3)), layout="constrained")
+    with _figure(5.2, 0.8 + 0.19 * max(len(values), 3)) as figure:
         axes = figure.subplots()
         axes.barh(places, list(values.values()), color=COLORS[0], height=0.7)
         if dots:
@@ -103,15 +97,18 @@ def bars(
         return svg(figure)
 
 
-def film_strip(frames: UInt8[Tensor, "T 3 H W"]) -> str:
-    """Frames side by side as a PNG data URI."""
-    strip = frames.permute(2, 0, 3, 1).flatten(1, 2).numpy()  # (H, T * W, 3)
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(strip)).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+@contextmanager
+def _figure(width: float, height: float, style: Mapping[Any, Any] = MappingProxyType({})) -> Iterator[Any]:
+    """An empty figure, in inches, and our style (with changes of it) while it is drawn."""
+    # Imported late: half a second, for the few runs that draw.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**STYLE, **style}):
+        yield Figure(figsize=(width, height), layout="constrained")
 
 
-def svg(figure: Figure) -> str:
+def svg(figure: Any) -> str:  # noqa: ANN401 - matplotlib is imported late
     """A figure as an element of a page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

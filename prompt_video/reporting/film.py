@@ -1,14 +1,17 @@
 """Frames of a video, spread over its length."""
 
+import base64
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2.functional import resize
 
 from data_modules.decoding import VideoReader
+from data_modules.transforms import resize
 
 
 @dataclass(frozen=True)
@@ -34,4 +37,12 @@ def read_strip(path: Path, num_frames: int = 12, height: int = 108) -> FilmStrip
         duration = float(reader.timeline.duration_sec)
         frames, _ = reader.decode((np.arange(num_frames) + 0.5) / num_frames * duration)
     width = max(1, round(frames.shape[-1] * height / frames.shape[-2]))
-    return FilmStrip(resize(frames, [height, width], antialias=True), duration)
+    return FilmStrip(resize(frames, height, width), duration)
+
+
+def film_strip(frames: UInt8[Tensor, "T 3 H W"]) -> str:
+    """Frames side by side as a PNG data URI."""
+    strip = frames.permute(2, 0, 3, 1).flatten(1, 2).numpy()  # (H, T * W, 3)
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(strip)).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

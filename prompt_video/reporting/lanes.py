@@ -1,4 +1,4 @@
-"""What a timeline shows, before it is drawn: a lane for each class, and in it bars that hide none of each other."""
+"""Timelines before they are drawn: a lane for each class, and in it bars that hide none of each other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Literal
 from data_modules.annotations.activitynet_format import Annotation, Detection
 from prompt_video.detections.selection import best_first
 from prompt_video.detections.verdicts import judge
+from prompt_video.reporting.film import FilmStrip
 
 MAX_ROWS = 4  # of detections that overlap in one lane; of more, the poorest share the last row
 
@@ -45,6 +46,29 @@ class Lane:
     def num_rows(self) -> int:
         """How high it is."""
         return 1 + max((bar.row for bar in self.bars), default=0)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One video and what is known of it.
+
+    Args:
+        title: says which video this is.
+        detections: those that are shown.
+        note: says where the detections come from, and perhaps how good they are.
+        truth: what happens in it; None where that is not known, and no detection is right or wrong.
+        duration_sec: where the axis ends; None: with the last of them all.
+        strip: frames above the lanes.
+        full_score: drawn in the full colour; None: the best one that is shown.
+    """
+
+    title: str
+    detections: Sequence[Detection]
+    note: str
+    truth: Sequence[Annotation] | None = None
+    duration_sec: float | None = None
+    strip: FilmStrip | None = None
+    full_score: float | None = None
 
 
 def make_lanes(detections: Sequence[Detection], truth: Sequence[Annotation] | None) -> list[Lane]:

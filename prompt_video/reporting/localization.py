@@ -14,7 +14,7 @@ from prompt_video.detections.selection import Selection, balanced_selection
 from prompt_video.detections.verdicts import TIOU, judge
 from prompt_video.reporting import figures, page
 from prompt_video.reporting.film import FilmStrip, read_strip
-from prompt_video.reporting.timeline import Timeline, timeline_svg
+from prompt_video.reporting.lanes import Timeline
 
 ABOUT = {
     "clip_only": "learned prompts and temporal encoder; nothing from outside",
@@ -189,6 +189,8 @@ def _classes(scores: Sequence[Scores]) -> str:
 
 
 def _videos(test: Localization) -> str:
+    from prompt_video.reporting.timeline import timeline_svg  # imported late, as it says
+
     name, selection = test.scores[0].name, test.selection
     about = (
         f'<p class="soft">Detections of {escape(name)} with a score of {selection.min_score:.3f} or more: over all '

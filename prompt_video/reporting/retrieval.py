@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data_modules.errors import BrokenVideoError
-from prompt_video.reporting.figures import film_strip
-from prompt_video.reporting.film import read_strip
+from prompt_video.reporting.film import film_strip, read_strip
 from prompt_video.reporting.lettering import plain, shortened
 
 NUM_HITS, NUM_MISSES = 3, 3

@@ -1,10 +1,9 @@
-"""Timelines: when a video shows what, in truth and as it was detected."""
+"""Timelines as pictures. Imported late by who draws one: half a second goes into matplotlib."""
 
 import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -16,12 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from PIL import Image
 
-from data_modules.annotations.activitynet_format import Annotation, Detection
 from prompt_video.detections.files import NO_LABEL
 from prompt_video.detections.verdicts import TIOU
 from prompt_video.reporting.figures import COLORS, STYLE, svg
 from prompt_video.reporting.film import FilmStrip
-from prompt_video.reporting.lanes import Bar, Kind, Lane, make_lanes
+from prompt_video.reporting.lanes import Bar, Kind, Lane, Timeline, make_lanes
 from prompt_video.reporting.lettering import clock, plain, room, shortened
 
 MAX_LANES = 10
@@ -39,29 +37,6 @@ _MAX_SIGNS = 34  # of a label; more are cut
 _STEPS_SEC = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 # Asked in turn, as far as they are installed, for a sign that the ones before lack. An SVG leaves that to the browser.
 _FONTS = ("DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Emoji", "Arial Unicode MS")
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """One video and what is known of it.
-
-    Args:
-        title: says which video this is.
-        detections: those that are shown.
-        note: says where the detections come from, and perhaps how good they are.
-        truth: what happens in it; None where that is not known, and no detection is right or wrong.
-        duration_sec: where the axis ends; None: with the last of them all.
-        strip: frames above the lanes.
-        full_score: drawn in the full colour; None: the best one that is shown.
-    """
-
-    title: str
-    detections: Sequence[Detection]
-    note: str
-    truth: Sequence[Annotation] | None = None
-    duration_sec: float | None = None
-    strip: FilmStrip | None = None
-    full_score: float | None = None
 
 
 def timeline_svg(timeline: Timeline) -> str:

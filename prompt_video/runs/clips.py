@@ -5,9 +5,9 @@ from pathlib import Path
 
 import av
 import numpy as np
-from torchvision.transforms.v2.functional import resize
 
 from data_modules.decoding import VideoReader
+from data_modules.transforms import resize
 
 SHORT_SIDE = 160  # pixels
 MAX_SEC = 10.0
@@ -41,6 +41,6 @@ def write_clip(video: Path, path: Path, start_sec: float = 0.0) -> None:
                 size = [max(2, 2 * round(side * scale / 2)) for side in (height, width)]
                 if number == 0:
                     stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
-                small = resize(frame, size, antialias=True).permute(1, 2, 0).contiguous().numpy()
+                small = resize(frame, size[0], size[1]).permute(1, 2, 0).contiguous().numpy()
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="rgb24")))
             container.mux(stream.encode())

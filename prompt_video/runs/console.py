@@ -4,7 +4,8 @@ import logging
 import sys
 import warnings
 
-from lightning.pytorch.utilities import rank_zero_only
+# Lightning's own, from where it takes it: these lines are also needed where Lightning is not.
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 # Each is about something that is meant to be so, or that only the library itself can mend.
 _NOISE = (

@@ -6,7 +6,6 @@ from itertools import groupby
 from data_modules.annotations.activitynet_format import Annotation, Detection
 from prompt_video.reporting.lettering import clock
 from prompt_video.reporting.localization import timelines
-from prompt_video.reporting.timeline import timeline_picture
 from prompt_video.tasks.found import FoundActions
 from prompt_video.tasks.localization_files import localization
 from prompt_video.tasks.shown import NUM_VIDEOS, Cell, Shown, Table, VideoCell
@@ -20,6 +19,8 @@ def localization_shown(tests: Mapping[str, FoundActions]) -> dict[str, Shown]:
     Args:
         tests: by name.
     """
+    from prompt_video.reporting.timeline import timeline_picture  # imported late, as it says
+
     reported = {name: localization(found) for name, found in tests.items()}
     scores = list(dict.fromkeys(score for found in tests.values() for score in found.class_ap))
     classes: list[list[Cell]] = [

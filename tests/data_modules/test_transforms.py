@@ -1,17 +1,20 @@
 """ResizeCrop against plain PIL and against transformers' own image processor."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as TF
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from data_modules.decoding import VideoReader
 from data_modules.errors import InputError
-from data_modules.transforms import ResizeCrop
+from data_modules.transforms import ResizeCrop, resize
 
 VIDEOS = Path(__file__).parent / "videos"
 # (height, width): landscape, portrait, odd long sides, odd crops, tiny, square, already there, extreme
@@ -104,3 +107,12 @@ def test_recipe_and_size() -> None:
     assert ResizeCrop(96).recipe == "resize96-bicubic-antialias/centercrop96"
     with pytest.raises(InputError, match="size must be 1 or more"):
         ResizeCrop(0)
+
+
+@pytest.mark.parametrize("mode", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_resized_as_torchvision_does(height: int, width: int, mode: Literal["bicubic", "bilinear"]) -> None:
+    frames = torch.stack([picture(height, width), picture(height, width).flip(-1)])
+    theirs = TF.resize(frames, [57, 83], InterpolationMode(mode), antialias=True)
+    assert torch.equal(resize(frames, 57, 83, mode), theirs)
+    assert torch.equal(resize(frames[0], 57, 83, mode), theirs[0])

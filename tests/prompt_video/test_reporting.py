@@ -5,6 +5,7 @@ import torch
 
 from prompt_video.demo.closed_set import read_confusion, read_curve
 from prompt_video.reporting import figures, page
+from prompt_video.reporting.film import film_strip
 
 
 def test_names_cannot_break_the_page() -> None:
@@ -27,7 +28,7 @@ def test_a_page_stands_by_itself() -> None:
 
 def test_a_film_strip_holds_all_frames() -> None:
     frames = torch.zeros(3, 3, 4, 5, dtype=torch.uint8)
-    assert figures.film_strip(frames).startswith("data:image/png;base64,")
+    assert film_strip(frames).startswith("data:image/png;base64,")
 
 
 def test_curves_and_confusions_are_read_back(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,8 @@ def _records(path: Path) -> Iterator[Any]:
             place += left
             continue
         length, kind = int.from_bytes(content[place + 4 : place + 6], "little"), content[place + 6]
+        if place + 7 + length > len(content):
+            return  # half written
         record += content[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (1, 4):  # whole, or the last piece of one
@@ -91,6 +94,11 @@ def _records(path: Path) -> Iterator[Any]:
 def read_back(config: Path, folder: Path) -> OfflineRun:
     run = OfflineRun(config, folder)
     (path,) = (folder / "wandb").glob("offline-run-*/*.wandb")
+    # Written by a process of wandb's own, which on a busy machine is not done yet when the run is.
+    until = time.monotonic() + 60
+    while not any(record.HasField("exit") for record in _records(path)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
     for record in _records(path):
         for item in record.history.item:
             run.logged[item.key or item.nested_key[0]] = json.loads(item.value_json)

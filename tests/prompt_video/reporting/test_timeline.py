@@ -14,9 +14,9 @@ from torch import Tensor
 from data_modules.annotations.activitynet_format import Annotation, Detection
 from data_modules.errors import BrokenVideoError
 from prompt_video.reporting.film import FilmStrip, read_strip
-from prompt_video.reporting.lanes import MAX_ROWS, Kind, make_lanes, stack
+from prompt_video.reporting.lanes import MAX_ROWS, Kind, Timeline, make_lanes, stack
 from prompt_video.reporting.lettering import clock, plain, room, shortened
-from prompt_video.reporting.timeline import BAND, KINDS, MAX_LANES, Timeline, timeline_picture, timeline_svg
+from prompt_video.reporting.timeline import BAND, KINDS, MAX_LANES, timeline_picture, timeline_svg
 
 TRUTH = (Annotation("run", 2.0, 5.0), Annotation("jump", 1.0, 3.0), Annotation("run", 8.0, 9.0))
 DETECTIONS = (
