@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
 
 import torch
 
-Function = TypeVar("Function", bound=Callable[..., torch.Tensor])
-
 
 @cache
-def compiled_for(device: str, function: Function) -> Function:
+def compiled_for(device: str, function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
     """A function compiled for a kind of device.
 
     Args:

@@ -3,10 +3,11 @@
 import argparse
 import json
 import time
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -71,6 +72,7 @@ class _Demo:
         """Train and test every method with every seed."""
         stages = self.stages()
         total, started = sum(stage.seconds for stage in stages), time.monotonic()
+        self.console.print(f"{len(stages)} runs on worlds that are rendered here; the first ones take longest")
         columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}")
         with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
             task = bar.add_task("training and testing", total=total, left="")
@@ -93,32 +95,45 @@ class _Demo:
 
     def stages(self) -> list[Stage]:
         """Every run, in the order in which they start where what they need allows."""
+        stamp = f"{datetime.now():%Y-%m-%d_%H%M%S}"
         stages: list[Stage] = []
-        seconds, stamp = SECONDS[self.size], f"{datetime.now():%Y-%m-%d_%H%M%S}"
-        first: Run | None = None  # it renders the short videos, and computes their features
+        first, first_long, first_described = self._first(stamp)
         for seed in range(self.seeds):
-
-            def run(experiment: str, method: str, seed: int = seed) -> Run:
-                folder = self.out / "runs" / f"{experiment}_{method}" / f"{stamp}_seed{seed}"
-                return Run(experiment, method, seed, self.size, folder)
-
-            closed = {method.key: run("demo_closed", method.key) for method in closed_set.METHODS}
-            opened = {method.key: run("demo_openset", method.key) for method in open_set.METHODS}
-            long, described = run("demo_localization", "localization"), run("demo_retrieval", "retrieval")
-            first = first or closed["frozen_clip"]
-            learned = closed["prompts_temporal"]
+            closed, opened, long, described = self._runs(seed, stamp)
+            frozen, learned = closed["frozen_clip"], closed["prompts_temporal"]
+            short = frozenset({first})
             # The small demo teaches the names on short videos, so that the long ones need only teach where they are.
             start_from = learned.folder / "checkpoints" / "best.ckpt" if self.size == "small" else None
-            order = {
-                closed.pop("frozen_clip"): (closed_set.run_method, frozenset({first} if seed else ())),
-                described: (retrieval.run_method, frozenset(())),
-                closed.pop("prompts_temporal"): (closed_set.run_method, frozenset({first})),
-                long: (partial(localization.run_method, start_from=start_from), frozenset({learned})),
-                **{other: (open_set.run_method, frozenset({first})) for other in reversed(opened.values())},
-                **{other: (closed_set.run_method, frozenset({first})) for other in reversed(closed.values())},
-            }
-            stages += [Stage(run, main, needs, seconds[run.method]) for run, (main, needs) in order.items()]
+            locate = partial(localization.run_method, start_from=start_from)
+            order: list[tuple[Run, Callable[[Run], Any], frozenset[Run]]] = [
+                (frozen, closed_set.run_method, short),
+                (described, retrieval.run_method, frozenset({first_described})),
+                (learned, closed_set.run_method, short),
+                (long, locate, frozenset({learned, first_long})),
+                *((run, open_set.run_method, short) for run in reversed(opened.values())),
+                *((closed[key], closed_set.run_method, short) for key in ("prompts", "linear_probe")),
+            ]
+            stages += [Stage(run, main, needs - {run}, SECONDS[self.size][run.method]) for run, main, needs in order]
         return stages
+
+    def _first(self, stamp: str) -> tuple[Run, Run, Run]:
+        """The runs that render the videos of a world and compute their features, for all others."""
+        closed, _, long, described = self._runs(0, stamp)
+        return closed["frozen_clip"], long, described
+
+    def _runs(self, seed: int, stamp: str) -> tuple[dict[str, Run], dict[str, Run], Run, Run]:
+        """Of one seed: closed set and open set, by method, localization and retrieval."""
+
+        def run(experiment: str, method: str) -> Run:
+            folder = self.out / "runs" / f"{experiment}_{method}" / f"{stamp}_seed{seed}"
+            return Run(experiment, method, seed, self.size, folder)
+
+        return (
+            {method.key: run("demo_closed", method.key) for method in closed_set.METHODS},
+            {method.key: run("demo_openset", method.key) for method in open_set.METHODS},
+            run("demo_localization", "localization"),
+            run("demo_retrieval", "retrieval"),
+        )
 
     def _note(
         self,

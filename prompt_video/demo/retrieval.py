@@ -92,8 +92,8 @@ def section(outcomes: Sequence[Outcome]) -> tuple[str, str]:
     about = (
         "<p>Videos of two or three actions, and sentences that tell them in order: what comes first can only be told "
         "by who sees the order of the frames.</p>"
-        f'<p class="soft">{outcomes[-1].num_captions} sentences, each asking for its video among all that are tested, and each video '
-        "for its sentence. Recall in percent.</p>"
+        f'<p class="soft">{outcomes[-1].num_captions} sentences, each asking for its video among all that are tested, '
+        "and each video for its sentence. Recall in percent.</p>"
     )
     header = ["scores", *(f"{way}: {name}" for way in DIRECTIONS.values() for name in FIGURES.values()), "what it is"]
     figures = f'<div class="scroll">{page.table(header, _rows(outcomes), best=len(ROWS) - 1)}</div>'

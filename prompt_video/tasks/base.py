@@ -53,7 +53,7 @@ class VideoTextTask(LightningModule, ABC):
         schedule: learning rate after that: ``constant``, or ``cosine`` down to zero at the end of training.
         compile: use torch.compile for the text path of training and for the temporal encoder: on a GPU kernels are
             captured once and replayed. On a CPU it costs more than it saves.
-        start_from: checkpoint, of any task, whose prompt and temporal encoder training starts from; null: random weights.
+        start_from: checkpoint, of any task, whose prompt and temporal encoder training starts from; null: random ones.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def metrics(scale: float) -> dict[str, float]:
 
 @pytest.fixture
 def outcomes() -> list[demo.Outcome]:
-    return [demo.Outcome(0, metrics(0.18)), demo.Outcome(1, metrics(0.2))]
+    return [demo.Outcome(seed, metrics(scale), 150, 150, "") for seed, scale in enumerate((0.18, 0.2))]
 
 
 def test_hits_and_misses_are_spread_over_their_ranks() -> None:
