@@ -14,22 +14,24 @@ _MODEL = (
     "--model.optimizer.lr=0.004",
     "--model.warmup_steps=10",
 )
+_FEW_VALIDATIONS = "--trainer.check_val_every_n_epoch=5"
 _SHORT = (
     "--data.train_videos=8",
-    "--data.val_videos=3",
+    "--data.val_videos=2",
     "--data.test_videos=5",
     "--data.frame_rate=3",
     "--data.sampler=SegmentSampler",
     "--data.sampler.num_frames=8",
     "--model.temporal.max_frames=8",
+    _FEW_VALIDATIONS,
 )
 _SMALL: dict[str, tuple[str, ...]] = {
     "frozen_clip": _SHORT,
     "linear_probe": (*_SHORT, "--trainer.max_epochs=20"),
     "prompts": (*_SHORT, *_MODEL, "--trainer.max_epochs=20"),
     "prompts_temporal": (*_SHORT, *_MODEL, "--trainer.max_epochs=20"),
-    "paper": (*_SHORT, *_MODEL, "--trainer.max_epochs=32"),
-    "guarded": (*_SHORT, *_MODEL, "--trainer.max_epochs=32"),
+    "paper": (*_SHORT, *_MODEL, "--trainer.max_epochs=26"),
+    "guarded": (*_SHORT, *_MODEL, "--trainer.max_epochs=26"),
     "localization": (
         *_MODEL,
         "--model.prompt_lr=0.01",
@@ -38,17 +40,18 @@ _SMALL: dict[str, tuple[str, ...]] = {
         "--model.detector.num_scales=4",
         "--model.detector.num_proposals=16",
         "--data.train_videos=60",
-        "--data.test_videos=24",
+        "--data.test_videos=20",
         "--data.frame_rate=3",
         "--data.windows.num_frames=32",
         "--trainer.max_epochs=10",
     ),
     "retrieval": (
         *_MODEL,
-        "--data.train_videos=320",
+        "--data.train_videos=240",
         "--data.val_videos=40",
-        "--data.test_videos=150",
-        "--trainer.max_epochs=20",
+        "--data.test_videos=120",
+        "--trainer.max_epochs=25",
+        _FEW_VALIDATIONS,
     ),
 }
 OPTIONS: Mapping[Size, Mapping[str, tuple[str, ...]]] = {"small": _SMALL, "full": dict.fromkeys(_SMALL, ())}
