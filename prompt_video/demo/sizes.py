@@ -43,14 +43,15 @@ _SMALL: dict[str, tuple[str, ...]] = {
         "--data.test_videos=20",
         "--data.frame_rate=3",
         "--data.windows.num_frames=32",
-        "--trainer.max_epochs=10",
+        "--trainer.max_epochs=8",
     ),
     "retrieval": (
         *_MODEL,
         "--data.train_videos=240",
         "--data.val_videos=40",
         "--data.test_videos=120",
-        "--trainer.max_epochs=25",
+        "--data.batch_size=48",
+        "--trainer.max_epochs=20",
         _FEW_VALIDATIONS,
     ),
 }
