@@ -20,8 +20,11 @@ CHECK_METHOD = test -z "$(METHOD)" -o -f "$(METHODS)/$(METHOD).yaml" || { echo "
 # Large buffers are then reused rather than given back to the system after each step: a third of the time on CPUs.
 TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
 
+# A worker for each core, which takes tests from another when it has none left.
+PYTEST = $(BIN)/pytest -q --numprocesses logical --dist worksteal --durations 25 --durations-min 1
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train evaluate features doctor rehearse dashboard sweep bench tiny-clip format lint types imports test test-all check clean
+.PHONY: help setup coverage demo train evaluate features doctor rehearse dashboard sweep bench tiny-clip format lint types imports test test-all check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -95,11 +98,14 @@ types: $(READY) ## check types
 imports: $(READY) ## check who may import whom
 	@$(BIN)/lint-imports
 
-test: $(READY) ## the fast tests
-	@$(BIN)/pytest -q $(ARGS)
+test: $(READY) ## the fast tests, and which were the slowest; ARGS="-n 0" runs them in one process
+	@$(PYTEST) $(ARGS)
 
 test-all: $(READY) ## all tests, the slow ones too
-	@$(BIN)/pytest -q -m "" $(ARGS)
+	@$(PYTEST) -m "" $(ARGS)
+
+coverage: $(READY) ## the share of lines that the fast tests run
+	@$(PYTEST) --cov prompt_video --cov data_modules $(ARGS)
 
 check: lint types imports test ## everything that must hold: format, lint, types, import contracts, tests
 

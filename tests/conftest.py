@@ -1,11 +1,25 @@
-from collections.abc import Callable
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable, Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
+import torch
 
 from data_modules.rendering import render, write_mp4
 
 VIDEOS = Path(__file__).parent / "data_modules" / "videos"
+# Tensors of tests are too small for two threads, and tests run beside each other.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
+AS_PYTHON = "import os, sys\nos.environ.update(environment)\nsys.argv[1:] = arguments\n"
+RANK = """
+os.environ["LOCAL_RANK"] = sys.argv.pop(1)
+from prompt_video.cli import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture
@@ -25,3 +39,54 @@ def make_videos() -> Callable[[Path, int], Path]:
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def start_python() -> Callable[..., ForkServerProcess]:
+    """Start ``python -c CODE ARGUMENTS`` in a process forked from one that has done nothing but import the libraries.
+
+    A new interpreter takes many seconds of a small machine for that. Keywords are variables of the environment.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["prompt_video.experiment", "prompt_video.commands.index", "transformers.models.clip.modeling_clip"]
+    )
+
+    def start(code: str, *arguments: str, **environment: str) -> ForkServerProcess:
+        names = {"__name__": "__main__", "arguments": arguments, "environment": environment}
+        process = context.Process(target=exec, args=(AS_PYTHON + code, names))
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run_ranks(start_python: Callable[..., ForkServerProcess]) -> Callable[..., None]:
+    """Run code in two processes to the end, their rank before the other arguments."""
+
+    def run(code: str, *arguments: str, **environment: str) -> None:
+        processes = [start_python(code, str(rank), *arguments, **environment) for rank in range(2)]
+        try:
+            for process in processes:
+                process.join(120)
+            assert [process.exitcode for process in processes] == [0, 0]
+        finally:
+            for process in processes:
+                process.kill()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_on_two_devices(run_ranks: Callable[..., None]) -> Callable[[Sequence[str]], None]:
+    """Run a command in two processes, as ``torchrun`` or a cluster starts them: Lightning starts none."""
+
+    def run(arguments: Sequence[str]) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        two = ("--trainer.devices=2", "--trainer.strategy=ddp")
+        run_ranks(RANK, *arguments, *two, NODE_RANK="0", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+
+    return run

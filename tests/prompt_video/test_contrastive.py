@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,9 @@ def test_alone_nothing_is_gathered() -> None:
 
 
 @pytest.mark.parametrize("first", [3, 1, 0, 7])
-def test_two_processes_have_the_loss_and_the_gradients_of_one(first: int, tmp_path: Path) -> None:
+def test_two_processes_have_the_loss_and_the_gradients_of_one(
+    first: int, tmp_path: Path, run_ranks: Callable[..., None]
+) -> None:
     """The first process has some of seven pairs; none or all of them, too."""
     generator = torch.Generator().manual_seed(2)
     world = {
@@ -103,10 +106,7 @@ def test_two_processes_have_the_loss_and_the_gradients_of_one(first: int, tmp_pa
         "first": first,
     }
     torch.save(world, tmp_path / "world.pt")
-    processes = [
-        subprocess.Popen([sys.executable, "-W", "ignore", "-c", TWO, str(rank), str(tmp_path)]) for rank in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    run_ranks(TWO, str(tmp_path))
     weight = torch.load(tmp_path / "world.pt")["weight"].requires_grad_()
     scale = torch.tensor(5.0, requires_grad=True)
     features = F.normalize(world["rows"] @ weight, dim=-1)

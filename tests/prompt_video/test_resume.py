@@ -1,11 +1,9 @@
 """A run that is killed and resumed ends with the weights of an unbroken one; so does a feature extraction."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +12,13 @@ import torch
 
 from data_modules.feature_store import FeatureStore
 
-COMMAND = [sys.executable, "-m", "prompt_video"]
+Start = Callable[..., ForkServerProcess]
+COMMAND = """
+from prompt_video.cli import main
+sys.exit(main())
+"""
 # Writes every video to the disk at once, so that there is something to be found after a kill.
 EAGER = """
-import sys
 from functools import partial
 import prompt_video.tasks.extraction as extraction
 from prompt_video.cli import main
@@ -57,15 +58,18 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def kill_when(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if condition():
-            break
-        if process.poll() is not None:
-            pytest.fail("the run ended before it could be killed")
+def finish(process: ForkServerProcess) -> None:
+    process.join()
+    assert process.exitcode == 0
+
+
+def kill_when(process: ForkServerProcess, condition: Callable[[], bool]) -> None:
+    while not condition():
+        assert process.is_alive(), "the run ended before it could be killed"
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
@@ -74,38 +78,37 @@ def kill_when(process: "subprocess.Popen[bytes]", condition: Callable[[], bool])
     ids=["between epochs", "within an epoch", "with workers, without validation"],
 )
 def test_resume_after_a_kill_is_exact(
-    tmp_path: Path, make_videos: Callable[[Path, int], Path], every: int | None, more: list[str]
+    tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start, every: int | None, more: list[str]
 ) -> None:
     root = make_videos(tmp_path / "videos", 8)  # 8 training videos: 4 steps an epoch, 24 in all
     extra = more if every is None else [f"--save_every_n_steps={every}"]
-    unbroken = [*COMMAND, "fit", *options(root, tmp_path / "features", tmp_path / "whole"), *extra]
-    subprocess.run(unbroken, check=True, capture_output=True)
+    finish(start_python(COMMAND, "fit", *options(root, tmp_path / "features", tmp_path / "whole"), *extra))
 
-    broken = [*COMMAND, "fit", *options(root, tmp_path / "features", tmp_path / "killed"), *extra]
+    broken = ["fit", *options(root, tmp_path / "features", tmp_path / "killed"), *extra]
     last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
-    process = subprocess.Popen(broken, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    kill_when(process, last.exists)
+    kill_when(start_python(COMMAND, *broken), last.exists)
     step = torch.load(last, weights_only=True)["global_step"]
     assert 0 < step < 24
-    subprocess.run([*broken, f"--ckpt_path={last}"], check=True, capture_output=True)
+    finish(start_python(COMMAND, *broken, f"--ckpt_path={last}"))
 
     expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
     assert expected.keys() == resumed.keys()
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
 
-def test_extraction_after_a_kill_gives_the_same_store(tmp_path: Path, make_videos: Callable[[Path, int], Path]) -> None:
+def test_extraction_after_a_kill_gives_the_same_store(
+    tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start
+) -> None:
     root = make_videos(tmp_path / "videos", 30)
 
-    def extract(features: Path) -> list[str]:
-        return [sys.executable, "-c", EAGER, "features", *options(root, features, tmp_path / "run")]
+    def extract(features: Path) -> ForkServerProcess:
+        return start_python(EAGER, "features", *options(root, features, tmp_path / "run"))
 
-    subprocess.run(extract(tmp_path / "whole"), check=True, capture_output=True)
-    process = subprocess.Popen(extract(tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    kill_when(process, lambda: len(list((tmp_path / "killed").rglob("*.safetensors"))) >= 2)
+    finish(extract(tmp_path / "whole"))
+    kill_when(extract(tmp_path / "killed"), lambda: len(list((tmp_path / "killed").rglob("*.safetensors"))) >= 2)
     found = next((tmp_path / "killed").iterdir())
     assert 0 < len(FeatureStore(found)) < 60
-    subprocess.run(extract(tmp_path / "killed"), check=True, capture_output=True)
+    finish(extract(tmp_path / "killed"))
 
     whole, resumed = FeatureStore(next((tmp_path / "whole").iterdir())), FeatureStore(found)
     assert sorted(whole.video_ids) == sorted(resumed.video_ids)

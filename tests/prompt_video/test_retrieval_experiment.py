@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +147,11 @@ def test_gradient_caching_takes_the_step_of_the_plain_way(config: Path, tmp_path
         torch.testing.assert_close(cached[name], plain[name], rtol=0, atol=1e-6)
 
 
-def test_two_processes_take_the_step_of_one(config: Path, tmp_path: Path) -> None:
+def test_two_processes_take_the_step_of_one(
+    config: Path, tmp_path: Path, run_on_two_devices: Callable[[Sequence[str]], None]
+) -> None:
     options = [*STEP, "--model.query_bank=0"]
-    two = ["--data.batch_size=10", "--trainer.devices=2", "--trainer.strategy=ddp"]
-    environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK")}
-    subprocess.run(
-        [sys.executable, "-m", "prompt_video", *arguments(config, "fit", tmp_path / "two", *options, *two)],
-        check=True,
-        capture_output=True,
-        env={**environment, "OMP_NUM_THREADS": "1"},
-    )
+    run_on_two_devices(arguments(config, "fit", tmp_path / "two", *options, "--data.batch_size=10"))
     run(config, "fit", tmp_path / "one", *options, "--data.batch_size=20")
     one, both = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in one:

@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,21 +89,15 @@ def broken_world(root: Path, folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_a_broken_video_for_one_of_two_processes(config: Path, root: Path, tmp_path: Path) -> None:
+def test_a_broken_video_for_one_of_two_processes(
+    config: Path, root: Path, tmp_path: Path, run_on_two_devices: Callable[[Sequence[str]], None]
+) -> None:
     """Batches of one pair: a process without a video in the middle of training, and another in the test."""
     world = broken_world(root, tmp_path / "world", "train/0002.mp4", "test/0003.mp4")
     options = [f"--data.root={world}", "--data.features=off", "--data.max_broken_fraction=0.5", "--data.batch_size=1"]
     # Plain gradient descent: others blow up the rounding of gradients that are all but zero.
     options += ["--model.optimizer.class_path=torch.optim.SGD", "--model.optimizer.init_args.lr=0.1"]
-    environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK")}
-    two = ["--trainer.devices=2", "--trainer.strategy=ddp"]
-    subprocess.run(
-        [sys.executable, "-m", "prompt_video", *arguments(config, "fit", tmp_path / "two", *options, *two)],
-        check=True,
-        capture_output=True,
-        env={**environment, "OMP_NUM_THREADS": "1"},
-        timeout=200,
-    )
+    run_on_two_devices(arguments(config, "fit", tmp_path / "two", *options))
     assert main(arguments(config, "fit", tmp_path / "one", *options, "--data.batch_size=2")) == 0
     one, both = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in one:

@@ -1,12 +1,9 @@
 """Index and search through the command line, on real files."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,6 @@ CPU = ["--model=RecognitionTask", "--model.temporal.num_heads=4", "--data=VideoF
 CPU += ["--trainer.accelerator=cpu"]
 FROZEN = [*CPU, "--frozen", "--quiet", "--num_workers=0"]
 EAGER = """
-import sys
 from functools import partial
 import prompt_video.tasks.extraction as extraction
 from prompt_video.cli import main
@@ -101,26 +97,27 @@ def test_the_right_shape_comes_first(tmp_path: Path) -> None:
     assert [answer.truncated for answer in long] == [True, False]
 
 
-def test_a_kill_costs_little(tmp_path: Path, make_videos: Make) -> None:
+def test_a_kill_costs_little(tmp_path: Path, make_videos: Make, start_python: Callable[..., ForkServerProcess]) -> None:
     folder = make_videos(tmp_path / "videos", 30)
 
-    def command(out: str) -> list[str]:
-        return [sys.executable, "-c", EAGER, "index", *FROZEN, str(folder), f"--out={tmp_path / out}"]
+    def start(out: str) -> ForkServerProcess:
+        return start_python(EAGER, "index", *FROZEN, str(folder), f"--out={tmp_path / out}")
 
-    subprocess.run(command("whole"), check=True, capture_output=True)
-    process = subprocess.Popen(command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    killed = start("killed")
     while not list((tmp_path / "killed").glob("*.safetensors")):
-        assert process.poll() is None
+        assert killed.is_alive()
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    killed.kill()
+    killed.join()
     assert 0 < len(FeatureStore(tmp_path / "killed")) < 60
-    subprocess.run(command("killed"), check=True, capture_output=True)
-    whole, killed = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "killed")
-    assert whole.video_ids == killed.video_ids
+    for process in (start("whole"), start("killed")):
+        process.join()
+        assert process.exitcode == 0
+    whole, resumed = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "killed")
+    assert whole.video_ids == resumed.video_ids
     assert len(whole) == 60
     for video_id in whole.video_ids:
-        torch.testing.assert_close(killed.read(video_id), whole.read(video_id), rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(resumed.read(video_id), whole.read(video_id), rtol=2e-3, atol=2e-3)
 
 
 def fit(root: Path, run: Path, prompt: str) -> Path:

@@ -1,9 +1,6 @@
 """The metrics, fed video by video: on one process, and on two real ones, give what the tables give at once."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,13 +17,10 @@ Tables = Callable[[str], tuple[Detections, Truth, int]]
 
 # Evaluates one division of the videos after another.
 PROCESS = """
-import importlib.util, json, sys, types
+import json
 import torch
 from torch import distributed
 
-package = types.ModuleType("prompt_video")  # without its __init__, which takes seconds to import Lightning
-package.__path__ = importlib.util.find_spec("prompt_video").submodule_search_locations
-sys.modules["prompt_video"] = package
 from prompt_video.metrics.localization import DetectionMAP, ProposalRecall
 
 rank, folder, divisions = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
@@ -78,23 +72,14 @@ def on_one_process(videos: dict[str, tuple[torch.Tensor, ...]]) -> tuple[dict[st
     return figures, precision.per_class().nan_to_num(-1).flatten().tolist()
 
 
-def test_two_processes_find_what_one_does(videos: dict[str, tuple[torch.Tensor, ...]], tmp_path: Path) -> None:
+def test_two_processes_find_what_one_does(
+    videos: dict[str, tuple[torch.Tensor, ...]], tmp_path: Path, run_ranks: Callable[..., None]
+) -> None:
     names = sorted(videos)
     # The second process has half of the videos, the one without detections, the one without anything, or none.
     divisions = [[sorted(set(names) - set(own)), own] for own in (names[::2], [names[2]], [names[4]], [])]
     torch.save(videos, tmp_path / "videos.pt")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", PROCESS, str(rank), str(tmp_path), json.dumps(divisions)],
-            env=environment,
-            stderr=subprocess.PIPE,
-        )
-        for rank in range(2)
-    ]
-    for process in running:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()
+    run_ranks(PROCESS, str(tmp_path), json.dumps(divisions))
     expected, expected_per_class = on_one_process(videos)
     assert 0 < expected["map_avg"] < 1
     assert 0 < expected["ar@10"] < 1

@@ -1,9 +1,7 @@
 """The metric, fed batch by batch: in any order, on one process and on two real ones."""
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +18,10 @@ from prompt_video.metrics.retrieval.scores import FeatureScores
 
 # Evaluates one division of the videos after another.
 PROCESS = """
-import importlib.util, json, sys, types
+import json
 import torch
 from torch import distributed
 
-package = types.ModuleType("prompt_video")  # without its __init__, which takes seconds to import Lightning
-package.__path__ = importlib.util.find_spec("prompt_video").submodule_search_locations
-sys.modules["prompt_video"] = package
 from prompt_video.metrics.retrieval.metric import RetrievalMetrics
 
 rank, folder, divisions = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
@@ -82,22 +77,13 @@ def fed(batches: list[dict[str, Tensor]], order: list[int]) -> RetrievalMetrics:
     return metric
 
 
-def test_two_processes_find_what_one_does(tmp_path: Path, batches: list[dict[str, Tensor]]) -> None:
+def test_two_processes_find_what_one_does(
+    tmp_path: Path, batches: list[dict[str, Tensor]], run_ranks: Callable[..., None]
+) -> None:
     # The second process has half of the batches, one without texts, or none.
     divisions = [[sorted(set(range(7)) - set(own)), own] for own in ([5, 3, 1], [1], [])]
     torch.save(batches, tmp_path / "batches.pt")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", PROCESS, str(rank), str(tmp_path), json.dumps(divisions)],
-            env=environment,
-            stderr=subprocess.PIPE,
-        )
-        for rank in range(2)
-    ]
-    for process in running:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()
+    run_ranks(PROCESS, str(tmp_path), json.dumps(divisions))
     metric = fed(batches, list(range(7)))
     retrieval = metric.retrieval()
     expected = [metric.compute(), retrieval.dual_softmax(0.5), retrieval.top(3, "t2v").numbers.tolist()]

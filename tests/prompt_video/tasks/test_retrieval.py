@@ -1,8 +1,5 @@
 """The retrieval task on made-up batches: nothing usable, several views, several processes."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -108,7 +105,6 @@ def test_scores_are_the_mean_of_views_and_of_two_models() -> None:
 
 
 GLOO = """
-import sys
 from importlib import util
 import torch
 from torch import distributed
@@ -146,18 +142,9 @@ STEPS = [  # the batches of two processes
 
 
 @pytest.mark.parametrize("chunk", [0, 1])
-def test_two_processes_of_which_one_has_nothing(tmp_path: Path, chunk: int) -> None:
+def test_two_processes_of_which_one_has_nothing(tmp_path: Path, run_ranks: Callable[..., None], chunk: int) -> None:
     """No deadlock, and the weights of one process that is given all pairs."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [str(Path(__file__)), str(tmp_path), str(chunk)]
-    processes = [
-        subprocess.Popen([sys.executable, "-c", GLOO, str(rank), *command], env=environment) for rank in range(2)
-    ]
-    try:
-        assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    finally:
-        for process in processes:
-            process.kill()
+    run_ranks(GLOO, str(Path(__file__)), str(tmp_path), str(chunk))
     task = small_task(learn_temperature=True)
     before = {name: weight.clone() for name, weight in task.state_dict().items()}
     optimizer = torch.optim.SGD([weight for weight in task.parameters() if weight.requires_grad], lr=0.5)
