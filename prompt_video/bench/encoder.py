@@ -37,7 +37,7 @@ MEASUREMENTS = (
         run,
         (
             Size("32 frames", 2600, 50, {"num_frames": 32, "rounds": 5}),
-            Size("8 frames", 1800, 10, {"num_frames": 8, "rounds": 3}, quick=True),
+            Size("4 frames", 1800, 8, {"num_frames": 4, "rounds": 3}, quick=True),
         ),
         on="cpu",
     ),

@@ -94,7 +94,7 @@ MEASUREMENTS = (
         (
             _size(512, CHUNK_SIZE, 40),
             _size(256, CHUNK_SIZE, 25),
-            _size(64, 16, 8, quick=True),
+            _size(32, 8, 8, quick=True),
         ),
         apart=False,
     ),

@@ -59,7 +59,7 @@ MEASUREMENTS = (
         speed,
         (
             Size("51 classes", _mib(51), 45, {"num_texts": 51, "rounds": 7}),
-            Size("51 classes, 3 rounds", _mib(51), 25, {"num_texts": 51, "rounds": 3}, quick=True),
+            Size("32 classes", _mib(32), 25, {"num_texts": 32, "rounds": 3}, quick=True),
             Size("16 classes", _mib(16), 10, {"num_texts": 16, "rounds": 3}, quick=True),
         ),
     ),
@@ -91,10 +91,10 @@ MEASUREMENTS = (
                 for count in (400, 200, 100)
             ),
             Size(
-                "memory of 51 and 400 classes",
-                _mib(51),
-                20,
-                {"num_texts": 51, "many": 400, "chunk_size": 6},
+                "memory of 32 and 128 classes",
+                _mib(32),
+                12,
+                {"num_texts": 32, "many": 128, "chunk_size": 4},
                 quick=True,
             ),
         ),
