@@ -39,7 +39,7 @@ VERBS = {
     ),
     "sweep": ("prompt_video.commands.sweep", "run every point of a wandb sweep file on this machine"),
     "export": ("prompt_video.commands.export", "a trained model as ONNX, or as a folder for the HuggingFace hub"),
-    "demo": ("prompt_video.commands.demo", "the whole method on the built-in world, in a few minutes"),
+    "demo": ("prompt_video.commands.demo", "the whole method on the built-in worlds, in a minute or two"),
     "bench": ("prompt_video.bench.__main__", "measure the speed and the memory of every part"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
 }

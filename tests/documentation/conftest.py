@@ -48,7 +48,7 @@ _EXPERIMENT = "tests/prompt_video/test_experiment.py::"
 _INDEX = "prompt-video index .*"
 KINDS = (
     Kind(r"make (test|demo)", "ci"),
-    Kind(r"make demo SEEDS=3", "ci"),
+    Kind(r"make demo( SEEDS=3)?( SIZE=full)?", "ci"),
     Kind(
         r"make bench( ARGS=--quick)?",
         "elsewhere",
