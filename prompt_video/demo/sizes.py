@@ -30,8 +30,8 @@ _SMALL: dict[str, tuple[str, ...]] = {
     "linear_probe": (*_SHORT, "--trainer.max_epochs=20"),
     "prompts": (*_SHORT, *_MODEL, "--trainer.max_epochs=20"),
     "prompts_temporal": (*_SHORT, *_MODEL, "--trainer.max_epochs=20"),
-    "paper": (*_SHORT, *_MODEL, "--trainer.max_epochs=26"),
-    "guarded": (*_SHORT, *_MODEL, "--trainer.max_epochs=26"),
+    "paper": (*_SHORT, *_MODEL, "--trainer.max_epochs=24"),
+    "guarded": (*_SHORT, *_MODEL, "--trainer.max_epochs=24"),
     "localization": (
         *_MODEL,
         "--model.prompt_lr=0.01",
@@ -48,10 +48,10 @@ _SMALL: dict[str, tuple[str, ...]] = {
     "retrieval": (
         *_MODEL,
         "--data.train_videos=240",
-        "--data.val_videos=40",
-        "--data.test_videos=120",
+        "--data.val_videos=30",
+        "--data.test_videos=100",
         "--data.batch_size=48",
-        "--trainer.max_epochs=20",
+        "--trainer.max_epochs=18",
         _FEW_VALIDATIONS,
     ),
 }
