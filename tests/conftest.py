@@ -14,7 +14,12 @@ VIDEOS = Path(__file__).parent / "data_modules" / "videos"
 # Tensors of tests are too small for two threads, and tests run beside each other.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
-AS_PYTHON = "import os, sys\nos.environ.update(environment)\nsys.argv[1:] = arguments\n"
+AS_PYTHON = """
+import multiprocessing, os, sys
+multiprocessing.set_start_method(None, force=True)  # that of loaders is as ever, not how this process was started
+os.environ.update(environment)
+sys.argv[1:] = arguments
+"""
 RANK = """
 os.environ["LOCAL_RANK"] = sys.argv.pop(1)
 from prompt_video.cli import main
