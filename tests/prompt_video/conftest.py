@@ -1,7 +1,7 @@
 """A tiny random CLIP in HuggingFace's layout, and transformers' own computation with it as the reference."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -71,6 +71,14 @@ def make_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     return make
 
 
+@pytest.fixture(scope="session", autouse=True)
+def loaded_once(clip_folder: Path) -> Iterator[None]:
+    """Two CLIPs stay loaded: whoever asks for one shares its weights, and would else read them anew in every test."""
+    kept = [FrozenCLIP("tiny"), FrozenCLIP(str(clip_folder))]
+    yield
+    kept.clear()
+
+
 @pytest.fixture(scope="session")
 def clip_folder(make_clip_folder: Callable[..., Path]) -> Path:
     return make_clip_folder()
@@ -97,15 +105,21 @@ class _Given(nn.Module):
         return self.rows
 
 
+@cache
+def _plain(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Transformers' own model and tokenizer."""
+    model: Any = transformers.CLIPModel.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    return model.requires_grad_(False), transformers.AutoTokenizer.from_pretrained(folder)
+
+
 @pytest.fixture
 def reference() -> Callable[[Path, PromptedText, torch.dtype], Tensor]:
     """Transformers' features of prompted texts: every text in 77 positions, padding and all."""
 
     def encode(folder: Path, texts: PromptedText, dtype: torch.dtype) -> Tensor:
-        model: Any = transformers.CLIPModel.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
-        model.requires_grad_(False)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        table = model.text_model.embeddings.token_embedding.weight
+        model, tokenizer = _plain(folder, dtype)
+        embedding = model.text_model.embeddings.token_embedding
+        table = embedding.weight
         ids = torch.full((len(texts.tokens), 77), tokenizer.pad_token_id)
         rows = []
         for row, tokens in zip(ids, texts.tokens, strict=True):
@@ -120,6 +134,9 @@ def reference() -> Callable[[Path, PromptedText, torch.dtype], Tensor]:
             parts = (embedded[:1], texts.prefix, embedded[1 + len(texts.prefix) : behind], suffix)
             rows.append(torch.cat([*parts, embedded[len(own) :]]))
         model.text_model.embeddings.token_embedding = _Given(torch.stack(rows))
-        return cast(Tensor, model.get_text_features(input_ids=ids).pooler_output)
+        try:
+            return cast(Tensor, model.get_text_features(input_ids=ids).pooler_output)
+        finally:
+            model.text_model.embeddings.token_embedding = embedding
 
     return encode
