@@ -30,6 +30,7 @@ class Outcome:
     seed: int
     metrics: Mapping[str, float]
     timelines: Sequence[str]  # SVG, of some videos from the best to the worst
+    starts_from_closed_set: bool
 
 
 def run_method(run: Run, start_from: Path | None = None) -> Outcome:
@@ -43,7 +44,7 @@ def run_method(run: Run, start_from: Path | None = None) -> Outcome:
     assert isinstance(cli.model, LocalizationTask)
     found = localization(cli.model.found["test"])
     drawn = [timeline_svg(timeline) for timeline in timelines(found, NUM_VIDEOS)]
-    return Outcome(run.seed, cli.record.results["metrics"], drawn)
+    return Outcome(run.seed, cli.record.results["metrics"], drawn, start_from is not None)
 
 
 def results(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]:
@@ -83,9 +84,11 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 def section(outcomes: Sequence[Outcome]) -> tuple[str, str]:
     """Of the report: heading and HTML."""
     recall = mean(outcome.metrics["test/proposals/ar@100"] for outcome in outcomes)
+    start = "They start from what they have learned on the short videos above. "
     about = (
         "<p>Actions in long videos, between pauses and shapes that do nothing of interest. A detector that knows no "
-        "class proposes where something happens; prompts and temporal encoder name it.</p>"
+        "class proposes where something happens; prompts and temporal encoder name it. "
+        f"{start if outcomes[-1].starts_from_closed_set else ''}</p>"
         f'<p class="soft">The proposals find {recall:.1%} of the actions (average recall of 100 a video). Below: '
         "videos from the best to the worst.</p>"
     )

@@ -96,7 +96,7 @@ def test_a_folder_with_other_things_is_left_alone(
     assert [path.name for path in mine.iterdir()] == ["thesis.tex"]
 
 
-def test_graphs_and_a_bank_that_is_exchanged(
+def test_graphs_a_bank_that_is_exchanged_and_a_model_that_takes_over(
     trained: Make, save_checkpoint: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = trained(num_layers=1)
@@ -116,6 +116,12 @@ def test_graphs_and_a_bank_that_is_exchanged(
     assert said.strip() in NEW_TEXTS
     assert run_graph(open_graph(folder / FEATURES), features, mask).shape == (2, model.clip.embed_dim)
 
+    # Of another model's export nothing of the first stays but what is not its own.
+    (folder / f"{FRAMES}.data").write_bytes(b"weights that lay beside the graph")
+    (folder / "notes.txt").write_text("mine")
+    assert export(save_checkpoint(trained(num_layers=0, seed=4), class_names=[]), "--onnx", folder) == 0
+    assert {path.name for path in folder.iterdir()} == {FRAMES, FEATURES, "config.json", "README.md", "notes.txt"}
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -126,14 +132,3 @@ def test_what_to_write_must_be_said(
 ) -> None:
     assert export(save_checkpoint(trained()), *arguments) == 1
     assert message in capsys.readouterr().err
-
-
-def test_a_folder_that_another_model_takes_over_keeps_nothing_of_the_first(
-    trained: Make, save_checkpoint: Save, tmp_path: Path
-) -> None:
-    folder = tmp_path / "onnx"
-    assert export(save_checkpoint(trained(num_layers=0)), "--onnx", folder) == 0
-    (folder / f"{FRAMES}.data").write_bytes(b"weights that lay beside the graph")
-    (folder / "notes.txt").write_text("mine")
-    assert export(save_checkpoint(trained(num_layers=0, seed=4), class_names=[]), "--onnx", folder) == 0
-    assert {path.name for path in folder.iterdir()} == {FRAMES, FEATURES, "config.json", "README.md", "notes.txt"}
