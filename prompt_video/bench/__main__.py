@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
             out.write_text(json.dumps(results, indent=2) + "\n")
             console.print(table(part, figures))
             for note in figures["notes"]:
-                console.print(f"  {note}", highlight=False)
+                console.print(f"  {note}", highlight=False, soft_wrap=True)
     console.print(f"results: {out}")
 
 

@@ -118,7 +118,7 @@ class Runner:
         known = sum(found.seconds for found, _ in map(self._choice, later) if found)
         expected = self.pace.seconds(size.seconds), self.pace.seconds(known)
         doing = Doing(f"{part.replace('_', ' ')}, {size.label}", *expected, time.perf_counter() - self.start)
-        self.console.print(doing.line(), highlight=False)
+        self.console.print(doing.line(), highlight=False, soft_wrap=True)
         try:
             with self._bar(doing):
                 figures, notes = recorded(self._figures(measurement, size))
