@@ -42,7 +42,7 @@ def checked(target: Any = None, *, typechecker: Any) -> Any:  # noqa: ANN401 - a
         return partial(checked, typechecker=typechecker)
     if inspect.isclass(target):
         if dataclasses.is_dataclass(target) and "__init__" in vars(target):
-            target.__init__ = checked(target.__init__, typechecker=typechecker)  # type: ignore[misc]
+            target.__init__ = checked(target.__init__, typechecker=typechecker)  # type: ignore[method-assign]
         return target
     has_shapes = any(names_shape(annotation) for annotation in target.__annotations__.values())
     return with_shapes(target, typechecker=typechecker) if has_shapes else beartype(target)
@@ -57,7 +57,8 @@ def names_shape(annotation: Any) -> bool:  # noqa: ANN401 - any annotation
     return is_array or names_shape(get_args(annotation))
 
 
-jaxtyping.jaxtyped = checked  # before what it checks is imported, which is why the fixtures below import late
+# Before what it checks is imported, which is why the fixtures below import late.
+jaxtyping.jaxtyped = checked  # type: ignore[assignment]
 
 
 @pytest.fixture
