@@ -12,7 +12,7 @@ TEXT: Any = "a"
 
 
 def test_shapes_are_checked() -> None:
-    with pytest.raises(Exception, match="(?i)type-check"):
+    with pytest.raises(Exception, match=r"(?i)type-check"):
         mean_frame(torch.zeros(2, 3, 4), torch.zeros(2, 5, dtype=torch.bool))
 
 
