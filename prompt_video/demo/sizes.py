@@ -30,8 +30,8 @@ _SMALL: dict[str, tuple[str, ...]] = {
     "linear_probe": (*_SHORT, "--trainer.max_epochs=20"),
     "prompts": (*_SHORT, *_MODEL, "--trainer.max_epochs=20"),
     "prompts_temporal": (*_SHORT, *_MODEL, "--trainer.max_epochs=20"),
-    "paper": (*_SHORT, *_MODEL, "--trainer.max_epochs=24"),
-    "guarded": (*_SHORT, *_MODEL, "--trainer.max_epochs=24"),
+    "paper": (*_SHORT, *_MODEL, "--trainer.max_epochs=28"),
+    "guarded": (*_SHORT, *_MODEL, "--trainer.max_epochs=28"),
     "localization": (
         *_MODEL,
         "--model.prompt_lr=0.01",
