@@ -232,12 +232,11 @@ def test_mistakes_are_told(
     assert message in capfd.readouterr().err
 
 
-def test_a_data_set_without_captions_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "wrong.yaml"
-    path.write_text(
-        "trainer: {accelerator: cpu, max_epochs: 1}\nmodel: {class_path: RetrievalTask}\n"
-        f"data: {{class_path: MovingShapes, init_args: {{root: {tmp_path / 'm'}, train_videos: 1, val_videos: 1, "
-        f"test_videos: 1, features_root: {tmp_path / 'f'}, num_workers: 0}}}}\n"
-    )
-    assert main(["fit", f"--config={path}", "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]) == 1
-    assert "RetrievalTask needs captions, and MovingShapes has none" in capfd.readouterr().err
+def test_a_data_set_without_captions_is_refused(
+    make_videos: Callable[[Path, int], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = [f"--data.root={make_videos(tmp_path / 'videos', 3)}", f"--data.features_root={tmp_path / 'f'}"]
+    options = [*data, "--data.num_workers=0", "--trainer.accelerator=cpu", "--trainer.max_epochs=1"]
+    options += [f"--runs={tmp_path}", "--wandb=disabled"]
+    assert main(["fit", "--data=VideoFolder", "--model=RetrievalTask", *options, "--quiet=true"]) == 1
+    assert "RetrievalTask needs captions, and VideoFolder has none" in capfd.readouterr().err
