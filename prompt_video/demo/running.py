@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -121,7 +121,7 @@ def _prepare(threads: int) -> None:
     logging.disable(logging.INFO)
 
 
-def _progress(stages: Sequence[Stage], done: set[Run], running: Iterator[tuple[Stage, float]] | Any) -> float:  # noqa: ANN401
+def _progress(stages: Sequence[Stage], done: set[Run], running: Iterable[tuple[Stage, float]]) -> float:
     """Seconds of all stages that are done, those in work counted by the time that they have run."""
     now = time.monotonic()
     behind = sum(stage.seconds for stage in stages if stage.run in done)
