@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 
@@ -47,6 +48,7 @@ class Story:
     screenplay: Screenplay
 
 
+@lru_cache(maxsize=4096)  # a data module asks for all its stories whenever a trainer starts
 def write_story(seed: int) -> Story:
     """Draw what happens; equal seeds give equal stories. No shape and no colour stands in a story twice."""
     rng = random.Random(seed)

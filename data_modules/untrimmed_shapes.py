@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,15 @@ class _Script(Script):
 
     @property
     def screenplay(self) -> Screenplay:
-        return write_screenplay([pair for pair in _PAIRS if fold_of(*pair) == self.fold], self.seed)
+        return _screenplay(self.fold, self.seed)
 
     def frames(self) -> Iterator[UInt8[Tensor, "T 3 S S"]]:
         return play(self.screenplay)
+
+
+@lru_cache(maxsize=4096)  # a data module asks for all its screenplays whenever a trainer starts
+def _screenplay(fold: int, seed: int) -> Screenplay:
+    return write_screenplay([pair for pair in _PAIRS if fold_of(*pair) == fold], seed)
 
 
 class UntrimmedShapes(UntrimmedDataModule):

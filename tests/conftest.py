@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, get_args
@@ -44,8 +44,22 @@ def checked(target: Any = None, *, typechecker: Any) -> Any:  # noqa: ANN401 - a
         if dataclasses.is_dataclass(target) and "__init__" in vars(target):
             target.__init__ = checked(target.__init__, typechecker=typechecker)  # type: ignore[method-assign]
         return target
-    has_shapes = any(names_shape(annotation) for annotation in target.__annotations__.values())
-    return with_shapes(target, typechecker=typechecker) if has_shapes else beartype(target)
+    return made_when_called(target, typechecker)
+
+
+def made_when_called(function: Callable[..., Any], typechecker: Any) -> Callable[..., Any]:  # noqa: ANN401 - as above
+    """The check is written when the function is first called: most functions of the packages never are in a worker."""
+    with_check: Callable[..., Any] | None = None
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - of any function
+        nonlocal with_check
+        if with_check is None:
+            has_shapes = any(names_shape(annotation) for annotation in function.__annotations__.values())
+            with_check = with_shapes(function, typechecker=typechecker) if has_shapes else beartype(function)
+        return with_check(*arguments, **options)
+
+    return call
 
 
 def names_shape(annotation: Any) -> bool:  # noqa: ANN401 - any annotation
