@@ -15,8 +15,9 @@ HAS_ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwi
 
 def frozen_linear(x: Float[Tensor, "*N I"], weight: Float[Tensor, "O I"], bias: Tensor | None) -> Float[Tensor, "*N O"]:
     """``x @ weight.T + bias``; gradients reach ``x`` only."""
-    # torch.compile chooses a library by itself.
-    if torch.compiler.is_compiling() or not (HAS_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32):
+    # torch.compile chooses a library by itself, and so does what runs an exported graph.
+    is_traced = torch.compiler.is_compiling() or torch.compiler.is_exporting()
+    if is_traced or not (HAS_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32):
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled() and x.requires_grad:
         return _Product.apply(x, weight, bias)  # type: ignore[no-any-return]

@@ -12,11 +12,9 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from prompt_video.embedding import video_vectors
-from prompt_video.frozen_linear import HAS_ONEDNN
 from prompt_video.model import VideoTextModel
 from prompt_video.temporal import TemporalEncoder
 
@@ -118,7 +116,6 @@ def _write(
     axes = {0: torch.export.Dim("videos", min=1), 1: torch.export.Dim("num_frames", min=1)}
     with _quiet(), torch.no_grad():
         traced = torch.export.export(module, (example, mask), dynamic_shapes=(axes, axes))
-        traced = traced.run_decompositions(_decompositions())
         program: Any = torch.onnx.export(
             traced,
             (example, mask),
@@ -131,17 +128,6 @@ def _write(
         )
         program.model.metadata_props["prompt_video_model"] = fingerprint
         program.save(path)
-
-
-def _decompositions() -> dict[Any, Any]:
-    """What the graph has instead of the operator of `frozen_linear`, which is oneDNN's own."""
-    if not HAS_ONEDNN:
-        return {}
-
-    def product(x: Tensor, weight: Tensor, bias: Tensor | None, *_: object) -> Tensor:
-        return F.linear(x, weight, bias)
-
-    return {torch.ops.mkldnn._linear_pointwise.default: product}
 
 
 @contextmanager

@@ -307,10 +307,10 @@ def test_every_retrieval_method_runs(method: str, tmp_path: Path) -> None:
 )
 def test_a_method_in_the_place_of_another_leaves_nothing_of_it(methods: str, experiments: tuple[str, ...]) -> None:
     """Settings that a file does not name would be those of the experiment's own method."""
-    for method in _methods(methods):
+    for number, method in enumerate(_methods(methods)):
         model = str(EXPERIMENTS / "parts" / methods / f"{method}.yaml")
         fresh = read_settings(["--data=MovingShapes", "--model", model]).settings["model"]
-        for experiment in experiments:
+        for experiment in experiments if number == 0 else experiments[:1]:
             config = str(EXPERIMENTS / f"{experiment}.yaml")
             assert read_settings(["--config", config, "--model", model]).settings["model"] == fresh
 

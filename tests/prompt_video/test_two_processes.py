@@ -2,10 +2,7 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,16 +76,11 @@ def assert_same_predictions(one: list[dict[str, str]], other: list[dict[str, str
     )
 
 
-def test_two_processes_take_the_step_of_one(common: list[str], root: Path, tmp_path: Path) -> None:
-    command = one_step(common, tmp_path / "two", 8, "--trainer.devices=2", "--trainer.strategy=ddp")
-    environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK")}
+def test_two_processes_take_the_step_of_one(
+    common: list[str], root: Path, tmp_path: Path, run_on_two_devices: Callable[[Sequence[str]], None]
+) -> None:
     # The frame features are computed by the two as well, each its share of the videos.
-    subprocess.run(
-        [sys.executable, "-m", "prompt_video", *command],
-        check=True,
-        capture_output=True,
-        env={**environment, "OMP_NUM_THREADS": "1"},
-    )
+    run_on_two_devices(one_step(common, tmp_path / "two", 8))
     assert main(one_step(common, tmp_path / "one", 16, "--trainer.devices=1")) == 0
     still = ["--trainer.devices=1", "--model.optimizer.init_args.lr=0.0", "--test_after_fit=false"]
     assert main(one_step(common, tmp_path / "start", 16, *still)) == 0

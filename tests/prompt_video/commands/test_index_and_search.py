@@ -98,7 +98,7 @@ def test_the_right_shape_comes_first(tmp_path: Path) -> None:
 
 
 def test_a_kill_costs_little(tmp_path: Path, make_videos: Make, start_python: Callable[..., ForkServerProcess]) -> None:
-    folder = make_videos(tmp_path / "videos", 30)
+    folder = make_videos(tmp_path / "videos", 10)
 
     def start(out: str) -> ForkServerProcess:
         return start_python(EAGER, "index", *FROZEN, str(folder), f"--out={tmp_path / out}")
@@ -109,13 +109,13 @@ def test_a_kill_costs_little(tmp_path: Path, make_videos: Make, start_python: Ca
         time.sleep(0.01)
     killed.kill()
     killed.join()
-    assert 0 < len(FeatureStore(tmp_path / "killed")) < 60
+    assert 0 < len(FeatureStore(tmp_path / "killed")) < 20
     for process in (start("whole"), start("killed")):
         process.join()
         assert process.exitcode == 0
     whole, resumed = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "killed")
     assert whole.video_ids == resumed.video_ids
-    assert len(whole) == 60
+    assert len(whole) == 20
     for video_id in whole.video_ids:
         torch.testing.assert_close(resumed.read(video_id), whole.read(video_id), rtol=2e-3, atol=2e-3)
 
