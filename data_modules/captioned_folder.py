@@ -1,7 +1,7 @@
 """Any folder of videos with a file of captions: a user's own data without a new class."""
 
-import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from data_modules.annotations.caption_rows import CaptionRow, read_caption_rows
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.file_index import stem_of
+from data_modules.annotations.listed_videos import VideosBelow, path_below
 from data_modules.batch import CaptionedRecord
 from data_modules.captioned import CaptionedDataModule
 from data_modules.errors import InputError
@@ -81,7 +82,7 @@ class CaptionedFolder(CaptionedDataModule):
         named: dict[str, tuple[str, str]] = {}
         splits: dict[str, tuple[Split, str]] = {}
         for row in read_caption_rows(self.caption_file):
-            folder, name = self._below_root(row)
+            folder, _, name = path_below(self.root, row.video, f"{self.caption_file}, {row.entry}").rpartition("/")
             stem = stem_of(name)
             video_id = f"{folder}/{stem}" if folder else stem
             captions.append((video_id, row.caption))
@@ -91,19 +92,26 @@ class CaptionedFolder(CaptionedDataModule):
             if row.split is not None:
                 split, entry = splits.setdefault(video_id, (row.split, row.entry))
                 self._agree(row, f"in {row.split}", f"in {split}", entry)
-        files = _Folders(self.caption_file, self.root, {video_id: name for video_id, (name, _) in named.items()})
-        records = captioned_records(captions, files.place, self.tally)
+        suffixed = {video_id: name for video_id, (name, _) in named.items()}
+        records = captioned_records(captions, partial(self._place, VideosBelow(self.root), suffixed), self.tally)
         if not records:
             raise InputError(f"{self.caption_file}: all captions are empty.")
         return Catalog((), self._divide(records, {video_id: split for video_id, (split, _) in splits.items()}))
 
-    def _below_root(self, row: CaptionRow) -> tuple[str, str]:
-        """Folder and name of a video, from the root; links are not followed, so that they may lead out of it."""
-        path = Path(os.path.relpath(self.root / row.video.replace("\\", "/"), self.root)).as_posix()
-        if path == "." or path.split("/")[0] == "..":
-            raise InputError(f"{self.caption_file}, {row.entry}: {row.video} lies outside of {self.root}.")
-        folder, _, name = path.rpartition("/")
-        return folder, name
+    def _place(self, videos: VideosBelow, named: Mapping[str, str], video_id: str) -> Path:
+        """The file of a video; of a missing one where it would be.
+
+        Args:
+            videos: below the root.
+            named: of a video the file's name, where the captions say its suffix.
+            video_id: which video.
+
+        Raises:
+            InputError: when it may be several files.
+        """
+        folder, slash, stem = video_id.rpartition("/")
+        found = videos.find(f"{folder}{slash}{named.get(video_id, stem)}", str(self.caption_file))
+        return found or self.root / folder / named.get(video_id, f"{stem}.mp4")
 
     def _agree(self, row: CaptionRow, now: str, before: str, entry: str) -> None:
         if now != before:
@@ -128,51 +136,3 @@ class CaptionedFolder(CaptionedDataModule):
         if "train" not in splits.values():
             raise InputError(f"{self.caption_file}: no video is left for training.")
         return {split: [record for record in records if splits[record.video_id] == split] for split in SPLITS}
-
-
-class _Folders:
-    """Where the videos of a caption file are; each folder is listed once.
-
-    Args:
-        caption_file: for messages.
-        root: what the ids are relative to.
-        named: of a video the file's name, where the captions say its suffix.
-    """
-
-    def __init__(self, caption_file: Path, root: Path, named: Mapping[str, str]) -> None:
-        self.caption_file, self.root, self.named = caption_file, root, named
-        self._listed: dict[str, dict[str, list[str]]] = {}
-
-    def place(self, video_id: str) -> Path:
-        """The file of a video; of a missing one where it would be.
-
-        Raises:
-            InputError: when it may be several files.
-        """
-        folder, _, stem = video_id.rpartition("/")
-        if video_id in self.named:
-            return self.root / folder / self.named[video_id]
-        if folder not in self._listed:
-            self._listed[folder] = _videos_in(self.root / folder)
-        found = self._listed[folder].get(stem, [])
-        if len(found) > 1:
-            raise InputError(
-                f"{self.caption_file}: {video_id} may be {found[0]} or {found[1]} in {self.root / folder}; write its "
-                "suffix."
-            )
-        return self.root / folder / (found[0] if found else f"{stem}.mp4")
-
-
-def _videos_in(folder: Path) -> dict[str, list[str]]:
-    """Names of the videos by stem; of a folder that is not there none."""
-    try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208 - a Path for each of 200,000 names takes seconds
-    except PermissionError as error:
-        raise InputError(f"{folder} cannot be read: {error.strerror}.") from error
-    except OSError:
-        return {}
-    found: dict[str, list[str]] = {}
-    for name in names:
-        if (stem := stem_of(name)) != name:
-            found.setdefault(stem, []).append(name)
-    return found

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data_modules.annotations.captions import captioned_records
-from data_modules.annotations.list_files import read_text
 from data_modules.annotations.official_captions import read_msrvtt, read_names
 from data_modules.annotations.official_files import find_file
 from data_modules.annotations.published_lists import LISTS
+from data_modules.annotations.text_files import read_text
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.batch import CaptionedRecord
 from data_modules.captioned import CaptionedDataModule

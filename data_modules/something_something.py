@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from data_modules.annotations.file_index import FileIndex, stem_of
 from data_modules.annotations.lazy_records import LazyRecords
-from data_modules.annotations.list_files import ClassTable, read_rows, read_text
+from data_modules.annotations.list_files import ClassTable, read_rows
 from data_modules.annotations.official_files import find_file, read_ssv2
 from data_modules.annotations.official_splits import to_records
 from data_modules.annotations.published_lists import LISTS, Published, PublishedLists
+from data_modules.annotations.text_files import read_text
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Catalog

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.annotations.captions import captioned_records
-from data_modules.annotations.list_files import read_text
 from data_modules.annotations.official_captions import read_names
 from data_modules.annotations.official_files import find_file
+from data_modules.annotations.text_files import read_text
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.batch import CaptionedRecord
 from data_modules.captioned import CaptionedDataModule

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Annotation
-from data_modules.annotations.list_files import read_text
 from data_modules.annotations.published_lists import LISTS
+from data_modules.annotations.text_files import read_text
 from data_modules.annotations.untrimmed_lists import VideoFiles, oddities, published_open_sets, to_record
 from data_modules.batch import UntrimmedRecord
 from data_modules.protocols.trial import Catalog, Split

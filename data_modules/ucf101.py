@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data_modules.annotations.file_index import FileIndex, stem_of
-from data_modules.annotations.list_files import ClassTable, read_text
+from data_modules.annotations.list_files import ClassTable
 from data_modules.annotations.official_files import find_file, read_ucf
 from data_modules.annotations.official_splits import OfficialSplits, check_splits, to_records
 from data_modules.annotations.published_lists import LISTS, Published, PublishedLists
+from data_modules.annotations.text_files import read_text
 from data_modules.batch import Record
 from data_modules.protocols.trial import Catalog, Split
 from data_modules.trimmed import TrimmedDataModule

@@ -7,6 +7,7 @@ from typing import Any
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, read_ground_truth
 from data_modules.annotations.untrimmed_lists import AMBIGUOUS, VideoFiles, oddities, to_record
+from data_modules.class_names import names_of
 from data_modules.errors import InputError
 from data_modules.protocols.trial import SPLITS, Catalog, Split
 from data_modules.untrimmed import UntrimmedDataModule
@@ -75,7 +76,9 @@ class UntrimmedFolder(UntrimmedDataModule):
         splits = self._split(list(read_ground_truth(self.ground_truth).values()))
         videos = [video for split in SPLITS for video in splits[split]]
         labels = sorted({a.label for video in videos for a in video.annotations} - {AMBIGUOUS})
-        names = self._names(labels)
+        if unknown := set(self.renamed) - set(labels):
+            raise InputError(f"data.class_names renames '{min(unknown)}', but {self.ground_truth} has no such label.")
+        names = names_of(labels, self.renamed, str(self.ground_truth))
         targets = {label: target for target, label in enumerate(labels)}
         files = VideoFiles(self.root, needed=self.features == "auto")
         records = {
@@ -113,19 +116,3 @@ class UntrimmedFolder(UntrimmedDataModule):
             if not any(video.annotations for video in splits[split]):
                 raise InputError(f"{file}: no video to {split} on is annotated; the subsets are {', '.join(found)}.")
         return splits
-
-    def _names(self, labels: Sequence[str]) -> list[str]:
-        """Class names of the labels."""
-        if unknown := set(self.renamed) - set(labels):
-            raise InputError(f"data.class_names renames '{min(unknown)}', but {self.ground_truth} has no such label.")
-        names = [self.renamed.get(label, label.replace("_", " ")).strip() for label in labels]
-        for number, name in enumerate(names):
-            if not name:
-                raise InputError(f"{self.ground_truth}: the label {labels[number]!r} is empty.")
-            if name in names[:number]:
-                first = labels[names.index(name)]
-                raise InputError(
-                    f"{self.ground_truth}: the labels '{first}' and '{labels[number]}' would both be called '{name}'; "
-                    "tell them apart in data.class_names."
-                )
-        return names

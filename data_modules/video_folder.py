@@ -1,6 +1,5 @@
 """Any folder of videos, or any list of them: a user's own data without a new class."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from data_modules.annotations.file_index import VIDEO_SUFFIXES
+from data_modules.annotations.label_rows import read_label_rows
 from data_modules.annotations.list_files import known_records, read_list
+from data_modules.annotations.listed_videos import VideosBelow, path_below
+from data_modules.annotations.text_files import cut
 from data_modules.batch import Record
+from data_modules.class_names import names_of
 from data_modules.errors import InputError
 from data_modules.protocols.trial import SPLITS, Catalog, Split
 from data_modules.trimmed import TrimmedDataModule
@@ -22,8 +25,8 @@ class VideoFolder(TrimmedDataModule):
     """Videos in class folders, or named in a CSV file.
 
     Folders: ``root/<class>/<video>``, or ``root/<split>/<class>/<video>`` with splits train, val and test. CSV: a
-    header ``path,label`` or ``path,label,split`` and a row a video, paths relative to ``root``. Videos without a split
-    are divided by chance: the same way for the same seed, class by class.
+    header ``path,label`` or ``path,label,split`` and a row a video, paths relative to ``root``, with or without suffix.
+    Videos without a split are divided by chance: the same way for the same seed, class by class.
 
     Args:
         root: folder of the videos.
@@ -65,12 +68,7 @@ class VideoFolder(TrimmedDataModule):
         if unknown := set(self.renamed) - {label for _, label, _ in rows}:
             raise InputError(f"data.class_names renames '{min(unknown)}', but no video of {self.root} has that label.")
         labels = sorted({label for _, label, _ in rows})
-        names = [self.renamed.get(label, label.replace("_", " ")) for label in labels]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InputError(
-                f"two classes of {self.root} would both be called '{twice}'; tell them apart in data.class_names."
-            )
+        names = names_of(labels, self.renamed, str(self.root))
         splits = self._divide(rows)
         records: dict[Split, list[Record]] = {split: [] for split in SPLITS}
         for (path, label, _), split in zip(rows, splits, strict=True):
@@ -98,38 +96,14 @@ class VideoFolder(TrimmedDataModule):
             raise InputError(
                 f"there is no label file {file}; set data.labels to a CSV with the header path,label[,split]."
             )
-        base = self.root.resolve()
-        seen: dict[Path, int] = {}
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            header = [column.strip().lower() for column in next(reader, [])]
-            if header not in (["path", "label"], ["path", "label", "split"]):
-                raise InputError(
-                    f"{file}: the first line must be path,label or path,label,split, not {','.join(header)!r}."
-                )
-            for row in reader:
-                if not row:
-                    continue
-                where = f"{file}, line {reader.line_num}"
-                if len(row) != len(header):
-                    raise InputError(
-                        f"{where}: {len(row)} columns where the header has {len(header)}: {','.join(row)!r}."
-                    )
-                name, label, *rest = (cell.strip() for cell in row)
-                if not name or not label:
-                    raise InputError(f"{where}: the {'path' if not name else 'label'} is empty: {','.join(row)!r}.")
-                split = _SPLIT_NAMES.get(rest[0].lower()) if rest else None
-                if rest and split is None:
-                    raise InputError(f"{where}: '{rest[0]}' is not a split; use train, val or test.")
-                path = self.root / name
-                if not path.resolve().is_relative_to(base):
-                    raise InputError(f"{where}: {name} lies outside of {self.root}.")
-                if path in seen:
-                    raise InputError(f"{where}: {name} stands already on line {seen[path]}.")
-                seen[path] = reader.line_num
-                yield path, label, split
-        if not seen:
-            raise InputError(f"{file} names no video.")
+        videos = VideosBelow(self.root)
+        seen: dict[Path, str] = {}
+        for where, name, label, split in read_label_rows(file):
+            listed = path_below(self.root, name, where)
+            path = videos.find(listed, where) or self.root / listed
+            if (first := seen.setdefault(path, where)) is not where:
+                raise InputError(f"{where}: {cut(name)} stands already on {first.removeprefix(f'{file}, ')}.")
+            yield path, label, split
 
     def _divide(self, rows: list[tuple[Path, str, Split | None]]) -> list[Split]:
         """Give every row a split: the one it names, or one by chance where the data names none."""

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from zlib import error as ZlibError
 
+from data_modules.annotations.listed_videos import check_name
+from data_modules.annotations.text_files import composed, read_json, shown
 from data_modules.atomic import write_whole
 from data_modules.errors import InputError
 
 VERSION = "VERSION 1.3"
+MOST_SECONDS = 1e8  # of a time in a video: three years
 
 T = TypeVar("T")
 
@@ -128,25 +130,21 @@ def read_video_scores(path: Path) -> dict[str, dict[str, float]]:
 
 def _videos(path: Path, name: str) -> Iterator[tuple[str, Any]]:
     """Id and content of each video below this name."""
-    try:
-        data = path.read_bytes()
-        content = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
-    except FileNotFoundError as error:
-        raise InputError(f"there is no file {path}; check its name.") from error
-    except (OSError, EOFError, ZlibError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
-    except (ValueError, RecursionError) as error:  # ValueError: bytes that are no UTF-8 text too
-        raise InputError(f"{path} is not valid JSON: {error}.") from error
+    content = read_json(path)
     videos = content.get(name) if isinstance(content, dict) else None
     if not isinstance(videos, dict):
         raise InputError(f'{path}: the videos by id must stand below "{name}": {{"{name}": {{...}}}}.')
-    yield from videos.items()
+    ids = {check_name(composed(video_id), f"{path}, '{name}'"): video_id for video_id in videos}
+    if len(ids) < len(videos):
+        twice = next(video_id for video_id in videos if ids[composed(video_id)] != video_id)
+        raise InputError(f"{path}: the video '{twice}' stands there twice, with its accents written in two ways.")
+    yield from ((video_id, videos[written]) for video_id, written in ids.items())
 
 
 def _entries(place: str, items: object, read: Callable[[object], T]) -> tuple[T, ...]:
     """Each entry of a list as ``read`` understands it."""
     if not isinstance(items, list):
-        raise InputError(f"{place}: a list of entries is expected, not {_shown(items)}.")
+        raise InputError(f"{place}: a list of entries is expected, not {shown(items, 60)}.")
     return tuple(_at(f"{place}, entry ", read, item, number) for number, item in enumerate(items))
 
 
@@ -161,8 +159,14 @@ def _at(place: str, read: Callable[[object], T], item: object, number: int | Non
 def _subset_and_duration(item: object) -> tuple[str, float | None]:
     subset = _text(item, "subset")
     assert isinstance(item, dict)
-    duration = item.get("duration")
-    return subset, None if duration is None else _number(duration, "'duration'")
+    if item.get("duration") is None:
+        return subset, None
+    duration = _seconds(item["duration"], "'duration'")
+    if duration <= 0:
+        raise InputError(
+            f"'duration' must be more than 0 seconds, not {duration:g}; leave it out where it is not known."
+        )
+    return subset, duration
 
 
 def _annotation(item: object) -> Annotation:
@@ -188,24 +192,24 @@ def _located(item: object, label: str) -> Detection:
 
 def _field(item: object, name: str) -> object:
     if not isinstance(item, dict):
-        raise InputError(f"an object {{...}} is expected, not {_shown(item)}.")
+        raise InputError(f"an object {{...}} is expected, not {shown(item, 60)}.")
     if name not in item:
-        raise InputError(f"'{name}' is missing in {_shown(item)}.")
+        raise InputError(f"'{name}' is missing in {shown(item, 60)}.")
     return item[name]
 
 
 def _text(item: object, name: str) -> str:
     value = _field(item, name)
     if not isinstance(value, str) or not value:
-        raise InputError(f"'{name}' must be a text that is not empty, not {_shown(value)}.")
-    return value
+        raise InputError(f"'{name}' must be a text that is not empty, not {shown(value, 60)}.")
+    return composed(value)
 
 
 def _segment(item: object) -> tuple[float, float]:
     value = _field(item, "segment")
     if not isinstance(value, list) or len(value) != 2:
-        raise InputError(f"'segment' must be [start, end] in seconds, not {_shown(value)}.")
-    return _number(value[0], "the start of 'segment'"), _number(value[1], "the end of 'segment'")
+        raise InputError(f"'segment' must be [start, end] in seconds, not {shown(value, 60)}.")
+    return _seconds(value[0], "the start of 'segment'"), _seconds(value[1], "the end of 'segment'")
 
 
 def _score(item: object) -> float:
@@ -215,21 +219,22 @@ def _score(item: object) -> float:
     return score
 
 
+def _seconds(value: object, name: str) -> float:
+    seconds = _number(value, name)
+    if abs(seconds) > MOST_SECONDS:
+        raise InputError(f"{name} must be a time in seconds, and {seconds:g} is that of no video.")
+    return seconds
+
+
 def _number(value: object, name: str) -> float:
     # JSON has whole numbers of any size, Python's reader also NaN and Infinity; True is no number.
     if type(value) is int and abs(value) < 2**53:
         return float(value)
     if type(value) is not float or not math.isfinite(value):
-        raise InputError(f"{name} must be a finite number, not {_shown(value)}.")
+        raise InputError(f"{name} must be a finite number, not {shown(value, 60)}.")
     return value
 
 
 def _as_entry(detection: Detection) -> dict[str, Any]:
     label = {"label": detection.label} if detection.label else {}
     return {**label, "score": detection.score, "segment": [detection.start_sec, detection.end_sec]}
-
-
-def _shown(value: object) -> str:
-    """A value as JSON, cut to what fits a message."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

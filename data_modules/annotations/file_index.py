@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from data_modules.annotations.text_files import composed
 from data_modules.errors import InputError
 
 VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
@@ -62,7 +63,7 @@ class FileIndex:
         self.root = root
         self._paths: dict[str, list[str]] = {}
         for folder, name, stem in _walk(str(root)):
-            self._paths.setdefault(stem, []).append(f"{folder}/{name}")
+            self._paths.setdefault(composed(stem), []).append(f"{folder}/{name}")
 
     def __len__(self) -> int:
         return sum(len(paths) for paths in self._paths.values())
@@ -82,7 +83,7 @@ class FileIndex:
         Raises:
             InputError: when several files could be meant.
         """
-        paths = self._paths.get(stem, [])
+        paths = self._paths.get(composed(stem), [])
         if len(paths) > 1:
             paths = [path for path in paths if _folder_is(path, label)] or paths
         if len(paths) > 1:
@@ -91,7 +92,7 @@ class FileIndex:
 
     def find_clip(self, name: str, label: str = "") -> Path | None:
         """The file of the clip ``<id>_<start>_<end>``, whose name may write the times differently or leave them out."""
-        if name in self._paths:
+        if composed(name) in self._paths:
             return self.find(name, label)
         if not self._paths or (clip := parse_clip(name)) is None:
             return None
@@ -140,7 +141,7 @@ def _walk(root: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _folder_is(path: str, label: str) -> bool:
-    return path.rsplit("/", 2)[-2].replace("_", " ") == label.replace("_", " ")
+    return composed(path.rsplit("/", 2)[-2].replace("_", " ")) == composed(label.replace("_", " "))
 
 
 def _several(stem: str, paths: list[str]) -> str:

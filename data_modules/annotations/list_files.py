@@ -1,21 +1,22 @@
 """Lists of videos and labels as the field's repositories write them: what a row says, and rows to records."""
 
 import csv
-import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
-from zlib import error as ZlibError
 
 from data_modules.annotations.file_index import VIDEO_SUFFIXES, stem_of
+from data_modules.annotations.listed_videos import check_name
+from data_modules.annotations.text_files import composed, cut, read_lines, shown
 from data_modules.batch import Record
 from data_modules.errors import InputError
-from data_modules.protocols.trial import Part
+from data_modules.protocols.trial import Part, Split
 
 MakeRecord: TypeAlias = Callable[[str, int], Record]  # name as listed, target -> record
 
+_SPLITS: Mapping[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _SUFFIXES = "|".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
 # A name that ends in a video's suffix, then blanks: everything after it is the label, blanks and commas included.
 _NAME_WITH_SUFFIX = re.compile(rf'([^"].*\.(?:{_SUFFIXES}))(?:\s+(.*))?', re.IGNORECASE)
@@ -43,12 +44,14 @@ class ClassTable:
     def __init__(self, class_names: Sequence[str], labels: Sequence[str] = ()) -> None:
         self.class_names, self.labels = tuple(class_names), tuple(labels or class_names)
         self._targets: dict[str, int] = {}
-        for spelling in (class_names, labels):
+        spellings = [[composed(text) for text in spelling] for spelling in (class_names, labels)]
+        for spelling in spellings:
             for target, text in enumerate(spelling):
                 self._targets.setdefault(text, target)
-        for spelling in (class_names, labels):
+        for spelling in spellings:
             for target, text in enumerate(spelling):
                 self._targets.setdefault(text.replace("_", " "), target)
+        self.most_words = max((len(text.split()) for text in self._targets), default=0)
         for target in range(len(class_names)):
             self._targets.setdefault(str(target), target)
 
@@ -58,28 +61,16 @@ class ClassTable:
         return self._targets.get(text.replace("_", " ")) if found is None else found
 
 
-def read_text(path: Path) -> str:
-    """A text file, gzip or not, with or without a byte order mark.
+def split_named(text: str) -> Split | None:
+    """The split that a cell means; None for an empty one.
 
     Raises:
-        InputError: when it cannot be read, or is not UTF-8.
+        InputError: when it means none.
     """
-    try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-    except FileNotFoundError as error:
-        raise InputError(f"there is no file {path}; check its name.") from error
-    except (OSError, EOFError, ZlibError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from error
-    if "\0" in text:
-        raise InputError(f"{path}, line {text[: text.index(chr(0))].count(chr(10)) + 1}: this is not a text file.")
-    return text
+    name = text.strip().lower()
+    if name and name not in _SPLITS:
+        raise InputError(f"{shown(name)} is not a split; use train, val or test.")
+    return _SPLITS[name] if name else None
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -89,19 +80,18 @@ def read_rows(path: Path) -> Iterator[Row]:
         InputError: when the file cannot be read, or has no row.
     """
     is_empty, is_csv = True, path.name.removesuffix(".gz").endswith(".csv")
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        text = line.strip()
-        if not text:
+    for number, text in read_lines(path):
+        if is_csv and not text.strip(", \t"):
             continue
-        if not is_csv and (match := _NAME_WITH_SUFFIX.fullmatch(text)):
-            fields = [match[1], match[2]] if match[2] else [match[1]]
-        else:
-            fields = _fields(text, is_csv)
-        name, label = fields[0], fields[-1] if len(fields) > 1 else ""
-        if is_empty and name.lower() in _HEADER_WORDS and (label.lower() in _LABEL_WORDS or "," in text):
-            continue
-        if not name:
-            raise InputError(f"{path}, line {number}: the row names no video: {text!r}.")
+        try:
+            name, label = _name_and_label(text, is_csv)
+            if is_empty and name.lower() in _HEADER_WORDS and (label.lower() in _LABEL_WORDS or "," in text):
+                continue
+            if not name:
+                raise InputError(f"the row names no video: {cut(text)!r}.")
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+        check_name(name, f"{path}, line {number}")
         is_empty = False
         yield Row(number, name, label, text)
     if is_empty:
@@ -157,24 +147,31 @@ def known_records(records: Iterable[Record]) -> MakeRecord:
 
 def _endings(name: str) -> list[str]:
     """A path without suffix, whole and without its first folders."""
+    name = composed(name)
     folders = name.replace("\\", "/").split("/")[:-1]
     return ["/".join([*folders[start:], stem_of(name)]) for start in range(len(folders) + 1)]
 
 
-def _fields(text: str, is_csv: bool) -> list[str]:
-    """Name and label, or the name alone, of a row without suffix or with commas; between them may be more columns."""
+def _name_and_label(text: str, is_csv: bool) -> tuple[str, str]:
+    """What a row says; the label is empty where it says none. Between them may be more columns."""
+    if not is_csv and (match := _NAME_WITH_SUFFIX.fullmatch(text)):
+        return match[1], match[2] or ""
     if is_csv or "," in text:
-        return [cell.strip() for cell in next(csv.reader([text], skipinitialspace=True))]
-    fields = text.rsplit(None, 1)
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([text], strict=True, skipinitialspace=True))]
+        except csv.Error as error:
+            raise InputError(f"{cut(text)!r} cannot be read ({error}); close every quote.") from None
+        return cells[0], cells[-1] if len(cells) > 1 else ""
+    name, *label = text.rsplit(None, 1)
     # The folder of `class/video` may hold blanks; a label holds no slash.
-    return [text] if len(fields) == 2 and "/" in fields[1] else fields
+    return (text, "") if not label or "/" in label[0] else (name, label[0])
 
 
 def _resolve(row: Row, table: ClassTable) -> tuple[str, int | None]:
     """Name and target: by the label, or by the folder."""
     if row.label:
         # A name without suffix and a label of several words: the longest label that is a class.
-        for number in range(1, len(row.name.split())):
+        for number in range(max(1, len(row.text.split()) - table.most_words), len(row.name.split())):
             label = row.text.split(None, number)[-1]
             if (target := table.target(label)) is not None:
                 return row.text.removesuffix(label).strip(), target
@@ -192,5 +189,5 @@ def _unknown_class(row: Row, table: ClassTable) -> str:
     total = len(table.class_names)
     known = f"known are the {total} classes '{table.class_names[0]}' to '{table.class_names[-1]}' and 0 to {total - 1}"
     if row.label:
-        return f"'{row.label}' is no class of this data set; {known}."
-    return f"{row.text!r} has no label, and its folder is no class of this data set; {known}."
+        return f"'{cut(row.label)}' is no class of this data set; {known}."
+    return f"{cut(row.text)!r} has no label, and its folder is no class of this data set; {known}."

@@ -1,11 +1,10 @@
 """The caption files of the retrieval data sets, as their makers publish them: rows of video and caption, in order."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from data_modules.annotations.list_files import read_text
+from data_modules.annotations.listed_videos import check_name
+from data_modules.annotations.text_files import read_json, read_lines, read_text
 from data_modules.errors import InputError
 
 _LSMDC_COLUMNS = ("clip id", "start aligned", "end aligned", "start extracted", "end extracted", "sentence")
@@ -17,7 +16,7 @@ def read_msrvtt(path: Path) -> Iterator[tuple[str, str]]:
     Raises:
         InputError: when this is no such file.
     """
-    content = _read_json(path)
+    content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("sentences"), list):
         raise InputError(f"{path} has no list 'sentences'; take the official file of MSR-VTT's captions.")
     return _pairs(path, content["sentences"], "sentences, entry", "video_id", "caption")
@@ -29,7 +28,7 @@ def read_didemo(path: Path) -> Iterator[tuple[str, str]]:
     Raises:
         InputError: when this is no such file.
     """
-    content = _read_json(path)
+    content = read_json(path)
     if not isinstance(content, list):
         raise InputError(f"{path} is no list of moments; take the official file of LisaAnne/LocalizingMoments.")
     return _pairs(path, content, "entry", "video", "description")
@@ -47,7 +46,7 @@ def read_lsmdc(path: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
-        columns = line.rstrip("\r").split("\t")
+        columns = line.split("\t")
         if len(columns) != len(_LSMDC_COLUMNS):
             raise InputError(
                 f"{path}, line {number}: {len(columns)} columns with tabs between them, where LSMDC16 has "
@@ -58,6 +57,7 @@ def read_lsmdc(path: Path) -> Iterator[tuple[str, str]]:
             clip_id, sentence = clip_id[1:], sentence.removesuffix('"')
         if not clip_id:
             raise InputError(f"{path}, line {number}: it names no clip.")
+        check_name(clip_id, f"{path}, line {number}")
         is_empty = False
         yield clip_id, sentence
     if is_empty:
@@ -71,21 +71,13 @@ def read_names(path: Path) -> tuple[str, ...]:
         InputError: when a name stands there twice, or there is none.
     """
     lines: dict[str, int] = {}
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        name = line.strip()
-        if name and lines.setdefault(name, number) != number:
+    for number, name in read_lines(path):
+        check_name(name, f"{path}, line {number}")
+        if lines.setdefault(name, number) != number:
             raise InputError(f"{path}, line {number}: {name} stands already on line {lines[name]}; remove one of them.")
     if not lines:
         raise InputError(f"{path} names no video.")
     return tuple(lines)
-
-
-def _read_json(path: Path) -> Any:  # noqa: ANN401 - whatever is in it
-    try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise InputError(f"{path}{line}: this is no JSON ({error}); download it again.") from None
 
 
 def _pairs(path: Path, items: Iterable[object], place: str, video: str, caption: str) -> Iterator[tuple[str, str]]:
@@ -99,11 +91,9 @@ def _pairs(path: Path, items: Iterable[object], place: str, video: str, caption:
             if not isinstance(value, str):
                 told = f"'{key}' is no text" if key in item else f"there is no '{key}'"
                 raise InputError(f"{path}, {place} {number}: {told}.")
-            # JSON can spell what no text has: half of a pair, which no tokenizer or terminal takes.
-            if not value.isascii() and value != value.encode("utf-8", "ignore").decode():
-                raise InputError(f"{path}, {place} {number}: '{key}' has half of a character; download it again.")
         if not item[video].strip():
             raise InputError(f"{path}, {place} {number}: '{video}' is empty.")
+        check_name(item[video].strip(), f"{path}, {place} {number}")
         is_empty = False
         yield item[video].strip(), item[caption]
     if is_empty:

@@ -1,13 +1,14 @@
 """The annotation files of the recognition data sets, as their makers publish them."""
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from data_modules.annotations.file_index import Clip, stem_of
-from data_modules.annotations.list_files import read_rows, read_text
+from data_modules.annotations.list_files import read_rows
+from data_modules.annotations.listed_videos import check_name
+from data_modules.annotations.text_files import csv_rows, cut, read_json, read_text, shown
 from data_modules.errors import InputError
 
 _KINETICS_SPLITS = {"train": {"", "train", "training"}, "val": {"", "val", "validate", "validation"}}
@@ -49,7 +50,7 @@ def read_hmdb(folder: Path, labels: Sequence[str], number: int) -> Iterator[tupl
         label = path.name.removesuffix(f"_test_split{number}.txt")
         for row in read_rows(path):
             if row.label not in ("0", "1", "2"):
-                raise InputError(f"{path}, line {row.line}: expected '<video> <0, 1 or 2>', not {row.text!r}.")
+                raise InputError(f"{path}, line {row.line}: expected '<video> <0, 1 or 2>', not {cut(row.text)!r}.")
             yield row.label, Listed(f"{path}, line {row.line}", label, stem_of(row.name))
 
 
@@ -66,7 +67,7 @@ def read_ucf(path: Path) -> Iterator[Listed]:
     for row in read_rows(path):
         label, slash, name = row.name.replace("\\", "/").rpartition("/")
         if not slash:
-            raise InputError(f"{path}, line {row.line}: expected '<class>/<video>', not {row.text!r}.")
+            raise InputError(f"{path}, line {row.line}: expected '<class>/<video>', not {cut(row.text)!r}.")
         yield Listed(f"{path}, line {row.line}", label.rpartition("/")[2], stem_of(name))
 
 
@@ -76,28 +77,30 @@ def read_kinetics(path: Path, split: Literal["train", "val"]) -> Iterator[Listed
     Raises:
         InputError: when a column is missing, or a row is not as it should be.
     """
-    rows = csv.reader(read_text(path).splitlines())
-    header = [column.strip().lower() for column in next(rows, [])]
+    rows = csv_rows(path)
+    line, cells = next(rows, (1, []))
+    header = [column.strip().lower() for column in cells]
     needed = ("label", "youtube_id", "time_start", "time_end")
     if missing := [column for column in needed if column not in header]:
-        raise InputError(f"{path}, line 1: there is no column '{missing[0]}'; needed are {', '.join(needed)}.")
+        raise InputError(f"{path}, line {line}: there is no column '{missing[0]}'; needed are {', '.join(needed)}.")
     columns = [header.index(column) for column in needed]
     split_column = header.index("split") if "split" in header else None
     is_empty = True
-    for row in rows:
-        if not row:
-            continue
-        where = f"{path}, line {rows.line_num}"
-        if len(row) < len(header):
-            raise InputError(f"{where}: {len(row)} columns where the header has {len(header)}: {','.join(row)!r}.")
+    for line, row in rows:
+        where = f"{path}, line {line}"
+        if len(row) != len(header):
+            raise InputError(f"{where}: {len(row)} columns where the header has {len(header)}: {shown(row)}.")
         if split_column is not None and row[split_column].strip().lower() not in _KINETICS_SPLITS[split]:
             continue
         label, youtube_id, start, end = (row[column].strip() for column in columns)
+        if not youtube_id or any("\n" in cell for cell in row):
+            raise InputError(f"{where}: the row names no video, or goes on over those below it: {shown(row)}.")
         is_empty = False
         try:
-            yield Listed(where, label, Clip(youtube_id, int(float(start)), int(float(end))).name)
+            clip = Clip(youtube_id, int(float(start)), int(float(end)))
         except (ValueError, OverflowError):
-            raise InputError(f"{where}: the times '{start}' and '{end}' are no numbers.") from None
+            raise InputError(f"{where}: the times '{cut(start)}' and '{cut(end)}' are no numbers.") from None
+        yield Listed(where, label, check_name(clip.name, where))
     if is_empty:
         raise InputError(f"{path} names no video of split '{split}'.")
 
@@ -108,10 +111,7 @@ def read_ssv2(path: Path) -> Iterator[Listed]:
     Raises:
         InputError: when this is no such file, or one without labels, as for the test videos.
     """
-    try:
-        entries = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: this is no JSON ({error.msg}); download it again.") from error
+    entries = read_json(path)
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{path} names no video: expected a list of entries with id and template.")
     for number, entry in enumerate(entries, start=1):
@@ -120,4 +120,7 @@ def read_ssv2(path: Path) -> Iterator[Listed]:
             raise InputError(f"{where}: it has no id; expected entries with id and template.")
         if not isinstance(entry.get("template"), str):
             raise InputError(f"{where}: it has no template; the labels of the test videos are not public.")
-        yield Listed(where, entry["template"].replace("[", "").replace("]", ""), stem_of(str(entry["id"])))
+        if not isinstance(entry["id"], str | int) or not str(entry["id"]).strip():
+            raise InputError(f"{where}: its id must be a number, not {shown(entry['id'])}.")
+        stem = stem_of(check_name(str(entry["id"]).strip(), where))
+        yield Listed(where, entry["template"].replace("[", "").replace("]", ""), stem)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from data_modules.annotations.list_files import ClassTable, MakeRecord, read_list, read_rows, read_text
+from data_modules.annotations.list_files import ClassTable, MakeRecord, read_list, read_rows
 from data_modules.annotations.official_splits import Locate
+from data_modules.annotations.text_files import read_text
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.protocols.base_to_novel import HARMONIC

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo
 from data_modules.annotations.file_index import FileIndex
-from data_modules.annotations.list_files import read_text
+from data_modules.annotations.listed_videos import path_below
 from data_modules.annotations.published_lists import LISTS, Published
+from data_modules.annotations.text_files import read_text
 from data_modules.batch import Segment, UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Catalog, Trial
@@ -40,7 +41,13 @@ class VideoFiles:
         return next((path for stem in stems if (path := self._files.find(stem)) is not None), None)
 
     def place(self, *stems: str) -> Path:
-        """The same; of a missing video the path where the first name would have it."""
+        """The same; of a missing video the path where the first name would have it.
+
+        Raises:
+            InputError: when that would be outside of the folder.
+        """
+        if "/" in stems[0]:
+            path_below(self.root, stems[0], "the name of a video")
         return self.find(*stems) or self.root / f"{stems[0]}.mp4"
 
 

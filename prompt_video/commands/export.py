@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from data_modules.class_names import read_class_names
 from data_modules.errors import InputError
 from prompt_video.checkpoints import open_model, read_learned
 from prompt_video.exporting.bank import make_bank
@@ -56,11 +57,7 @@ def _names(checkpoint: Learned, options: argparse.Namespace) -> list[str] | None
     if options.classes is not None:
         return [name.strip() for name in options.classes.split(",")]
     if options.classes_file is not None:
-        try:
-            lines = options.classes_file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"the names of classes cannot be read from {options.classes_file}: {error}.") from error
-        return [line.strip() for line in lines if line.strip()]
+        return read_class_names(options.classes_file)
     return list(checkpoint.spec.get("class_names") or checkpoint.class_names or []) or None
 
 

@@ -3,13 +3,16 @@
 import argparse
 import glob
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.text import Text
 
 from data_modules.annotations.file_index import FileIndex
+from data_modules.annotations.text_files import cut
 from data_modules.class_lists import CLASS_LISTS, class_list
+from data_modules.class_names import read_class_names, tell_alike
 from data_modules.errors import InputError
 from prompt_video.inference.loaded import LoadedModel, load
 from prompt_video.reporting.lettering import plain, shortened
@@ -52,7 +55,7 @@ def texts_of(options: argparse.Namespace, model: LoadedModel | None = None) -> l
     if options.classes is not None:
         names, source = options.classes.split(","), "--classes"
     elif options.classes_file is not None:
-        names, source = _lines(options.classes_file), str(options.classes_file)
+        names, source = read_class_names(options.classes_file), str(options.classes_file)
     elif options.classes_of is not None:
         names, source = list(class_list(options.classes_of)), options.classes_of
     elif model is not None and model.class_names:
@@ -65,6 +68,7 @@ def texts_of(options: argparse.Namespace, model: LoadedModel | None = None) -> l
     unique = list(dict.fromkeys(names))
     if len(unique) < len(names):
         log.warning("%s names %d classes more than once; they count once", source, len(names) - len(unique))
+    tell_alike(unique, source)
     return unique
 
 
@@ -77,16 +81,16 @@ def files_of(patterns: Sequence[str]) -> list[Path]:
     files: list[Path] = []
     for pattern in patterns:
         path = Path(pattern).expanduser()
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - a name that is too long is no folder, where Path raises an error
             found = sorted(FileIndex(path).paths)
             if not found:
                 raise InputError(f"there is no video below {path}.")
-        elif path.is_file():
+        elif os.path.isfile(path):  # noqa: PTH113 - the same
             found = [path]
         else:
             found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207 - patterns with folders of any depth, absolute ones too
             if not found:
-                raise InputError(f"there is no file {pattern}.")
+                raise InputError(f"there is no file {cut(pattern, 300)}.")
         files += found
     return list(dict.fromkeys(files))
 
@@ -106,10 +110,3 @@ def tell_cut_texts(model: LoadedModel) -> None:
 def shown_text(text: str) -> Text:
     """A class name for a table on the terminal: cut where it would fill the screen, and never read as markup."""
     return Text(shortened(plain(text), LONG))
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the class names cannot be read from {path}: {error}.") from error

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from data_modules.class_names import as_read
 from data_modules.protocols import BaseToNovel, CrossDataset, OpenSet, Protocol, RandomHalves
 from data_modules.protocols.trial import Part, Trial
 from prompt_video.doctor.finding import Finding, Verdict, count, worst
@@ -177,11 +178,6 @@ def named(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
     """Each trial, and how a message on it begins: with its name where there are several."""
     for trial in trials:
         yield trial, f"{trial.name}: " if len(trials) > 1 else ""
-
-
-def as_read(name: str) -> str:
-    """A text as CLIP reads it: without capitals and extra blanks."""
-    return " ".join(name.casefold().split())
 
 
 def _parts(trials: Sequence[Trial]) -> Iterator[tuple[str, Part]]:

@@ -117,7 +117,7 @@ def test_files_of_the_user_win(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[{", "line 1: this is no JSON"),
+        ("[{", "line 1: this is not valid JSON"),
         ("{}", "is no list of moments"),
         ("[]", "has no captions"),
         ('[{"video": "a.mov"}]', "entry 0: there is no 'description'"),

@@ -160,8 +160,8 @@ def test_odd_captions_are_kept_or_counted(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"sentences": [', "line 1: this is no JSON"),
-        pytest.param("[" * 100_000, "this is no JSON", id="too deep"),
+        ('{"sentences": [', "line 1: this is not valid JSON"),
+        pytest.param("[" * 100_000, "line 1: this is nested too deeply", id="too deep"),
         ("[]", "has no list 'sentences'"),
         ({"sentences": {}}, "has no list 'sentences'"),
         ({"sentences": []}, "has no captions"),
@@ -170,7 +170,7 @@ def test_odd_captions_are_kept_or_counted(
         ({"sentences": [{"video_id": "video0"}]}, "entry 0: there is no 'caption'"),
         ({"sentences": [{"video_id": 0, "caption": "x"}]}, "entry 0: 'video_id' is no text"),
         ({"sentences": [{"video_id": " ", "caption": "x"}]}, "entry 0: 'video_id' is empty"),
-        ({"sentences": [{"video_id": "video0", "caption": "\ud800"}]}, "entry 0: 'caption' has half of a character"),
+        ({"sentences": [{"video_id": "video0", "caption": "\ud800"}]}, r"line 1: \\ud800 is no character"),
     ],
 )
 def test_what_is_no_caption_file(tmp_path: Path, content: object, message: str) -> None:

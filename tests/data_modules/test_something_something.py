@@ -39,7 +39,7 @@ def test_the_users_validation_list_goes_before_the_packaged_one(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[{]", r"train.json, line 1: this is no JSON"),
+        ("[{]", r"train.json, line 1: this is not valid JSON"),
         ("{}", r"train.json names no video"),
         ("[]", r"train.json names no video"),
         ('[{"label": "x"}]', r"entry 1: it has no id"),

@@ -63,10 +63,10 @@ def test_csv_of_windows_and_a_renamed_class(tmp_path: Path) -> None:
         ("path,label\nv/1.mp4\n", "line 2: 1 columns where the header has 2"),
         ("path,label\nv/1.mp4,a\nv/2.mp4,\n", "line 3: the label is empty"),
         ("path,label\nv/1.mp4,a\nv/1.mp4,b\n", "line 3: v/1.mp4 stands already on line 2"),
-        ("path,label,split\nv/1.mp4,a,training\n", "'training' is not a split; use train, val or test"),
+        ("path,label,split\nv/1.mp4,a,training\n", '"training" is not a split; use train, val or test'),
         ("path,label\n../1.mp4,a\n", "line 2: ../1.mp4 lies outside of"),
-        ("video,class\nv/1.mp4,a\n", "the first line must be path,label or path,label,split"),
-        ("", "the first line must be"),
+        ("video,class\nv/1.mp4,a\n", "line 1: the header must be path,label or path,label,split"),
+        ("", "line 1: the file is empty; it needs the header path,label"),
         ("path,label\n", "names no video"),
     ],
 )
@@ -93,3 +93,42 @@ def test_bad_folders(tmp_path: Path) -> None:
         VideoFolder(tmp_path, class_names={"c": "x"}).scan()
     with pytest.raises(InputError, match="leave room for training"):
         VideoFolder(tmp_path, val_fraction=0.5, test_fraction=0.5)
+
+
+def rows_of(data: VideoFolder) -> list[tuple[str, str]]:
+    labels = data.catalog.labels
+    return [(r.video_id, labels[r.target]) for records in data.catalog.records.values() for r in records]
+
+
+def test_rows_as_people_and_programs_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Letters with accents are composed in the list and not on disk, as some systems keep them.
+    make_files(tmp_path / "videos", ["v/1.mp4", "v/2.webm", "v/cafe\u0301/3.mp4", "v/4.mp4", "v/4/5.mp4"])
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{tmp_path}/videos/v/1.mp4", "v\\2", "v/caf\u00e9/3", "./v/x/../4"]
+    text = "\r".join(["\ufeffLabel, Path", "", *(f"a,{row}" for row in rows), ",", 'a,"gone, too.mp4"'])
+    Path("labels.csv").write_bytes(text.encode())
+    data = VideoFolder(Path("videos"), tmp_path / "labels.csv", val_fraction=0.0, test_fraction=0.0)
+    expected = ["v/1.mp4", "v/2.webm", "v/cafe\u0301/3.mp4", "v/4.mp4", "gone, too.mp4"]
+    assert rows_of(data) == [(name, "a") for name in expected]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("path,label\nv/1.mp4,caf\u00e9\n".encode("cp1252"), "line 2: this is not UTF-8 text"),
+        ("path,label\nv/1.mp4,a\n".encode("utf-16"), "line 1: this is not UTF-8 text but UTF-16"),
+        (b'path,label\nv/1.mp4,"a\nv/2.mp4,a\nv/3.mp4,a\n', "line 2: the row that begins here cannot be read"),
+        (b'path,label\nv/1.mp4,"a\nv/2.mp4,a"\nv/3.mp4,a\n', "line 2: the label goes on over the rows below"),
+        (b'path,label\n"v/1.mp4,a\nv/2.mp4",a\n', "line 2: the path goes on over the rows below"),
+        (b"path,label\nv/1.mp4,a\nv/1,b\n", "line 3: v/1 stands already on line 2"),
+        (b"path,label\nv/1.mp4,a\n\0,b\n", "line 3: this is not a text file"),
+        (b"path,label\nv/%b.mp4,b\n" % (b"x" * 300), "line 2: no file can be called .* it has 304 bytes, and 255 is"),
+        (b"path,label\nv/%b,b\n" % (b"x" * 250), "line 2: no file can be called .* it has 250 bytes, and 240 is"),
+        (b"path,label\n%b,b\n" % (b"v/" * 3000), "line 2: no file can be called .* more than 2,000 bytes"),
+    ],
+)
+def test_a_damaged_csv_is_named_with_its_line(tmp_path: Path, data: bytes, message: str) -> None:
+    make_files(tmp_path, ["v/1.mp4", "v/2.mp4", "v/3.mp4"])
+    (tmp_path / "labels.csv").write_bytes(data)
+    with pytest.raises(InputError, match=f"labels.csv, {message}"):
+        VideoFolder(tmp_path, labels=Path("labels.csv")).scan()
