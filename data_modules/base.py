@@ -1,8 +1,9 @@
 """Trials to datasets to loaders: everything that the data modules share."""
 
 import copy
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from data_modules.ledger import BrokenLedger
 from data_modules.loaders import loader_options
 from data_modules.protocols import ClosedSet, Protocol
 from data_modules.protocols.limit import Limit, limited
-from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.protocols.trial import SPLITS, Catalog, Part, Split, Trial
 from data_modules.transforms import CENTER, ResizeCrop
 
 
@@ -79,6 +80,9 @@ class VideoDataModule(LightningDataModule, ABC):
         self.ledger = BrokenLedger(max_broken_fraction)
         self.stores: list[FeatureStore] = []
         self.test_on: Sequence[VideoDataModule] = ()  # data sets that hold some of the tests
+        self.reads: Collection[Split] = (
+            SPLITS  # what a run looks at: testing alone needs nothing of the training videos
+        )
         self._catalog: Catalog | None = None
         self._trials: list[Trial] = []
 
@@ -128,7 +132,7 @@ class VideoDataModule(LightningDataModule, ABC):
                     raise InputError(f"data.trial is {self.trial}, and the protocol {known}.")
                 trials = [trials[self.trial]]
             self._trials = list(trials)
-            for name, records in self.videos().items():
+            for name, records in self._read_videos().items():
                 self.ledger.open_split(name, len(records))
         return self._trials
 
@@ -143,8 +147,8 @@ class VideoDataModule(LightningDataModule, ABC):
 
     @property
     def dataset_name(self) -> str:
-        """Short name of the data set, for folders and tables."""
-        return self.root.name
+        """Short name of the data set, for folders and tables: that of its root, even where this is ``.``."""
+        return Path(os.path.abspath(self.root)).name or "root"  # noqa: PTH100 - links keep the name that they were given
 
     def videos(self) -> dict[str, list[Record]]:
         """The videos of all trials, each once, by the part they stand in."""
@@ -153,6 +157,15 @@ class VideoDataModule(LightningDataModule, ABC):
             for name, part in trial.parts.items():
                 found.setdefault(name, {}).update({record.video_id: record for record in part.records})
         return {name: list(records.values()) for name, records in found.items()}
+
+    def _read_videos(self) -> dict[str, list[Record]]:
+        """Those of the parts that are looked at; what is neither for training nor for validation is a test."""
+        of_tests = "test" in self.reads
+        return {
+            name: records
+            for name, records in self.videos().items()
+            if (name in self.reads if name in ("train", "val") else of_tests)
+        }
 
     def describe_protocol(self) -> str:
         """The protocol in words, for the run's summary, and what is looked at in testing."""
@@ -169,7 +182,7 @@ class VideoDataModule(LightningDataModule, ABC):
         Raises:
             InputError: when they are too many of one part.
         """
-        for name, records in self.videos().items():
+        for name, records in self._read_videos().items():
             for store in self.owner_of(name)._stores_for(testing=name != "train"):
                 self._note_missing(name, records, store)
                 self.ledger.add(name, (store.broken[r.video_id] for r in records if r.video_id in store.broken))
@@ -224,8 +237,8 @@ class VideoDataModule(LightningDataModule, ABC):
 
         Beside the middle of the frames, which is the first crop, only testing looks.
         """
-        apart: dict[VideoDataModule, list[dict[str, Record]]] = {self: [{} for _ in self.crops]}
-        for name, records in self.videos().items():
+        apart: dict[VideoDataModule, list[dict[str, Record]]] = {}
+        for name, records in self._read_videos().items():
             owner = self.owner_of(name)
             by_crop = apart.setdefault(owner, [{} for _ in owner.crops])
             for wanted in by_crop[:1] if name == "train" else by_crop:

@@ -1,7 +1,7 @@
 """Frame features of the frozen CLIP, computed once and read many times: any rows of any videos, memory-mapped.
 
-``StoreWriter`` fills a store, ``FeatureStore`` reads it, ``pending`` says what is still to do; ``store_format``
-describes the files.
+``StoreWriter`` fills a store, ``FeatureStore`` reads it, ``pending`` says what is still to do; ``store_format`` and
+``store_shards`` describe the files.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,18 +15,8 @@ from jaxtyping import Float, Float64, Int, Int64, Shaped
 from torch import Tensor
 
 from data_modules.batch import BrokenVideo
-from data_modules.store_format import (
-    GONE,
-    MANIFEST,
-    SHARDS,
-    Recipe,
-    Shard,
-    Stamp,
-    map_shard,
-    open_manifest,
-    read_shard,
-    stamp,
-)
+from data_modules.store_format import MANIFEST, Recipe, open_manifest
+from data_modules.store_shards import GONE, SHARDS, Shard, Stamp, check_shards, map_shard, read_shard, stamp
 from data_modules.store_writer import StoreWriter
 from data_modules.timeline import Timeline
 
@@ -61,13 +51,24 @@ class FeatureStore:
     def __init__(self, root: Path, recipe: Recipe | None = None) -> None:
         self.root = Path(root)
         self.recipe = open_manifest(self.root, recipe)
-        self._open(sorted(path.name for path in self.root.glob(SHARDS)))
+        names = sorted(path.name for path in self.root.glob(SHARDS))
+        check_shards(self.root, self.recipe, names)
+        self._open(names)
+
+    def check(self) -> None:
+        """Read every byte again, whenever that was done before.
+
+        Raises:
+            InputError: a shard is not what was written.
+        """
+        check_shards(self.root, self.recipe, self._names, again=True)
 
     def _open(self, names: Sequence[str]) -> None:
         self._names = names
         self._maps: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._index: dict[str, int] = {}  # video -> row of the columns below
         self._broken: dict[str, tuple[BrokenVideo, Stamp]] = {}
+        self._left_out: list[BrokenVideo] = []
         shards = [read_shard(self.root / name, self.recipe) for name in names]
         for first, shard in zip(_starts([len(shard.video_ids) for shard in shards]).tolist(), shards, strict=True):
             self._add(first, shard)
@@ -90,12 +91,22 @@ class FeatureStore:
             self._index.pop(video.video_id, None)
             self._broken[video.video_id] = (video, source)
 
-    def __getstate__(self) -> tuple[Path, Recipe, Sequence[str]]:
-        return self.root, self.recipe, self._names
+    def leave_out(self, videos: Iterable[BrokenVideo]) -> None:
+        """From now on these are broken, whatever is stored of them; on disk nothing changes."""
+        for video in videos:
+            if self._index.pop(video.video_id, None) is not None:
+                self._broken[video.video_id] = (video, GONE)
+                self._left_out.append(video)
+        for known in ("video_ids", "broken"):
+            self.__dict__.pop(known, None)
 
-    def __setstate__(self, state: tuple[Path, Recipe, Sequence[str]]) -> None:
-        self.root, self.recipe, names = state
+    def __getstate__(self) -> tuple[Path, Recipe, Sequence[str], Sequence[BrokenVideo]]:
+        return self.root, self.recipe, self._names, self._left_out
+
+    def __setstate__(self, state: tuple[Path, Recipe, Sequence[str], Sequence[BrokenVideo]]) -> None:
+        self.root, self.recipe, names, left_out = state
         self._open(names)
+        self.leave_out(left_out)
 
     def __contains__(self, video_id: object) -> bool:
         return video_id in self._index
@@ -128,14 +139,15 @@ class FeatureStore:
         return self._map(int(self._shard[row]))[1][offset : offset + self._num_frames[row]].copy()
 
     def is_current(self, video_id: str, path: Path) -> bool:
-        """Whether the file is the one that was read, by its size and time of change, for a broken video too.
+        """Whether the file is the one that was read, by its size and time of change, for a broken video too."""
+        return stamp(path) == self.source(video_id)
 
-        A file that is gone has not changed: one may delete the videos and keep the features.
-        """
+    def source(self, video_id: str) -> Stamp:
+        """Size in bytes and time of change in ns of the file that was read."""
         if video_id in self._broken:
-            return self._broken[video_id][1] == stamp(path)
+            return self._broken[video_id][1]
         row = self._row(video_id)
-        return stamp(path) in (GONE, (self._source[0][row], self._source[1][row]))
+        return int(self._source[0][row]), int(self._source[1][row])
 
     def rows_at(self, video_id: str, moments_sec: Float[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
         """Which stored frame is on screen at each moment, by the rule that decoding has too."""
@@ -223,7 +235,8 @@ def _starts(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
 def pending(root: Path, recipe: Recipe, wanted: Iterable[tuple[str, Path]]) -> list[str]:
     """The videos that are still to be extracted: those not in the store, and those whose file has changed.
 
-    A broken video is tried again only once its file has changed.
+    A broken video is tried again only once its file has changed. One that has features and no file any more is left as
+    it is: the file may come back, and until then `FeatureStore.leave_out` is for it.
 
     Args:
         root: the store's folder, which need not exist yet.
@@ -237,7 +250,11 @@ def pending(root: Path, recipe: Recipe, wanted: Iterable[tuple[str, Path]]) -> l
     if not (root / MANIFEST).exists():
         return list(videos)
     store = FeatureStore(root, recipe)
-    known = store._index.keys() | store._broken.keys()
-    return [
-        video_id for video_id, path in videos.items() if video_id not in known or not store.is_current(video_id, path)
-    ]
+    todo = []
+    for video_id, path in videos.items():
+        has_features, is_broken = video_id in store, video_id in store.broken
+        if (now := stamp(path)) == GONE and has_features:
+            continue
+        if not (has_features or is_broken) or store.source(video_id) != now:
+            todo.append(video_id)
+    return todo

@@ -1,40 +1,25 @@
-"""What a feature store is on disk: a manifest that names the recipe, and shards that each describe themselves.
+"""What the features of a store were made with: its manifest, which must fit what a run asks for.
 
-A shard is one safetensors file holding many whole videos. Its tensors: ``features`` (M, D), the frames of all its
-videos one after another; ``time_sec`` (M,), when each is on screen; and one row a video in ``num_frames``,
-``duration_sec``, ``source_bytes`` and ``source_mtime_ns``. Its metadata: ``video_ids`` in the same order, and
-``broken``. Shards appear whole or not at all, and none is ever changed: of two that hold the same video, the one whose
-name sorts later counts.
+The features themselves are in shards beside it, see ``store_shards``.
 """
 
 import dataclasses
 import hashlib
 import json
 import logging
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
-import torch
-from jaxtyping import Float, Float64, Int64
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
-
-from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+# Of the files, and of how videos are read: a store of features that would come out differently today is another store.
+VERSION = 2
 MANIFEST = "manifest.json"
-SHARDS = "shard-*.safetensors"
-
-COLUMNS = ("num_frames", "duration_sec", "source_bytes", "source_mtime_ns")
-
-Stamp = tuple[int, int]  # size in bytes and time of change in ns of a video file
-GONE: Stamp = (-1, -1)
 
 IMPORTED = "imported, not made here"  # the transform of features that came as files
 
@@ -68,7 +53,7 @@ class Recipe:
 
     def differences(self, other: "Recipe") -> list[str]:
         """One line for each field in which a run (``other``) asks for something else than the store (this) has."""
-        ours, asked = ({**recipe.fields(), "clip_dtype": recipe.clip_dtype} for recipe in (self, other))
+        ours, asked = self.fields(), other.fields()
         if self.clip_fingerprint == other.clip_fingerprint:
             asked["clip_name"] = ours["clip_name"]
         return [
@@ -80,10 +65,7 @@ class Recipe:
     def fields(self) -> dict[str, str | int | float]:
         """As they stand in the manifest."""
         rate = "native" if self.frame_rate is None else float(self.frame_rate)
-        fields = {"version": VERSION, **dataclasses.asdict(self), "frame_rate": rate}
-        if self.clip_dtype == "float32":
-            del fields["clip_dtype"]  # which stores did not name while there was no other
-        return fields
+        return {"version": VERSION, **dataclasses.asdict(self), "frame_rate": rate}
 
 
 def _say(value: str | int | float) -> str:
@@ -102,26 +84,43 @@ def read_manifest(root: Path) -> Recipe:
         raise InputError(f"feature store {root} {what}. Extract the features first, or correct the path.")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        version, rate = fields.pop("version"), fields.pop("frame_rate")
-        if version != VERSION:
+        if (version := fields["version"]) != VERSION:
             raise InputError(
                 f"feature store {root} has store version {version}, this program reads version {VERSION}. "
-                "Extract the features again into another folder, or use the program that made them."
+                "Make it again in another folder, or use the program that made it."
             )
-        recipe = Recipe(**fields, frame_rate=None if rate == "native" else float(rate))
-        texts = (recipe.clip_name, recipe.clip_fingerprint, recipe.transform)
-        if not (isinstance(recipe.dim, int) and all(isinstance(text, str) for text in texts)):
-            raise ValueError("a field has the wrong type")
-        if recipe.dtype not in ("float16", "float32"):
-            raise ValueError(f"dtype is {recipe.dtype!r}")
-        if recipe.clip_dtype not in ("float32", "bfloat16", "float16"):
-            raise ValueError(f"clip_dtype is {recipe.clip_dtype!r}")
+        return _recipe_of(fields)
     except InputError:
         raise
     except Exception as error:  # whatever a damaged file leads to, the type checker of the tests included
         reason = str(error).partition("\n")[0]
-        raise InputError(f"{path} is damaged ({reason}). Restore it, or delete {root} and extract again.") from error
-    return recipe
+        raise InputError(f"{path} is damaged ({reason}). Restore it, or delete {root} and make it again.") from error
+
+
+def _recipe_of(fields: dict[str, Any]) -> Recipe:
+    """What a manifest says.
+
+    Raises:
+        ValueError: a field is missing, unknown, or not what it should be.
+    """
+    kinds: dict[str, Callable[[Any], bool]] = {
+        "version": lambda value: value == VERSION,
+        "clip_name": lambda value: isinstance(value, str),
+        "clip_fingerprint": lambda value: isinstance(value, str),
+        "dim": lambda value: type(value) is int and value >= 1,
+        "frame_rate": lambda value: value == "native" or (type(value) is float and 0 < value < math.inf),
+        "transform": lambda value: isinstance(value, str),
+        "dtype": lambda value: value in ("float16", "float32"),
+        "clip_dtype": lambda value: value in ("float32", "bfloat16", "float16"),
+    }
+    if other := sorted(kinds.keys() ^ fields.keys()):
+        raise ValueError(f"{other[0]} is missing or unknown")
+    for name, is_right in kinds.items():
+        if not is_right(fields[name]):
+            raise ValueError(f"{name} is {str(fields[name])[:40]!r}")
+    rate = fields.pop("frame_rate")
+    del fields["version"]
+    return Recipe(**fields, frame_rate=None if rate == "native" else rate)
 
 
 def open_manifest(root: Path, recipe: Recipe | None, *, to_write: bool = False) -> Recipe:
@@ -153,67 +152,3 @@ def open_manifest(root: Path, recipe: Recipe | None, *, to_write: bool = False) 
             "Use another folder for this run's features, or set these options to what the store has."
         )
     return stored
-
-
-def stamp(path: Path) -> Stamp:
-    """Size and time of change of a video file, by which a changed one is known; ``GONE`` if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return GONE
-    return status.st_size, status.st_mtime_ns
-
-
-class Shard(NamedTuple):
-    """Everything in a shard but the frames themselves. V videos."""
-
-    video_ids: list[str]
-    num_frames: Int64[np.ndarray, " V"]
-    duration_sec: Float64[np.ndarray, " V"]
-    source_bytes: Int64[np.ndarray, " V"]
-    source_mtime_ns: Int64[np.ndarray, " V"]
-    broken: list[tuple[BrokenVideo, Stamp]]
-
-
-def write_shard(path: Path, shard: Shard, features: Float[Tensor, "M D"], time_sec: Float64[np.ndarray, " M"]) -> None:
-    """Write one shard; not atomic by itself."""
-    tensors = {
-        "features": features,
-        "time_sec": torch.from_numpy(time_sec),
-        **{name: torch.from_numpy(getattr(shard, name)) for name in COLUMNS},
-    }
-    broken = [[*dataclasses.astuple(video), *source] for video, source in shard.broken]
-    # json escapes whatever is not ASCII, so that even file names that are not valid unicode survive.
-    metadata = {"video_ids": json.dumps(shard.video_ids), "broken": json.dumps(broken)}
-    # Not `save_file`, which writes to a temporary name of its own (left behind by a kill) that only its owner may read.
-    path.write_bytes(save(tensors, metadata))
-
-
-def read_shard(path: Path, recipe: Recipe) -> Shard:
-    """The index of one shard; the frames are not touched.
-
-    Raises:
-        InputError: the file is damaged. It is not skipped, since a run would silently go on without its videos.
-    """
-    try:
-        with safe_open(path, "numpy") as file:
-            metadata = file.metadata()
-            shape = file.get_slice("features").get_shape()
-            columns = {name: file.get_tensor(name) for name in COLUMNS}
-        video_ids = json.loads(metadata["video_ids"])
-        broken = [(BrokenVideo(*entry[:3]), (entry[3], entry[4])) for entry in json.loads(metadata["broken"])]
-        lengths = {len(video_ids), *(len(column) for column in columns.values())}
-        if len(lengths) > 1 or shape != [columns["num_frames"].sum(), recipe.dim]:
-            raise ValueError("its index does not fit its features")
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}). If it was copied here, copy it again; otherwise delete it, and the next "
-            "extraction makes its videos again."
-        ) from error
-    return Shard(video_ids, **columns, broken=broken)
-
-
-def map_shard(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Features (M, D) and times (M,) of a shard, memory-mapped: only the rows that are looked at are ever read."""
-    with safe_open(path, "pt") as file:  # torch's map keeps no file open, so thousands of shards do no harm
-        return file.get_tensor("features").numpy(), file.get_tensor("time_sec").numpy()

@@ -14,7 +14,8 @@ from torch import Tensor
 from data_modules.atomic import remove_leftovers, write_whole
 from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
-from data_modules.store_format import MANIFEST, SHARDS, Recipe, Shard, Stamp, open_manifest, stamp, write_shard
+from data_modules.store_format import MANIFEST, Recipe, open_manifest
+from data_modules.store_shards import SHARDS, Shard, Stamp, run_of, stamp, write_shard
 
 MAX_SHARD_BYTES = 128 * 2**20
 MAX_PENDING_SEC = 60.0
@@ -54,7 +55,7 @@ class StoreWriter:
         open_manifest(self.root, recipe, to_write=True)
         remove_leftovers(self.root)
         # Names sort in the order in which shards count: a later run's after an earlier's, whatever the clocks say.
-        runs = [int(path.name.split("-")[1]) for path in self.root.glob(SHARDS)]
+        runs = [run_of(path) for path in self.root.glob(SHARDS)]
         self._prefix = f"shard-{max(runs, default=0) + 1:06d}-{rank:05d}-{os.urandom(4).hex()}"
         self._num_written = 0
         self._clear()
@@ -135,8 +136,7 @@ class StoreWriter:
         empty = torch.empty(0, self.recipe.dim, dtype=getattr(torch, self.recipe.dtype))
         features = torch.cat([empty, *(features for features, *_ in videos)])
         times = np.concatenate([np.empty(0), *(times for _, times, *_ in videos)])
-        name = f"{self._prefix}-{self._num_written:06d}.safetensors"
-        write_whole(self.root / name, lambda path: write_shard(path, shard, features, times))
+        write_shard(self.root, f"{self._prefix}-{self._num_written:06d}", self.recipe, shard, features, times)
         self._num_written += 1
         self._clear()
 

@@ -81,6 +81,11 @@ class TrimmedDataModule(VideoDataModule):
         for other in self.test_on:
             for name, part in other.tests_of_its_own().items():
                 name = other.dataset_name if name == "test" else f"{other.dataset_name}_{name}"
+                if name in tests:
+                    raise InputError(
+                        f"data.test_on: the folders {self._elsewhere[name].root} and {other.root} have one name, and "
+                        "so would their tests; call one of them otherwise."
+                    )
                 tests[name] = part
                 self._elsewhere[name] = other
         return [Trial(trial.name, trial.train, tests, trial.val) for trial in trials]

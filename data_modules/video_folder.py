@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from data_modules.annotations.file_index import VIDEO_SUFFIXES
+from data_modules.annotations.class_folders import rows_of_folders
 from data_modules.annotations.label_rows import read_label_rows
 from data_modules.annotations.list_files import known_records, read_list
 from data_modules.annotations.listed_videos import VideosBelow, path_below
@@ -18,14 +18,13 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import SPLITS, Catalog, Split
 from data_modules.trimmed import TrimmedDataModule
 
-_SPLIT_NAMES: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-
 
 class VideoFolder(TrimmedDataModule):
     """Videos in class folders, or named in a CSV file.
 
-    Folders: ``root/<class>/<video>``, or ``root/<split>/<class>/<video>`` with splits train, val and test. CSV: a
-    header ``path,label`` or ``path,label,split`` and a row a video, paths relative to ``root``, with or without suffix.
+    Folders: ``root/<class>/<video>``, or ``root/<split>/<class>/<video>`` with splits train, val and test, whatever
+    their capitals and also by their usual synonyms, such as ``Training`` and ``validation``. CSV: a header
+    ``path,label`` or ``path,label,split`` and a row a video, paths relative to ``root``, with or without suffix.
     Videos without a split are divided by chance: the same way for the same seed, class by class.
 
     Args:
@@ -64,7 +63,7 @@ class VideoFolder(TrimmedDataModule):
             raise InputError(
                 f"there is no folder {self.root}; set data.root (data.init_args.root in YAML) to your videos."
             )
-        rows = list(self._rows_of_csv(self.root / self.labels) if self.labels else self._rows_of_folders())
+        rows = list(self._rows_of_csv(self.root / self.labels) if self.labels else rows_of_folders(self.root))
         if unknown := set(self.renamed) - {label for _, label, _ in rows}:
             raise InputError(f"data.class_names renames '{min(unknown)}', but no video of {self.root} has that label.")
         labels = sorted({label for _, label, _ in rows})
@@ -81,15 +80,6 @@ class VideoFolder(TrimmedDataModule):
             labels,
             read_list=lambda path: read_list(Path(path), names, labels, known_records(everything)),
         )
-
-    def _rows_of_folders(self) -> Iterable[tuple[Path, str, Split | None]]:
-        folders = _subfolders(self.root)
-        by_split = {folder: _SPLIT_NAMES[folder.name] for folder in folders if folder.name in _SPLIT_NAMES}
-        if "train" in by_split.values():
-            for folder, split in by_split.items():
-                yield from ((path, label, split) for path, label in _class_folders(folder))
-        else:
-            yield from ((path, label, None) for path, label in _class_folders(self.root))
 
     def _rows_of_csv(self, file: Path) -> Iterable[tuple[Path, str, Split | None]]:
         if not file.is_file():
@@ -127,22 +117,3 @@ class VideoFolder(TrimmedDataModule):
         if "train" not in splits:
             raise InputError(f"{self.root}: no video is left for training.")
         return splits
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _class_folders(folder: Path) -> Iterable[tuple[Path, str]]:
-    """Videos and labels below a folder of class folders."""
-    folders = _subfolders(folder)
-    if not folders:
-        raise InputError(
-            f"{folder} has no class folders; expected {folder}/<class>/<video>, or set data.labels to a CSV."
-        )
-    for class_folder in folders:
-        videos = sorted(path for path in class_folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
-        videos = [path for path in videos if not path.name.startswith(".")]
-        if not videos:
-            raise InputError(f"the class folder {class_folder} has no videos; remove it or fill it.")
-        yield from ((path, class_folder.name) for path in videos)

@@ -86,6 +86,7 @@ class FrozenCLIP(nn.Module):
         self.context_length: int = config.text_config.max_position_embeddings
         self.embed_dim: int = config.projection_dim
         self.image_size: int = config.vision_config.image_size
+        self.configured = _configured(config.vision_config, mean, std)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         super().train(False)
@@ -208,6 +209,12 @@ def _mean_std(source: str) -> tuple[Sequence[float], Sequence[float]]:
     except OSError:
         settings = {}
     return settings.get("image_mean", MEAN), settings.get("image_std", STD)
+
+
+def _configured(config: Any, mean: Sequence[float], std: Sequence[float]) -> str:  # noqa: ANN401 - as above
+    """What changes the features of frames and is not in the weights, nor in their shapes."""
+    normalised = " ".join(f"{value:g}" for value in (*mean, *std))
+    return f"{config.hidden_act} {config.num_attention_heads}heads eps{config.layer_norm_eps:g}/normalised {normalised}"
 
 
 def _load_towers(name: str, source: str) -> FrozenTowers:

@@ -18,6 +18,7 @@ import prompt_video.tasks
 from data_modules.base import VideoDataModule
 from data_modules.draws import trial_seed
 from data_modules.errors import InputError
+from data_modules.protocols.trial import Split
 from data_modules.trimmed import TrimmedDataModule
 from prompt_video.building import build
 from prompt_video.config_errors import ExperimentParser
@@ -259,6 +260,9 @@ class ExperimentCLI(LightningCLI):
             wanted["enable_progress_bar"] = False
         else:
             wanted["callbacks"] = [ProgressBar(leave=False)]
+        if self.subcommand != "fit":
+            bank: tuple[Split, ...] = ("train",) if getattr(self.model, "query_bank", 0) else ()
+            self.datamodule.reads = ("val",) if self.subcommand == "validate" else ("test", *bank)
         ensure_features(self.model.model.clip, self.datamodule, **wanted)
 
     def _summarize(self) -> None:

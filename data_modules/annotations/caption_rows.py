@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_modules.annotations.file_index import VIDEO_SUFFIXES
-from data_modules.annotations.list_files import split_named
+from data_modules.annotations.list_files import split_of_cell
 from data_modules.annotations.text_files import composed, cut, parse_json, read_json, read_lines, read_table, shown
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Split
@@ -102,7 +102,7 @@ def _row(entry: str, video: object, caption: object, split: object) -> CaptionRo
         raise InputError(f"the video is empty; its caption is {shown(sentence)}.")
     if "\n" in name:
         raise InputError(f"the video {shown(name)} goes on over the rows below it; close its quote.")
-    return CaptionRow(entry, name, sentence, None if split is None else split_named(_text("split", split)))
+    return CaptionRow(entry, name, sentence, None if split is None else split_of_cell(_text("split", split)))
 
 
 def _text(name: str, value: object) -> str:

@@ -7,19 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from data_modules.annotations.listing import Listing
+from data_modules.annotations.suffixes import VIDEO_SUFFIXES, stem_of
 from data_modules.annotations.text_files import composed
 from data_modules.errors import InputError
 
-VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
+__all__ = ["VIDEO_SUFFIXES", "FileIndex", "parse_clip", "stem_of"]
 
 _CLIP = re.compile(r"([\w-]{11})(?:_(\d+)(?:\.0+)?_(\d+)(?:\.0+)?)?", re.ASCII)
-
-
-def stem_of(name: str) -> str:
-    """The last part of a path as lists write it, without a video's suffix; other dots belong to the name."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    stem, suffix = os.path.splitext(last)  # noqa: PTH122 - a Path for each of 200,000 names takes seconds
-    return stem if suffix.lower() in VIDEO_SUFFIXES else last
 
 
 class Clip(NamedTuple):
@@ -45,33 +40,26 @@ def parse_clip(stem: str) -> Clip | None:
 
 
 class FileIndex:
-    """The video files below a folder by stem: flat, in class folders, in split folders, or nested otherwise.
-
-    Symbolic links are followed; a folder that is reached twice is read once, so a loop of links ends. Hidden files and
-    folders, and files that are no videos, are left out.
+    """The video files below a folder, as `Listing` finds them, by stem.
 
     Args:
         root: the folder.
 
     Raises:
-        InputError: when there is no such folder.
+        InputError: when there is no such folder, or one below it cannot be read.
     """
 
     def __init__(self, root: Path) -> None:
-        if not root.is_dir():
-            raise InputError(f"there is no folder {root}; set data.root (data.init_args.root in YAML) to your videos.")
         self.root = root
         self._paths: dict[str, list[str]] = {}
-        for folder, name, stem in _walk(str(root)):
+        listing = Listing(root)
+        listing.say()
+        for folder, name in listing.files:
+            stem = os.path.splitext(name)[0]  # noqa: PTH122
             self._paths.setdefault(composed(stem), []).append(f"{folder}/{name}")
 
     def __len__(self) -> int:
         return sum(len(paths) for paths in self._paths.values())
-
-    @property
-    def paths(self) -> list[Path]:
-        """All files, sorted."""
-        return sorted(Path(path) for paths in self._paths.values() for path in paths)
 
     def find(self, stem: str, label: str = "") -> Path | None:
         """The file with this stem, whatever its suffix; None when there is none.
@@ -84,6 +72,8 @@ class FileIndex:
             InputError: when several files could be meant.
         """
         paths = self._paths.get(composed(stem), [])
+        if len(paths) > 1:  # unless they are links to one file
+            paths = list({os.path.realpath(path): path for path in reversed(paths)}.values())
         if len(paths) > 1:
             paths = [path for path in paths if _folder_is(path, label)] or paths
         if len(paths) > 1:
@@ -100,9 +90,13 @@ class FileIndex:
         return self.find(stem, label) if stem is not None else None
 
     def below(self, folder: str) -> Iterator[tuple[str, Path]]:
-        """Folder name and path of every file in ``<root>/<folder>/<folder name>/``, in the order of the paths."""
+        """Folder name and path of every file in ``<root>/<folder>/<folder name>/``, in the order of the paths.
+
+        Capitals of ``folder`` do not matter.
+        """
         start = f"{self.root}/{folder}/"
-        paths = sorted(path for paths in self._paths.values() for path in paths if path.startswith(start))
+        every = (path for paths in self._paths.values() for path in paths)
+        paths = sorted(path for path in every if path[: len(start)].lower() == start.lower())
         for path in paths:
             if (parts := path[len(start) :].split("/"))[1:]:
                 yield parts[0], Path(path)
@@ -111,33 +105,6 @@ class FileIndex:
     def _clips(self) -> dict[Clip, str]:
         """Clip -> stem."""
         return {clip: stem for stem in self._paths if (clip := parse_clip(stem))}
-
-
-def _walk(root: str) -> Iterator[tuple[str, str, str]]:
-    """Folder, file name and stem of each video; the name decides what is a video, so that no file is looked at."""
-    seen: set[tuple[int, int]] = set()
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        folders: list[tuple[bool, str]] = []
-        try:
-            status = os.stat(folder)  # noqa: PTH116
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith("."):
-                        continue
-                    stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122
-                    if suffix.lower() in VIDEO_SUFFIXES and not entry.is_dir(follow_symlinks=False):
-                        yield folder, entry.name, stem
-                    elif entry.is_dir():
-                        folders.append((entry.is_symlink(), entry.path))
-        except OSError as error:
-            raise InputError(f"{folder} cannot be read: {error.strerror}.") from error
-        # Real folders first: what a link shows a second time keeps the path without the link.
-        waiting.extend(path for _, path in sorted(folders, reverse=True))
 
 
 def _folder_is(path: str, label: str) -> bool:

@@ -15,7 +15,10 @@ from data_modules.errors import InputError
 KineticsSplit: TypeAlias = Literal["train", "val"]
 
 _AS_DOWNLOADED = re.compile(r"(?:[^/]+/)?([\w-]{11}_\d{6}_\d{6})(?:\.mp4)?", re.ASCII)  # nearly all: faster
-_FOLDERS: Mapping[KineticsSplit, tuple[str, ...]] = {"train": ("train",), "val": ("val", "validate", "validation")}
+_FOLDERS: Mapping[KineticsSplit, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("val", "validate", "validation"),
+}
 
 
 class KineticsLists:
@@ -44,7 +47,8 @@ class KineticsLists:
 
     def has(self, split: KineticsSplit) -> bool:
         """Whether it can be known which videos a split has."""
-        return self._file(split) is not None or any((self.root / folder).is_dir() for folder in _FOLDERS[split])
+        folders = (path.name.lower() for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else ()
+        return self._file(split) is not None or any(folder in _FOLDERS[split] for folder in folders)
 
     def videos(self, split: KineticsSplit, files: FileIndex) -> Iterator[Listed]:
         """The videos of a split, named as ``<split>/<video id>``.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_modules.annotations.list_files import split_named
+from data_modules.annotations.list_files import split_of_cell
 from data_modules.annotations.text_files import read_table, shown
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Split
@@ -38,7 +38,7 @@ def read_label_rows(path: Path) -> Iterator[LabelRow]:
             if "\n" in cells[name]:
                 raise InputError(f"{where}: the {name} goes on over the rows below it; close its quote.")
         try:
-            split = split_named(cells.get("split", ""))
+            split = split_of_cell(cells.get("split", ""))
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
         is_empty = False

@@ -2,13 +2,14 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from data_modules.annotations.file_index import VIDEO_SUFFIXES, stem_of
 from data_modules.annotations.listed_videos import check_name
+from data_modules.annotations.split_names import split_named
 from data_modules.annotations.text_files import composed, cut, read_lines, shown
 from data_modules.batch import Record
 from data_modules.errors import InputError
@@ -16,7 +17,6 @@ from data_modules.protocols.trial import Part, Split
 
 MakeRecord: TypeAlias = Callable[[str, int], Record]  # name as listed, target -> record
 
-_SPLITS: Mapping[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _SUFFIXES = "|".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
 # A name that ends in a video's suffix, then blanks: everything after it is the label, blanks and commas included.
 _NAME_WITH_SUFFIX = re.compile(rf'([^"].*\.(?:{_SUFFIXES}))(?:\s+(.*))?', re.IGNORECASE)
@@ -61,16 +61,16 @@ class ClassTable:
         return self._targets.get(text.replace("_", " ")) if found is None else found
 
 
-def split_named(text: str) -> Split | None:
+def split_of_cell(text: str) -> Split | None:
     """The split that a cell means; None for an empty one.
 
     Raises:
         InputError: when it means none.
     """
-    name = text.strip().lower()
-    if name and name not in _SPLITS:
-        raise InputError(f"{shown(name)} is not a split; use train, val or test.")
-    return _SPLITS[name] if name else None
+    split = split_named(text)
+    if split is None and text.strip():
+        raise InputError(f"{shown(text.strip().lower())} is not a split; use train, val or test.")
+    return split
 
 
 def read_rows(path: Path) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from data_modules.annotations.file_index import FileIndex
+from data_modules.annotations.listing import Listing, once_each
 from data_modules.annotations.text_files import cut
 from data_modules.class_lists import CLASS_LISTS, class_list
 from data_modules.class_names import read_class_names, tell_alike
@@ -82,17 +82,24 @@ def files_of(patterns: Sequence[str]) -> list[Path]:
     for pattern in patterns:
         path = Path(pattern).expanduser()
         if os.path.isdir(path):  # noqa: PTH112 - a name that is too long is no folder, where Path raises an error
-            found = sorted(FileIndex(path).paths)
+            listing = Listing(path)
+            found = listing.paths()
+            listing.say()
             if not found:
                 raise InputError(f"there is no video below {path}.")
-        elif os.path.isfile(path):  # noqa: PTH113 - the same
+        elif os.path.lexists(path):  # perhaps a link to nothing, or a pipe: whoever opens it says so
             found = [path]
         else:
-            found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())  # noqa: PTH207 - patterns with folders of any depth, absolute ones too
+            matches = (Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 - patterns with folders of any depth, absolute ones too
+            found = sorted(match for match in matches if not match.is_dir())
             if not found:
                 raise InputError(f"there is no file {cut(pattern, 300)}.")
         files += found
-    return list(dict.fromkeys(files))
+    once, others = once_each(files)
+    if others:
+        log.warning("%d of the files are named more than once, and count once: %s", len(others), others[0])
+    kept = set(once)
+    return [file for file in dict.fromkeys(files) if file in kept]
 
 
 def tell_cut_texts(model: LoadedModel) -> None:

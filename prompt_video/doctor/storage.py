@@ -10,7 +10,8 @@ import torch
 from data_modules.base import VideoDataModule
 from data_modules.batch import Record
 from data_modules.feature_store import FeatureStore, Recipe, pending
-from data_modules.store_format import COLUMNS, MANIFEST
+from data_modules.store_format import MANIFEST
+from data_modules.store_shards import COLUMNS, GONE, stamp
 from prompt_video.clip import FrozenCLIP
 from prompt_video.doctor.finding import Finding, Verdict, count
 from prompt_video.doctor.looks import Look
@@ -51,10 +52,14 @@ def shares_of(data: VideoDataModule, clip: FrozenCLIP | None) -> list[Share]:
             root = Path(owner.features)
             if owner.features == "auto":
                 root = store_root(clip, owner, recipe)
-            store = FeatureStore(root, recipe) if owner.features != "auto" or (root / MANIFEST).exists() else None
-            stored = {record.path for record in records.values() if store is not None and record.video_id in store}
+            stored: set[Path] = set()
+            if owner.features != "auto" or (root / MANIFEST).exists():
+                store = FeatureStore(root, recipe)
+                store.check()
+                stored = {record.path for record in records.values() if record.video_id in store}
             todo: list[str] = []
             if owner.features == "auto":
+                stored = {path for path in stored if stamp(path) != GONE}
                 todo = pending(root, recipe, [(record.video_id, record.path) for record in records.values()])
             shares.append(Share(recipe, stored, [records[video_id] for video_id in todo]))
     return shares

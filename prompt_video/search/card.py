@@ -55,6 +55,13 @@ class Card:
             digest.update(weight.float().contiguous().numpy().data)
         return digest.hexdigest()[:16]
 
+    @property
+    def made_with(self) -> str:
+        """How the videos were cut, and by which model they were seen: what the vectors' recipe ends with."""
+        cutting = self.cutting
+        spans = f"spans of {cutting.span_sec:g} s every {cutting.stride_sec:g} s, {cutting.num_frames} frames each"
+        return f"{spans}/model {self.fingerprint}"
+
     def write(self, root: Path) -> None:
         """Write it into the folder of an index."""
         root.mkdir(parents=True, exist_ok=True)

@@ -13,24 +13,24 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from data_modules.annotations.file_index import FileIndex
+from data_modules.annotations.listing import Listing
 from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pending
 from data_modules.frames import FrameChunks
 from data_modules.loaders import loader_options
 from data_modules.store_format import MANIFEST
+from data_modules.store_shards import GONE, stamp
 from data_modules.transforms import ResizeCrop
 from prompt_video.embedding import dim_of, video_vectors
 from prompt_video.model import VideoTextModel
 from prompt_video.search.card import Card, read_card
 from prompt_video.search.spans import Cutting
-from prompt_video.tasks.extraction import ExtractionTask
+from prompt_video.tasks.extraction import MISSING, ExtractionTask, transform_of
 
 log = logging.getLogger(__name__)
 
 SPANS_AT_A_TIME = 256
-THE_FILE_IS_GONE = "the file is gone"
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,12 @@ class IndexingTask(ExtractionTask):
 
 def recipe_of(card: Card, model: VideoTextModel, crop: ResizeCrop) -> Recipe:
     """What the vectors of an index are made with: other weights or other spans make another one."""
-    cutting = card.cutting
-    spans = f"spans of {cutting.span_sec:g} s every {cutting.stride_sec:g} s, {cutting.num_frames} frames each"
     return Recipe(
         clip_name=model.clip.name,
         clip_fingerprint=model.clip.fingerprint,
         dim=dim_of(model),
-        frame_rate=cutting.frame_rate,
-        transform=f"{crop.recipe}/{spans}/model {card.fingerprint}",
+        frame_rate=card.cutting.frame_rate,
+        transform=f"{transform_of(model.clip, crop)}/{card.made_with}",
         clip_dtype=model.clip.dtype,
     )
 
@@ -140,7 +138,7 @@ def build_index(
     if trainer.is_global_zero and gone:
         with StoreWriter(root, recipe) as writer:
             for video_id in gone:
-                writer.add_broken(BrokenVideo(video_id, str(folder / video_id), THE_FILE_IS_GONE))
+                writer.add_broken(BrokenVideo(video_id, str(folder / video_id), MISSING))
     if todo:
         known = len(videos) - len(todo)
         log.info("indexing %d videos below %s into %s; %d are there already", len(todo), folder, root, known)
@@ -162,7 +160,9 @@ def find_videos(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; name the one with your videos.")
-    videos = {path.relative_to(folder).as_posix(): path for path in FileIndex(folder).paths}
+    listing = Listing(folder)
+    videos = {path.relative_to(folder).as_posix(): path for path in listing.paths()}
+    listing.say()
     if not videos:
         raise InputError(f"there is no video below {folder}; is it the right folder, and is its disk there?")
     return videos
@@ -184,7 +184,8 @@ def _vanished(root: Path, recipe: Recipe, videos: Mapping[str, Path]) -> list[st
     """Videos of the index whose file is gone, and that it still answers with."""
     if not (root / MANIFEST).exists():
         return []
-    return sorted(set(FeatureStore(root, recipe).video_ids) - videos.keys())
+    ids = FeatureStore(root, recipe).video_ids
+    return [video_id for video_id in ids if video_id not in videos or stamp(videos[video_id]) == GONE]
 
 
 def _outcome(store: FeatureStore, videos: Mapping[str, Path], todo: list[str], gone: list[str]) -> Outcome:

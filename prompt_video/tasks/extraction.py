@@ -1,7 +1,9 @@
 """Frame features of the frozen CLIP into the feature store, through Lightning's predict loop."""
 
+import hashlib
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from data_modules.base import VideoDataModule
-from data_modules.batch import Record
+from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pending
 from data_modules.frames import Chunk
 from data_modules.loaders import loader_options
+from data_modules.store_format import IMPORTED
+from data_modules.store_shards import GONE, stamp
 from data_modules.transforms import ResizeCrop
 from prompt_video.clip import FrozenCLIP
 
 log = logging.getLogger(__name__)
+
+MISSING = "there is no such file"
 
 
 class ExtractionTask(LightningModule):
@@ -94,6 +100,11 @@ class ExtractionTask(LightningModule):
             self.writer.close()
 
 
+def transform_of(clip: FrozenCLIP, crop: ResizeCrop) -> str:
+    """What is done to the pixels, and whatever else of a CLIP's configuration changes features beside its weights."""
+    return f"{crop.recipe}/{clip.configured}"
+
+
 def recipe_of(clip: FrozenCLIP, data: VideoDataModule, crop: ResizeCrop) -> Recipe:
     """What this run's features of one crop are made with."""
     return Recipe(
@@ -101,14 +112,18 @@ def recipe_of(clip: FrozenCLIP, data: VideoDataModule, crop: ResizeCrop) -> Reci
         clip_fingerprint=clip.fingerprint,
         dim=clip.embed_dim,
         frame_rate=data.frame_rate,
-        transform=crop.recipe,
+        transform=transform_of(clip, crop),
         clip_dtype=clip.dtype,
     )
 
 
 def store_root(clip: FrozenCLIP, data: VideoDataModule, recipe: Recipe) -> Path:
-    """Folder of the store of one recipe that ``features: auto`` keeps."""
-    return data.features_root / f"{data.dataset_name}-{Path(clip.name).name}-{recipe.key()}"
+    """Folder of the store of one recipe that ``features: auto`` keeps: of the videos below one root alone.
+
+    Elsewhere a video may have the same name, and be another one.
+    """
+    place = hashlib.sha256(os.fsencode(data.root.resolve())).hexdigest()[:8]
+    return data.features_root / f"{data.dataset_name}-{Path(clip.name).name}-{recipe.key()}-{place}"
 
 
 def ensure_features(clip: FrozenCLIP, data: VideoDataModule, **trainer_options: Any) -> None:  # noqa: ANN401
@@ -143,10 +158,12 @@ def _open_store(
     trainer_options: dict[str, Any],
 ) -> FeatureStore:
     recipe = recipe_of(clip, data, crop)
-    if data.features != "auto":
-        return FeatureStore(Path(data.features), recipe)
-    root = store_root(clip, data, recipe)
     videos = [(video_id, record.path) for video_id, record in records.items()]
+    if data.features != "auto":
+        store = FeatureStore(Path(data.features), recipe)
+        _tell_other_files(store, videos)
+        return store
+    root = store_root(clip, data, recipe)
     if todo := pending(root, recipe, videos):
         log.info("computing frame features of %d videos with CLIP '%s' into %s", len(todo), clip.name, root)
         trainer = _trainer(trainer_options)
@@ -158,7 +175,24 @@ def _open_store(
         trainer.strategy.barrier("features")
         if left := pending(root, recipe, videos):
             raise InputError(f"{len(left)} videos are still without features, the first being {left[0]}.")
-    return FeatureStore(root, recipe)
+    store = FeatureStore(root, recipe)
+    store.leave_out(BrokenVideo(video_id, str(path), MISSING) for video_id, path in videos if stamp(path) == GONE)
+    return store
+
+
+def _tell_other_files(store: FeatureStore, videos: Sequence[tuple[str, Path]]) -> None:
+    """Say which videos are there and not the files that a store's features were made of; it may outlive its videos."""
+    if store.recipe.transform == IMPORTED:  # made of files of features
+        return
+    sizes = ((video_id, path, stamp(path)[0]) for video_id, path in videos if video_id in store)
+    other = [path for video_id, path, size in sizes if size not in (GONE[0], store.source(video_id)[0])]
+    if other:
+        log.warning(
+            "%d videos are not the files that the features in %s were made of: their sizes differ, the first being %s",
+            len(other),
+            store.root,
+            other[0],
+        )
 
 
 def _trainer(options: dict[str, Any]) -> Trainer:

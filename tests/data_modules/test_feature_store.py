@@ -152,10 +152,15 @@ def test_pending_and_what_supersedes_what(tmp_path: Path, video: Path) -> None:
     assert torch.equal(store.read("b"), features_of(4, 2).half().float())
     assert todo() == []
 
-    other.unlink()  # the features outlive the video
+    other.unlink()  # the features outlive the video: it may come back
     assert todo() == []
+    assert not store.is_current("b", other)
     video.unlink()  # a broken one that is gone is another breakage
     assert todo() == ["a"]
+    store.leave_out([BrokenVideo("b", str(other), "there is no such file"), BrokenVideo("nobody", "", "")])
+    for same in (store, pickle.loads(pickle.dumps(store))):
+        assert (same.video_ids, sorted(same.broken)) == ([], ["a", "b"])
+    assert FeatureStore(root).video_ids == ["b"]
 
 
 class Reads(Dataset[Tensor]):

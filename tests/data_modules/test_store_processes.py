@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
-from data_modules.store_format import read_shard
+from data_modules.store_shards import read_shard
 
 DIM = 8
 RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
@@ -26,18 +26,20 @@ import torch
 package = types.ModuleType("data_modules")  # without its __init__, which takes seconds to import Lightning
 package.__path__ = importlib.util.find_spec("data_modules").submodule_search_locations
 sys.modules["data_modules"] = package
-from data_modules import store_writer
+from data_modules import store_shards
 from data_modules.batch import BrokenVideo
 from data_modules.feature_store import Recipe, StoreWriter, pending
 
 def write(root, recipe, wanted, rank, die_while_writing):
     if die_while_writing:
-        whole = store_writer.write_shard
-        def write_half(path, *args):
-            whole(path, *args)
-            os.truncate(path, path.stat().st_size // 2)
-            os.kill(os.getpid(), signal.SIGKILL)
-        store_writer.write_shard = write_half
+        whole = store_shards.write_whole
+        def write_half(path, write):
+            def half(partial):
+                write(partial)
+                os.truncate(partial, partial.stat().st_size // 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+            whole(path, half if path.name.startswith("shard-") else write)
+        store_shards.write_whole = write_half
     todo = set(pending(root, recipe, wanted))
     with StoreWriter(root, recipe, rank, max_shard_bytes=200) as writer:
         for video_id, path in wanted:

@@ -63,7 +63,7 @@ def test_csv_of_windows_and_a_renamed_class(tmp_path: Path) -> None:
         ("path,label\nv/1.mp4\n", "line 2: 1 columns where the header has 2"),
         ("path,label\nv/1.mp4,a\nv/2.mp4,\n", "line 3: the label is empty"),
         ("path,label\nv/1.mp4,a\nv/1.mp4,b\n", "line 3: v/1.mp4 stands already on line 2"),
-        ("path,label,split\nv/1.mp4,a,training\n", '"training" is not a split; use train, val or test'),
+        ("path,label,split\nv/1.mp4,a,practice\n", '"practice" is not a split; use train, val or test'),
         ("path,label\n../1.mp4,a\n", "line 2: ../1.mp4 lies outside of"),
         ("video,class\nv/1.mp4,a\n", "line 1: the header must be path,label or path,label,split"),
         ("", "line 1: the file is empty; it needs the header path,label"),

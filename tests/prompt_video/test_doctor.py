@@ -268,7 +268,7 @@ def test_losses_below_the_limit_are_a_warning(doctor: Callable[..., Any], root: 
     assert report["videos"]["decoded"] == 4
 
 
-def test_stored_features_make_a_missing_file_good(doctor: Callable[..., Any], root: Path, tmp_path: Path) -> None:
+def test_a_named_store_makes_a_missing_file_good(doctor: Callable[..., Any], root: Path, tmp_path: Path) -> None:
     common = [f"--config={FOLDER}", f"--data.root={root}", "--model.clip=tiny", "--quiet=true", "--wandb=disabled"]
     common += [f"--data.features_root={tmp_path / 'features'}", f"--runs={tmp_path / 'runs'}", "--data.num_workers=0"]
     assert main(["features", *common, "--trainer.accelerator=cpu", "--trainer.devices=1"]) == 0
@@ -281,13 +281,22 @@ def test_stored_features_make_a_missing_file_good(doctor: Callable[..., Any], ro
     file.unlink()
     file.symlink_to(root / "nowhere.mp4")
     code, report = doctor()
+    assert code == 1
+    assert check(report, "video files")["found"] == "missing: 1 of 8 train videos (12.5%)"
+    assert check(report, "feature store")["found"] == "features of 11 of 12 videos are computed already"
+    # A store that is named may outlive its videos.
+    (store,) = (tmp_path / "features").iterdir()
+    code, report = doctor(f"--data.features={store}")
     assert code == 0
     assert check(report, "video files")["found"] == "1 file missing, but their features are stored"
-    (store,) = (tmp_path / "features").iterdir()
-    assert doctor(f"--data.features={store}")[0] == 0
     code, report = doctor(f"--data.features={store}", "--data.frame_rate=3")
     assert code == 1
     assert "frame_rate" in check(report, "feature store")["found"]
+    (shard, *_) = store.glob("shard-*")
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    code, report = doctor(f"--data.features={store}")
+    assert code == 1
+    assert "is damaged (its checksum differs" in check(report, "feature store")["found"]
 
 
 def test_without_clip_everything_else_is_checked(doctor: Callable[..., Any], tmp_path: Path) -> None:
