@@ -11,6 +11,7 @@ from av.bitstream import BitStreamFilterContext
 
 from data_modules.bitstream import missing_bytes, mpeg4_frame_kind, nal_length_size, nal_units_fit
 from data_modules.errors import BrokenVideoError
+from data_modules.regular_files import why_not_a_file
 from data_modules.timeline import NO_STAMP, Packets
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class PacketSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if reason := why_not_a_file(path):
+            raise BrokenVideoError(path, f"cannot be opened: {reason}")
         try:
             if missing := missing_bytes(path):
                 raise BrokenVideoError(path, f"truncated: {missing} bytes are missing at its end")

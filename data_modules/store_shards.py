@@ -30,6 +30,7 @@ from torch import Tensor
 from data_modules.atomic import write_whole
 from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
+from data_modules.regular_files import why_not_a_file
 from data_modules.store_format import Recipe
 
 SHARDS = "shard-*.safetensors"
@@ -239,5 +240,5 @@ def _seed(recipe: Recipe, prefix: str) -> int:
 
 
 def _must_be_file(path: Path) -> None:
-    if not path.is_file():  # a pipe would be waited for
-        raise OSError("there is no such file")
+    if reason := why_not_a_file(path):
+        raise OSError(reason)

@@ -88,7 +88,8 @@ def _once_in_each_class(rows: list[Row]) -> list[Row]:
     _, others = once_each(by_path)
     files = {path: path.resolve() for path in others}
     of_file = {row.path.resolve(): row for row in rows if row.path not in files} if others else {}
-    twice, across = [], []
+    twice: list[Row] = []
+    across: list[Row] = []
     for path, file in files.items():
         first = of_file.get(file)
         is_same = first is not None and first[1:] == by_path[path][1:]

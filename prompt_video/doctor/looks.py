@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
 from typing import Literal
 
 from torch.utils.data import DataLoader, Dataset
@@ -11,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from data_modules.batch import Record
 from data_modules.decoding import VideoReader
 from data_modules.errors import BrokenVideoError
+from data_modules.regular_files import why_not_a_file
 from prompt_video.doctor.finding import Finding, Verdict, count
 
 FEW = 32  # videos that are looked at sooner than processes are started
@@ -41,11 +41,11 @@ def look(path: Path, *, decode: bool = True) -> Look:
     """Look at one video."""
     try:
         status = path.stat()
-    except OSError:
-        return Look(path, None, "missing")
-    if not S_ISREG(status.st_mode):
+    except (OSError, ValueError):
         return Look(path, None, "missing")
     file = (status.st_dev, status.st_ino)
+    if reason := why_not_a_file(path):
+        return Look(path, file, "broken", reason)
     if not decode:
         return Look(path, file)
     try:

@@ -1,6 +1,7 @@
 """`load`: a model for one's own videos and words."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -263,6 +264,6 @@ class LoadedModel:
 
 def _open(video: str | Path) -> VideoReader:
     path = Path(video)
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise InputError(f"there is no video {path}.")
     return VideoReader(path)

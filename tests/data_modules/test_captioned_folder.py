@@ -154,7 +154,7 @@ def test_json_by_video_from_elsewhere(tmp_path: Path) -> None:
         ("c.csv", "video,caption\n../a,x\n", r"line 2: \.\./a lies outside of"),
         ("c.csv", "video,caption\n/etc/a,x\n", r"line 2: /etc/a lies outside of"),
         ("c.csv", "video,caption\nv/..,x\n", r"line 2: v/\.\. lies outside of"),
-        ("c.csv", "video,caption,split\na,x,training\n", r'line 2: "training" is not a split; use train, val or test'),
+        ("c.csv", "video,caption,split\na,x,practice\n", r'line 2: "practice" is not a split; use train, val or test'),
         ("c.csv", "video,caption,split\na,x,train\na,y,test\n", r"line 3: a is in test here and in train on line 2"),
         ("c.csv", "video,caption,split\na,x,test\n", r"no video is left for training"),
         ("c.csv", "video,caption\na,\n", r"all captions are empty"),

@@ -127,7 +127,13 @@ def test_a_look_at_a_video(videos: Path, tmp_path: Path) -> None:
     assert whole.duration_sec > 0
     assert look(videos / "corrupt_vp9.webm").problem == "broken"
     assert "no video stream" in look(videos / "audio_only.mp4").reason
-    assert look(tmp_path).problem == look(tmp_path / "none.mp4").problem == "missing"
+    assert look(tmp_path / "none.mp4").problem == "missing"
+    os.mkfifo(tmp_path / "pipe.mp4")  # which nobody writes to
+    assert [look(path).reason for path in (tmp_path, tmp_path / "pipe.mp4", Path("/dev/zero"))] == [
+        "a folder, not a file",
+        "a pipe, not a file",
+        "a device, not a file",
+    ]
 
 
 def test_looks_come_in_order_from_several_processes(videos: Path, tmp_path: Path) -> None:
