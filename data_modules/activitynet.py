@@ -87,6 +87,11 @@ class ActivityNet13(UntrimmedDataModule):
         packaged = LISTS / "activitynet" / "ground_truth.json.gz"
         return find_file((self.root, self.root / "annotations"), (_FILE, f"{_FILE}.gz")) or packaged
 
+    @property
+    def annotated_in(self) -> str:
+        """The annotation file."""
+        return str(self.ground_truth)
+
     def _records(self, targets: Mapping[str, int]) -> dict[Split, list[UntrimmedRecord]]:
         file = self.ground_truth
         videos = read_ground_truth(file)

@@ -1,9 +1,11 @@
 """Data sets of untrimmed videos, in which actions are to be found."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from data_modules.annotations.times import misfits
 from data_modules.base import VideoDataModule
 from data_modules.batch import Batch, UntrimmedRecord
 from data_modules.errors import InputError
@@ -11,6 +13,8 @@ from data_modules.protocols import ClosedSet, OpenSet
 from data_modules.protocols.trial import Trial
 from data_modules.window_dataset import CollateWindows, WindowDataset
 from data_modules.windows import SlidingWindows, Windows
+
+log = logging.getLogger(__name__)
 
 
 class UntrimmedDataModule(VideoDataModule):
@@ -33,6 +37,7 @@ class UntrimmedDataModule(VideoDataModule):
     ) -> None:
         super().__init__(root, **options)
         self.windows = windows or SlidingWindows()
+        self._told = False  # what does not fit, once
         if not isinstance(self.protocol, (ClosedSet, OpenSet)):
             name = type(self.protocol).__name__
             raise InputError(f"data.protocol: {name} is for trimmed videos; localization has ClosedSet and OpenSet.")
@@ -49,6 +54,31 @@ class UntrimmedDataModule(VideoDataModule):
         trials = super().make_trials()
         assert all(isinstance(r, UntrimmedRecord) for trial in trials for p in trial.parts.values() for r in p.records)
         return trials
+
+    @property
+    def annotated_in(self) -> str:
+        """Where the segments are from, for messages."""
+        return self.dataset_name
+
+    def setup(self, stage: str) -> None:
+        """As for all data sets; and hold the annotated times against the videos.
+
+        Raises:
+            InputError: when most of what is annotated lies after the videos.
+        """
+        super().setup(stage)
+        used: dict[str, UntrimmedRecord] = {}
+        for records in self.videos().values():
+            part = {record.video_id: cast("UntrimmedRecord", record) for record in records}
+            misfits(part.values(), self._lengths_sec(part)).check_units(self.annotated_in)
+            used |= part
+        told = misfits(used.values(), self._lengths_sec(used)).describe()
+        if told and not self._told:
+            log.warning("%s: %s", self.annotated_in, told)
+            self._told = True
+
+    def _lengths_sec(self, video_ids: Iterable[str]) -> dict[str, float]:
+        return {name: store.duration_sec(name) for store in self.stores[:1] for name in video_ids if name in store}
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> WindowDataset:
         """The windows of the usable videos of one part of a trial."""

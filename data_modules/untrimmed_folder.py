@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, read_ground_truth
+from data_modules.annotations.times import misfits
 from data_modules.annotations.untrimmed_lists import AMBIGUOUS, VideoFiles, oddities, to_record
 from data_modules.class_names import names_of
 from data_modules.errors import InputError
@@ -57,6 +58,11 @@ class UntrimmedFolder(UntrimmedDataModule):
         self.subsets = subsets
         self.renamed = class_names or {}
 
+    @property
+    def annotated_in(self) -> str:
+        """The annotation file."""
+        return str(self.ground_truth)
+
     def prepare_data(self) -> None:
         """Look whether there are videos at all.
 
@@ -88,6 +94,7 @@ class UntrimmedFolder(UntrimmedDataModule):
             ]
             for split in SPLITS
         }
+        misfits((record for split in SPLITS for record in records[split]), {}).check_units(self.annotated_in)
         log.info("%s: %s", self.ground_truth, oddities(record for split in SPLITS for record in records[split]))
         return Catalog(names, records, labels)
 

@@ -87,33 +87,38 @@ class Oddities:
 
     Args:
         reversed: segments that end at or before their start.
+        before_start: segments that start before their video.
         beyond_end: segments that end after their video.
         ambiguous: stretches of which the annotators could not tell.
     """
 
     reversed: tuple[str, ...]
+    before_start: tuple[str, ...]
     beyond_end: tuple[str, ...]
     ambiguous: tuple[str, ...]
 
     def __str__(self) -> str:
+        before = f"{len(self.before_start)} start before their video; " if self.before_start else ""
         return (
             f"{len(self.reversed)} segments end at or before their start, {len(self.beyond_end)} after their video; "
-            f"{len(self.ambiguous)} stretches are ambiguous"
+            f"{before}{len(self.ambiguous)} stretches are ambiguous"
         )
 
 
 def oddities(records: Iterable[UntrimmedRecord]) -> Oddities:
     """Of some videos; one of unknown length has no segment beyond its end."""
-    turned, beyond, ambiguous = [], [], []
+    turned, before, beyond, ambiguous = [], [], [], []
     for record in records:
         for segment in record.segments:
             told = f"{record.video_id}: {segment.start_sec:g} to {segment.end_sec:g} s"
             if segment.end_sec <= segment.start_sec:
                 turned.append(told)
+            if segment.start_sec < 0:
+                before.append(told)
             if record.duration_sec is not None and segment.end_sec > record.duration_sec:
                 beyond.append(f"{told} of {record.duration_sec:g} s")
         ambiguous += [f"{record.video_id}: {start:g} to {end:g} s" for start, end in record.ambiguous_sec]
-    return Oddities(tuple(turned), tuple(beyond), tuple(ambiguous))
+    return Oddities(tuple(turned), tuple(before), tuple(beyond), tuple(ambiguous))
 
 
 def published_open_sets(folder: str, catalog: Catalog) -> Published:

@@ -139,7 +139,8 @@ def _of_trials(data: VideoDataModule, looks: Mapping[Path, Look], *, learns: boo
     if (unseen := checks.check_unseen(data.protocol, trials)) is not None:
         yield unseen
     if segments.is_untrimmed(trials):
-        yield segments.check_segments(trials, data.catalog)
+        lengths = {path: look.duration_sec for path, look in looks.items() if look.duration_sec}
+        yield segments.check_segments(trials, data.catalog, lengths)
         if (unseen := segments.check_unseen_segments(trials, data.catalog)) is not None:
             yield unseen
     for module in (data, *data.test_on):

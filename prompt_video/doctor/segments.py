@@ -3,10 +3,13 @@
 The proof takes the videos' segments as the data set lists them, and nothing of how a protocol hides some of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from data_modules.annotations.times import misfits
 from data_modules.annotations.untrimmed_lists import oddities
 from data_modules.batch import Segment, Span, UntrimmedRecord
+from data_modules.errors import InputError
 from data_modules.protocols.trial import Catalog, Trial
 from prompt_video.doctor.finding import Finding, count
 
@@ -17,21 +20,30 @@ def is_untrimmed(trials: Sequence[Trial]) -> bool:
     return isinstance(next(records, None), UntrimmedRecord)
 
 
-def check_segments(trials: Sequence[Trial], catalog: Catalog) -> Finding:
+def check_segments(trials: Sequence[Trial], catalog: Catalog, lengths_sec: Mapping[Path, float]) -> Finding:
     """What is odd in the annotation of the videos in use; the evaluation takes all of it as it stands.
 
     Args:
         trials: of the experiment.
         catalog: the data set as it was found.
+        lengths_sec: how long the files are that were opened.
     """
     used = {record.video_id for trial in trials for part in trial.parts.values() for record in part.records}
     records = [record for video_id, record in _listed(catalog).items() if video_id in used]
     found = oddities(records)
+    decoded = {record.video_id: lengths_sec[record.path] for record in records if record.path in lengths_sec}
+    unfit = misfits(records, decoded)
+    try:
+        unfit.check_units("annotation")
+    except InputError as error:
+        return Finding("segments", "error", str(error), unfit.after)
     segments = count(sum(len(record.segments) for record in records), "segment")
     said = {
         "ending at or before their start": found.reversed,
+        "starting before their video": found.before_start,
         "ending after their video": found.beyond_end,
         "ambiguous spans beside them": found.ambiguous,
+        "videos of another duration than annotated": unfit.lengths,
     }
     if not any(said.values()):
         return Finding("segments", "ok", f"none of {segments} is reversed or ends after its video")

@@ -233,3 +233,22 @@ def test_words_for_the_summary(tmp_path: Path) -> None:
     words = Toy(tmp_path, windows=WholeVideo(96), protocol=ClosedSet()).describe_protocol()
     assert words.startswith("closed set: all 4 classes are seen in training; 20 train, 5 test videos.")
     assert words.endswith("Videos are seen as 96 frames spread over each video.")
+
+
+def test_times_are_held_against_the_videos(
+    tmp_path: Path, numbered_store: Fill, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = opened(tmp_path, numbered_store, [])
+    for stage in ("fit", "test"):
+        data.setup(stage)
+    assert not caplog.text
+    part = data.trials[0].parts["test"]
+    said = tuple(replace(record, duration_sec=999.0) for record in part.records)
+    data._trials = [replace(data.trials[0], tests={"test": replace(part, records=said)})]
+    for stage in ("fit", "test"):
+        data.setup(stage)
+    assert caplog.text.count("5 videos of another duration than annotated: test0, 999 s annotated and ") == 1
+    frames = tuple(replace(record, segments=(Segment(500.0, 700.0, 0),)) for record in part.records)
+    data._trials = [replace(data.trials[0], tests={"test": replace(part, records=frames)})]
+    with pytest.raises(InputError, match=r"in 5 of 5 videos most segments lie after the end.*Are the times frames"):
+        data.setup("test")

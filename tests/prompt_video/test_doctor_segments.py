@@ -50,16 +50,26 @@ def verdict(finding: Finding | None) -> tuple[str, list[str]]:
 
 
 def test_what_is_odd_in_the_annotation() -> None:
-    finding = check_segments(ClosedSet().trials(CATALOG, 0), CATALOG)
+    finding = check_segments(ClosedSet().trials(CATALOG, 0), CATALOG, {})
     assert finding.verdict == "note"
     assert finding.found == (
         "11 segments, ending at or before their start: 2, ending after their video: 1, ambiguous spans beside them: 1"
     )
     assert list(finding.examples) == ["2: 0 to 0 s", "4: 9 to 8 s", "4: 18 to 21 s of 20 s", "3: 12 to 13 s"]
     part = Part(("throw",), (CATALOG.records["train"][1],))
-    assert "2 segments, ending at or before their start: 1" in check_segments([Trial("one", part, {})], CATALOG).found
+    assert (
+        "2 segments, ending at or before their start: 1" in check_segments([Trial("one", part, {})], CATALOG, {}).found
+    )
     sound = replace(CATALOG, records={"train": [video("1", (0, 4, 0))], "test": []})
-    assert check_segments(ClosedSet().trials(sound, 0), sound).verdict == "ok"
+    longer = check_segments(ClosedSet().trials(sound, 0), sound, {Path("1"): 25.0})
+    assert (longer.found, list(longer.examples)) == (
+        "1 segment, videos of another duration than annotated: 1",
+        ["1, 20 s annotated and 25 s long"],
+    )
+    shorter = check_segments(ClosedSet().trials(sound, 0), sound, {Path("1"): 1.0})
+    assert shorter.verdict == "error"
+    assert "Are the times frames" in shorter.found
+    assert check_segments(ClosedSet().trials(sound, 0), sound, {}).verdict == "ok"
 
 
 def test_all_of_the_unseen_classes_is_hidden() -> None:

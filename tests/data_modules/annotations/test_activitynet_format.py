@@ -16,6 +16,7 @@ from data_modules.annotations.activitynet_format import (
 )
 from data_modules.errors import InputError
 
+CASES = Path(__file__).parent / "cases"
 GOOD = {"label": "Zumba", "score": 0.5, "segment": [1, 2.5]}
 
 
@@ -73,6 +74,11 @@ def test_ground_truth_is_kept_as_annotated(tmp_path: Path, name: str) -> None:
             {"subset": "x", "annotations": [{"label": "l", "segment": [[1, 2], [3, 4]]}]},
             r"video 'a', entry 0: the start of 'segment' must be a finite number, not \[1, 2\]",
         ),
+        (
+            {"subset": "x", "annotations": [{"label": "l", "segment": [0, 1e308]}]},
+            r"video 'a', entry 0: the end of 'segment' must be a time in seconds, and 1e\+308 is that of no video",
+        ),
+        ({"subset": "x", "duration": -3}, "video 'a': 'duration' must be more than 0 seconds, not -3"),
     ],
 )
 def test_mistakes_in_ground_truth(tmp_path: Path, video: object, message: str) -> None:
@@ -116,6 +122,7 @@ def test_detections_come_back_as_they_were_written(tmp_path: Path, name: str) ->
         ({**GOOD, "segment": [0, math.inf]}, "the end of 'segment' must be a finite number, not Infinity"),
         ({**GOOD, "segment": [None, 1]}, "the start of 'segment' must be a finite number, not null"),
         ({**GOOD, "segment": [-0.5, 1]}, r"must not start before 0 or end before its start, as \[-0.5, 1.0\] does"),
+        ({**GOOD, "segment": [0, 1.7e308]}, r"the end of 'segment' must be a time in seconds, and 1.7e\+308"),
         ({**GOOD, "segment": [3, 2]}, r"must not start before 0 or end before its start, as \[3.0, 2.0\] does"),
     ],
 )
@@ -162,6 +169,22 @@ def test_files_of_another_kind(tmp_path: Path, data: bytes, message: str) -> Non
     path.write_bytes(data)
     with pytest.raises(InputError, match=message):
         read_detections(path)
+
+
+@pytest.mark.parametrize(
+    ("database", "message"),
+    [
+        (r'{"a": {"subset": "x"}, "b": {"subset": "x"}, "a": {"subset": "y"}}', 'the key "a" stands twice'),
+        (r'{"é": {"subset": "x"}, "e\u0301": {"subset": "y"}}', "the video 'é' stands there twice, with its accents"),
+        (rf'{{"{"a" * 241}": {{}}}}', "no file can be called .* it has 241 bytes, and 240 is the most"),
+        ((CASES / "gt_surrogate.json").read_text()[13:-1], r"line 1: \\ud800 is no character"),
+    ],
+)
+def test_ids_that_are_two_or_no_names(tmp_path: Path, database: str, message: str) -> None:
+    path = tmp_path / "truth.json"
+    path.write_text(f'{{"database": {database}}}', encoding="utf-8")
+    with pytest.raises(InputError, match=rf"truth\.json.*{message}"):
+        read_ground_truth(path)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ def test_oddities_are_counted_and_named() -> None:
     assert found.beyond_end == ("v: 3 to 20.5 s of 20 s",)
     assert found.ambiguous == ("v: 1 to 2 s",)
     assert str(found) == ("2 segments end at or before their start, 1 after their video; 1 stretches are ambiguous")
+    early = oddities([UntrimmedRecord("early", Path(), segments=(Segment(-2.0, 1.0, 0),))])
+    assert early.before_start == ("early: -2 to 1 s",)
+    assert "1 start before their video" in str(early)
 
 
 def test_videos_are_found_under_several_names_in_any_layout(tmp_path: Path) -> None:
@@ -49,6 +52,9 @@ def test_videos_are_found_under_several_names_in_any_layout(tmp_path: Path) -> N
     assert files.place("v_b", "b") == tmp_path / "b.webm"
     assert files.find("v_c", "c") is None
     assert files.place("v_c", "c") == tmp_path / "v_c.mp4"
+    for name in ("../c", "/etc/c"):
+        with pytest.raises(InputError, match=f"the name of a video: {name} lies outside of"):
+            files.place(name)
 
 
 def test_a_folder_of_videos_may_be_missing_only_where_none_is_needed(tmp_path: Path) -> None:
