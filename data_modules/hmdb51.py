@@ -60,7 +60,7 @@ class HMDB51(TrimmedDataModule):
 
     def scan(self) -> Catalog:
         """Find the videos; lists are read when a protocol asks for them."""
-        official = _official_names()
+        official = official_names()
         labels = tuple(official)
         names = tuple(official.values()) if self.spelling == "official" else class_names()
         files = FileIndex(self.root)
@@ -102,9 +102,10 @@ class HMDB51(TrimmedDataModule):
 
 def class_names() -> tuple[str, ...]:
     """All classes in plain English, in label order."""
-    return tuple(_NATURAL.get(label, label.replace("_", " ")) for label in _official_names())
+    return tuple(_NATURAL.get(label, label.replace("_", " ")) for label in official_names())
 
 
-def _official_names() -> dict[str, str]:
+def official_names() -> dict[str, str]:
+    """All classes as the paper's code writes them, by label."""
     names: dict[str, str] = json.loads(read_text(LISTS / "hmdb51" / "class_names.json"))
     return names
