@@ -38,6 +38,8 @@ class VideoDataModule(LightningDataModule, ABC):
         frame_rate: frames a second to compute features for; null for every frame of the video.
         image_size: side of the square that CLIP sees, pixels; the command line takes it from the CLIP in use.
         batch_size: videos in a batch, on each device.
+        drop_last: leave out what is over of an epoch's training videos when all full batches are made, other videos
+            each epoch, as the paper's released code does.
         num_workers: processes that load data, on each device; 0 loads in the main process. null: 2 where frames are
             decoded and for a GPU, none for stored features on a CPU.
         seed: of the order of the training videos and of every random moment; the command line sets it to
@@ -56,6 +58,7 @@ class VideoDataModule(LightningDataModule, ABC):
         frame_rate: float | None = None,
         image_size: int = 224,
         batch_size: int = 64,
+        drop_last: bool = False,
         num_workers: int | None = None,
         seed: int = 0,
         max_broken_fraction: float = 0.01,
@@ -74,6 +77,7 @@ class VideoDataModule(LightningDataModule, ABC):
         self.features_root = Path(features_root)
         self.frame_rate = frame_rate
         self.batch_size = batch_size
+        self.drop_last = drop_last
         self.num_workers = num_workers
         self.seed = seed
         self.limit = limit
@@ -285,6 +289,19 @@ class VideoDataModule(LightningDataModule, ABC):
         """One part of a trial."""
         return self.trials[number].parts[name]
 
+    def full_batches_of(self, num_videos: int) -> int:
+        """What the number of training videos of an epoch is rounded down to a multiple of.
+
+        Raises:
+            InputError: when nothing is left of them.
+        """
+        if self.drop_last and num_videos < self.batch_size:
+            raise InputError(
+                f"data.drop_last leaves no batch: there are {num_videos} training videos, and data.batch_size is "
+                f"{self.batch_size}; make it smaller, or leave drop_last false."
+            )
+        return self.batch_size if self.drop_last else 1
+
     def _loader(self, name: str, *, training: bool) -> DataLoader[Batch]:
         dataset = self.dataset(name, training=training)
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -299,6 +316,7 @@ class VideoDataModule(LightningDataModule, ABC):
             rank=rank,
             world_size=world_size,
             together=dataset.videos,
+            multiple_of=self.full_batches_of(len(dataset) // world_size) if training else 1,
         )
         if training and self.trainer is not None:
             progress = self.trainer.fit_loop.epoch_loop.batch_progress

@@ -8,6 +8,7 @@ from data_modules.errors import InputError
 CLASS_LISTS = (
     "hmdb51",
     "ucf101",
+    "clip-ucf101",
     "kinetics400",
     "kinetics600",
     "kinetics700",
@@ -35,6 +36,8 @@ def class_list(name: str) -> tuple[str, ...]:
 
     if name == "hmdb51":
         return hmdb51.class_names()
+    if name == "clip-ucf101":
+        return ucf101.names_of_clip()
     if name == "ssv2":
         return something_something.read_labels()
     module = {"ucf101": ucf101, "thumos14": thumos14, "activitynet": activitynet}[name]

@@ -40,6 +40,8 @@ class DrawSampler(DistributedSampler[Any]):
         world_size: number of processes.
         together: a number for each draw; in testing draws of the same number go to the same process. None: each by
             itself.
+        multiple_of: in training the number of draws of an epoch, on each process, is rounded down to a multiple of it;
+            others sit out each epoch.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class DrawSampler(DistributedSampler[Any]):
         rank: int = 0,
         world_size: int = 1,
         together: Sequence[int] | None = None,
+        multiple_of: int = 1,
     ) -> None:
+        self.multiple_of = multiple_of
         self.num_videos = num_videos
         self.training = training
         self.seed = seed
@@ -63,7 +67,7 @@ class DrawSampler(DistributedSampler[Any]):
 
     def __len__(self) -> int:
         if self.training:
-            return self.num_videos // self.world_size
+            return self.num_videos // self.world_size // self.multiple_of * self.multiple_of
         return len(self._tested())
 
     def __iter__(self) -> Iterator[Draw]:

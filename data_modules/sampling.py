@@ -6,7 +6,7 @@ neighbour.
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -47,9 +47,13 @@ class WindowSampler(Sampler):
         num_views: views in testing, whose scores are averaged. They are spread evenly from start to end (one view: the
             middle) at the median stride or, where that does not fit, at the widest smaller one that does.
         random_views: draw the views of testing as in training, which is what the paper does.
+        moments: of random draws; ``stride``: every frame of the video that the stride meets. ``linspace``: to the
+            letter as the paper's released code draws them, which differs in three things. The sped-up video is
+            ``linspace(phase, N - 1, round(N / stride))`` of its N frames, rounded down, so that steps between frames
+            vary and the last frame is always one of them; a sped-up video of exactly ``num_frames`` frames counts as
+            too short; and the very last window is never drawn.
 
-    Source: ``src/utils.py`` of ju-chen/Efficient-Prompt, but for the very last window, which is never drawn there, and
-    for a sequence of exactly ``num_frames`` entries, which there counts as too short.
+    Source: ``_select_indices`` in ``src/data.py`` of ju-chen/Efficient-Prompt.
     """
 
     def __init__(
@@ -59,8 +63,11 @@ class WindowSampler(Sampler):
         frame_rate: float | None = None,
         num_views: int = 1,
         random_views: bool = False,
+        moments: Literal["stride", "linspace"] = "stride",
     ) -> None:
         _check_counts(num_frames, num_views)
+        if moments == "linspace" and num_views > 1 and not random_views:
+            raise InputError("moments 'linspace' are drawn at random, so that several views need random_views.")
         if not strides or min(strides) < 1:
             raise InputError(f"strides must be whole numbers from 1 on, at least one of them, not {strides}")
         if frame_rate is not None and not 0 < frame_rate < math.inf:
@@ -70,11 +77,14 @@ class WindowSampler(Sampler):
         self.frame_rate = frame_rate
         self.num_views = num_views
         self.random_views = random_views
+        self.moments = moments
 
     def train(self, duration_sec: float, frame_rate: float, rng: np.random.Generator) -> Float64[np.ndarray, "1 T"]:
         """A random window at a random stride."""
         rate = self.frame_rate or frame_rate
         length = _num_frames(duration_sec, rate)
+        if self.moments == "linspace":
+            return _centres(self._as_released(length, rng)[None], length, rate)
         stride = int(rng.choice(self.strides))
         phase = int(rng.integers(stride))
         choices = (length - phase - 1) // stride + 2 - self.num_frames
@@ -104,14 +114,25 @@ class WindowSampler(Sampler):
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, ready for JSON."""
-        names = ("num_frames", "frame_rate", "num_views", "random_views")
+        names = ("num_frames", "frame_rate", "num_views", "random_views", "moments")
         return {"strides": list(self.strides), **{name: getattr(self, name) for name in names}}
 
     def _window(
         self, starts: Int64[np.ndarray, " V"] | Float64[np.ndarray, " V"], stride: int, length: int, rate: float
     ) -> Float64[np.ndarray, "V T"]:
-        frames = starts[:, None] + stride * np.arange(self.num_frames)
-        return (np.minimum(frames, length - 1) + 0.5) / rate
+        return _centres(starts[:, None] + stride * np.arange(self.num_frames), length, rate)
+
+    def _as_released(self, length: int, rng: np.random.Generator) -> Int64[np.ndarray, " T"]:
+        """Frame numbers, of a video of so many frames; where they go beyond its end the last frame is repeated."""
+        if length <= self.num_frames:
+            return np.arange(self.num_frames)
+        stride = int(rng.choice(self.strides))
+        phase = int(rng.integers(stride))
+        entries = np.linspace(phase, length - 1, round(length / stride), dtype=np.int64)
+        if len(entries) <= self.num_frames:
+            entries = np.arange(length)
+        start = int(rng.integers(len(entries) - self.num_frames))
+        return entries[start : start + self.num_frames]
 
 
 class SegmentSampler(Sampler):
@@ -156,8 +177,15 @@ class SegmentSampler(Sampler):
         """Centres of the frames that hold a place in [0, 1) of each part."""
         length = _num_frames(duration_sec, frame_rate)
         frames = np.floor((np.arange(self.num_frames) + within) * (length / self.num_frames))
-        moments: Float64[np.ndarray, "V T"] = (np.minimum(frames, length - 1) + 0.5) / frame_rate
-        return moments
+        return _centres(frames, length, frame_rate)
+
+
+def _centres(
+    frames: Int64[np.ndarray, "V T"] | Float64[np.ndarray, "V T"], length: int, frame_rate: float
+) -> Float64[np.ndarray, "V T"]:
+    """Moments of frames by number; what is beyond the end of the video becomes its last frame."""
+    moments: Float64[np.ndarray, "V T"] = (np.minimum(frames, length - 1) + 0.5) / frame_rate
+    return moments
 
 
 def _check_counts(num_frames: int, num_views: int) -> None:

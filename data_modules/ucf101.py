@@ -43,8 +43,9 @@ class UCF101(TrimmedDataModule):
     Args:
         root: folder of the videos.
         splits: official splits, 1 to 3; with `ClosedSet` each is a trial, all else takes the first.
-        spelling: class names as shown to CLIP: ``natural`` English, or the ``official`` ones, such as
-            ``ApplyEyeMakeup``.
+        spelling: class names as shown to CLIP: ``natural`` English, the ``official`` ones, such as
+            ``ApplyEyeMakeup``, or as CLIP's authors write them for it, ``Apply Eye Makeup``: ``clip``. (Of Kinetics-700
+            theirs are the official ones.)
         annotations: folder of the official files ``trainlist01.txt``, ``testlist01.txt`` and so on; null to look for
             them below ``root`` and otherwise take the packaged ones.
         options: those that all data sets share, see `TrimmedDataModule`.
@@ -54,7 +55,7 @@ class UCF101(TrimmedDataModule):
         self,
         root: Path,
         splits: Sequence[int] = (1,),
-        spelling: Literal["natural", "official"] = "natural",
+        spelling: Literal["natural", "official", "clip"] = "natural",
         annotations: Path | None = None,
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
@@ -71,7 +72,7 @@ class UCF101(TrimmedDataModule):
     def scan(self) -> Catalog:
         """Find the videos; lists are read when a protocol asks for them."""
         labels = read_labels()
-        names = labels if self.spelling == "official" else tuple(map(natural, labels))
+        names = {"official": labels, "clip": names_of_clip()}.get(self.spelling) or tuple(map(natural, labels))
         files = FileIndex(self.root)
         label_of = {f"v_{label}".lower(): label for label in labels}
 
@@ -117,3 +118,13 @@ def read_labels() -> tuple[str, ...]:
     """All classes as the official lists write them, in label order."""
     lines = read_text(LISTS / "ucf101" / "classInd.txt").split("\n")
     return tuple(line.split()[1] for line in lines if line.strip())
+
+
+def names_of_clip() -> tuple[str, ...]:
+    """All classes as CLIP's authors write them, in label order, which is not theirs.
+
+    Source: ``data/prompts.md`` of openai/CLIP.
+    """
+    lines = read_text(LISTS / "ucf101" / "clip_class_names.txt").split("\n")[:-1]
+    name_of = {name.replace(" ", "").lower(): name for name in lines}
+    return tuple(name_of[label.lower()] for label in read_labels())

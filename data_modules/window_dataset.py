@@ -196,9 +196,9 @@ def _spans(values: Sequence[Span]) -> Float[Tensor, "N 2"]:
 def trainable(record: UntrimmedRecord, duration_sec: float) -> tuple[list[Segment], list[Span]]:
     """The actions of a video that can be trained on, cut to the video; and the stretches that mean nothing.
 
-    Left out are segments that end before they start or lie outside of the video. Neither action nor background is what
-    is ambiguous; what is hidden, since nobody may look whether it is background; and an action that reaches into a
-    hidden stretch: the rest of it would be an action in part.
+    Left out are segments that end where they start, or before, or lie outside of the video. Neither action nor
+    background is what is ambiguous; what is hidden, since nobody may look whether it is background; and an action that
+    reaches into a hidden stretch: the rest of it would be an action in part.
 
     Args:
         record: of the video.

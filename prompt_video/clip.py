@@ -41,9 +41,11 @@ class FrozenTowers(nn.Module):
         vision: VisionTower,
         fingerprint: str,
         tokenizer: Any,  # noqa: ANN401 - transformers is untyped
+        temperature: float,
     ) -> None:
         super().__init__()
         self.text, self.vision, self.fingerprint, self.tokenizer = text, vision, fingerprint, tokenizer
+        self.temperature = temperature
         self.eval().requires_grad_(False)
 
 
@@ -82,6 +84,7 @@ class FrozenCLIP(nn.Module):
         self.compiled = False  # the text path of training, by torch.compile
         self._tokens: dict[str, list[int]] = {}
         self.fingerprint = towers.fingerprint
+        self.temperature = towers.temperature  # what it was trained to divide cosines by
         self.width: int = config.text_config.hidden_size
         self.context_length: int = config.text_config.max_position_embeddings
         self.embed_dim: int = config.projection_dim
@@ -255,6 +258,7 @@ def _load_towers(name: str, source: str) -> FrozenTowers:
         ),
         fingerprint,
         tokenizer,
+        1 / model.logit_scale.double().exp().item(),
     )
 
 

@@ -42,19 +42,24 @@ def _both(model: VideoTextModel, learned: Float[Tensor, "R D"], frozen: Float[Te
     return torch.cat([learned * (1 - share) ** 0.5, frozen * share**0.5], dim=-1)
 
 
-def frozen_model(model: VideoTextModel) -> VideoTextModel:
-    """The frozen CLIP that a model is compared with: its hand-crafted templates, and frames averaged."""
-    temporal = model.temporal
+def frozen_model(model: VideoTextModel, templates: str | Sequence[str] | None = None) -> VideoTextModel:
+    """The frozen CLIP that a model is compared with: its hand-crafted templates, and frames averaged.
+
+    Args:
+        model: the model.
+        templates: others than its; see `TemplatePrompt`.
+    """
+    temporal, templates = model.temporal, model.frozen_prompt.templates if templates is None else templates
     return VideoTextModel(
         model.clip,
         partial(
             TemplatePrompt,
-            templates=model.frozen_prompt.templates,
+            templates=templates,
             context_length=model.clip.context_length,
             too_long="truncate",
         ),
         partial(TemporalEncoder, num_layers=0, num_heads=temporal.num_heads, max_frames=temporal.max_frames),
-        frozen_templates=model.frozen_prompt.templates,
+        frozen_templates=templates,
     )
 
 

@@ -80,12 +80,8 @@ def candidates(
     seconds = torch.minimum(seconds.clamp(min=0), windows["duration_sec"][:, None, None])
     own = proposed.own & (seconds[..., 1] > seconds[..., 0])
     plain = segment_features(frames, mask, proposed.segments)[own]
-    # At the same temperature: among 0.003 to 0.3 the usual 0.07 served the frozen CLIP best on the built-in world.
-    frozen = model.similarity(plain, model.frozen_text_features(texts))
     features = encode_segments(model.temporal, frames, mask, proposed.segments, own, frames_inside)
-    scores = model.scores(features, texts)
-    if model.frozen_share:
-        scores = torch.lerp(scores, frozen, model.frozen_share)
+    scores, frozen = model.beside_frozen(model.scores(features, texts), plain, texts)
     found = Candidates(seconds[own], proposed.confidence[own], scores.softmax(-1), frozen.softmax(-1))
     return found.by_window(own.sum(1).tolist())
 

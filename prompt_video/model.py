@@ -9,6 +9,7 @@ Only the prompt and the temporal encoder learn; CLIP is frozen.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, cast
 
 import torch
@@ -21,11 +22,13 @@ from data_modules.errors import InputError
 from prompt_video.clip import FrozenCLIP
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.prompt import PromptLearner, TemplatePrompt
+from prompt_video.templates import DEFAULT, describe, name_of
 from prompt_video.temporal import TemporalEncoder, mean_frame
 from prompt_video.text_memory import TextMemory
 from prompt_video.text_side import TextSide
 
 TEXT_SIDES: dict[str, type[TextSide]] = {side.__name__: side for side in (PromptLearner, TemplatePrompt, LinearProbe)}
+TEMPERATURE = 0.07  # the paper's
 SMALLEST_TEMPERATURE = 0.01  # CLIP's own bound while it learned its temperature
 
 
@@ -36,12 +39,14 @@ class VideoTextModel(nn.Module):
         clip: the frozen CLIP; several models may share one.
         prompt: makes the text side, given the width of CLIP's token embeddings.
         temporal: makes the temporal encoder, given the width of CLIP's joint space.
-        temperature: divides the cosine similarity.
+        temperature: divides the cosine similarity. None: the paper's 0.07 where anything is learned, and CLIP's own
+            where nothing is.
         learn_temperature: learn it, starting there.
         text_chunk: texts whose inner values are kept at a time in training, so that memory does not grow with their
             number; the result is the same. None keeps all, which is faster.
-        frozen_templates: hand-crafted prompts of the frozen CLIP that this model is compared with.
-        frozen_share: share of the frozen CLIP's scores in the scores of testing, from 0 to 1.
+        frozen_templates: hand-crafted prompts of the frozen CLIP that this model is compared with; see
+            `TemplatePrompt`.
+        frozen_share: share of the frozen CLIP's cosines in those of testing, from 0 to 1.
     """
 
     def __init__(
@@ -49,17 +54,19 @@ class VideoTextModel(nn.Module):
         clip: FrozenCLIP,
         prompt: Callable[[int], nn.Module],
         temporal: Callable[[int], TemporalEncoder],
-        temperature: float = 0.07,
+        temperature: float | None = None,
         learn_temperature: bool = False,
         text_chunk: int | None = None,
-        frozen_templates: Sequence[str] = ("{}",),
+        frozen_templates: str | Sequence[str] = DEFAULT,
         frozen_share: float = 0.0,
     ) -> None:
         super().__init__()
         self.clip = clip
         self.prompt = cast(TextSide, prompt(clip.width))
         self.temporal = temporal(clip.embed_dim)
-        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learn_temperature)
+        start = starting_temperature(temperature, clip, self.prompt, self.temporal)
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_temperature)
+        self.smallest_temperature = min(SMALLEST_TEMPERATURE, start)
         self.text_chunk = text_chunk
         self.frozen_prompt = TemplatePrompt(clip.width, frozen_templates, clip.context_length, too_long="truncate")
         self.frozen_share = frozen_share
@@ -75,7 +82,7 @@ class VideoTextModel(nn.Module):
     @property
     def temperature(self) -> Float[Tensor, ""]:
         """What the cosine similarity is divided by."""
-        return self.log_temperature.exp().clamp(min=SMALLEST_TEMPERATURE)
+        return self.log_temperature.exp().clamp(min=self.smallest_temperature)
 
     def forward(self, batch: Batch) -> Float[Tensor, "R K"]:
         """The score of every video for every text of the batch."""
@@ -96,9 +103,23 @@ class VideoTextModel(nn.Module):
     def test_scores(self, batch: Batch) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
         """Scores of this model, with its `frozen_share`, and of the frozen CLIP on the same frames."""
         frames, mask = self.frame_features(batch), batch["mask"]
-        frozen = self.similarity(mean_frame(frames, mask), self.frozen_text_features(batch["text"]))
         learned = self.scores(self.temporal(frames, mask), batch["text"])
-        return torch.lerp(learned, frozen, self.frozen_share) if self.frozen_share else learned, frozen
+        return self.beside_frozen(learned, mean_frame(frames, mask), batch["text"])
+
+    def beside_frozen(
+        self, scores: Float[Tensor, "R K"], mean_frames: Float[Tensor, "R D"], texts: Sequence[str]
+    ) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
+        """Scores of testing, and those of the frozen CLIP: at the temperature that it was trained with.
+
+        Args:
+            scores: of this model, without `frozen_share`.
+            mean_frames: features of the same videos or segments, not normalised.
+            texts: the candidates.
+        """
+        cosine = F.normalize(mean_frames, dim=-1) @ self.frozen_text_features(texts).T
+        if self.frozen_share:
+            scores = torch.lerp(scores, cosine / self.temperature, self.frozen_share)
+        return scores, cosine / self.clip.temperature
 
     def video_features(self, batch: Batch) -> Float[Tensor, "R D"]:
         """One vector a video, not normalised."""
@@ -158,8 +179,17 @@ class VideoTextModel(nn.Module):
         several = "s" if layers > 1 else ""
         frames = f"a temporal encoder of {layers} layer{several}" if layers else "frames averaged"
         share = f"; {self.frozen_share:g} of every score is frozen CLIP's" if self.frozen_share else ""
-        frozen = ", ".join(f"'{template}'" for template in self.frozen_prompt.templates)
+        frozen = f"{describe(self.frozen_prompt.templates)}, at its own temperature of {self.clip.temperature:.4g}"
         return f"{self.prompt.describe()}; {frames}{share}. Frozen CLIP '{self.clip.name}' reads {frozen}."
+
+    def frozen_spec(self) -> dict[str, Any]:
+        """What the frozen CLIP is that every test is compared with, ready for JSON."""
+        templates = self.frozen_prompt.templates
+        return {
+            "clip": self.clip.name,
+            "templates": name_of(templates) or templates,
+            "temperature": self.clip.temperature,
+        }
 
     def learned_state(self) -> dict[str, Tensor]:
         """The learned weights, without CLIP."""
@@ -227,6 +257,14 @@ class VideoTextModel(nn.Module):
         model.set_vocabulary(spec["class_names"] or [])
         model.check_spec(spec)
         return model
+
+
+def starting_temperature(given: float | None, clip: FrozenCLIP, prompt: nn.Module, temporal: nn.Module) -> float:
+    """What cosines are divided by before training; see ``temperature`` of `VideoTextModel`."""
+    if given is not None:
+        return given
+    learns = any(True for _ in chain(prompt.parameters(), temporal.parameters()))
+    return TEMPERATURE if learns else clip.temperature
 
 
 def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
+from prompt_video.templates import DEFAULT, describe, templates_of
 from prompt_video.text_side import PromptedText, TextEncoder, TextSide
 
 
@@ -85,7 +86,8 @@ class TemplatePrompt(TextSide):
 
     Args:
         width: of CLIP's token embeddings.
-        templates: sentences with ``{}`` where the text goes; the default is the text alone.
+        templates: sentences with ``{}`` where the text goes, the name of a set of them (``names``: the text alone,
+            ``video``, ``clip-ucf101``, ``clip-kinetics``, ``shapes``), or a text file with one a line.
         context_length: positions that CLIP's text encoder has.
         too_long: what to do with a text that does not fit: ``error``, or ``truncate`` it, for sentences.
     """
@@ -93,15 +95,12 @@ class TemplatePrompt(TextSide):
     def __init__(
         self,
         width: int,
-        templates: Sequence[str] = ("{}",),
+        templates: str | Sequence[str] = DEFAULT,
         context_length: int = 77,
         too_long: Literal["error", "truncate"] = "error",
     ) -> None:
         super().__init__()
-        bad = [template for template in templates if "{}" not in template]
-        if bad or not templates:
-            raise InputError(f"a template needs '{{}}' where the text goes: {bad[0] if bad else 'none was given'}")
-        self.width, self.templates = width, list(templates)
+        self.width, self.templates = width, templates_of(templates)
         self.context_length, self.too_long = context_length, too_long
         self.room = _room(context_length, 0)
         self.truncated: set[str] = set()
@@ -132,7 +131,7 @@ class TemplatePrompt(TextSide):
 
     def describe(self) -> str:
         """In words."""
-        return "texts in hand-crafted prompts (" + ", ".join(f"'{template}'" for template in self.templates) + ")"
+        return f"texts in hand-crafted prompts: {describe(self.templates)}"
 
 
 def _room(context_length: int, num_context: int) -> int:

@@ -22,6 +22,7 @@ from prompt_video.settings import SettingsCLI
 MARKER = ".made_by_rehearse"
 LIMIT = {"trials": 2, "classes": 3, "videos": 2}
 LIMIT_OF_LONG = {"trials": 2, "classes": 3, "videos": 1}  # each is minutes long
+SMALL_BATCH = 4  # where batches must be full
 FOLDER_VIDEOS = 30  # of each class of a folder: enough for the usual fractions, and for 16 shots
 # Of the user's, where a data set has such options.
 NO_LISTS: Mapping[str, Any] = {"annotations": None, "labels": None, "captions": None}
@@ -60,6 +61,8 @@ def make_miniature(settings: SettingsCLI, folder: Path) -> list[str]:
         arguments = {**other["init_args"].as_dict(), **_changes(other["init_args"], folder / f"test_on_{number}")}
         others.append({"class_path": other["class_path"], "init_args": arguments})
     changes |= {"limit": LIMIT, "trial": None}
+    if given.get("drop_last"):
+        changes["batch_size"] = SMALL_BATCH
     if "test_on" in given:
         changes["test_on"] = others or None
     if isinstance(settings.data(**changes), UntrimmedDataModule):

@@ -26,6 +26,7 @@ from prompt_video.search.indexing import Outcome, build_index
 from prompt_video.search.models import model_of_checkpoint, untrained
 from prompt_video.search.spans import Cutting
 from prompt_video.settings import SettingsCLI, read_settings
+from prompt_video.templates import template_sets
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,9 @@ def main(arguments: list[str]) -> None:
         raise InputError(f"--num_workers must be 0 or more, not {options.num_workers}.")
     console.configure()
     settings = read_settings(rest) if rest else None
-    model = choose_model(options.ckpt, settings, frozen=options.frozen)
+    if options.templates is not None and not options.frozen:
+        raise InputError("--templates are the hand-crafted prompts of the frozen CLIP: say --frozen too.")
+    model = choose_model(options.ckpt, settings, frozen=options.frozen, templates=options.templates)
     root = options.out or Path("runs", "indexes", options.folder.resolve().name)
     trainer_options: dict[str, Any] = {}
     if settings is not None:
@@ -55,13 +58,16 @@ def main(arguments: list[str]) -> None:
     _report(outcome, root)
 
 
-def choose_model(ckpt: Path | None, settings: SettingsCLI | None, *, frozen: bool) -> VideoTextModel:
+def choose_model(
+    ckpt: Path | None, settings: SettingsCLI | None, *, frozen: bool, templates: str | None = None
+) -> VideoTextModel:
     """The model that is asked for.
 
     Args:
         ckpt: a checkpoint, of any task.
         settings: of an experiment; beside a checkpoint only its CLIP counts.
         frozen: the frozen CLIP, in its place.
+        templates: of the frozen CLIP, see `TemplatePrompt`; None: those that the model is compared with.
 
     Raises:
         InputError: when neither names one, or it cannot be searched with.
@@ -73,7 +79,7 @@ def choose_model(ckpt: Path | None, settings: SettingsCLI | None, *, frozen: boo
         model = described if frozen else untrained(described)
     else:
         raise InputError("name the model: --ckpt X.ckpt of a run, or --config EXP.yaml, or both.")
-    return frozen_model(model) if frozen else model
+    return frozen_model(model, templates) if frozen else model
 
 
 def choose_cutting(
@@ -143,6 +149,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the videos, in any layout")
     parser.add_argument("--ckpt", type=Path, help="checkpoint of the learned weights, of a run of any task")
     parser.add_argument("--frozen", action="store_true", help="the frozen CLIP in the place of the learned model")
+    parser.add_argument(
+        "--templates",
+        metavar="SET",
+        help="with --frozen: other hand-crafted prompts than those that the model is compared with, by the name of a "
+        f"set ({', '.join(template_sets())}), or a text file with one a line",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="INDEX", help="folder of the index (default: runs/indexes/<name of FOLDER>)"
     )

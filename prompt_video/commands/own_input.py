@@ -16,6 +16,7 @@ from data_modules.class_names import read_class_names, tell_alike
 from data_modules.errors import InputError
 from prompt_video.inference.loaded import LoadedModel, load
 from prompt_video.reporting.lettering import plain, shortened
+from prompt_video.templates import DEFAULT, template_sets
 
 LONG = 120  # letters of a class name on the terminal; files have all of them
 
@@ -38,12 +39,18 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen CLIP)"
     )
     parser.add_argument("--clip", help="which CLIP: hub id or local folder (default: the checkpoint's, or tiny)")
+    parser.add_argument(
+        "--templates",
+        metavar="SET",
+        help=f"hand-written prompts of the frozen CLIP: {', '.join(template_sets())}, or a text file with one a line, "
+        f"{{}} where a name goes (default: {DEFAULT})",
+    )
     parser.add_argument("--device", help="to compute on, such as cpu or cuda (default: a GPU if there is one)")
 
 
 def model_of(options: argparse.Namespace) -> LoadedModel:
     """The model that was asked for."""
-    return load(options.ckpt, clip=options.clip, device=options.device)
+    return load(options.ckpt, clip=options.clip, device=options.device, templates=options.templates)
 
 
 def texts_of(options: argparse.Namespace, model: LoadedModel | None = None) -> list[str]:

@@ -119,7 +119,8 @@ def method_of(config: Mapping[str, Any]) -> str:
         if prompt == "LinearProbe":
             return "linear_probe"
         if prompt == "TemplatePrompt" and not layers:
-            return "frozen_clip" if settings["prompt"]["init_args"]["templates"] == ["{}"] else "frozen_templates"
+            templates = (settings["prompt"].get("init_args") or {}).get("templates")
+            return "frozen_clip" if templates in ("names", ["{}"]) else "frozen_templates"
         if prompt == "TemplatePrompt":
             return "temporal"
         if not layers:

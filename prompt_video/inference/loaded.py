@@ -27,10 +27,9 @@ from prompt_video.model import VideoTextModel
 from prompt_video.precision import ClipDtype, device_type, resolve_clip_dtype
 from prompt_video.prompt import TemplatePrompt
 from prompt_video.search.spans import Cutting
+from prompt_video.templates import DEFAULT, describe
 from prompt_video.temporal import TemporalEncoder
 
-FROZEN_TEMPLATES = ("a video of {}.", "a video of a person {}.", "{}")
-FROZEN_TEMPERATURE = 0.01  # CLIP's own
 TEXT_CHUNK = 512  # texts that are encoded at a time, so that ten thousand fit in memory
 SPANS_AT_A_TIME = 64
 CURVE_RATE = 4.0  # frames a second of a similarity curve
@@ -49,6 +48,7 @@ def load(
     clip: str | None = None,
     device: str | torch.device | None = None,
     clip_dtype: ClipDtype = "auto",
+    templates: str | Sequence[str] | None = None,
 ) -> "LoadedModel":
     """Load a model for one's own videos and words.
 
@@ -61,14 +61,22 @@ def load(
         device: to compute on; None: a GPU if there is one.
         clip_dtype: what CLIP computes in, whatever it computed in while the model learned; ``auto``: half precision on
             GPUs, float32 on CPUs.
+        templates: hand-written prompts of the frozen CLIP: the name of a set, such as ``video``, which is the default,
+            or ``clip-kinetics``; a text file with one a line; or the sentences, with ``{}`` where a text goes.
 
     Raises:
-        InputError: when the file is no checkpoint, or its CLIP is not there or is another one.
+        InputError: when the file is no checkpoint, or its CLIP is not there or is another one; when a checkpoint is
+            given templates, which it has no use for.
     """
     place = torch.device(device if device is not None else device_type("auto"))
     precision = resolve_clip_dtype(clip_dtype, place)
     if path is None:
-        return LoadedModel(_frozen(FrozenCLIP(clip or "tiny", precision)).to(place), {}, [], None)
+        frozen = _frozen(FrozenCLIP(clip or "tiny", precision), DEFAULT if templates is None else templates)
+        return LoadedModel(frozen.to(place), {}, [], None)
+    if templates is not None:
+        raise InputError(
+            f"templates are for the frozen CLIP, and {path} has prompts of its own; leave out one of them."
+        )
     learned = read_learned(Path(path))
     model = open_model(learned, clip, precision, cut_texts=True).to(place)
     finder = Finder.of(learned.task, learned.state, model.clip.embed_dim)
@@ -77,14 +85,11 @@ def load(
     return LoadedModel(model, learned.task, list(learned.class_names or []), finder)
 
 
-def _frozen(clip: FrozenCLIP) -> VideoTextModel:
-    """Nothing but CLIP: hand-written prompts, and frames averaged."""
-    prompt = partial(
-        TemplatePrompt, templates=FROZEN_TEMPLATES, context_length=clip.context_length, too_long="truncate"
-    )
+def _frozen(clip: FrozenCLIP, templates: str | Sequence[str]) -> VideoTextModel:
+    """Nothing but CLIP, at its own temperature: hand-written prompts, and frames averaged."""
+    prompt = partial(TemplatePrompt, templates=templates, context_length=clip.context_length, too_long="truncate")
     temporal = partial(TemporalEncoder, num_layers=0, num_heads=1)
-    model = VideoTextModel(clip, prompt, temporal, FROZEN_TEMPERATURE, frozen_templates=FROZEN_TEMPLATES)
-    return model.eval().requires_grad_(False)
+    return VideoTextModel(clip, prompt, temporal, frozen_templates=templates).eval().requires_grad_(False)
 
 
 class LoadedModel:
@@ -113,7 +118,8 @@ class LoadedModel:
     def describe(self) -> str:
         """What it is, in words."""
         if self.task is None and isinstance(self.model.prompt, TemplatePrompt) and not self.model.temporal.num_layers:
-            return f"frozen CLIP '{self.model.clip.name}' with hand-written prompts; nothing is learned"
+            prompts = f"{describe(self.model.prompt.templates)} at temperature {self.model.temperature.item():.4g}"
+            return f"frozen CLIP '{self.model.clip.name}' with hand-written prompts, {prompts}; nothing is learned"
         return f"{self.task or 'a model'}: {self.model.describe()}"
 
     @torch.inference_mode()

@@ -157,6 +157,7 @@ class RunRecord(Callback):
             {
                 "protocol": data.describe_protocol(),
                 "model": task.describe(),
+                "frozen": task.model.frozen_spec(),
                 "seed": self.seed,
                 "samples": samples(data.ledger),
                 "learned_weights": learned_weights(task),

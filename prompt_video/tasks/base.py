@@ -21,8 +21,9 @@ from prompt_video.model import VideoTextModel
 from prompt_video.precision import ClipDtype, resolve_clip_dtype
 from prompt_video.prompt import PromptLearner
 from prompt_video.prompt_words import prompt_words
-from prompt_video.tasks.optimization import Optimization, Schedule
+from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
 from prompt_video.tasks.shown import Shown, Table
+from prompt_video.templates import DEFAULT
 from prompt_video.temporal import TemporalEncoder
 from prompt_video.text_side import TextSide
 
@@ -41,14 +42,18 @@ class VideoTextTask(LightningModule, ABC):
         prompt: the text side: `PromptLearner` learns vectors around each text, `TemplatePrompt` is hand-crafted,
             `LinearProbe` ignores the words and learns one vector a class.
         temporal: the temporal encoder over the frame features; with ``num_layers`` 0 frames are averaged.
-        temperature: divides the cosine similarity.
+        temperature: divides the cosine similarity; null: the paper's 0.07 where anything is learned, and CLIP's own
+            where nothing is. The frozen CLIP that every test is compared with has its own in any case.
         learn_temperature: learn it, starting there.
-        frozen_templates: hand-crafted prompts of the frozen CLIP that every test is compared with.
-        frozen_share: share of the frozen CLIP's scores in the scores of testing, from 0 to 1.
+        frozen_templates: hand-crafted prompts of the frozen CLIP that every test is compared with: sentences with
+            ``{}`` where a name goes, the name of a set of them, or a text file with one a line; see `TemplatePrompt`.
+        frozen_share: share of the frozen CLIP's cosines in those of testing, from 0 to 1.
         text_chunk: texts that are encoded at a time in training, the rest being recomputed in the backward pass, so
             that memory does not grow with their number; null for all at once.
         optimizer: made for the learned weights.
         prompt_lr: learning rate of the prompts, where it is another than the optimizer's.
+        decayed: which learned weights the optimizer's weight decay is for: ``matrices`` only, or ``all`` of them,
+            prompts, positions, norms and biases too, which is what the paper's released code does.
         warmup_steps: steps over which the learning rate rises to its full value.
         schedule: learning rate after that: ``constant``, or ``cosine`` down to zero at the end of training.
         compile: use torch.compile for the text path of training and for the temporal encoder: on a GPU kernels are
@@ -62,13 +67,14 @@ class VideoTextTask(LightningModule, ABC):
         clip_dtype: ClipDtype = "auto",
         prompt: Callable[[int], TextSide] = PromptLearner,
         temporal: Callable[[int], TemporalEncoder] = TemporalEncoder,
-        temperature: float = 0.07,
+        temperature: float | None = None,
         learn_temperature: bool = False,
-        frozen_templates: Sequence[str] = ("{}",),
+        frozen_templates: str | Sequence[str] = DEFAULT,
         frozen_share: float = 0.0,
         text_chunk: int | None = None,
         optimizer: OptimizerCallable = _adamw,
         prompt_lr: float | None = None,
+        decayed: Decayed = "matrices",
         warmup_steps: int = 0,
         schedule: Schedule = "constant",
         compile: bool = False,
@@ -89,7 +95,7 @@ class VideoTextTask(LightningModule, ABC):
             frozen_share,
         )
         self.optimizer = optimizer
-        self.prompt_lr = prompt_lr
+        self.prompt_lr, self.decayed = prompt_lr, decayed
         self.warmup_steps = warmup_steps
         self.schedule = schedule
         self.start_from = start_from
@@ -135,10 +141,10 @@ class VideoTextTask(LightningModule, ABC):
     @property
     def optimization(self) -> Optimization:
         """How the learned weights are changed."""
-        return Optimization(self.optimizer, self.prompt_lr, self.warmup_steps, self.schedule)
+        return Optimization(self.optimizer, self.prompt_lr, self.warmup_steps, self.schedule, self.decayed)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """The optimizer over the learned weights: decay for matrices only, prompts at their own rate."""
+        """The optimizer over the learned weights: what ``decayed`` says, and prompts at their own rate."""
         return self.optimization.configure(self, int(self.trainer.estimated_stepping_batches))
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401

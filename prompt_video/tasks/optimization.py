@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 
 Schedule = Literal["constant", "cosine"]
+Decayed = Literal["matrices", "all"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Optimization:
     prompt_lr: float | None = None
     warmup_steps: int = 0
     schedule: Schedule = "constant"
+    decayed: Decayed = "matrices"
 
     def configure(self, model: nn.Module, total_steps: int, stacked: bool = False) -> OptimizerLRSchedulerConfig:
         """The optimizer over a model's learned weights.
@@ -29,7 +31,7 @@ class Optimization:
             total_steps: of the whole training.
             stacked: the weights are those of several models, along a first axis more.
         """
-        optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, stacked))
+        optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, stacked, self.decayed))
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step, total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -42,8 +44,10 @@ class Optimization:
         return warm * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
 
 
-def parameter_groups(model: nn.Module, prompt_lr: float | None, stacked: bool = False) -> list[dict[str, Any]]:
-    """The learned weights: decay for matrices only, prompts at their own rate; see `Optimization.configure`."""
+def parameter_groups(
+    model: nn.Module, prompt_lr: float | None, stacked: bool = False, decayed_weights: Decayed = "matrices"
+) -> list[dict[str, Any]]:
+    """The learned weights: which of them decay, and prompts at their own rate; see `Optimization.configure`."""
     decayed, plain, prompts = [], [], []
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
@@ -54,9 +58,11 @@ def parameter_groups(model: nn.Module, prompt_lr: float | None, stacked: bool = 
             decayed.append(weight)
         else:
             plain.append(weight)
-    # Vectors that stand for words, positions or offsets have no reason to be drawn to zero.
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
-    groups.append({"params": prompts, "weight_decay": 0.0})
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain}, {"params": prompts}]
+    if decayed_weights == "matrices":
+        # Vectors that stand for words, positions or offsets have no reason to be drawn to zero.
+        for group in groups[1:]:
+            group["weight_decay"] = 0.0
     if prompt_lr is not None:
         groups[-1]["lr"] = prompt_lr
     return [group for group in groups if group["params"]]

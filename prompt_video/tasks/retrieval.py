@@ -50,6 +50,7 @@ class RetrievalTask(VideoTextTask):
 
     Args:
         prompt: the text side; captions that do not fit are to be cut (``too_long: truncate``), which is counted.
+        frozen_templates: as of all tasks; sentences are read as they are, since they are no names.
         video_chunk: videos that the temporal encoder encodes at a time in training, the rest being recomputed in the
             backward pass; null for all at once. ``text_chunk`` is the same for captions.
         dual_softmax: also report scores weighted with their share among all queries of the test, ``dual_softmax_``: a
@@ -64,12 +65,13 @@ class RetrievalTask(VideoTextTask):
     def __init__(
         self,
         prompt: Callable[[int], TextSide] = _sentence_prompt,
+        frozen_templates: str | Sequence[str] = "names",
         video_chunk: int | None = None,
         dual_softmax: bool = True,
         query_bank: int = 0,
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
-        super().__init__(prompt=prompt, **options)
+        super().__init__(prompt=prompt, frozen_templates=frozen_templates, **options)
         if isinstance(self.model.prompt, LinearProbe):
             raise InputError("model: a linear probe knows classes, not sentences: take another prompt.")
         if (video_chunk is not None and video_chunk < 1) or query_bank < 0:

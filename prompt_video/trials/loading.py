@@ -57,16 +57,18 @@ class TrialSteps(Dataset[TrialBatch]):
         part: ``train``, or the name of a test.
         trials: each trial's videos. While training they must make equally many steps; see `groups`.
         batch_size: videos of each trial in a step.
+        drop_last: of training: an epoch is full steps only.
     """
 
-    def __init__(self, part: str, trials: Sequence[TrialVideos], batch_size: int) -> None:
+    def __init__(self, part: str, trials: Sequence[TrialVideos], batch_size: int, *, drop_last: bool = False) -> None:
         if any(trial.dataset.crops for trial in trials):
             raise InputError(
                 "trials that are trained many at a time need stored features: set data.features to 'auto' or to the "
                 "path of a feature store, or train them one by one."
             )
         self.part, self.trials, self.batch_size = part, list(trials), batch_size
-        steps = [_num_steps(len(trial.dataset), batch_size) for trial in trials]
+        self.multiple_of = batch_size if drop_last else 1
+        steps = [_num_steps(len(trial.dataset), batch_size, drop_last=drop_last) for trial in trials]
         self.num_steps = max(steps)
         assert min(steps) == self.num_steps or not self.trials[0].dataset.training
 
@@ -95,7 +97,7 @@ class TrialSteps(Dataset[TrialBatch]):
 
     def _draws(self, trial: TrialVideos, epoch: int, step: int) -> list[Draw]:
         dataset = trial.dataset
-        sampler = DrawSampler(len(dataset), training=dataset.training, seed=dataset.seed)
+        sampler = DrawSampler(len(dataset), training=dataset.training, seed=dataset.seed, multiple_of=self.multiple_of)
         sampler.set_epoch(epoch)
         return list(sampler)[step * self.batch_size : (step + 1) * self.batch_size]
 
@@ -147,7 +149,11 @@ class TrialsData(LightningDataModule):
                 TrialVideos(data.dataset(part, training=training, number=number), data.part(part, number).class_names)
                 for number in numbers
             ]
-            return TrialSteps(part, trials, batch_size or max(1, TEST_ROWS // (len(trials) * _views(trials[0]))))
+            if batch_size is not None:
+                for trial in trials:
+                    data.full_batches_of(len(trial.dataset))
+                return TrialSteps(part, trials, batch_size, drop_last=data.drop_last)
+            return TrialSteps(part, trials, max(1, TEST_ROWS // (len(trials) * _views(trials[0]))))
 
         tests = {name: steps(name, None) for name in data.trials[numbers[0]].tests}
         return cls(steps("train", data.batch_size), tests, data.num_workers)
@@ -176,20 +182,21 @@ class TrialsData(LightningDataModule):
         return loader, sampler
 
 
-def groups(sizes: Sequence[int], batch_size: int, most: int) -> list[list[int]]:
+def groups(sizes: Sequence[int], batch_size: int, most: int, *, drop_last: bool = False) -> list[list[int]]:
     """Which trials can be trained together: those with equally many steps an epoch, so that none is given more.
 
     Args:
         sizes: training videos of each trial.
         batch_size: videos in a step.
         most: trials in a group.
+        drop_last: an epoch is full steps only.
 
     Returns:
         Groups of trial numbers; those with equally many steps are spread over as few groups as can be, evenly.
     """
     by_steps = defaultdict(list)
     for trial, size in enumerate(sizes):
-        by_steps[_num_steps(size, batch_size)].append(trial)
+        by_steps[_num_steps(size, batch_size, drop_last=drop_last)].append(trial)
     found = []
     for alike in by_steps.values():
         count = -(-len(alike) // most)
@@ -198,8 +205,8 @@ def groups(sizes: Sequence[int], batch_size: int, most: int) -> list[list[int]]:
     return sorted(found)
 
 
-def _num_steps(num_videos: int, batch_size: int) -> int:
-    return -(-num_videos // batch_size)
+def _num_steps(num_videos: int, batch_size: int, *, drop_last: bool = False) -> int:
+    return num_videos // batch_size if drop_last else -(-num_videos // batch_size)
 
 
 def _views(trial: TrialVideos) -> int:

@@ -73,7 +73,9 @@ def _stacks(
     texts = max(len(data.trials[number].train.class_names) for number in wanted)
     most = at_a_time or max(1, min(MOST_TRIALS[kind], MOST_TEXTS[kind] // texts))
     sizes = [len(data.dataset("train", training=True, number=number)) if task.has_weights else 1 for number in wanted]
-    return [[wanted[place] for place in group] for group in groups(sizes, data.batch_size, most)]
+    return [
+        [wanted[place] for place in group] for group in groups(sizes, data.batch_size, most, drop_last=data.drop_last)
+    ]
 
 
 def _run_stack(

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from data_modules.errors import InputError
 from prompt_video.clip import FrozenCLIP
 from prompt_video.linear_probe import LinearProbe, rows_of
-from prompt_video.model import SMALLEST_TEMPERATURE
+from prompt_video.model import SMALLEST_TEMPERATURE, starting_temperature
 from prompt_video.prompt import TemplatePrompt
+from prompt_video.templates import DEFAULT
 from prompt_video.temporal import TemporalEncoder, mean_frame
 from prompt_video.text_memory import TextMemory
 from prompt_video.text_side import TextSide
@@ -47,10 +48,10 @@ class TrialStack(nn.Module):
         seeds: Sequence[int],
         prompt: Callable[[int], TextSide],
         temporal: Callable[[int], TemporalEncoder],
-        temperature: float = 0.07,
+        temperature: float | None = None,
         learn_temperature: bool = False,
         text_chunk: int | None = None,
-        frozen_templates: Sequence[str] = ("{}",),
+        frozen_templates: str | Sequence[str] = DEFAULT,
         frozen_share: float = 0.0,
         class_names: Texts = (),
     ) -> None:
@@ -69,8 +70,10 @@ class TrialStack(nn.Module):
             with torch.no_grad():
                 for name, weight in drawn.items():
                     self.get_parameter(name)[trial] = weight
-        start = torch.full((len(seeds),), math.log(temperature))
-        self.log_temperature = nn.Parameter(start, requires_grad=learn_temperature)
+        start = starting_temperature(temperature, clip, self.prompt, self.temporal)
+        log_start = torch.full((len(seeds),), math.log(start))
+        self.log_temperature = nn.Parameter(log_start, requires_grad=learn_temperature)
+        self.smallest_temperature = min(SMALLEST_TEMPERATURE, start)
         self.frozen_prompt = TemplatePrompt(clip.width, frozen_templates, clip.context_length, too_long="truncate")
         self.class_names = [list(names) for names in class_names]
         if isinstance(self.prompt, LinearProbe):
@@ -84,7 +87,7 @@ class TrialStack(nn.Module):
     @property
     def temperature(self) -> Float[Tensor, " G"]:
         """What each trial's cosine similarity is divided by."""
-        return self.log_temperature.exp().clamp(min=SMALLEST_TEMPERATURE)
+        return self.log_temperature.exp().clamp(min=self.smallest_temperature)
 
     def forward(
         self, features: Float[Tensor, "G R T D"], mask: Bool[Tensor, "G R T"], texts: Texts
@@ -119,12 +122,13 @@ class TrialStack(nn.Module):
     ) -> tuple[Float[Tensor, "G R K"], Float[Tensor, "G R K"]]:
         """Scores of the trials' models, with their `frozen_share`, and of the frozen CLIP on the same frames."""
         mean = mean_frame(features.flatten(0, 1), mask.flatten(0, 1)).view(*mask.shape[:2], -1)
-        frozen = self.similarity(mean, self.frozen_text_features(texts), texts)
+        cosine = F.normalize(mean, dim=-1) @ self.frozen_text_features(texts).transpose(1, 2)
         learned = self(features, mask, texts)
         if self.frozen_share:
-            mixed = torch.lerp(learned, frozen, self.frozen_share)
-            learned = mixed.masked_fill(~self.present(texts).unsqueeze(1), -torch.inf)
-        return learned, frozen
+            learned = torch.lerp(learned, cosine / self.temperature.view(-1, 1, 1), self.frozen_share)
+        absent = ~self.present(texts).unsqueeze(1)
+        frozen = cosine / self.clip.temperature
+        return learned.masked_fill(absent, -torch.inf), frozen.masked_fill(absent, -torch.inf)
 
     def video_features(self, features: Float[Tensor, "G R T D"], mask: Bool[Tensor, "G R T"]) -> Float[Tensor, "G R D"]:
         """One vector a video, not normalised; a row that is padding from end to end has one that means nothing."""

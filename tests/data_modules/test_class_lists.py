@@ -8,6 +8,7 @@ from data_modules.errors import InputError
 SIZES = {
     "hmdb51": 51,
     "ucf101": 101,
+    "clip-ucf101": 101,
     "kinetics400": 400,
     "kinetics600": 600,
     "kinetics700": 700,

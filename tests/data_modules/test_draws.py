@@ -67,3 +67,19 @@ def test_tested_draws_that_belong_together_go_to_one_process_in_their_order(worl
 def test_in_training_windows_of_one_video_are_spread_over_the_processes() -> None:
     alone = [list(DrawSampler(10, training=True, rank=r, world_size=2)) for r in range(2)]
     assert [list(DrawSampler(10, training=True, rank=r, world_size=2, together=[0] * 10)) for r in range(2)] == alone
+
+
+def test_the_last_partial_batch_sits_out_other_videos_each_epoch() -> None:
+    sampler = DrawSampler(3570, training=True, seed=1, multiple_of=64)
+    assert len(sampler) == 55 * 64
+    left_out = []
+    for epoch in (0, 1):
+        sampler.set_epoch(epoch)
+        seen = {index for _, index in sampler}
+        assert len(seen) == 55 * 64
+        left_out.append(set(range(3570)) - seen)
+    assert left_out[0] != left_out[1]
+    sampler.leave_out(lambda: 55 * 64)  # of the whole epoch before, not 50 more draws of this one
+    assert len(list(sampler)) == 55 * 64
+    assert len(DrawSampler(3570, training=True, world_size=2, multiple_of=64)) == 27 * 64
+    assert len(DrawSampler(3570, training=False, multiple_of=64)) == 3570

@@ -5,6 +5,7 @@ import pytest
 
 from data_modules.annotations.official_files import read_packed_hmdb
 from data_modules.annotations.published_lists import LISTS
+from data_modules.class_lists import class_list
 from data_modules.errors import InputError
 from data_modules.hmdb51 import HMDB51
 from data_modules.ucf101 import UCF101, natural
@@ -40,8 +41,15 @@ def test_class_names_in_both_spellings(tmp_path: Path) -> None:
     assert pairs["brush_hair"] == ["brush hairs", "brush hair"]
     assert pairs["pullup"] == ["pullup", "pull up"]
     assert pairs["ride_bike"] == ["ride bike", "ride bike"]
+    differ = {label for label, names in pairs.items() if len(set(names)) > 1}
+    assert differ == {"brush_hair", "pullup", "pushup", "situp"}
     assert official.labels.index("kick") + 1 == official.labels.index("kick_ball")
     assert UCF101(tmp_path, spelling="official").catalog.class_names[0] == "ApplyEyeMakeup"
+    of_clip = UCF101(tmp_path, spelling="clip").catalog
+    assert [of_clip.class_names[place] for place in (0, -1)] == ["Apply Eye Makeup", "Yo Yo"]
+    assert class_list("clip-ucf101") == tuple(of_clip.class_names)
+    letters = [name.replace(" ", "").lower() for name in of_clip.class_names]
+    assert letters == [label.lower() for label in of_clip.labels], "in label order"
     ucf101 = UCF101(tmp_path).catalog
     assert len(set(ucf101.class_names)) == 101
     assert all(name == name.lower() for name in ucf101.class_names)

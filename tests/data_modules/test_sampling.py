@@ -1,5 +1,7 @@
 """Sampling against the rules of the paper, by exact counts and by the edges of what can be drawn."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 from jaxtyping import Float64, Int64
@@ -96,6 +98,60 @@ def test_segments_hold_one_frame_each() -> None:
     assert draw(SegmentSampler(6), 3).tolist() == [0, 0, 1, 1, 2, 2]
 
 
+RATIOS = [1, 1 / 2, 1 / 3, 1 / 3, 1 / 3, 1 / 4]  # fpsR of src/config.py
+
+
+class Chance(np.random.Generator):
+    """A generator whose numbers are given: places in what they are drawn from, in order."""
+
+    def __init__(self, *shares: float) -> None:
+        super().__init__(np.random.PCG64())
+        self.shares = iter(shares)
+
+    def choice(self, values: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - as numpy's
+        return values[int(next(self.shares) * len(values))]
+
+    def integers(self, below: int) -> int:  # type: ignore[override]
+        assert below >= 1
+        return int(next(self.shares) * below)
+
+
+def released(num_frames: int, chance: Chance, frames: int = 16) -> list[int]:
+    """`__getitem__` and `_select_indices` in src/data.py of ju-chen/Efficient-Prompt, its chance put in."""
+    if num_frames <= frames:
+        return [*range(num_frames), *[num_frames - 1] * (frames - num_frames)]
+    ratio = chance.choice(RATIOS)
+    start = chance.integers(int(1 / ratio))
+    every = np.linspace(start, num_frames - 1, num=round(ratio * num_frames), endpoint=True, dtype=int)
+    if len(every) <= frames:
+        every = np.linspace(0, num_frames - 1, num=int(num_frames), endpoint=True, dtype=int)
+    start = chance.integers(len(every) - frames)
+    return cast("list[int]", every[start : start + frames].tolist())
+
+
+@pytest.mark.parametrize("num_frames", [1, 15, 16, 17, 31, 32, 33, 34, 47, 48, 49, 51, 63, 64, 65, 66, 79, 101, 1000])
+def test_linspace_is_the_released_code_to_the_letter(num_frames: int) -> None:
+    sampler = WindowSampler(moments="linspace")
+    shares = [0.0, 0.2, 0.35, 0.5, 0.7, 0.9, 0.999]
+    for drawn in ((a, b, c) for a in shares for b in shares for c in shares):
+        moments = sampler.train(num_frames / 30, 30.0, Chance(*drawn))
+        assert frames_of(moments, 30.0)[0].tolist() == released(num_frames, Chance(*drawn))
+
+
+def test_what_linspace_differs_in() -> None:
+    views = WindowSampler(moments="linspace", num_views=400, random_views=True).test(
+        100 / 30, 30.0, np.random.default_rng(0)
+    )
+    steps = [set(np.diff(view).tolist()) for view in frames_of(views, 30.0)]
+    assert {3, 4} in steps or {2, 3} in steps, "one view has steps of two lengths"
+    starts = {int(draw(WindowSampler(4, (1,), moments="linspace"), 7, seed)[0]) for seed in range(100)}
+    assert starts == {0, 1, 2}, "the very last window is never drawn"
+    assert {tuple(draw(WindowSampler(4, (2,), moments="linspace"), 8, s)) for s in range(50)} == {
+        (start, start + 1, start + 2, start + 3) for start in range(4)
+    }, "a sped-up video of just as many frames counts as too short"
+    assert WindowSampler(moments="linspace").settings()["moments"] == "linspace"
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -104,9 +160,10 @@ def test_segments_hold_one_frame_each() -> None:
         lambda: WindowSampler(strides=()),
         lambda: WindowSampler(strides=(2, 0)),
         lambda: WindowSampler(frame_rate=0.0),
+        lambda: WindowSampler(moments="linspace", num_views=2),
         lambda: SegmentSampler(num_frames=0),
     ],
 )
 def test_wrong_arguments(make: type[Sampler]) -> None:
-    with pytest.raises(InputError, match="must be"):
+    with pytest.raises(InputError, match=r"must be|need random_views"):
         make()

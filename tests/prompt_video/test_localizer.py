@@ -257,11 +257,11 @@ def test_candidates_by_hand(model: VideoTextModel, frames_inside: int | None) ->
     start, end = proposed.segments[row, column].tolist()
     origin = batch["windows"]["origin_sec"][row].item()
     assert found[row].segments_sec[0].tolist() == pytest.approx([origin + start / RATE, origin + end / RATE])
-    # Frozen CLIP: the mean of what the proposal covers, at the same temperature.
+    # Frozen CLIP: the mean of what the proposal covers, at its own temperature, not the model's of 0.5.
     share = torch.tensor([max(0.0, min(end, i + 1) - max(start, i)) for i in range(16)])
     mean = (batch["features"][row] * share[:, None]).sum(0) / share.sum()
     cosine = F.normalize(mean, dim=-1) @ model.frozen_text_features(TEXTS).T
-    assert_close(found[row].frozen[0], (cosine / 0.5).softmax(-1), rtol=1e-4, atol=1e-6)
+    assert_close(found[row].frozen[0], (cosine / model.clip.temperature).softmax(-1), rtol=1e-4, atol=1e-6)
     if frames_inside is None:
         whole = model.temporal.frame_features(batch["features"][row, None], batch["mask"][row, None])[0]
         learned = (whole * share[:, None]).sum(0) / share.sum()

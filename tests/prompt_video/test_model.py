@@ -9,15 +9,18 @@ from typing import Any, cast
 
 import pytest
 import torch
+import transformers
 from torch import nn
+from torch.nn import functional as F
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from prompt_video.clip import FrozenCLIP
+from prompt_video.embedding import frozen_model
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner, TemplatePrompt
-from prompt_video.temporal import TemporalEncoder
+from prompt_video.temporal import TemporalEncoder, mean_frame
 
 TEXTS = ["star", "a red circle", "two squares moving to the left", "ring"]
 LENGTHS = (4, 2, 3)
@@ -70,6 +73,26 @@ def test_scores_are_cosines_over_temperature(clip: FrozenCLIP) -> None:
     scorer = model(clip, temperature=0.5)
     cosine = torch.cosine_similarity(scorer.video_features(batch())[:, None], scorer.text_features(TEXTS)[None], dim=-1)
     torch.testing.assert_close(scorer(batch()), cosine / 0.5)
+
+
+def test_the_frozen_clip_has_its_own_temperature(clip: FrozenCLIP, clip_folder: Path) -> None:
+    saved = transformers.CLIPModel.from_pretrained(clip_folder).logit_scale.exp().item()
+    assert clip.temperature == pytest.approx(1 / saved)
+    scorer, templates = model(clip, frozen_share=0.25, frozen_templates="names"), partial(TemplatePrompt)
+    frames, mask = scorer.frame_features(batch()), batch()["mask"]
+    cosine = F.normalize(mean_frame(frames, mask), dim=-1) @ scorer.frozen_text_features(TEXTS).T
+    mixed, frozen = scorer.test_scores(batch())
+    torch.testing.assert_close(frozen, cosine * saved)
+    # The share of the frozen CLIP is one of cosines: of a sharper softmax than its own it would take over.
+    torch.testing.assert_close(mixed, torch.lerp(scorer(batch()), cosine / 0.07, 0.25))
+    assert scorer.frozen_spec() == {"clip": clip.name, "templates": "names", "temperature": clip.temperature}
+    plain = partial(TemporalEncoder, num_layers=0)
+    nothing_learned = VideoTextModel(clip, templates, plain)
+    assert nothing_learned.temperature.item() == pytest.approx(clip.temperature)
+    assert frozen_model(scorer).temperature.item() == pytest.approx(clip.temperature)
+    for learner in (model(clip), model(clip, templates), VideoTextModel(clip, PromptLearner, plain)):
+        assert learner.temperature.item() == pytest.approx(0.07)
+    assert VideoTextModel(clip, templates, plain, 0.004).temperature.item() == pytest.approx(0.004), "as asked for"
 
 
 def test_learned_temperature(clip: FrozenCLIP) -> None:

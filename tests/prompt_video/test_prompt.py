@@ -84,7 +84,7 @@ def test_templates_are_averaged(clip: FrozenCLIP) -> None:
     found = TemplatePrompt(clip.width, ["a {}", "{} at the top"])(["star", "ring"], clip)
     wanted = F.normalize(unit("a ring") + unit("ring at the top"), dim=0)
     torch.testing.assert_close(found[1], wanted)
-    torch.testing.assert_close(TemplatePrompt(clip.width)(["star"], clip)[0], unit("star"))
+    torch.testing.assert_close(TemplatePrompt(clip.width, "names")(["star"], clip)[0], unit("star"))
 
 
 @pytest.mark.parametrize("templates", [[], ["a {}", "a star"]])

@@ -134,6 +134,13 @@ def test_checkpoints(tmp_path: Path, make_videos: Make, capsys: pytest.CaptureFi
     run = ["index", str(root), f"--out={index}", "--quiet", "--num_workers=0"]
     assert main([*run, f"--ckpt={ckpt}", *CPU]) == 0
     assert len(ask(index, "spinning")) == 4
+    assert main([*run, *CPU, "--templates=names"]) == 1
+    assert "say --frozen too" in capsys.readouterr().err
+    frozen = ["index", str(root), "--out", str(tmp_path / "frozen"), *FROZEN, "--templates=clip-kinetics"]
+    assert main(frozen) == 0
+    model = VideoIndex(tmp_path / "frozen").model
+    assert model.frozen_spec()["templates"] == "clip-kinetics"
+    assert model.temperature.item() == pytest.approx(model.clip.temperature)
     assert main([*run, *FROZEN]) == 1
     assert "were not made with what this run asks for" in capsys.readouterr().err
     assert main([*run, *CPU]) == 1

@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from prompt_video.cli import main
+from prompt_video.clip import FrozenCLIP
 
 
 def label(*arguments: str | Path) -> int:
@@ -30,6 +32,26 @@ def test_a_table_a_json_and_a_csv_say_the_same(
     assert "nothing is learned" in said
     assert said.index(rows[0]["class"]) < said.index(rows[1]["class"])
     assert f"{found['best'][0]['probability']:.1%}" in said
+
+
+def test_the_frozen_clip_is_used_as_its_makers_use_it(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, video, names = tmp_path / "out.json", videos / "cleaning_pool_h264.mp4", ["Apply Lipstick", "Yo Yo"]
+    clip = FrozenCLIP()
+    options = ["--classes", ",".join(names), "--json", out, "--templates"]
+    for templates in ("names", "clip-ucf101", str(tmp_path / "mine.txt")):
+        (tmp_path / "mine.txt").write_text("a drawing of {}\n")
+        assert label(video, *options, templates) == 0
+        best = json.loads(out.read_text())["videos"][0]["best"]
+        cosines = torch.tensor([one["similarity"] for one in best])
+        probabilities = [one["probability"] for one in best]
+        assert probabilities == pytest.approx((cosines / clip.temperature).softmax(0).tolist(), abs=1e-5)
+        said = capsys.readouterr().out
+        assert ("'a drawing of {}'" if "mine" in templates else f"'{templates}' (") in said
+        assert f"at temperature {clip.temperature:.4g}" in said
+    assert label(video, *options, "clip-ucf") == 1
+    assert "neither a set of templates" in capsys.readouterr().err
 
 
 def test_bad_files_are_named_and_the_others_go_on(

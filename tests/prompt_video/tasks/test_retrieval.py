@@ -98,7 +98,8 @@ def test_scores_are_the_mean_of_views_and_of_two_models() -> None:
     batch = batch_of(task, ["a", "b"], ["a star", "a ring"], num_views=3)
     with torch.no_grad():
         learned, frozen = task._encoded(batch)
-        mixed, plain = (scores * task.model.temperature for scores in task.model.test_scores(batch))
+        mixed, plain = task.model.test_scores(batch)
+    mixed, plain = mixed * task.model.temperature, plain * task.model.clip.temperature
     for pairs, scores in ((learned, mixed), (frozen, plain)):
         of_videos = scores.view(2, 3, 2).mean(1)
         torch.testing.assert_close(pairs.videos @ pairs.texts.T, of_videos, rtol=0, atol=1e-6)
