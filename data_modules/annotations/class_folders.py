@@ -96,7 +96,7 @@ def _once_in_each_class(rows: list[Row]) -> list[Row]:
         (twice if is_same else across).append(by_path[path])
     if across:
         log.warning(
-            "%d videos are in two classes or splits by links, the first being %s: doctor names them",
+            "%d of the videos are in two classes or splits by links, the first being %s: doctor names them",
             len(across),
             across[0].path,
         )

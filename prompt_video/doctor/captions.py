@@ -7,9 +7,10 @@ from typing import cast
 
 from data_modules.annotations.captions import CaptionTally
 from data_modules.batch import CaptionedRecord, Record
+from data_modules.class_names import as_read
 from data_modules.protocols.trial import Part, Trial
 from prompt_video.clip import FrozenCLIP
-from prompt_video.doctor.checks import as_read, named
+from prompt_video.doctor.checks import named
 from prompt_video.doctor.finding import Finding, Verdict, count
 from prompt_video.model import VideoTextModel
 from prompt_video.prompt import PromptLearner, TemplatePrompt

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from data_modules import VideoFolder
-from data_modules.annotations.class_folders import rows_of_folders, split_named
+from data_modules.annotations.class_folders import rows_of_folders
+from data_modules.annotations.split_names import split_named
 from data_modules.errors import InputError
 
 
