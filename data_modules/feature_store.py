@@ -4,7 +4,7 @@
 ``store_shards`` describe the files.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -69,6 +69,7 @@ class FeatureStore:
         self._index: dict[str, int] = {}  # video -> row of the columns below
         self._broken: dict[str, tuple[BrokenVideo, Stamp]] = {}
         self._left_out: list[BrokenVideo] = []
+        self._renamed: dict[str, str] = {}
         shards = [read_shard(self.root / name, self.recipe) for name in names]
         for first, shard in zip(_starts([len(shard.video_ids) for shard in shards]).tolist(), shards, strict=True):
             self._add(first, shard)
@@ -100,12 +101,22 @@ class FeatureStore:
         for known in ("video_ids", "broken"):
             self.__dict__.pop(known, None)
 
-    def __getstate__(self) -> tuple[Path, Recipe, Sequence[str], Sequence[BrokenVideo]]:
-        return self.root, self.recipe, self._names, self._left_out
+    def rename(self, names: Mapping[str, str]) -> None:
+        """From now on call videos otherwise: the new name of each, and the one that it was stored under."""
+        rows = {name: self._index[stored] for name, stored in names.items()}
+        for stored in names.values():
+            del self._index[stored]
+        self._index.update(rows)
+        self._renamed.update(names)
+        self.__dict__.pop("video_ids", None)
 
-    def __setstate__(self, state: tuple[Path, Recipe, Sequence[str], Sequence[BrokenVideo]]) -> None:
-        self.root, self.recipe, names, left_out = state
+    def __getstate__(self) -> tuple[Path, Recipe, Sequence[str], Sequence[BrokenVideo], Mapping[str, str]]:
+        return self.root, self.recipe, self._names, self._left_out, self._renamed
+
+    def __setstate__(self, state: tuple[Path, Recipe, Sequence[str], Sequence[BrokenVideo], Mapping[str, str]]) -> None:
+        self.root, self.recipe, names, left_out, renamed = state
         self._open(names)
+        self.rename(renamed)
         self.leave_out(left_out)
 
     def __contains__(self, video_id: object) -> bool:

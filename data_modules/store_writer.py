@@ -84,7 +84,7 @@ class StoreWriter:
             path: its file, whose size and time of change are noted.
 
         Raises:
-            InputError: a feature is not finite, or too large for float16.
+            InputError: a feature is not finite, or too large for float16; or the length is none.
             ValueError: no frames, another dim than the recipe's, or times that do not ascend.
         """
         kept = features.detach().to("cpu", getattr(torch, self.recipe.dtype), copy=True).contiguous()
@@ -95,6 +95,8 @@ class StoreWriter:
             )
         if not (np.isfinite(times).all() and (np.diff(times) >= 0).all()):
             raise ValueError(f"video {video_id!r}: the frame times are not finite and ascending")
+        if not 0 <= duration_sec < np.inf:
+            raise InputError(f"video {video_id!r} ({path}) has a length of {duration_sec} s; it is not stored")
         if not kept.isfinite().all():
             what = f"too large for {self.recipe.dtype}" if features.isfinite().all() else "not finite"
             raise InputError(f"video {video_id!r} ({path}) has features that are {what}; they are not stored")

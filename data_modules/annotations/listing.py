@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from data_modules.annotations.suffixes import OTHER_SUFFIXES, is_video
@@ -20,15 +20,16 @@ class Listing:
 
     Args:
         root: the folder.
+        is_wanted: whether a name is that of a video, or of what else is looked for.
 
     Raises:
         InputError: when there is no such folder, or one below it cannot be read.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, is_wanted: Callable[[str], bool] = is_video) -> None:
         if not root.is_dir():
             raise InputError(f"there is no folder {root}; set data.root (data.init_args.root in YAML) to your videos.")
-        self.root = root
+        self.root, self._is_wanted = root, is_wanted
         self.left_out: dict[str, list[str]] = {}  # kind -> paths
         self.files: list[tuple[str, str]] = list(self._walk(str(root)))  # folder and name
 
@@ -72,12 +73,12 @@ class Listing:
             for entry in found:
                 if _is_folder(entry):
                     (linked if entry.is_symlink() else waiting).append(entry.path)
-                    if is_video(entry.name):
+                    if self._is_wanted(entry.name):
                         self._leave_out("folders called as a video is, and looked into", entry.path)
                 elif is_hidden or entry.name.startswith("."):
-                    if is_video(entry.name):
+                    if self._is_wanted(entry.name):
                         self._leave_out("hidden videos", entry.path)
-                elif is_video(entry.name):
+                elif self._is_wanted(entry.name):
                     yield folder, entry.name
                 else:
                     self._leave_out_other(entry)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from data_modules.errors import InputError
+from prompt_video.commands.numpy_files import open_array
 
 
 def owners(path: Path | None, shape: tuple[int, ...], scores: Path) -> Int[np.ndarray, " C"]:
@@ -45,10 +46,7 @@ def owners(path: Path | None, shape: tuple[int, ...], scores: Path) -> Int[np.nd
 def _read(path: Path) -> tuple[str, list[tuple[int, Any]]]:
     """What an entry is called, and all of them with the number to call them by."""
     if path.suffix == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{path} is no NumPy file with an array of numbers, or a damaged one: {error}.") from error
+        array = open_array(path)
         if array.ndim != 1:
             raise InputError(f"{path}: the array has the shape {array.shape}; it must be one row of column numbers.")
         return "entry", list(enumerate(array.tolist()))

@@ -1,7 +1,8 @@
 """``prompt-video import-features``: frame features that others have computed become a feature store.
 
-The folder holds a NumPy file a video, rows of frames, as features of CLIP are commonly released. A run then reads the
-store by ``--data.features=STORE``. It must ask for the same CLIP and frame rate; how the frames were cropped for
+The folder holds a NumPy file a video, rows of frames, as features of CLIP are commonly released. A video is called as
+its file is, folders in front, without suffix. A run then reads the store by ``--data.features=STORE``, and finds a
+video by as much of its path as both have. It must ask for the same CLIP and frame rate; how the frames were cropped for
 imported features is not known, and therefore not compared. Run it again after files were added or changed: all others
 are left as they are.
 """
@@ -16,22 +17,29 @@ import numpy as np
 import torch
 
 from data_modules.annotations.activitynet_format import read_ground_truth
+from data_modules.annotations.listing import Listing
+from data_modules.annotations.suffixes import stem_of
 from data_modules.errors import InputError
 from data_modules.feature_store import Recipe, StoreWriter, pending
 from data_modules.store_format import IMPORTED
 from prompt_video.clip import FrozenCLIP
+from prompt_video.commands.numpy_files import open_array
 from prompt_video.runs import console
+from prompt_video.tasks.imported_names import endings
 
 log = logging.getLogger(__name__)
 
+MIN_RATE, MAX_RATE = 1e-3, 1e4
 TOLERANCE = 0.05  # share by which a video's length may differ from what the annotation says
 
 
 def main(arguments: list[str]) -> None:
     """Import one folder."""
     options = _parser().parse_args(arguments[1:])
-    if not 0 < options.frame_rate < float("inf"):
-        raise InputError(f"--frame-rate must be more than 0, not {options.frame_rate}.")
+    if not MIN_RATE <= options.frame_rate <= MAX_RATE:
+        raise InputError(
+            f"--frame-rate must be from {MIN_RATE:g} to {MAX_RATE:g} rows a second, not {options.frame_rate}."
+        )
     console.configure()
     files = find_files(options.folder, options.prefix)
     clip = FrozenCLIP(options.clip)
@@ -68,16 +76,27 @@ def find_files(folder: Path, prefix: str) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; name the one with the .npy files.")
+    listing = Listing(folder, lambda name: name.lower().endswith(".npy"))
     files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.npy")):
-        video_id = path.stem.removeprefix(prefix)
-        if not path.stem.startswith(prefix) or not video_id:
+    by_ending: dict[str, Path] = {}
+    for path in listing.paths():
+        stem = stem_of(path.stem).removeprefix(prefix)
+        if not path.stem.startswith(prefix) or not stem:
             raise InputError(f"{path} is not called {prefix}<video id>.npy, as --prefix says.")
-        if video_id in files:
-            raise InputError(f"'{video_id}' is there twice: {files[video_id]} and {path}; remove one of them.")
+        video_id = path.relative_to(folder).with_name(stem).as_posix()
         files[video_id] = path
+    for video_id, path in files.items():  # where one name is an ending of another, nobody could tell what it means
+        if (other := by_ending.setdefault(video_id, path)) != path:
+            raise InputError(f"'{video_id}' is there twice: {other} and {path}; remove one of them.")
+        for ending in list(endings(video_id))[1:]:
+            if ending in files:
+                raise InputError(f"'{ending}' is there twice: {path} and {files[ending]}; remove one of them.")
     if not files:
-        raise InputError(f"{folder} holds no .npy file; it should hold one for each video, called <video id>.npy.")
+        others = sum(path.suffix.lower() in (".npz", ".pt", ".pth", ".pkl", ".h5") for path in folder.rglob("*"))
+        instead = f"; of {others} files of other kinds save each array alone with numpy.save" if others else ""
+        raise InputError(
+            f"{folder} holds no .npy file; it should hold one for each video, called <video id>.npy{instead}."
+        )
     return files
 
 
@@ -92,7 +111,7 @@ def num_rows(path: Path, clip: FrozenCLIP, transposed: bool | None) -> int:
     Raises:
         InputError: when it is no array of such features.
     """
-    array = _open(path)
+    array = open_array(path)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating) or not array.size:
         raise InputError(f"{path} holds {array.dtype} of shape {array.shape}, not rows of frame features, (T, D).")
     dim = clip.embed_dim
@@ -108,7 +127,7 @@ def num_rows(path: Path, clip: FrozenCLIP, transposed: bool | None) -> int:
 
 def read(path: Path, *, transposed: bool) -> np.ndarray:
     """The features of a file as (T, D), float32."""
-    array = _open(path)
+    array = open_array(path)
     return np.array(array.T if transposed else array, dtype=np.float32, order="C")
 
 
@@ -137,14 +156,6 @@ def durations(ground_truth: Path, seconds: Mapping[str, float], frame_rate: floa
     if other := sorted(video_id for video_id, ratio in ratios.items() if abs(ratio - 1) > TOLERANCE):
         log.warning("%d videos are not as long as annotated, the first being %s", len(other), other[0])
     return {**seconds, **{video_id: max(said[video_id], 1 / frame_rate) for video_id in said}}
-
-
-def _open(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no NumPy file with an array of numbers, or a damaged one: {error}.") from error
-    return np.asarray(array)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Num
 
 from data_modules.errors import InputError
+from prompt_video.commands.numpy_files import open_array
 
 
 def read_matrix(path: Path) -> Num[np.ndarray, "C V"]:
@@ -14,18 +15,7 @@ def read_matrix(path: Path) -> Num[np.ndarray, "C V"]:
     Raises:
         InputError: when it is no file of one, or not of real numbers.
     """
-    try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}; name an .npy file of scores.") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"{path} is no NumPy file with an array of numbers, or a damaged one; write it with numpy.save, as numbers "
-            "and not as objects."
-        ) from error
-    if not isinstance(matrix, np.ndarray):
-        matrix.close()
-        raise InputError(f"{path} is an archive of arrays (.npz); save the matrix alone with numpy.save.")
+    matrix = open_array(path)
     if matrix.ndim != 2:
         raise InputError(f"{path}: the array has the shape {matrix.shape}; it must have rows and columns.")
     if not matrix.size:

@@ -15,7 +15,7 @@ from data_modules.store_shards import COLUMNS, GONE, stamp
 from prompt_video.clip import FrozenCLIP
 from prompt_video.doctor.finding import Finding, Verdict, count
 from prompt_video.doctor.looks import Look
-from prompt_video.tasks.extraction import recipe_of, store_root
+from prompt_video.tasks.extraction import open_named, recipe_of, store_root
 
 USUAL_DIM = 512  # of CLIP ViT-B, where the experiment's own CLIP could not be loaded
 TIGHT = 0.9  # of the free space
@@ -54,7 +54,8 @@ def shares_of(data: VideoDataModule, clip: FrozenCLIP | None) -> list[Share]:
                 root = store_root(clip, owner, recipe)
             stored: set[Path] = set()
             if owner.features != "auto" or (root / MANIFEST).exists():
-                store = FeatureStore(root, recipe)
+                videos = [(record.video_id, record.path) for record in records.values()]
+                store = FeatureStore(root, recipe) if owner.features == "auto" else open_named(root, recipe, videos)
                 store.check()
                 stored = {record.path for record in records.values() if record.video_id in store}
             todo: list[str] = []

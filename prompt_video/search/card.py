@@ -126,7 +126,21 @@ def read_card(root: Path) -> Card:
         content = torch.load(path, map_location="cpu", weights_only=True)
         version = content["format"]
         if version == CARD_FORMAT:
-            return Card(Path(content["folder"]), Cutting(**content["cutting"]), content["spec"], content["state"])
+            card = Card(Path(content["folder"]), Cutting(**content["cutting"]), content["spec"], content["state"])
+            _check(card)
+            return card
     except Exception as error:  # a damaged pickle can raise anything
         raise InputError(f"{path} is damaged. Run `prompt-video index` again to write it anew.") from error
     raise InputError(f"{path} has version {version}, and this program reads version {CARD_FORMAT}; index again.")
+
+
+def _check(card: Card) -> None:
+    """Types and ranges of what was read.
+
+    Raises:
+        ValueError: when they are wrong.
+    """
+    names = [card.spec["clip"][key] for key in ("name", "fingerprint")]
+    is_text = all(isinstance(name, str) for name in names) and card.folder.is_absolute()
+    if not is_text or not all(weight.isfinite().all() for weight in card.state.values()) or not card.made_with:
+        raise ValueError("a field is not as it should be")

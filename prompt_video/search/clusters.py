@@ -7,15 +7,18 @@ is missed.
 
 import hashlib
 import logging
+import zlib
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from data_modules.atomic import remove_leftovers, write_whole
 from data_modules.feature_store import FeatureStore
+from data_modules.regular_files import why_not_a_file
 from prompt_video.search.vectors import Vectors
 
 log = logging.getLogger(__name__)
@@ -56,24 +59,38 @@ class Clusters:
 def open_clusters(store: FeatureStore, vectors: Vectors) -> Clusters:
     """The clusters of an index as it is now: read, or built and kept beside it for the next time."""
     key = hashlib.sha256("/".join(store.shard_names).encode()).hexdigest()[:16]
-    path = store.root / FILES.replace("*", key)
-    if path.is_file():
+    for path in sorted(store.root.glob(FILES.replace("*", f"{key}-*"))):
         try:
-            content = load_file(path)
-            return Clusters(content["centres"], content["rows"], content["starts"])
-        except (SafetensorError, OSError, KeyError):
+            return _read(path, vectors)
+        except (SafetensorError, OSError, KeyError, ValueError):
             log.warning("%s is damaged and made again", path)
     log.info("sorting %d spans into clusters, once for this state of the index", len(vectors))
     clusters = build_clusters(vectors)
-    content = {"centres": clusters.centres, "rows": clusters.rows, "starts": clusters.starts}
+    content = save({"centres": clusters.centres, "rows": clusters.rows, "starts": clusters.starts})
+    path = store.root / FILES.replace("*", f"{key}-{zlib.crc32(content):08x}")
     try:
-        write_whole(path, lambda partial: partial.write_bytes(save(content)))
+        write_whole(path, lambda partial: partial.write_bytes(content))
         remove_leftovers(store.root)
         for old in store.root.glob(FILES):
             if old != path:
                 old.unlink(missing_ok=True)
     except OSError as error:
         log.warning("the clusters cannot be kept for the next search: %s", error)
+    return clusters
+
+
+def _read(path: Path, vectors: Vectors) -> Clusters:
+    """Kept clusters, held against the checksum in their file's name.
+
+    Raises:
+        ValueError: when it differs, or they are not of these vectors.
+    """
+    if why_not_a_file(path) or not path.stem.endswith(f"-{zlib.crc32(content := path.read_bytes()):08x}"):
+        raise ValueError("its checksum differs")
+    kept = load(content)
+    clusters = Clusters(kept["centres"], kept["rows"], kept["starts"])
+    if clusters.centres.shape[1:] != (vectors.dim,) or not torch.equal(clusters.rows.sort().values, vectors.live()):
+        raise ValueError("it is of another index")
     return clusters
 
 

@@ -12,7 +12,7 @@ from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
 from prompt_video.embedding import dim_of, text_vectors
 from prompt_video.model import VideoTextModel
-from prompt_video.search.card import read_card
+from prompt_video.search.card import Card, read_card
 from prompt_video.search.clusters import Clusters, open_clusters
 from prompt_video.search.vectors import Vectors
 from prompt_video.text_side import TextSide
@@ -72,10 +72,7 @@ class VideoIndex:
         self.vectors = Vectors(self.store)
         if not len(self.vectors):
             raise InputError(f"the index {root} holds no videos; `prompt-video index` fills it.")
-        if not self.store.recipe.transform.endswith(self.card.fingerprint):
-            raise InputError(
-                f"the vectors in {root} are not of the model that lies beside them; delete the folder and index again."
-            )
+        _check_fit(self.card, self.store)
         self.model: VideoTextModel = self.card.model(clip)
         assert dim_of(self.model) == self.store.recipe.dim
         self._clusters: Clusters | None = None
@@ -138,6 +135,34 @@ class VideoIndex:
         video_id, start_sec = self.vectors.of(row)
         end_sec = self.card.cutting.end_sec(start_sec, self.store.duration_sec(video_id))
         return Hit(video_id, self.card.folder / video_id, start_sec, end_sec, score)
+
+
+def _check_fit(card: Card, store: FeatureStore) -> None:
+    """Card and vectors must be of each other, and no id may lead to a file outside of the folder.
+
+    Raises:
+        InputError: when they are not, or one does.
+    """
+    recipe, made_with = store.recipe, card.spec["clip"]
+    if (
+        not recipe.transform.endswith(card.made_with)
+        or recipe.frame_rate != card.cutting.frame_rate
+        or recipe.clip_fingerprint != made_with["fingerprint"]
+    ):
+        raise InputError(
+            f"the vectors in {store.root} are not of the model that lies beside them; delete the folder and index "
+            "again."
+        )
+    if outside := [video_id for video_id in store.video_ids if not _is_inside(video_id)]:
+        raise InputError(
+            f"the index {store.root} names the video {outside[0][:80]!r}, which lies outside of the folder {card.folder}; "
+            "`prompt-video index` made no such index: delete it and index again."
+        )
+
+
+def _is_inside(video_id: str) -> bool:
+    """Whether an id is a path inside its folder; links were followed on purpose when it was indexed."""
+    return bool(video_id) and video_id[0] != "/" and "\0" not in video_id and ".." not in video_id.split("/")
 
 
 def thinned(hits: Sequence[Hit]) -> list[Hit]:

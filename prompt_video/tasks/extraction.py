@@ -25,6 +25,7 @@ from data_modules.store_format import IMPORTED
 from data_modules.store_shards import GONE, stamp
 from data_modules.transforms import ResizeCrop
 from prompt_video.clip import FrozenCLIP
+from prompt_video.tasks.imported_names import names_in
 
 log = logging.getLogger(__name__)
 
@@ -160,9 +161,7 @@ def _open_store(
     recipe = recipe_of(clip, data, crop)
     videos = [(video_id, record.path) for video_id, record in records.items()]
     if data.features != "auto":
-        store = FeatureStore(Path(data.features), recipe)
-        _tell_other_files(store, videos)
-        return store
+        return open_named(Path(data.features), recipe, videos)
     root = store_root(clip, data, recipe)
     if todo := pending(root, recipe, videos):
         log.info("computing frame features of %d videos with CLIP '%s' into %s", len(todo), clip.name, root)
@@ -180,10 +179,27 @@ def _open_store(
     return store
 
 
+def open_named(root: Path, recipe: Recipe, videos: Sequence[tuple[str, Path]]) -> FeatureStore:
+    """A store that is named, which need not be of these files; imported features may go by other names.
+
+    Args:
+        root: its folder.
+        recipe: what the features must have been made with.
+        videos: id and file of each that a run may ask for.
+
+    Raises:
+        InputError: as ``FeatureStore``, or it is not plain which features are of which video.
+    """
+    store = FeatureStore(root, recipe)
+    if store.recipe.transform == IMPORTED:
+        store.rename(names_in(root, store.video_ids, [video_id for video_id, _ in videos]))
+    else:
+        _tell_other_files(store, videos)
+    return store
+
+
 def _tell_other_files(store: FeatureStore, videos: Sequence[tuple[str, Path]]) -> None:
     """Say which videos are there and not the files that a store's features were made of; it may outlive its videos."""
-    if store.recipe.transform == IMPORTED:  # made of files of features
-        return
     sizes = ((video_id, path, stamp(path)[0]) for video_id, path in videos if video_id in store)
     other = [path for video_id, path, size in sizes if size not in (GONE[0], store.source(video_id)[0])]
     if other:

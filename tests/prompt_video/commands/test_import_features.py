@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
 from data_modules.store_format import IMPORTED
 from prompt_video.clip import FrozenCLIP
 from prompt_video.commands.import_features import main
+from prompt_video.tasks.extraction import open_named
+from prompt_video.tasks.imported_names import names_in
 
 DIM = 24  # of the tests' tiny CLIP
 
@@ -52,12 +55,12 @@ def ground_truth(path: Path, durations: dict[str, float | None]) -> Path:
 
 
 def test_every_row_arrives_at_the_middle_of_its_tick(folder: Path, run: Import, clip: FrozenCLIP) -> None:
-    rows = {"a": features_of(0, 7), "b": features_of(1, 30).astype(np.float64), "c": features_of(2, 1)}
+    rows = {"a": features_of(0, 7), "more/b": features_of(1, 30).astype(np.float64), "more/c": features_of(2, 1)}
     (folder / "more").mkdir()
-    for place, (name, features) in zip(("", "more", "more"), rows.items(), strict=True):
-        np.save(folder / place / f"{name}.npy", features)
+    for name, features in rows.items():
+        np.save(folder / f"{name}.npy", features)
     store = FeatureStore(run(frame_rate="4"))
-    assert store.video_ids == ["a", "b", "c"]
+    assert store.video_ids == list(rows)
     for name, features in rows.items():
         np.testing.assert_allclose(store.read(name).numpy(), features, rtol=1e-3, atol=1e-4)  # kept as float16
         assert store.duration_sec(name) == len(features) / 4
@@ -141,6 +144,7 @@ def test_a_square_array_may_be_either_way(folder: Path, run: Import) -> None:
         (np.zeros((5, DIM), dtype=np.int64), r"int64 of shape \(5, 24\), not rows"),
         (np.zeros((5, 512)), "has features of 512 numbers, and CLIP .* makes 24; was it another CLIP"),
         (np.array([{"a": 1}], dtype=object), "is no NumPy file with an array of numbers"),
+        (np.zeros((5, DIM), dtype=np.complex64), r"complex64 of shape \(5, 24\), not rows"),
     ],
 )
 def test_what_is_no_rows_of_features_is_named(folder: Path, run: Import, array: np.ndarray, message: str) -> None:
@@ -160,13 +164,79 @@ def test_a_damaged_file_is_named(folder: Path, run: Import) -> None:
         run()
 
 
+@pytest.mark.parametrize(
+    "shape", ["(-5,24)", "(1e9,)", "(9**9,,)", "(5,24,)), (", "(5, 24", "(True, 24)", "(5," * 4000, "(10**30, 24)"]
+)
+@pytest.mark.parametrize("kind", ["<f4", ",f4", "|O ", "<U9", ">f8", "<M8[zz]", "<V999999999999"])
+def test_an_odd_header_is_named(folder: Path, run: Import, kind: str, shape: str) -> None:
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    (folder / "odd.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(200))
+    with pytest.raises(InputError, match=r"odd\.npy (is no NumPy file|holds|has features of)"):
+        run()
+
+
+def test_archives_and_pipes(folder: Path, run: Import) -> None:
+    np.savez(folder / "a.npz", features_of(0, 3))
+    with pytest.raises(InputError, match=r"holds no \.npy file.*of 1 files of other kinds save each array alone"):
+        run()
+    (folder / "a.npz").rename(folder / "a.npy")
+    with pytest.raises(InputError, match=r"a\.npy is an archive of arrays"):
+        run()
+    (folder / "a.npy").unlink()
+    os.mkfifo(folder / "a.npy")
+    with pytest.raises(InputError, match=r"a\.npy cannot be read: a pipe, not a file"):
+        run()
+
+
+STORED = ["flat", "jump/0", "run/0", "deep/run/1", "own.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("jump/0.mp4", "jump/0"),
+        ("train/run/0.avi", "run/0"),
+        ("brush_hair/flat", "flat"),
+        ("run/1", "deep/run/1"),
+        ("1.mp4", "deep/run/1"),
+        ("own.mp4", "own.mp4"),
+        ("swim/0.mp4", None),
+        ("flat/1", None),
+    ],
+)
+def test_features_are_found_by_as_much_of_a_path_as_both_have(wanted: str, found: str | None) -> None:
+    expected = {} if found in (None, wanted) else {wanted: found}
+    assert names_in(Path("store"), STORED, [wanted]) == expected
+
+
+def test_features_that_may_be_of_two_videos_are_refused() -> None:
+    with pytest.raises(InputError, match="store has jump/0 and run/0: which of them is 0"):
+        names_in(Path("store"), STORED, ["0.mp4"])
+    with pytest.raises(InputError, match=r"store has flat: is it of a/flat\.mp4 or of b/flat\.mp4"):
+        names_in(Path("store"), STORED, ["a/flat.mp4", "b/flat.mp4"])
+
+
+def test_renamed_features_reach_a_loaders_processes(folder: Path, run: Import) -> None:
+    (folder / "jump").mkdir()
+    for name, seed in (("jump/0", 0), ("flat", 1)):
+        np.save(folder / f"{name}.npy", features_of(seed, 3))
+    root = run()
+    store = open_named(
+        root, FeatureStore(root).recipe, [("jump/0.mp4", Path("0.mp4")), ("swim/flat", Path("flat.mp4"))]
+    )
+    for same in (store, pickle.loads(pickle.dumps(store))):
+        assert same.video_ids == ["jump/0.mp4", "swim/flat"]
+        np.testing.assert_allclose(same.read("swim/flat").numpy(), features_of(1, 3), rtol=1e-3, atol=1e-4)
+
+
 def test_folders_and_names(folder: Path, run: Import, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no \.npy file"):
         run()
     with pytest.raises(InputError, match="there is no folder"):
         main(["import-features", str(tmp_path / "none"), "store", "--frame-rate=10"])
-    with pytest.raises(InputError, match="frame-rate must be more than 0"):
-        run(frame_rate="0")
+    for rate in ("0", "1e-300", "1e300", "nan", "-5"):
+        with pytest.raises(InputError, match=r"frame-rate must be from 0\.001 to 10000 rows a second"):
+            run(frame_rate=rate)
     np.save(folder / "v_a.npy", features_of(0, 3))
     assert FeatureStore(run("--prefix=v_")).video_ids == ["a"]
     (folder / "again").mkdir()

@@ -159,7 +159,7 @@ def test_videos_of_captions_that_cannot_be(
 
 
 def test_files_that_are_not_there(score: Score, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"there is no file nowhere\.npy; name an .npy file of scores"):
+    with pytest.raises(InputError, match=r"there is no file nowhere\.npy; name an .npy file"):
         main(["score-retrieval", "nowhere.npy"])
     with pytest.raises(InputError, match=r"--video-of-caption: there is no file nowhere\.txt"):
         score(SQUARE, "--video-of-caption=nowhere.txt")

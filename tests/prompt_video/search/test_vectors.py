@@ -89,8 +89,11 @@ def test_clusters_are_kept_until_the_store_changes(store: FeatureStore, monkeypa
     assert len(clusters.rows) == len(Vectors(changed))
     (newer,) = store.root.glob("clusters-*")
     assert newer != kept
-    newer.write_bytes(b"damaged")
-    assert torch.equal(open_clusters(changed, Vectors(changed)).rows, clusters.rows)
+    whole = newer.read_bytes()
+    for damaged in (b"damaged", whole[:-3], whole[:-3] + b"\x00\x01\x02", whole.replace(b"rows", b"raws")):
+        newer.write_bytes(damaged)
+        assert torch.equal(open_clusters(changed, Vectors(changed)).rows, clusters.rows)
+        assert newer.read_bytes() == whole
 
 
 def test_of_overlapping_hits_the_best_stays() -> None:
