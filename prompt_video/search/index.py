@@ -155,8 +155,8 @@ def _check_fit(card: Card, store: FeatureStore) -> None:
         )
     if outside := [video_id for video_id in store.video_ids if not _is_inside(video_id)]:
         raise InputError(
-            f"the index {store.root} names the video {outside[0][:80]!r}, which lies outside of the folder {card.folder}; "
-            "`prompt-video index` made no such index: delete it and index again."
+            f"the index {store.root} names the video {outside[0][:80]!r}, which lies outside of the folder "
+            f"{card.folder}; `prompt-video index` made no such index: delete it and index again."
         )
 
 
