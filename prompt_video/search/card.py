@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from prompt_video.model import VideoTextModel
 from prompt_video.search.spans import Cutting
 
 CARD = "search.pt"
-CARD_FORMAT = 1
+CARD_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,15 @@ class Card:
             "cutting": dataclasses.asdict(self.cutting),
             "spec": dict(self.spec),
             "state": dict(self.state),
+            "checksum": self._checksum,
         }
         write_whole(root / CARD, lambda partial: torch.save(content, partial))
+
+    @property
+    def _checksum(self) -> int:
+        """Of all but the weights, which the recipe of the vectors names."""
+        said = [str(self.folder), dataclasses.asdict(self.cutting), dict(self.spec)]
+        return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
     def model(self, clip: str | None = None) -> VideoTextModel:
         """The model, on the CPU; queries that are too long for it are cut.
@@ -127,6 +135,8 @@ def read_card(root: Path) -> Card:
         version = content["format"]
         if version == CARD_FORMAT:
             card = Card(Path(content["folder"]), Cutting(**content["cutting"]), content["spec"], content["state"])
+            if content["checksum"] != card._checksum:
+                raise ValueError("its checksum differs")
             _check(card)
             return card
     except Exception as error:  # a damaged pickle can raise anything
