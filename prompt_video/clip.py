@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from data_modules.errors import InputError
+from prompt_video.clip_text import check_vocabulary, cleaned
 from prompt_video.frozen_block import ACTIVATIONS, FrozenBlock
 from prompt_video.gradient_scale import GradientScale
 from prompt_video.precision import Precision, exact_float32
@@ -99,13 +100,14 @@ class FrozenCLIP(nn.Module):
         return self
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Each text's own tokens, without start and end token."""
+        """Each text's own tokens, without start and end token; `cleaned` says what is done to a text first."""
         # The same class names come in every step; captions without end must not fill the memory.
         if len(self._tokens) > MOST_TOKENIZED:
             self._tokens.clear()
         new = [text for text in dict.fromkeys(texts) if text not in self._tokens]
         if new:
-            tokens = self.towers.tokenizer(new, add_special_tokens=False, verbose=False)["input_ids"]
+            texts_of_clip = [cleaned(text) for text in new]
+            tokens = self.towers.tokenizer(texts_of_clip, add_special_tokens=False, verbose=False)["input_ids"]
             self._tokens.update(zip(new, cast("list[list[int]]", tokens), strict=True))
         return [self._tokens[text] for text in texts]
 
@@ -233,6 +235,7 @@ def _load_towers(name: str, source: str) -> FrozenTowers:
         raise InputError(
             f"'{name}' is no complete CLIP: the weights lack {', '.join(missing[:3])} ({len(missing)} in all)."
         )
+    check_vocabulary(tokenizer, model.text_model.embeddings.token_embedding.num_embeddings, name)
     fingerprint = _fingerprint(model)
     text, vision = model.text_model, model.vision_model
     return FrozenTowers(

@@ -9,6 +9,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, get_args
 
+import hypothesis
 import jaxtyping
 import pytest
 import torch
@@ -18,6 +19,9 @@ VIDEOS = Path(__file__).parent / "data_modules" / "videos"
 # Tensors of tests are too small for two threads, and tests run beside each other.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
+# The same inputs in every run, on a machine of any speed, and nothing written beside the code.
+hypothesis.settings.register_profile("tests", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("tests")
 AS_PYTHON = """
 import multiprocessing, os, sys
 multiprocessing.set_start_method(None, force=True)  # that of loaders is as ever, not how this process was started

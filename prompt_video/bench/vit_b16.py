@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import transformers
 from jaxtyping import Float
+from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,6 +17,7 @@ from prompt_video.bench.measure import CPU
 from prompt_video.clip import FrozenCLIP
 from prompt_video.text_side import PromptedText
 
+NUM_TOKENS = 49408  # of CLIP's vocabulary
 # Of one minus the cosine of features that two ways compute.
 FEATURE_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
 
@@ -39,13 +41,16 @@ def write_vit_b16(
 ) -> None:
     """Write it in HuggingFace's layout; a smaller one for tests."""
     start, end = "<|startoftext|>", "<|endoftext|>"
-    tokenizer = transformers.CLIPTokenizer(vocab={start: 0, end: 1}, merges=[], model_max_length=77)
+    signs = [f"{sign}{last}" for sign in sorted(ByteLevel.alphabet()) for last in ("", "</w>")]
+    entries = [start, end, *signs, *(f"<unused {number}>" for number in range(NUM_TOKENS - 2 - len(signs)))]
+    vocabulary = {entry: number for number, entry in enumerate(entries)}
+    tokenizer = transformers.CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
     text = {
         "hidden_size": text_width,
         "intermediate_size": 4 * text_width,
         "num_hidden_layers": num_layers,
         "num_attention_heads": 8,
-        "vocab_size": 49408,
+        "vocab_size": NUM_TOKENS,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,

@@ -169,9 +169,37 @@ def damage_activation(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
+def damage_no_tokenizer(folder: Path) -> None:
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+
+
+def damage_words(folder: Path) -> None:
+    change_vocabulary(folder, lambda model: (model["vocab"].pop("the</w>"), model["merges"].pop()))
+
+
+def damage_signs(folder: Path) -> None:
+    change_vocabulary(folder, lambda model: model["vocab"].update({"new": model["vocab"].pop("z")}))
+
+
+def damage_merges(folder: Path) -> None:
+    change_vocabulary(folder, lambda model: model["merges"].clear())
+
+
+def change_vocabulary(folder: Path, change: Callable[[Any], object]) -> None:
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    change(content["model"])
+    path.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
+        (damage_no_tokenizer, "has 2 tokens, and its weights are for 521: the files of the tokenizer are missing"),
+        (damage_words, "has 520 tokens, and its weights are for 521"),
+        (damage_signs, "lacks 1 of the 512 signs"),
+        (damage_merges, "does not read the words of its own vocabulary: the merges are missing"),
         (damage_nothing_there, "local folder with a HuggingFace CLIP"),
         (damage_weights, "local folder with a HuggingFace CLIP"),
         (damage_one_layer, "the weights lack text_model.encoder.layers.1.mlp.fc1.weight"),
