@@ -131,11 +131,11 @@ def known_records(records: Iterable[Record]) -> MakeRecord:
     """For `read_list`: finds what is listed among records that are known, by as much of their paths as it takes."""
     by_name: dict[str, list[Record]] = {}
     for record in records:
-        for name in _endings(record.video_id):
+        for name in endings(record.video_id):
             by_name.setdefault(name, []).append(record)
 
     def find(name: str, target: int) -> Record:
-        found = next((by_name[ending] for ending in _endings(name) if ending in by_name), [])
+        found = next((by_name[ending] for ending in endings(name) if ending in by_name), [])
         if not found:
             raise InputError(f"{name} is none of the videos of this data set.")
         if len(found) > 1:
@@ -145,8 +145,8 @@ def known_records(records: Iterable[Record]) -> MakeRecord:
     return find
 
 
-def _endings(name: str) -> list[str]:
-    """A path without suffix, whole and without its first folders."""
+def endings(name: str) -> list[str]:
+    """A path without suffix: the whole, then without its first folder, and so on."""
     name = composed(name)
     folders = name.replace("\\", "/").split("/")[:-1]
     return ["/".join([*folders[start:], stem_of(name)]) for start in range(len(folders) + 1)]

@@ -1,7 +1,8 @@
 """``prompt-video score-detections``: mAP and recall of a file of detections, equal to ActivityNet's toolkit.
 
-Detections in videos of the ground truth outside the subset count as false, as they do there. For the recall, a segment
-that a video has under several labels is one proposal, with its best score.
+Detections in videos outside the subset or the ground truth count as false, as they do there. A video may be named with
+suffix and folders, as ``segment --json`` names it. For the recall, a segment that a video has under several labels is
+one proposal, with its best score.
 """
 
 import argparse
@@ -15,8 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Detection, read_detections, read_ground_truth
+from data_modules.annotations.text_files import cut
 from data_modules.atomic import write_whole
 from data_modules.errors import InputError
+from prompt_video.detections.names import annotated_names
 from prompt_video.metrics.evaluation import Evaluation, evaluate
 from prompt_video.suggest import nearest
 
@@ -29,8 +32,10 @@ def main(arguments: list[str]) -> None:
     tious = parse_tious(options.tiou)
     ground_truth = read_ground_truth(options.ground_truth)
     videos = _of_subset(ground_truth, options.subset, options.ground_truth)
-    detections = read_detections(options.predictions)
-    _check(detections, ground_truth, options)
+    predicted = read_detections(options.predictions)
+    _check_labels(predicted, ground_truth, options)
+    names = annotated_names(predicted, ground_truth, str(options.predictions))
+    detections = {names[video_id]: own for video_id, own in predicted.items()}
     evaluation = evaluate(videos, detections, tious)
     counts = {
         "videos": len(videos),
@@ -52,6 +57,7 @@ def main(arguments: list[str]) -> None:
     }
     if options.json:
         _write(report, options.json)
+    _warn_of_others(detections, ground_truth, counts, options)
     _print(evaluation, counts, options)
 
 
@@ -103,19 +109,14 @@ def _of_subset(ground_truth: Mapping[str, AnnotatedVideo], subset: str, path: Pa
     return videos
 
 
-def _check(
+def _check_labels(
     detections: Mapping[str, Sequence[Detection]],
     ground_truth: Mapping[str, AnnotatedVideo],
     options: argparse.Namespace,
 ) -> None:
-    """Refuse videos and classes that the ground truth does not know, naming the first."""
+    """Refuse classes that the ground truth does not know, naming the first."""
     labels = {annotation.label for video in ground_truth.values() for annotation in video.annotations}
     for video_id, own in detections.items():
-        if video_id not in ground_truth:
-            raise InputError(
-                f"{options.predictions}: the video '{video_id}' is not in {options.ground_truth}"
-                f"{nearest(video_id, ground_truth)}"
-            )
         for number, found in enumerate(own):
             if found.label not in labels:
                 raise InputError(
@@ -124,13 +125,32 @@ def _check(
                 )
 
 
-def _print(evaluation: Evaluation, counts: Mapping[str, int], options: argparse.Namespace) -> None:
+def _warn_of_others(
+    detections: Mapping[str, Sequence[Detection]],
+    ground_truth: Mapping[str, AnnotatedVideo],
+    counts: Mapping[str, int],
+    options: argparse.Namespace,
+) -> None:
+    """Say which predictions are in videos that are not scored: ActivityNet's toolkit takes all of them as false."""
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    if outside := counts["predictions_outside_subset"]:
+    strange = {video_id: own for video_id, own in detections.items() if video_id not in ground_truth}
+    unknown = sum(len(own) for own in strange.values())
+    if strange:
+        first = next(iter(strange))
+        console.print(
+            f"warning: {unknown:,} of {counts['predictions']:,} predictions are in {len(strange):,} videos that are "
+            f"not in {options.ground_truth}, and count as false positives; the first is '{cut(first)}'"
+            f"{nearest(first, ground_truth)}"
+        )
+    if outside := counts["predictions_outside_subset"] - unknown:
         console.print(
             f"warning: {outside:,} of {counts['predictions']:,} predictions are in videos outside the subset "
             f"'{options.subset}'; they count as false positives."
         )
+
+
+def _print(evaluation: Evaluation, counts: Mapping[str, int], options: argparse.Namespace) -> None:
+    console = Console(markup=False, highlight=False, soft_wrap=True)
     if others := counts["predictions_of_other_classes"]:
         console.print(
             f"note: {others:,} of {counts['predictions']:,} predictions are of classes without an instance in the "

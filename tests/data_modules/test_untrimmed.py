@@ -243,13 +243,13 @@ def test_times_are_held_against_the_videos(
         data.setup(stage)
     assert not caplog.text
     part = data.trials[0].parts["test"]
-    records = [record for record in part.records if isinstance(record, UntrimmedRecord)]
-    said = tuple(replace(record, duration_sec=999.0) for record in records)
+    videos = [record for record in part.records if isinstance(record, UntrimmedRecord)]
+    said = tuple(replace(video, duration_sec=999.0) for video in videos)
     data._trials = [replace(data.trials[0], tests={"test": replace(part, records=said)})]
     for stage in ("fit", "test"):
         data.setup(stage)
     assert caplog.text.count("5 videos of another duration than annotated: test0, 999 s annotated and ") == 1
-    frames = tuple(replace(record, segments=(Segment(500.0, 700.0, 0),)) for record in records)
+    frames = tuple(replace(video, segments=(Segment(500.0, 700.0, 0),)) for video in videos)
     data._trials = [replace(data.trials[0], tests={"test": replace(part, records=frames)})]
     with pytest.raises(InputError, match=r"in 5 of 5 videos most segments lie after the end.*Are the times frames"):
         data.setup("test")

@@ -6,8 +6,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from data_modules.errors import InputError
+from prompt_video.cli import main as cli
 from prompt_video.commands.score_detections import main, parse_tious
 
+CASES = Path(__file__).parents[2] / "data_modules" / "annotations" / "cases"
 Json: TypeAlias = dict[str, Any]
 Score: TypeAlias = Callable[..., Json]
 
@@ -80,6 +82,38 @@ def test_predictions_outside_the_subset_are_false_and_said(score: Score, capsys:
     assert "2 of 6 predictions are in videos outside the subset 'validation'; they count as false" in shown
 
 
+def test_predictions_in_unknown_videos_are_false_and_said(score: Score, capsys: pytest.CaptureFixture[str]) -> None:
+    outside = score({**FOUND, "other": [("Zumba", 0, 10, 0.95), ("Diving", 1, 2, 0.1)]}, "--tiou=0.5")
+    capsys.readouterr()
+    report = score({**FOUND, "onE": [("Zumba", 0, 10, 0.95)], "x": [("Diving", 1, 2, 0.1)], "y": []}, "--tiou=0.5")
+    assert report == outside
+    assert report["per_class"]["Zumba"]["ap@0.5"] == pytest.approx(1 / 6)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "warning: 2 of 6 predictions are in 3 videos that are not in" in shown
+    assert "and count as false positives; the first is 'onE'; did you mean 'one'?" in shown
+
+
+def test_videos_are_known_by_suffix_and_folder(score: Score, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = score(FOUND)
+    files = {"/data/videos/v_one.mp4": FOUND["one"], "videos/none.webm": FOUND["none"]}
+    assert score(files) == expected
+    assert "warning" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("score_det_both-*")), ids=lambda case: case.name)
+def test_files_that_once_ended_in_a_traceback(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli(["score-detections", str(case / "gt.json"), str(case / "pred.json"), "--tiou=0.5"])
+    said = capsys.readouterr()
+    if "AssertionError-17" in case.name:  # a class called nan
+        assert code == 0
+        assert "25.00" in said.out
+    else:
+        message = {"AssertionError": "1.7e+308 is that of no video", "UnicodeEncodeError": "is no character"}
+        assert code == 1
+        assert said.err.count("prompt-video: ") == 1
+        assert message[case.name.split("-")[1]] in said.err
+
+
 def test_classes_of_another_subset_are_proposals_and_said(score: Score, capsys: pytest.CaptureFixture[str]) -> None:
     before = score(FOUND)
     report = score({**FOUND, "one": [*FOUND["one"], ("Surfing", 50, 60, 0.01)]})
@@ -102,7 +136,10 @@ def test_no_predictions(score: Score) -> None:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ({"onE": []}, r"found.json: the video 'onE' is not in .*truth.json; did you mean 'one'\?"),
+        (
+            {"a/one.mp4": [], "b/one.webm": []},
+            r"found.json: 'a/one.mp4' and 'b/one.webm' are both of the video 'one'; score one of them",
+        ),
         (
             {"one": [("Zumba", 0, 1, 0.5), ("Divin", 0, 1, 0.5)]},
             r"video 'one', entry 1: 'Divin' is no class of .*truth.json; did you mean 'Diving'\?",
