@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -236,6 +237,9 @@ def _load_towers(name: str, source: str) -> FrozenTowers:
             f"'{name}' is no complete CLIP: the weights lack {', '.join(missing[:3])} ({len(missing)} in all)."
         )
     check_vocabulary(tokenizer, model.text_model.embeddings.token_embedding.num_embeddings, name)
+    temperature = (-model.logit_scale.double()).exp().item()
+    if not 0 < temperature < math.inf:
+        raise InputError(f"'{name}' is a damaged CLIP: its logit_scale is {model.logit_scale.item()}.")
     fingerprint = _fingerprint(model)
     text, vision = model.text_model, model.vision_model
     return FrozenTowers(
@@ -261,7 +265,7 @@ def _load_towers(name: str, source: str) -> FrozenTowers:
         ),
         fingerprint,
         tokenizer,
-        1 / model.logit_scale.double().exp().item(),
+        temperature,
     )
 
 

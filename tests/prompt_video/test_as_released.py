@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.official import import_official
 from prompt_video.rehearsal import make_miniature
@@ -55,6 +56,12 @@ def test_an_epoch_has_55_steps(tmp_path: Path) -> None:
     assert settings.settings["trainer"]["max_epochs"] * 55 == 1100
     (tests,) = data.test_dataloader()
     assert len(tests) == 24, "of 1,530 videos none is left out in testing"
+
+
+def test_too_few_videos_for_one_batch_are_told(tmp_path: Path) -> None:
+    options = ("--data.batch_size=4000", f"--data.root={tmp_path}", "--data.features=off")
+    with pytest.raises(InputError, match=r"data\.drop_last leaves no batch: there are 3570 training videos"):
+        read("hmdb51_as_released", *options).data().train_dataloader()
 
 
 def released(width: int, embed_dim: int) -> dict[str, Tensor]:

@@ -193,6 +193,12 @@ def change_vocabulary(folder: Path, change: Callable[[Any], object]) -> None:
     path.write_text(json.dumps(content))
 
 
+def damage_temperature(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["logit_scale"] = torch.tensor(float("nan"))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
@@ -204,6 +210,7 @@ def change_vocabulary(folder: Path, change: Callable[[Any], object]) -> None:
         (damage_weights, "local folder with a HuggingFace CLIP"),
         (damage_one_layer, "the weights lack text_model.encoder.layers.1.mlp.fc1.weight"),
         (damage_activation, "activation 'relu'"),
+        (damage_temperature, "is a damaged CLIP: its logit_scale is nan"),
     ],
 )
 def test_damaged_folder(clip_folder: Path, tmp_path: Path, damage: Callable[[Path], None], says: str) -> None:

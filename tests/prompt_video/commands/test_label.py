@@ -39,7 +39,7 @@ def test_the_frozen_clip_is_used_as_its_makers_use_it(
 ) -> None:
     out, video, names = tmp_path / "out.json", videos / "cleaning_pool_h264.mp4", ["Apply Lipstick", "Yo Yo"]
     clip = FrozenCLIP()
-    options = ["--classes", ",".join(names), "--json", str(out), "--templates"]
+    options: list[str | Path] = ["--classes", ",".join(names), "--json", out, "--templates"]
     for templates in ("names", "clip-ucf101", str(tmp_path / "mine.txt")):
         (tmp_path / "mine.txt").write_text("a drawing of {}\n")
         assert label(video, *options, templates) == 0

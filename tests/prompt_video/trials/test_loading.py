@@ -47,6 +47,14 @@ def test_equals_each_trials_own_loader(videos: Videos, training: bool, epoch: in
     assert [len(own) for own in last["video_id"]] == ([3, 4, 2] if training else [1, 0, 0])
 
 
+def test_full_steps_only(videos: Videos) -> None:
+    trials = [TrialVideos(videos(5 * trial, 8 - trial, 2, training=True, seed=trial), ["a", "b"]) for trial in range(2)]
+    everything, full = (TrialSteps("train", trials, batch_size=3, drop_last=drop) for drop in (False, True))
+    assert (len(everything), len(full)) == (3, 2)
+    assert [full[1, step]["video_id"] for step in range(2)] == [everything[1, step]["video_id"] for step in range(2)]
+    assert groups([7, 6, 5], batch_size=3, most=8, drop_last=True) == [[0, 1], [2]]
+
+
 def test_a_resumed_epoch_goes_on() -> None:
     sampler = StepSampler(3)
     assert list(sampler) == [(0, 0), (0, 1), (0, 2)]
