@@ -4,28 +4,60 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from data_modules.errors import InputError
+
 LEFTOVER_SEC = 3600.0  # far longer than any one file takes to write
+NAME_LETTERS = 40  # of a file, in the name of what is written beside it: longer ones are no names to most systems
 
 
-def write_whole(path: Path, write: Callable[[Path], object], replace: bool = True) -> None:
+class WriteError(InputError, OSError):
+    """A file cannot be written, for want of room or of leave; what it held before is as it was."""
+
+
+def write_whole(path: Path, write: Callable[[Path], object], replace: bool = True, before: Path | None = None) -> None:
     """Write a file so that others see all of it or nothing, whenever this process or the machine stops.
 
     Args:
         path: the file.
-        write: writes it, to the path it is given.
+        write: writes it, to the path it is given, which is in the same folder.
         replace: False leaves a file that is already there.
+        before: a name in the same folder for what the file held until now; None forgets it.
+
+    Raises:
+        WriteError: when the system refuses it.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.{os.getpid()}@{socket.gethostname()}.tmp")
+    temporary = _beside(path)
     try:
         write(temporary)
         _sync(temporary)
+        if before is not None and path.exists():
+            _keep(path, before)
         if replace or not _link(temporary, path):
             temporary.replace(path)
-        _sync(path.parent)
+        with suppress(OSError):  # the file is there; some file systems know no more of a folder
+            _sync(path.parent)
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    name = f".{path.name[:NAME_LETTERS]}.{os.urandom(4).hex()}.{os.getpid()}@{socket.gethostname()}.tmp"
+    return path.with_name(name)
+
+
+def _keep(path: Path, before: Path) -> None:
+    """Give a file a second name, which it keeps when another takes the first."""
+    second = _beside(before)
+    if _link(path, second):
+        second.replace(before)
+    else:
+        path.replace(before)
 
 
 def _link(temporary: Path, path: Path) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_modules.atomic import remove_leftovers, write_whole
+from data_modules.errors import InputError
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -49,3 +50,33 @@ def test_only_dead_writers_leftovers_are_removed(tmp_path: Path) -> None:
     os.utime(ancient, (0, 0))
     remove_leftovers(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([alive, elsewhere])
+
+
+def test_what_was_there_before_is_kept_under_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, before = tmp_path / "last", tmp_path / "previous"
+
+    def write(text: str) -> None:
+        write_whole(path, lambda temporary: temporary.write_text(text), before=before)
+
+    write("1")
+    assert list(tmp_path.iterdir()) == [path]
+    write("2")
+    write("3")
+    assert (path.read_text(), before.read_text()) == ("3", "2")
+
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    write("4")
+    assert (path.read_text(), before.read_text()) == ("4", "3")
+    assert sorted(tmp_path.iterdir()) == [path, before]
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "inside", tmp_path / ("n" * 300)):
+        with pytest.raises(InputError, match=r"cannot be written: (Not a directory|File name too long)"):
+            write_whole(path, lambda temporary: temporary.write_text("new"))
+    write_whole(tmp_path / ("n" * 250), lambda temporary: temporary.write_text("new"))
+    assert len(list(tmp_path.iterdir())) == 2
