@@ -1,5 +1,8 @@
 """What is saved of a trained model: reading it back, from a run's checkpoint or from a folder for the hub."""
 
+import logging
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +13,69 @@ from prompt_video.clip import FrozenCLIP
 from prompt_video.hub_folder import UNNAMED_CLIP, Learned, read_hub_folder
 from prompt_video.model import VideoTextModel
 from prompt_video.precision import Precision
+from prompt_video.run_files import BEFORE_LAST, CHECKPOINTS, LAST
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT_FORMAT = 1
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, *, weights_only: bool = True) -> dict[str, Any]:
     """A checkpoint as it was saved.
 
+    Args:
+        path: the file.
+        weights_only: read nothing that could run code.
+
     Raises:
-        InputError: when the file cannot be read as one.
+        InputError: when the file cannot be read as one, or holds weights that are no numbers.
     """
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}.")
     try:
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as parts:  # torch reads weights without looking at their checksums
+                if (part := parts.testzip()) is not None:
+                    raise zipfile.BadZipFile(part)
+        checkpoint: object = torch.load(path, map_location="cpu", weights_only=weights_only)
     except Exception as error:  # a damaged pickle can raise anything
         # What a pickle's reader says of other files, such as "pop from empty list", tells nobody anything.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged, or another file"
-        raise InputError(
-            f"{path} cannot be read as a checkpoint: {reason}. Name a run's checkpoints/last.ckpt or best.ckpt."
-        ) from error
+        raise InputError(f"{path} cannot be read as a checkpoint: {reason}. {_instead(path)}") from error
+    if not isinstance(checkpoint, dict):
+        raise InputError(f"{path} is no checkpoint. {_instead(path)}")
+    weights = checkpoint.get("state_dict", {})
+    for name, weight in weights.items() if isinstance(weights, dict) else ():
+        if isinstance(weight, torch.Tensor) and weight.is_floating_point() and not weight.isfinite().all():
+            raise InputError(f"{path}: the weight {name} is not finite. {_instead(path)}")
     return checkpoint
+
+
+def _instead(path: Path) -> str:
+    before = path.with_name(BEFORE_LAST)
+    if path.name == LAST and before.is_file():
+        return f"The one before it is {before}, from which --ckpt_path last goes on."
+    return "Name a run's checkpoints/last.ckpt or best.ckpt."
+
+
+def last_checkpoint(run: Path) -> Path | None:
+    """The last checkpoint of a run that can be read; it is said where that is the one before the last.
+
+    Args:
+        run: its folder.
+    """
+    folder = run / CHECKPOINTS
+    for path in (folder / LAST, folder / BEFORE_LAST):
+        try:
+            read_checkpoint(path)
+        except InputError as error:
+            if path.exists():
+                log.warning("%s", error)
+        else:
+            if path.name == BEFORE_LAST:
+                log.warning("going on from %s, the checkpoint before the last", path)
+            return path
+    return None
 
 
 def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +90,9 @@ def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
             "this checkpoint holds the trials of a protocol side by side, as they are trained; a model of one trial is "
             "wanted: train that trial alone with --data.trial."
         )
-    if about is None or about["format"] != CHECKPOINT_FORMAT:
+    about = about if isinstance(about, Mapping) else {}
+    whole = isinstance(about.get("spec"), Mapping) and "state_dict" in checkpoint
+    if not whole or about.get("format") != CHECKPOINT_FORMAT:
         raise InputError("this is no checkpoint of this framework (or one of another version of it).")
     spec: dict[str, Any] = about["spec"]
     return spec

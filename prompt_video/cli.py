@@ -5,7 +5,10 @@ import os
 import sys
 
 from prompt_video.startup import lean_imports
+from prompt_video.stopping import Stopped, obeying_signals
 from prompt_video.suggest import nearest
+
+GOING_ON = "the same command starts again where it left nothing behind, and goes on where it did."
 
 VERBS = {
     "fit": ("prompt_video.experiment", "train an experiment, then test its best checkpoint"),
@@ -52,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: as typed after ``prompt-video``; None takes them from the command line.
 
     Returns:
-        The exit code: 0, 1 for something the user can mend, 130 when interrupted.
+        The exit code: 0, 1 for something the user can mend, 130 and 143 when stopped by Ctrl-C and by SIGTERM.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -61,6 +64,15 @@ def main(arguments: list[str] | None = None) -> int:
     verb = arguments[0]
     if verb not in VERBS:
         return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)} `prompt-video --help` lists all.")
+    try:
+        with obeying_signals():
+            return _run(verb, arguments)
+    except Stopped as stopped:
+        print(f"prompt-video: {stopped}; {stopped.how_to_go_on or GOING_ON}", file=sys.stderr)
+        return stopped.exit_code
+
+
+def _run(verb: str, arguments: list[str]) -> int:
     try:
         # Imported late: seconds go into torch and Lightning, which the help needs not.
         with lean_imports():
@@ -71,8 +83,6 @@ def main(arguments: list[str] | None = None) -> int:
         if message is None or os.environ.get("PROMPT_VIDEO_TRACEBACK"):
             raise
         return _fail(message)
-    except KeyboardInterrupt:
-        return 130
     return outcome if isinstance(outcome, int) else 0
 
 

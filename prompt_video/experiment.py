@@ -1,20 +1,25 @@
 """The one LightningCLI: an experiment YAML in, a run folder with results out."""
 
 import copy
+import errno
 import logging
+import signal
 import sys
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 # Imported for their names: a YAML may then say MovingShapes rather than data_modules.MovingShapes.
 import data_modules.data_sets
 import prompt_video.tasks
+from data_modules.atomic import WriteError
 from data_modules.base import VideoDataModule
 from data_modules.draws import trial_seed
 from data_modules.errors import InputError
@@ -22,12 +27,23 @@ from data_modules.protocols.trial import Split
 from data_modules.trimmed import TrimmedDataModule
 from prompt_video.building import build
 from prompt_video.config_errors import ExperimentParser
+from prompt_video.finite import StopAtNotFinite, check_finite
 from prompt_video.precision import allow_tf32, device_type, resolve_clip_dtype
+from prompt_video.run_files import BEST, CHECKPOINTS, JOURNAL, LAST, NO_CHECKPOINT
 from prompt_video.runs import console
-from prompt_video.runs.folder import RunRecord, newest_checkpoint, shared_run_folder
+from prompt_video.runs.checkpoint_files import WholeCheckpoints
+from prompt_video.runs.claim import Claim
+from prompt_video.runs.folder import (
+    RunRecord,
+    checked_name,
+    checkpoint_of,
+    newest_checkpoint,
+    settle_run_folder,
+)
 from prompt_video.runs.loggers import WandbMode, close_loggers, log_trials, make_loggers
 from prompt_video.runs.progress import DataWait, ProgressBar
 from prompt_video.runs.summary import print_summary
+from prompt_video.stopping import Stopped
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.extraction import ensure_features
 from prompt_video.tasks.recognition import RecognitionTask
@@ -39,6 +55,8 @@ __all__ = ["ExperimentCLI", "data_modules", "main", "prompt_video"]
 
 log = logging.getLogger(__name__)
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+MOST_SEED = 2**32 - 1  # of numpy
 CLI = TypeVar("CLI", bound="ExperimentCLI")
 
 
@@ -49,6 +67,25 @@ class ExperimentCLI(LightningCLI):
     datamodule: VideoDataModule
     run_folder: Path
     record: RunRecord
+    claim: Claim | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's, which does all of a run
+        try:
+            super().__init__(*args, **kwargs)
+        except Stopped as stopped:
+            stopped.how_to_go_on = self._how_to_go_on()
+            self._stop_others()
+            raise
+        except OSError as error:
+            if not isinstance(error, WriteError) and error.errno not in NO_ROOM:
+                raise
+            where = error.filename or (self.claim.folder if self.claim else "the run")
+            said = error if isinstance(error, WriteError) else f"{where} cannot be written: {error.strerror}."
+            raise InputError(f"{said} Make room; then {self._how_to_go_on()}") from error
+        finally:
+            close_loggers()
+            if self.claim is not None:
+                self.claim.leave()
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -85,23 +122,44 @@ class ExperimentCLI(LightningCLI):
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
         parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
 
+    def _parse_ckpt_path(self) -> None:
+        """Our checkpoints hold no settings for Lightning to take, and damaged ones are told of where they are read."""
+
+    def _set_seed(self) -> None:
+        seed = self.config[self.subcommand]["seed_everything"]
+        if not 0 <= int(seed) <= MOST_SEED:
+            raise InputError(f"--seed_everything must be from 0 to {MOST_SEED}, not {seed}.")
+        super()._set_seed()
+
     def before_instantiate_classes(self) -> None:
-        """Settle the run folder before anything is built."""
+        """Settle what the run is called and where it goes on, before anything is built."""
         settings = self._settings
+        check_finite(settings.as_dict())
         files = [Path(str(file)) for file in settings.get("config") or []]
-        self.name = settings["name"] or (files[0].stem if files else "experiment")
+        self.name = checked_name(settings["name"] or (files[0].stem if files else "experiment"))
         runs, folder = Path(settings["runs"]), settings["run_folder"]
         if settings.get("ckpt_path") == "last":
-            checkpoint = newest_checkpoint(runs, self.name) if folder is None else Path(folder, "checkpoints/last.ckpt")
+            checkpoint = newest_checkpoint(runs, self.name) if folder is None else checkpoint_of(Path(folder))
             settings["ckpt_path"] = str(checkpoint)
-            folder = checkpoint.parent.parent if self.subcommand == "fit" else None
+            if self.subcommand == "fit":
+                settings["run_folder"] = checkpoint.parent.parent
         elif (path := settings.get("ckpt_path")) and not Path(path).is_file():
             raise InputError(f"there is no checkpoint {path}.")
         if (trial := settings["data"]["init_args"].get("trial")) is not None:
             # Initial weights are drawn as they are where all trials run.
             seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)
-        self.run_folder = Path(folder) if folder else shared_run_folder(runs, self.name)
         self._settle_precision()
+
+    def instantiate_classes(self) -> None:
+        """Take a folder before anything is built, so that two runs never share one."""
+        settings, goes_on = self._settings, self.subcommand == "predict"  # which only adds to a run
+        folder = Path(settings["run_folder"]) if settings["run_folder"] else None
+        if self.subcommand == "fit" and folder and settings["ckpt_path"]:
+            goes_on = Path(settings["ckpt_path"]).resolve().is_relative_to(folder.resolve())
+        self.run_folder, self.claim = settle_run_folder(Path(settings["runs"]), self.name, folder, goes_on=goes_on)
+        super().instantiate_classes()
+        if self.claim is not None:
+            self.record.begin(anew=self.subcommand != "predict")
 
     def _settle_precision(self) -> None:
         """What the device decides; the run's settings then name what was computed in."""
@@ -117,7 +175,7 @@ class ExperimentCLI(LightningCLI):
         options = self._get(self.config_init, "trainer")
         dump = self._parser(self.subcommand).dump(settings, skip_none=False)
         self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]))
-        callbacks: list[Callback] = [self.record]
+        callbacks: list[Callback] = [self.record, StopAtNotFinite()]
         if options.get("enable_checkpointing") is not False and self.subcommand == "fit":
             callbacks += self._checkpoints()
         if settings["quiet"]:
@@ -132,10 +190,11 @@ class ExperimentCLI(LightningCLI):
             callbacks.append(DataWait())
         self._own_callbacks: list[Callback] = list(options.get("callbacks") or [])
         options["callbacks"] = [*self._own_callbacks, *callbacks]
+        options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
         return super().instantiate_trainer(logger=logger, default_root_dir=self.run_folder, **kwargs)
 
     def _checkpoints(self) -> list[Callback]:
-        folder = self.run_folder / "checkpoints"
+        folder = self.run_folder / CHECKPOINTS
         monitor: str = self._settings["monitor"] or self.model.monitor
         # The best holds the learned weights alone; the last also what is needed to go on.
         best = ModelCheckpoint(
@@ -163,7 +222,8 @@ class ExperimentCLI(LightningCLI):
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")
         if self._settings["test_after_fit"]:
-            if (best := self.run_folder / "checkpoints" / "best.ckpt").is_file():
+            # The record's folder is that of the first process, on all of them.
+            if (best := self.record.folder / CHECKPOINTS / BEST).is_file():
                 self.model.load_checkpoint(best)
             self.trainer.test(model, datamodule=datamodule, verbose=False)
         self._summarize()
@@ -172,7 +232,7 @@ class ExperimentCLI(LightningCLI):
         """Train and test all trials of the protocol: many at a time where they are small, else one by one."""
         task, data, settings = self.model, self.datamodule, self._settings
         data.setup("fit")
-        self.record.open(data)
+        self.record.note_losses(data)
         steps: int | None = settings["save_every_n_steps"]
         if isinstance(task, RecognitionTask) and isinstance(data, TrimmedDataModule):
             at_a_time = settings["trials_at_a_time"]
@@ -211,8 +271,9 @@ class ExperimentCLI(LightningCLI):
             options["enable_progress_bar"] = False
         elif options.get("enable_progress_bar") is not False:
             own.append(ProgressBar(leave=False))
+        options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
         options |= {"enable_model_summary": False, "default_root_dir": self.run_folder, **changes}
-        return Trainer(**{**options, "callbacks": [*own, *callbacks]})
+        return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *callbacks]})
 
     def _keep_last_without_validation(self) -> None:
         """Without validation videos there is no best checkpoint to choose: the last one is tested."""
@@ -245,7 +306,9 @@ class ExperimentCLI(LightningCLI):
 
     def _load_checkpoint(self, options: dict[str, Any]) -> None:
         """Lightning loads only its own checkpoints; imported ones hold the learned weights alone."""
-        if path := options.pop("ckpt_path", None):
+        path = options.pop("ckpt_path", None)
+        self.record.results["tested"] = str(path or NO_CHECKPOINT)
+        if path:
             self.model.load_checkpoint(Path(path))
         elif self.model.has_weights:
             log.info("no --ckpt_path: the learned weights are those of an untrained model")
@@ -269,9 +332,29 @@ class ExperimentCLI(LightningCLI):
         if self.trainer.is_global_zero and not self._settings["quiet"]:
             print_summary(self.run_folder, self.record.results, self.datamodule.ledger)
 
+    def _how_to_go_on(self) -> str:
+        """For a run that is stopped."""
+        if self.subcommand == "fit" and self.claim is not None:
+            folder = self.claim.folder
+            if any((folder / trace).exists() for trace in (f"{CHECKPOINTS}/{LAST}", JOURNAL)):
+                return f"the same command with --run_folder {folder} --ckpt_path last goes on where it was."
+        return "the same command starts it again; frame features that were computed are kept."
+
+    def _stop_others(self) -> None:
+        """End the processes that Lightning has started beside this one."""
+        launcher = getattr(getattr(self, "trainer", None), "strategy", None) and self.trainer.strategy.launcher
+        if isinstance(launcher, _SubprocessScriptLauncher):
+            launcher.kill(signal.SIGTERM)
+
     @property
     def _settings(self) -> Any:  # noqa: ANN401 - a namespace of the configuration
         return self.config[self.subcommand]
+
+
+def _with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Lightning takes
+    """Plugins of a trainer, one of which saves its checkpoints."""
+    own = [] if plugins is None else list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+    return own if any(isinstance(plugin, CheckpointIO) for plugin in own) else [*own, WholeCheckpoints()]
 
 
 def image_size(task: VideoTextTask) -> int:
@@ -286,10 +369,7 @@ def main(arguments: list[str]) -> ExperimentCLI:
         arguments: the verb and its options, as typed after ``prompt-video``.
     """
     console.configure()
-    try:
-        return parse(arguments, ExperimentCLI)
-    finally:
-        close_loggers()
+    return parse(arguments, ExperimentCLI)
 
 
 def parse(arguments: list[str], kind: type[CLI]) -> CLI:

@@ -1,7 +1,6 @@
 """``prompt-video demo``: the method on the built-in worlds, tables and a report."""
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from data_modules.atomic import write_whole
 from data_modules.errors import InputError
+from data_modules.json_files import write_json
 from prompt_video.demo import closed_set, localization, open_set, retrieval
 from prompt_video.demo.running import Run, Stage, finished
 from prompt_video.demo.sizes import SECONDS, Size
@@ -40,8 +40,7 @@ def main(arguments: list[str]) -> None:
     demo = _Demo(options.out, options.size, options.seeds, console)
     demo.run()
     seconds = time.monotonic() - started
-    text = json.dumps({"rows": demo.rows(), "seconds": round(seconds, 1)}, indent=2) + "\n"
-    write_whole(options.out / "results.json", lambda partial: partial.write_text(text))
+    write_json(options.out / "results.json", {"rows": demo.rows(), "seconds": round(seconds, 1)})
     report = options.out / "report.html"
     seeds = f"{options.seeds} seed{'s' if options.seeds > 1 else ''}"
     html = page.page("Prompting a frozen CLIP to understand video", demo.lead(seeds, seconds), demo.sections())

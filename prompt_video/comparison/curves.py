@@ -1,6 +1,7 @@
 """Learning curves, from the metrics that a run has logged."""
 
 import csv
+import math
 import re
 from collections.abc import Sequence
 
@@ -25,7 +26,7 @@ def curves(run: Run) -> dict[str, Curve]:
                 for line in csv.DictReader(file):
                     step = int(line["step"])
                     for name, value in line.items():
-                        if value and name not in ("step", "epoch"):
+                        if value and name not in ("step", "epoch") and math.isfinite(float(value)):
                             found.setdefault(name, {})[step] = float(value)
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"{path} is damaged: its curves are not shown") from error

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from prompt_video.comparison.runs import Run
+from prompt_video.run_files import CHECKPOINTS
 
 # Settings that do not change what a run is: where things lie, how fast it goes, whom it tells.
 PASSING = {
@@ -18,7 +20,7 @@ MANY = 3  # differing settings that are named; of more, how many
 
 @dataclass(frozen=True)
 class Row:
-    """Runs of one experiment and method with the same settings, one for each seed.
+    """Runs of one experiment and method with the same settings, one for each seed; or tests of one checkpoint.
 
     Args:
         experiment: of all of them.
@@ -39,12 +41,14 @@ class Row:
 def rows_of(runs: Sequence[Run]) -> tuple[dict[str, list[Row]], list[str]]:
     """Rows by experiment, and a line for each run that a newer one with the same seed stands for.
 
+    A test of a checkpoint says nothing of the method as it is trained: it is a row of its own.
+
     Args:
         runs: oldest first.
     """
-    groups: dict[tuple[str, str], list[list[Run]]] = {}
+    groups: dict[tuple[str, str, str], list[list[Run]]] = {}
     for run in reversed(runs):
-        clusters = groups.setdefault((run.experiment, run.method), [])
+        clusters = groups.setdefault((run.experiment, run.method, run.tested or ""), [])
         same = next((cluster for cluster in clusters if not _differences(cluster[0], run)), None)
         if same is None:
             clusters.append([run])
@@ -52,8 +56,8 @@ def rows_of(runs: Sequence[Run]) -> tuple[dict[str, list[Row]], list[str]]:
             same.append(run)
     experiments: dict[str, list[Row]] = {}
     left_out = []
-    for (experiment, method), clusters in sorted(groups.items()):
-        names = _names(method, clusters)
+    for (experiment, method, tested), clusters in sorted(groups.items()):
+        names = _names(f"{method}, test of {_short_path(tested)}" if tested else method, clusters)
         for name, cluster in sorted(zip(names, clusters, strict=True), key=lambda pair: pair[0]):
             by_seed: dict[int | None, Run] = {}
             for run in cluster:  # newest first
@@ -61,7 +65,9 @@ def rows_of(runs: Sequence[Run]) -> tuple[dict[str, list[Row]], list[str]]:
                 if kept is not run:
                     left_out.append(f"{run.folder}: {kept.folder.name} has the same settings and seed and is newer")
             ordered = sorted(by_seed.values(), key=lambda run: (run.seed is None, run.seed or 0))
-            experiments.setdefault(experiment, []).append(Row(experiment, name, ordered))
+            rows = experiments.setdefault(experiment, [])
+            same_name = sum(row.name.partition(" #")[0] == name for row in rows)
+            rows.append(Row(experiment, f"{name} #{same_name + 1}" if same_name else name, ordered))
     return experiments, left_out
 
 
@@ -97,6 +103,11 @@ def _at(config: Mapping[str, Any], place: Sequence[str]) -> object:
     for key in place:
         found = found.get(key) if isinstance(found, dict) else None
     return found
+
+
+def _short_path(checkpoint: str) -> str:
+    """The run's folder and the file's name."""
+    return "/".join([part for part in Path(checkpoint).parts if part != CHECKPOINTS][-2:])
 
 
 def _short(value: object) -> str:

@@ -1,6 +1,7 @@
 """The runs that a report tells of, as their folders have them."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import yaml
 
 from data_modules.errors import InputError
+from prompt_video.run_files import NO_CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Run:
         results: of ``results.json``.
         config: the resolved settings.
         environment: of ``environment.json``; empty where it is missing.
+        tested: the checkpoint, where the figures are of a test of one by itself; None where those of a training.
     """
 
     folder: Path
@@ -30,6 +33,7 @@ class Run:
     results: Mapping[str, Any]
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
+    tested: str | None = None
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -95,6 +99,8 @@ def _read(folder: Path) -> Run:
         raise _LeftOutError("a rehearsal, whose figures are no results")
     if not all(isinstance(value, int | float) for value in results["metrics"].values()):
         raise _LeftOutError("its results.json holds metrics that are no numbers")
+    if wrong := next((name for name, value in results["metrics"].items() if not math.isfinite(value)), None):
+        raise _LeftOutError(f"its {wrong} is not finite")
     config = _mapping(folder / "config.yaml")
     environment = _mapping(folder / "environment.json") if (folder / "environment.json").exists() else {}
     command = environment.get("command", [])
@@ -104,7 +110,7 @@ def _read(folder: Path) -> Run:
     experiment = Path(options["config"]).stem if "config" in options else folder.absolute().parent.name
     model = options.get("model", "")
     method = Path(model).stem if model.endswith((".yaml", ".yml")) else method_of(config)
-    run = Run(folder, experiment, method, results, config, environment)
+    run = Run(folder, experiment, method, results, config, environment, _tested(results, command, options))
     if not run.is_tested:
         raise _LeftOutError("it has no figures of a test")
     return run
@@ -130,6 +136,13 @@ def method_of(config: Mapping[str, Any]) -> str:
         return "prompts_temporal_inside" if settings.get("frames_inside") else "prompts_temporal"
     except (KeyError, TypeError, AttributeError):
         return "own settings"
+
+
+def _tested(results: Mapping[str, Any], command: Sequence[Any], options: Mapping[str, str]) -> str | None:
+    """The checkpoint that was tested by itself; before results named it, the command did."""
+    if "tested" in results or "test" not in command[1:2]:
+        return results.get("tested")
+    return options.get("ckpt_path", NO_CHECKPOINT)
 
 
 def _options(command: Sequence[str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from data_modules.errors import InputError
 from prompt_video.demo.sizes import OPTIONS, Size
 from prompt_video.experiment import ExperimentCLI
 from prompt_video.experiment import main as run_experiment
+from prompt_video.stopping import Stopped
 
 PROCESSES = 2  # models as small as the demo's gain more from a second run beside them than from a second thread
 
@@ -109,6 +110,10 @@ def finished(stages: Sequence[Stage], tick: Callable[[float], None]) -> Iterator
                     done.add(stage.run)
                     yield stage, future.result(), time.monotonic() - since
                 tick(_progress(stages, done, running.values()))
+        except Stopped:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
         except BrokenProcessPool as error:
             raise InputError("the system ended a process of the demo, most likely for want of memory.") from error
         finally:

@@ -1,46 +1,78 @@
 """The folder of a run: resolved configuration, environment, results, dropped videos."""
 
-import json
+import math
 import os
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from data_modules.atomic import write_whole
+from data_modules.atomic import WriteError, write_whole
 from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
+from data_modules.json_files import json_text, write_json
 from data_modules.ledger import BrokenLedger
+from prompt_video.checkpoints import last_checkpoint
 from prompt_video.prompt_words import prompt_words
+from prompt_video.run_files import BEFORE_LAST, CHECKPOINTS, JOURNAL, LAST
+from prompt_video.runs.claim import Claim, claim_named, claim_new
 from prompt_video.runs.dashboard_items import log_items
 from prompt_video.runs.environment import environment
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.tables import write_csv
-from prompt_video.trials.journal import JOURNAL
 
 _SHARED = "PROMPT_VIDEO_RUN_FOLDER"
+# Of a process among several, as Lightning, torchrun and Slurm count them.
+_RANKS = ("LOCAL_RANK", "RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+_TRACES = ("results.json", JOURNAL, f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEFORE_LAST}")  # of a run
+MOST_BYTES = 200  # of a part of a name: most systems take 255, and some is added
+# Where a resumed run's settings differ from the first ones' and mean the same.
+_PASSING = ("ckpt_path:", "run_folder:", "weights_only:")
 
 
-def new_run_folder(root: Path, name: str) -> Path:
-    """A folder that no earlier run has used: ``root/name/<date>_<time>``."""
-    stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
-    for number in range(1000):
-        folder = root / name / (stamp if number == 0 else f"{stamp}_{number}")
-        if not folder.exists():
-            return folder
-    raise AssertionError("a thousand runs in one second")
+def settle_run_folder(
+    root: Path, name: str, folder: Path | None, *, goes_on: bool = False
+) -> tuple[Path, Claim | None]:
+    """The folder of a run, claimed by the first of its processes; those that Lightning starts beside it take the same.
+
+    Args:
+        root: folder for run folders.
+        name: of the experiment.
+        folder: that is asked for, if any.
+        goes_on: with the run that is in that folder, if any.
+
+    Raises:
+        InputError: when another process writes to it, another run is in it, or nothing can be written there.
+    """
+    if any(os.environ.get(rank, "0") != "0" for rank in _RANKS):
+        return folder or Path(os.environ.get(_SHARED) or root / name / "beside"), None
+    if folder is None:
+        claim = claim_new(root, name)
+    else:
+        claim = claim_named(folder)
+        if not goes_on and (found := next((p for p in _TRACES if (folder / p).exists()), None)):
+            claim.leave()
+            raise InputError(
+                f"{folder} holds a run already ({found}): go on with it by --ckpt_path last, or name another "
+                "--run_folder."
+            )
+    os.environ[_SHARED] = str(claim.folder)
+    return claim.folder, claim
 
 
-def shared_run_folder(root: Path, name: str) -> Path:
-    """A new folder; processes that Lightning starts beside this one take the same."""
-    if os.environ.get("LOCAL_RANK", "0") != "0" and _SHARED in os.environ:
-        return Path(os.environ[_SHARED])
-    folder = new_run_folder(root, name)
-    os.environ[_SHARED] = str(folder)
-    return folder
+def checked_name(name: str) -> str:
+    """The name of an experiment, which is also that of a folder below the one for runs.
+
+    Raises:
+        InputError: when it would lead out of it, or no folder can have it.
+    """
+    parts = Path(name).parts
+    leads_out = Path(name).is_absolute() or ".." in parts or not parts
+    if leads_out or not name.isprintable() or any(len(os.fsencode(part)) > MOST_BYTES for part in parts):
+        raise InputError(f"--name {name!a} is no name for a folder in the one for runs: take a plain, short one.")
+    return name
 
 
 def newest_checkpoint(root: Path, name: str) -> Path:
@@ -50,11 +82,27 @@ def newest_checkpoint(root: Path, name: str) -> Path:
         InputError: when there is none.
     """
     # A run of many trials may have finished some before its first checkpoint.
-    left = [path for pattern in ("checkpoints/last.ckpt", JOURNAL) for path in (root / name).glob(f"*/{pattern}")]
+    marks = (f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEFORE_LAST}", JOURNAL)
+    left = {path: run for mark in marks for path in (root / name).glob(f"*/{mark}") if (run := _run_of(path, mark))}
     if not left:
         raise InputError(f"no run of '{name}' below {root} has a checkpoint to resume; start without --ckpt_path last.")
-    newest = max(left, key=lambda path: path.stat().st_mtime)
-    return newest.parent / "checkpoints" / "last.ckpt" if newest.name == JOURNAL else newest
+    return checkpoint_of(left[max(left, key=lambda path: path.stat().st_mtime)])
+
+
+def checkpoint_of(run: Path) -> Path:
+    """The last checkpoint of a run; of one of many trials that is between two checkpoints, where it will be.
+
+    Raises:
+        InputError: when there is none, or none that can be read.
+    """
+    found = last_checkpoint(run)
+    if found is None and not (run / JOURNAL).is_file():
+        raise InputError(f"{run} has no whole checkpoint to resume; start without --ckpt_path last.")
+    return found or run / CHECKPOINTS / LAST
+
+
+def _run_of(path: Path, mark: str) -> Path:
+    return path.parents[mark.count("/")]
 
 
 class RunRecord(Callback):
@@ -74,22 +122,29 @@ class RunRecord(Callback):
         self._started = time.monotonic()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write configuration and environment before anything can fail."""
-        data = _data_of(trainer)
+        """All processes write to the folder of the first."""
         self.folder = trainer.strategy.broadcast(self.folder)
-        self.open(data, writing=trainer.is_global_zero)
+        self.note_losses(_data_of(trainer))
 
-    def open(self, data: VideoDataModule, *, writing: bool = True) -> None:
-        """Write configuration and environment, and from now on what is lost of the data.
+    def begin(self, *, anew: bool = True) -> None:
+        """Write configuration and environment; those of a run that is gone on with, if they differ, get a number.
 
         Args:
-            data: of the run.
-            writing: this is the process that writes; all of them note lost videos.
+            anew: False leaves what is there.
         """
-        if writing and not (self.folder / "config.yaml").exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "config.yaml").write_text(self.config)
-            _write_json(self.folder / "environment.json", environment())
+        config = self.folder / "config.yaml"
+        if config.exists():
+            if not anew or _lasting(config.read_text(encoding="utf-8")) == _lasting(self.config):
+                return
+            number = len(list(self.folder.glob("config*.yaml")))
+            for path in (config, self.folder / "environment.json"):
+                if path.exists():
+                    path.replace(path.with_stem(f"{path.stem}_{number}"))
+        write_whole(config, lambda partial: partial.write_text(self.config, encoding="utf-8"))
+        write_json(self.folder / "environment.json", environment())
+
+    def note_losses(self, data: VideoDataModule) -> None:
+        """From now on write what is lost of the data."""
         if data.ledger.path is None:
             data.ledger.write_to(self.folder / "broken.jsonl")
 
@@ -140,6 +195,8 @@ class RunRecord(Callback):
     def _record(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = _data_of(trainer)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if wrong := next((name for name, value in metrics.items() if not math.isfinite(value)), None):
+            raise InputError(f"{wrong} came to {metrics[wrong]}, which is no result: nothing is written of it.")
         self.results["metrics"].update(metrics)
         if not trainer.is_global_zero or not isinstance(pl_module, VideoTextTask):
             return
@@ -166,7 +223,11 @@ class RunRecord(Callback):
             }
         )
         self.results["metrics"] = {**self.results["metrics"], **broken(data.ledger)}
-        _write_json(self.folder / "results.json", self.results)
+        try:
+            write_json(self.folder / "results.json", self.results)
+        except WriteError:
+            print(json_text(self.results, indent=2))  # what was computed is not lost
+            raise
 
 
 def samples(ledger: BrokenLedger) -> dict[str, dict[str, int]]:
@@ -187,6 +248,5 @@ def _data_of(trainer: Trainer) -> VideoDataModule:
     return data
 
 
-def _write_json(path: Path, value: Any) -> None:  # noqa: ANN401
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+def _lasting(config: str) -> list[str]:
+    return [line for line in config.splitlines() if not line.startswith(_PASSING)]

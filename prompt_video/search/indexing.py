@@ -147,7 +147,7 @@ def build_index(
         loader = DataLoader(
             chunks, batch_size=None, **loader_options(trainer.strategy.root_device, min(num_workers, len(todo)))
         )
-        trainer.predict(IndexingTask(model.eval(), root, recipe, cutting), loader, return_predictions=False)
+        IndexingTask(model.eval(), root, recipe, cutting).run(trainer, loader)
         trainer.strategy.barrier("index")
     return _outcome(FeatureStore(root, recipe), videos, todo, gone)
 

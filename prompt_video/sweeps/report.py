@@ -1,13 +1,12 @@
 """What a sweep came to: files with all figures, and a table of the one that matters."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from data_modules.atomic import write_whole
+from data_modules.json_files import write_json
 from prompt_video.sweeps.running import Outcome
 from prompt_video.tasks.tables import write_csv
 
@@ -33,9 +32,8 @@ def write_results(folder: Path, metric: str, outcomes: Sequence[Outcome]) -> Non
         {**o.point.values, **{name: o.metrics.get(name) for name in figures}, "folder": o.folder.name} for o in outcomes
     ]
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "results.csv", lambda partial: write_csv(partial, rows))
-    text = json.dumps({"metric": metric, "points": rows}, indent=2, ensure_ascii=False) + "\n"
-    write_whole(folder / "results.json", lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_csv(folder / "results.csv", rows)
+    write_json(folder / "results.json", {"metric": metric, "points": rows})
 
 
 def results_table(metric: str, outcomes: Sequence[Outcome]) -> Table:

@@ -3,18 +3,22 @@
 import hashlib
 import json
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_modules.errors import InputError
+from prompt_video.run_files import BEFORE_LAST, CHECKPOINTS, JOURNAL, LAST
 from prompt_video.settings import read_settings
+from prompt_video.stopping import Stopped
 from prompt_video.sweeps.plan import Point, Sweep
-from prompt_video.trials.journal import JOURNAL
 
 log = logging.getLogger(__name__)
 
+LEAVE_SEC = 60.0  # that a stopped run has to write what it has computed
 _NO_MATTER = ("config", "name", "runs", "run_folder", "quiet", "wandb")  # settings that change no figure
 
 
@@ -77,11 +81,10 @@ def run_points(placed: Sequence[tuple[Point, Path]], options: Sequence[str]) -> 
         else:
             log.info("%s", told)
             command = [sys.executable, "-m", "prompt_video", "fit", *options, *point.options, f"--run_folder={folder}"]
-            if (folder / "checkpoints" / "last.ckpt").is_file() or (folder / JOURNAL).is_file():
+            marks = (f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEFORE_LAST}", JOURNAL)
+            if any((folder / mark).is_file() for mark in marks):
                 command.append("--ckpt_path=last")
-            code = subprocess.run(command, check=False).returncode
-            if code == 130:  # as the command ends when it is interrupted
-                raise KeyboardInterrupt
+            _run(command)
             outcome = _outcome(point, folder)
             if not outcome.is_done:
                 log.warning("%s: FAILED", told)
@@ -89,7 +92,26 @@ def run_points(placed: Sequence[tuple[Point, Path]], options: Sequence[str]) -> 
     return outcomes
 
 
+def _run(command: Sequence[str]) -> None:
+    """Run a process to its end, which a signal to this one ends too."""
+    process = subprocess.Popen(command)
+    try:
+        code = process.wait()
+    except Stopped:
+        process.terminate()
+        try:
+            process.wait(LEAVE_SEC)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise
+    if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):  # as the command ends when it is stopped
+        raise Stopped(code - 128)
+
+
 def _outcome(point: Point, folder: Path) -> Outcome:
     path = folder / "results.json"
-    metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"] if path.is_file() else {}
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"] if path.is_file() else {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged; remove the folder to run that point again.") from error
     return Outcome(point, folder, metrics)

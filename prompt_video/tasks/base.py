@@ -1,6 +1,6 @@
 """What all tasks share: the model, the optimizer, and checkpoints of the learned weights only."""
 
-import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +12,14 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
+from data_modules.atomic import write_whole
 from data_modules.batch import Batch
 from data_modules.errors import InputError
+from data_modules.json_files import json_text
 from data_modules.protocols.trial import Trial
 from prompt_video.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.clip import FrozenCLIP
-from prompt_video.model import VideoTextModel
+from prompt_video.model import SMALLEST_TEMPERATURE, VideoTextModel
 from prompt_video.precision import ClipDtype, resolve_clip_dtype
 from prompt_video.prompt import PromptLearner
 from prompt_video.prompt_words import prompt_words
@@ -81,6 +83,14 @@ class VideoTextTask(LightningModule, ABC):
         start_from: Path | None = None,
     ) -> None:
         super().__init__()
+        for name, value, least in (
+            ("temperature", temperature, SMALLEST_TEMPERATURE),
+            ("text_chunk", text_chunk, 1),
+            ("prompt_lr", prompt_lr, 0),
+            ("warmup_steps", warmup_steps, 0),
+        ):
+            if value is not None and not least <= value < math.inf:
+                raise InputError(f"model.{name} must be {least:g} or more, not {value}.")
         # What many trials are made of, each with weights of its own; see prompt_video/trials.
         self.make_prompt, self.make_temporal = prompt, temporal
         self.temperature, self.learn_temperature = temperature, learn_temperature
@@ -251,8 +261,8 @@ class VideoTextTask(LightningModule, ABC):
             What was written, in words.
         """
         path = folder / "scores.jsonl"
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-        path.write_text("".join(lines), encoding="utf-8")
+        text = "".join(json_text(row) + "\n" for row in rows)
+        write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
         return f"the likeliest classes of {len(rows)} videos to {path}"
 
 

@@ -49,6 +49,13 @@ class ExtractionTask(LightningModule):
         self.writer: StoreWriter | None = None
         self._unfinished: dict[str, list[tuple[Tensor, list[float]]]] = {}
 
+    def run(self, trainer: Trainer, loader: DataLoader[Chunk]) -> None:
+        """Encode all chunks; what was computed until a signal or an error is kept."""
+        try:
+            trainer.predict(self, loader, return_predictions=False)
+        finally:
+            self.on_predict_end()
+
     def on_predict_start(self) -> None:
         """Open this process's writer."""
         self.writer = StoreWriter(self.root, self.recipe, rank=self.global_rank)
@@ -99,6 +106,7 @@ class ExtractionTask(LightningModule):
         """Write what is left."""
         if self.writer is not None:
             self.writer.close()
+            self.writer = None
 
 
 def transform_of(clip: FrozenCLIP, crop: ResizeCrop) -> str:
@@ -170,7 +178,7 @@ def _open_store(
             [records[video_id] for video_id in todo], crop, rank=trainer.global_rank, world_size=trainer.world_size
         )
         loader = DataLoader(chunks, batch_size=None, **loader_options(trainer.strategy.root_device, data.num_workers))
-        trainer.predict(ExtractionTask(clip, root, recipe), loader, return_predictions=False)
+        ExtractionTask(clip, root, recipe).run(trainer, loader)
         trainer.strategy.barrier("features")
         if left := pending(root, recipe, videos):
             raise InputError(f"{len(left)} videos are still without features, the first being {left[0]}.")

@@ -20,6 +20,7 @@ from prompt_video.detections.selection import MIN_SCORE
 from prompt_video.detector import ProposalDetector
 from prompt_video.detector_loss import best_overlap, detector_loss
 from prompt_video.external_scores import ExternalScores
+from prompt_video.finite import check_scores
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.localizer import actions_of, candidates, detected, given
 from prompt_video.proposals import GivenProposals
@@ -186,6 +187,7 @@ class LocalizationTask(GuardedTask):
         everything = candidates(self.model, batch, frames, proposed, self.frames_inside)
         windows = zip(batch["video_id"], everything, batch["windows"]["is_last"], strict=True)
         for video_id, found, is_last in windows:
+            check_scores((found.confidence[:, None] * found.learned)[None], [video_id])
             self._unfinished.setdefault(video_id, []).append(found)
             if is_last:
                 done.append((video_id, Candidates.joined(self._unfinished.pop(video_id))))

@@ -9,6 +9,8 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 
+from data_modules.errors import InputError
+
 Schedule = Literal["constant", "cosine"]
 Decayed = Literal["matrices", "all"]
 
@@ -30,8 +32,14 @@ class Optimization:
             model: names its weights as `VideoTextModel` does, or as a task that has one.
             total_steps: of the whole training.
             stacked: the weights are those of several models, along a first axis more.
+
+        Raises:
+            InputError: when the optimizer does not take its settings.
         """
-        optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, stacked, self.decayed))
+        try:
+            optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, stacked, self.decayed))
+        except ValueError as error:  # a rate, or another of its settings, out of its bounds
+            raise InputError(f"model.optimizer: {error}") from error
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step, total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

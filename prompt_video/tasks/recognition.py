@@ -15,6 +15,7 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
 from prompt_video import losses
+from prompt_video.finite import check_scores
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.tasks.guarded import GuardedTask
 from prompt_video.tasks.outcome import PartOutcome, combined
@@ -82,6 +83,7 @@ class RecognitionTask(GuardedTask):
             torch.unflatten(scores.softmax(-1), 0, (-1, batch["num_views"])).mean(1)
             for scores in self.model.test_scores(batch)
         )
+        check_scores(learned, batch["video_id"])
         return learned, frozen
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

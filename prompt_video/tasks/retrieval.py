@@ -1,6 +1,5 @@
 """Retrieval: which video does the sentence tell of, and which sentence tells of the video?"""
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,12 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from data_modules.atomic import write_whole
 from data_modules.batch import Batch
 from data_modules.captioned import CaptionedDataModule
 from data_modules.errors import InputError
+from data_modules.json_files import json_text
 from data_modules.protocols.trial import Trial
 from prompt_video.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
 from prompt_video.embedding import text_vectors, video_vectors
+from prompt_video.finite import check_scores
 from prompt_video.gradient_cache import in_chunks
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.prompt import PromptLearner, TemplatePrompt
@@ -167,7 +169,9 @@ class RetrievalTask(VideoTextTask):
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Note the features of some videos and all of their captions."""
         if batch["video_id"]:
-            self.found[batch["part"]].add(batch["video_id"], batch["captions"]["video"], *self._encoded(batch))
+            learned, frozen = self._encoded(batch)
+            check_scores(learned.videos, batch["video_id"])
+            self.found[batch["part"]].add(batch["video_id"], batch["captions"]["video"], learned, frozen)
 
     def on_validation_epoch_end(self) -> None:
         """Log what the validation came to."""
@@ -219,15 +223,11 @@ class RetrievalTask(VideoTextTask):
 
     def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
         """Write the likeliest videos of each caption."""
-        count = 0
         path = folder / "retrieved.jsonl"
-        with path.open("w", encoding="utf-8") as file:
-            for name, found in self.found.items():
-                if name != "val":
-                    for row in best_videos(found.finish(), SENTENCES):
-                        file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                        count += 1
-        return f"the likeliest videos of {count} captions to {path}"
+        tests = (found for name, found in self.found.items() if name != "val")
+        lines = [json_text(row) + "\n" for found in tests for row in best_videos(found.finish(), SENTENCES)]
+        write_whole(path, lambda partial: partial.write_text("".join(lines), encoding="utf-8"))
+        return f"the likeliest videos of {len(lines)} captions to {path}"
 
     def write_tables(self, folder: Path) -> None:
         """The rank of every query of every test, with what was found in its place, as CSV files."""

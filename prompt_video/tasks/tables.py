@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data_modules.atomic import write_whole
 from prompt_video.tasks.outcome import PartOutcome
 
 
@@ -67,7 +68,11 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """One line a row, the keys of the first row as header; nothing without rows."""
     if not rows:
         return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    write_whole(path, write)

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from data_modules.atomic import write_whole
+from data_modules.atomic import WriteError, write_whole
 from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
+from data_modules.json_files import json_text
+from prompt_video.run_files import JOURNAL
 from prompt_video.trials.confidence import confidence
-
-JOURNAL = "trials.jsonl"
 
 
 @dataclass(frozen=True)
@@ -45,29 +45,34 @@ class Journal:
     def note(self, results: Sequence[TrialResult]) -> None:
         """Add finished trials."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(asdict(result), ensure_ascii=False) + "\n" for result in results))
+        text = "".join(f"{line}\n" for line in [*self._lines(), *(json_text(asdict(result)) for result in results)])
+        try:
+            write_whole(self.path, lambda partial: partial.write_text(text, encoding="utf-8"))
+        except WriteError:
+            print(text)  # what was computed is not lost
+            raise
 
     def resumed(self) -> dict[int, TrialResult]:
         """The trials that a killed run had tested; a line that it was writing when it was killed does not count.
 
         Raises:
-            InputError: when they are of other trials.
+            InputError: when they are of other trials, or the file is damaged.
         """
         done: dict[int, TrialResult] = {}
-        if not self.path.is_file():
-            return done
-        lines = self.path.read_text(encoding="utf-8").split("\n")
-        whole = lines[:-1]
-        if lines[-1]:
-            self.path.write_text("".join(line + "\n" for line in whole), encoding="utf-8")
-        for line in whole:
-            result = TrialResult(**json.loads(line))
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                result = TrialResult(**json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise InputError(f"{self.path}, line {number}: this is no result of a trial; remove it.") from error
             known = result.trial < len(self.data.trials) and self.data.trials[result.trial].name == result.name
             if not known or self.data.seed_of(result.trial) != result.seed:
                 raise InputError(f"{self.path} is of other trials or of another seed; start anew, without --ckpt_path.")
             done[result.trial] = result
         return done
+
+    def _lines(self) -> list[str]:
+        """Those that are whole."""
+        return self.path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if self.path.is_file() else []
 
 
 def summarise(results: Sequence[TrialResult]) -> dict[str, Any]:

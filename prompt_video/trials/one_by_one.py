@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
 from data_modules.base import VideoDataModule
+from prompt_video.checkpoints import last_checkpoint, read_checkpoint
+from prompt_video.run_files import CHECKPOINTS, LAST
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.trials.journal import Journal, TrialResult
 
@@ -45,7 +46,9 @@ def run_one_by_one(
     """
     journal = Journal(folder, data)
     done = journal.resumed() if resume else journal.started()
-    last = folder / "checkpoints" / "last.ckpt"
+    last = folder / CHECKPOINTS / LAST
+    kept = last_checkpoint(folder) if resume else None
+    in_training = _trial_in(kept) if kept else None
     for number, trial in enumerate(data.trials):
         if number in done:
             continue
@@ -58,8 +61,8 @@ def run_one_by_one(
         best = _best(own, monitor or task.monitor) if trial.val is not None else None
         trainer = make_trainer([*([best] if best else []), *_checkpoints(last, save_every_n_steps)], own)
         if task.has_weights:
-            going_on = resume and last.is_file() and _trial_in(last) == trial.name
-            trainer.fit(task, datamodule=alone, ckpt_path=str(last) if going_on else None, weights_only=True)
+            ckpt_path = str(kept) if in_training == trial.name else None
+            trainer.fit(task, datamodule=alone, ckpt_path=ckpt_path, weights_only=True)
             if best and best.best_model_path:
                 task.load_checkpoint(Path(best.best_model_path))
             else:
@@ -102,6 +105,5 @@ def _checkpoints(last: Path, every_n_steps: int | None) -> list[Callback]:
 
 def _trial_in(checkpoint: Path) -> str | None:
     """The trial that a checkpoint is of."""
-    about = torch.load(checkpoint, map_location="cpu", weights_only=True).get("prompt_video", {})
-    name: str | None = about.get("trial")
+    name: str | None = read_checkpoint(checkpoint).get("prompt_video", {}).get("trial")
     return name

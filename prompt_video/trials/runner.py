@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from data_modules.errors import InputError
 from data_modules.trimmed import TrimmedDataModule
+from prompt_video.checkpoints import last_checkpoint, read_checkpoint
 from prompt_video.precision import device_type
+from prompt_video.run_files import CHECKPOINTS, LAST
 from prompt_video.tasks.outcome import combined
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.journal import Journal, TrialResult
@@ -108,11 +109,12 @@ def _run_stack(
     names = [trial.name for trial in trials]
     module = TrialsTask(stack, names, seeds, task.optimization, task.text_pull, task.video_pull, task.static_noise)
     videos = TrialsData.of(data, numbers)
-    last = folder / "checkpoints" / "last.ckpt"
+    last = folder / CHECKPOINTS / LAST
     trainer = make_trainer([_checkpoints(last, save_every_n_steps)])
     if task.has_weights:
-        going_on = resume and last.is_file() and _names_in(last) == names
-        trainer.fit(module, datamodule=videos, ckpt_path=str(last) if going_on else None, weights_only=True)
+        kept = last_checkpoint(folder) if resume else None
+        ckpt_path = str(kept) if kept and _names_in(kept) == names else None
+        trainer.fit(module, datamodule=videos, ckpt_path=ckpt_path, weights_only=True)
     trainer.test(module, datamodule=videos, verbose=False)
     results = []
     for number, trial, outcomes in zip(numbers, trials, module.outcomes, strict=True):
@@ -135,6 +137,5 @@ def _checkpoints(last: Path, every_n_steps: int | None) -> Callback:
 
 def _names_in(checkpoint: Path) -> list[str]:
     """The trials that a checkpoint is of; none if it is of something else."""
-    about = torch.load(checkpoint, map_location="cpu", weights_only=True).get("trials", {})
-    names: list[str] = about.get("names", [])
+    names: list[str] = read_checkpoint(checkpoint).get("trials", {}).get("names", [])
     return names

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from prompt_video import losses
+from prompt_video.finite import check_scores
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.tasks.optimization import Optimization
 from prompt_video.tasks.outcome import PartOutcome
@@ -124,7 +125,8 @@ class TrialsTask(LightningModule):
         for trial, (texts, videos) in enumerate(zip(batch["texts"], batch["video_id"], strict=True)):
             outcome = self.outcomes[trial].setdefault(batch["part"], PartOutcome(texts))
             own = slice(len(videos))
-            probabilities = (each[trial, own, : len(texts)] for each in (learned, frozen))
+            probabilities = [each[trial, own, : len(texts)] for each in (learned, frozen)]
+            check_scores(probabilities[0], videos)
             outcome.update(videos, target[trial, own], *probabilities)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401

@@ -1,6 +1,7 @@
 """Which runs a report tells of, and which of them are one row."""
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,36 @@ def test_tables_show_the_main_figures_only() -> None:
         *("test/v2t/r@1", "test/v2t/r@10", "test/v2t/median_rank"),
     ]
     assert main_figure(columns(openset)) == "test/hm"
+
+
+def test_a_test_of_a_checkpoint_is_a_row_of_its_own(tmp_path: Path, write_run: Callable[..., Path]) -> None:
+    training = write_run({"test/top1": 0.979}, seed=1)
+    write_run({"test/top1": 0.248}, seed=1, tested="runs/mine/2026-01-01_000000/checkpoints/last.ckpt")
+    write_run({"test/top1": 0.249}, seed=2, tested="runs/mine/2026-01-01_000000/checkpoints/last.ckpt")
+    write_run({"test/top1": 0.5}, seed=1, tested="elsewhere/2026-01-01_000000/last.ckpt")
+    old = write_run({"test/top1": 0.3}, seed=1)
+    environment = json.loads((old / "environment.json").read_text())
+    environment["command"] = ["prompt-video", "test", *environment["command"][2:], "--ckpt_path", "old.ckpt"]
+    (old / "environment.json").write_text(json.dumps(environment))
+    write_run({"test/top1": 0.1}, seed=1, tested="no checkpoint")
+    rows, left_out = rows_of(collect([tmp_path])[0])
+    assert {row.name: row.newest.metrics["test/top1"] for row in rows["mine"]} == {
+        "prompts_temporal": 0.979,
+        "prompts_temporal, test of 2026-01-01_000000/last.ckpt": 0.5,
+        "prompts_temporal, test of 2026-01-01_000000/last.ckpt #2": 0.249,
+        "prompts_temporal, test of old.ckpt": 0.3,
+        "prompts_temporal, test of no checkpoint": 0.1,
+    }
+    assert next(row for row in rows["mine"] if row.name == "prompts_temporal").newest.folder == training
+    assert not left_out
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_figures_that_are_not_finite_are_left_out_and_named(
+    tmp_path: Path, write_run: Callable[..., Path], value: float
+) -> None:
+    write_run({"test/top1": 0.5})
+    folder = write_run({"test/top1": value}, seed=1)
+    runs, left_out = collect([tmp_path])
+    assert len(runs) == 1
+    assert left_out == [f"{folder}: its test/top1 is not finite"]

@@ -1,0 +1,119 @@
+"""Numbers that are none: a run stops at the first, and names the setting, the step or the video."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+
+from data_modules.errors import InputError
+
+STEPS_UNASKED = 50  # on a GPU, where asking for a number costs more than computing it
+
+
+def check_finite(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that are not finite; Lightning's callbacks have some that may be infinite.
+
+    Args:
+        settings: nested, as they were resolved.
+
+    Raises:
+        InputError: naming the first one.
+    """
+    for place, value in _numbers(settings, ()):
+        if not math.isfinite(value) and place[:2] != ("trainer", "callbacks"):
+            name = ".".join(part for part in place if part != "init_args")
+            raise InputError(f"--{name} is {value}: a finite number is wanted.")
+
+
+def _numbers(value: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:  # noqa: ANN401 - any setting
+    if isinstance(value, float):
+        yield place, value
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _numbers(inner, (*place, str(number)))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(inner, (*place, str(key)))
+
+
+def check_scores(scores: Tensor, video_ids: Sequence[str]) -> None:
+    """Refuse scores that are not finite.
+
+    Args:
+        scores: (V, ...), a row or more for each video.
+        video_ids: of V videos.
+
+    Raises:
+        InputError: naming the first video.
+    """
+    bad = ~scores.flatten(1).isfinite().all(1) if scores.ndim > 1 else ~scores.isfinite()
+    if bad.any():
+        video_id = video_ids[int(bad.int().argmax())]
+        raise InputError(
+            f"the scores of video {video_id} are not finite: its features or the learned weights are no numbers."
+        )
+
+
+class StopAtNotFinite(Callback):
+    """Training stops after the first step whose loss, or whose weights behind it, are not finite.
+
+    No checkpoint of such weights is saved. On a GPU the first such step is found out some steps later.
+    """
+
+    def __init__(self) -> None:
+        self._weights: list[Tensor] = []
+        self._bad: Tensor | None = None  # (2,): first step of a bad loss, and of bad weights; -1: none
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at what is learned."""
+        self._weights = [weight.detach() for weight in pl_module.parameters() if weight.requires_grad]
+        self._bad = torch.full((2,), -1, device=pl_module.device)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """A step is done."""
+        assert self._bad is not None
+        loss: Tensor = outputs["loss"] if isinstance(outputs, Mapping) else outputs
+        found = torch.stack([loss.detach().float(), get_total_norm(self._weights).float()])
+        self._bad = torch.where((self._bad < 0) & ~found.isfinite(), trainer.global_step, self._bad)
+        if self._bad.device.type == "cpu" or batch_idx % STEPS_UNASKED == 0:
+            self._ask(pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Nothing is validated or saved with such weights."""
+        self._ask(pl_module)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """As `on_train_epoch_end`; validation comes first."""
+        self._ask(pl_module)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """As `on_train_epoch_end`."""
+        self._ask(pl_module)
+
+    def _ask(self, module: LightningModule) -> None:
+        if self._bad is None:
+            return
+        loss, weights = self._bad.tolist()
+        if loss >= 0 or weights >= 0:
+            what = f"the loss of step {loss}" if loss >= 0 else f"{_first_bad(module)} after step {weights}"
+            raise InputError(
+                f"{what} is not finite, and training stops: a lower learning rate (--model.optimizer.lr) or "
+                "--trainer.gradient_clip_val 1 may help."
+            )
+
+
+def _first_bad(module: LightningModule) -> str:
+    """The weight that is not finite, or is too large to measure."""
+    names = (n for n, weight in module.named_parameters() if weight.requires_grad and not weight.isfinite().all())
+    return f"the weight {next(names, 'of the model')}"
