@@ -3,8 +3,7 @@
 import copy
 from typing import Any
 
-from data_modules.errors import InputError
-from prompt_video.config_errors import ExperimentParser
+from prompt_video.config_errors import ExperimentParser, making_parts
 
 
 def build(base: type, settings: Any, **changes: Any) -> Any:  # noqa: ANN401 - what the settings name
@@ -23,16 +22,5 @@ def build(base: type, settings: Any, **changes: Any) -> Any:  # noqa: ANN401 - w
     # The parser writes what it parsed into the very lists that it is given.
     arguments = {**settings["init_args"].as_dict(), **copy.deepcopy(changes)}
     described = {"class_path": settings["class_path"], "init_args": arguments}
-    try:
+    with making_parts():
         return parser.instantiate_classes(parser.parse_object({"part": described})).part
-    except Exception as error:
-        if (told := _told(error)) is None:
-            raise
-        raise InputError(told) from error
-
-
-def _told(error: BaseException | None) -> str | None:
-    """What a constructor said of the user's mistake, where the parser wrapped it."""
-    while error is not None and not isinstance(error, InputError):
-        error = error.__cause__ or error.__context__
-    return None if error is None else str(error)

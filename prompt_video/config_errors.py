@@ -7,16 +7,22 @@ person needs of it is where, what, and what instead.
 import inspect
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
+from omegaconf.errors import OmegaConfBaseException
 
 from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
 from data_modules.protocols import Protocol
 from data_modules.sampling import Sampler
 from data_modules.windows import Windows
+from prompt_video.bounded_yaml import bound_loader
+from prompt_video.class_paths import guard_imports
 from prompt_video.detector import ProposalDetector
 from prompt_video.suggest import nearest
 from prompt_video.suppression import Suppression
@@ -41,9 +47,17 @@ _UNKNOWN_OPTION = re.compile(
 _UNKNOWN_CLASS = re.compile(
     r"(?:Expected a dot import path string: |Import path |Unable to import |No module named )'?([\w.]+)"
 )
+_FOREIGN_CLASS = re.compile(r"(?:(?<=- )[\w.]+: )?there is no [\w ]+ '[\w.]+' to be seen in its source[^.]*\.")
+_OTHER_KIND = re.compile(r"to a subclass of (\w+)$|to be a (?:function that returns|subclass of) <class '(\w+)'>", re.M)
 _WANTED = re.compile(r"Expected an? (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])(?:\. Got value: (.*))?$", re.M)
 _EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate against")
 _SAID = {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
+PARSER_MODE = "omegaconf"
+
+bound_loader(PARSER_MODE)
+guard_imports()
 
 
 class ConfigError(InputError):
@@ -56,6 +70,78 @@ class ExperimentParser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Called by jsonargparse with everything that is wrong with the arguments."""
         raise ConfigError(explain(message, _option_names(self)))
+
+    def parse_path(self, cfg_path: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - jsonargparse's signature
+        """A configuration file; what it cannot be read for names it."""
+        with reading(f"the configuration {cfg_path}"):
+            try:
+                return super().parse_path(cfg_path, *args, **kwargs)
+            except ConfigError as error:
+                raise ConfigError(f"the configuration {cfg_path}: {error}") from error
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """One sentence for each way in which a configuration cannot be read that the parser does not know of.
+
+    Args:
+        what: is read, to begin the sentence.
+
+    Raises:
+        ConfigError: in the place of what the libraries beneath the parser raise.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{what} is no text in UTF-8: {error.reason} at byte {error.start}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{what} is nested too deeply, or holds itself.") from error
+    except OmegaConfBaseException as error:
+        key = f" (at {error.full_key})" if error.full_key else ""
+        said = re.sub(r'^\w+ raised while resolving interpolation: "?|"$', "", _first_line(error))
+        raise ConfigError(f"{what} holds ${{...}} that leads nowhere{key}: {said}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{what} is no YAML: {' '.join(str(error).split())}.") from error
+
+
+@contextmanager
+def making_trainer() -> Iterator[None]:
+    """What Lightning has against the trainer's settings, as a mistake in them.
+
+    Raises:
+        ConfigError: in the place of what the trainer raises.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (MisconfigurationException, ValueError, TypeError, RuntimeError, ImportError) as error:
+        said = _first_line(error)
+        hint = "; --trainer.accelerator auto takes what is there" if re.search("accelerator|backend", said) else ""
+        raise ConfigError(f"trainer: {said}{hint}.") from error
+
+
+@contextmanager
+def making_parts() -> Iterator[None]:
+    """What a constructor has against its arguments: the parser wraps it in all the settings.
+
+    Raises:
+        InputError: the constructor's own, or one with its words.
+    """
+    try:
+        yield
+    except ValueError as error:
+        said: BaseException | None = error
+        innermost: ValueError = error
+        while said is not None and not isinstance(innermost, InputError):
+            innermost = said if isinstance(said, ValueError) else innermost
+            said = said.__cause__ or said.__context__
+        raise InputError(str(innermost)) from error
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0].rstrip(".! ") if text else type(error).__name__
 
 
 def explain(message: str, known: set[str]) -> str:
@@ -70,7 +156,9 @@ def explain(message: str, known: set[str]) -> str:
     reasons = [line.strip().removeprefix("- ") for line in body.splitlines() if line.strip().startswith("- ")]
     telling = [reason for reason in reasons if not _EMPTY.search(reason)]
     inner = next((reason for reason in telling if not _WANTED.search(reason)), None)
-    if inner is not None and re.match(r"[\w.]+: |there is ", inner):
+    if foreign := _FOREIGN_CLASS.search(body):
+        reason = foreign[0]
+    elif inner is not None and re.match(r"[\w.]+: |there is ", inner):
         reason = inner
     elif inner is not None:
         reason = _plain(inner, known)
@@ -90,6 +178,8 @@ def _plain(text: str, known: set[str]) -> str:
         # Of a dotted name the first part that nobody knows is the mistaken one.
         wrong = next((part for part in name.split(".") if part not in known), name)
         return f"there is no option '{wrong}'{nearest(wrong, known)}"
+    if other_kind := _OTHER_KIND.search(text):
+        return f"this is no {other_kind[1] or other_kind[2]}."
     if class_name := _UNKNOWN_CLASS.search(text):
         return f"there is no class '{class_name[1]}'{nearest(class_name[1], _class_names())}"
     wanted = _WANTED.findall(text)

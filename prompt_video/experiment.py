@@ -26,7 +26,7 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import Split
 from data_modules.trimmed import TrimmedDataModule
 from prompt_video.building import build
-from prompt_video.config_errors import ExperimentParser
+from prompt_video.config_errors import PARSER_MODE, ExperimentParser, making_parts, making_trainer, reading
 from prompt_video.finite import StopAtNotFinite, check_finite
 from prompt_video.precision import allow_tf32, device_type, resolve_clip_dtype
 from prompt_video.run_files import BEST, CHECKPOINTS, JOURNAL, LAST, NO_CHECKPOINT
@@ -122,6 +122,11 @@ class ExperimentCLI(LightningCLI):
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
         parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - Lightning's signature
+        """Read everything, or say in one sentence why it cannot be read."""
+        with reading("one of the settings"):
+            super().parse_arguments(parser, args)
+
     def _parse_ckpt_path(self) -> None:
         """Our checkpoints hold no settings for Lightning to take, and damaged ones are told of where they are read."""
 
@@ -143,7 +148,7 @@ class ExperimentCLI(LightningCLI):
             settings["ckpt_path"] = str(checkpoint)
             if self.subcommand == "fit":
                 settings["run_folder"] = checkpoint.parent.parent
-        elif (path := settings.get("ckpt_path")) and not Path(path).is_file():
+        elif (path := settings.get("ckpt_path")) is not None and not Path(path).is_file():
             raise InputError(f"there is no checkpoint {path}.")
         if (trial := settings["data"]["init_args"].get("trial")) is not None:
             # Initial weights are drawn as they are where all trials run.
@@ -169,8 +174,17 @@ class ExperimentCLI(LightningCLI):
         if place == "cuda":
             allow_tf32()
 
+    def instantiate_classes(self) -> None:
+        """Build everything, or say in one sentence which setting is wrong."""
+        with making_parts():
+            super().instantiate_classes()
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""
+        with making_trainer():
+            return self._trainer(**kwargs)
+
+    def _trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         settings = self._settings
         options = self._get(self.config_init, "trainer")
         dump = self._parser(self.subcommand).dump(settings, skip_none=False)
@@ -391,5 +405,5 @@ def parse(arguments: list[str], kind: type[CLI]) -> CLI:
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,  # checkpoints hold their own description, see prompt_video.checkpoints
         parser_class=cast(Any, ExperimentParser),
-        parser_kwargs={"parser_mode": "omegaconf"},
+        parser_kwargs={"parser_mode": PARSER_MODE},
     )

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from data_modules.errors import InputError
+from prompt_video.bounded_yaml import safe_load
 from prompt_video.run_files import NO_CHECKPOINT
 
 
@@ -158,8 +159,8 @@ def _options(command: Sequence[str]) -> dict[str, str]:
 def _mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        found = json.loads(text) if path.suffix == ".json" else safe_load(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else "damaged"
         raise _LeftOutError(f"its {path.name} cannot be read ({reason})") from error
     if not isinstance(found, dict):

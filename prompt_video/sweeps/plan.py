@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from data_modules.errors import InputError
+from prompt_video.bounded_yaml import safe_load
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def read_sweep(path: Path) -> Sweep:
     if not path.is_file():
         raise InputError(f"there is no sweep file {path}.")
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found = safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     parameters = found.get("parameters") if isinstance(found, dict) else None
     if not isinstance(parameters, dict) or not parameters:
@@ -79,6 +80,10 @@ def read_sweep(path: Path) -> Sweep:
 
 
 def _values(path: Path, name: str, said: Any) -> list[Any]:  # noqa: ANN401 - what the file says
+    if not isinstance(name, str):
+        raise InputError(
+            f"{path}: the parameter {name!r} must be the name of an option, such as model.temporal.dropout."
+        )
     if isinstance(said, dict) and isinstance(said.get("values"), list) and said["values"]:
         return list(said["values"])
     if isinstance(said, dict) and "value" in said:

@@ -1,0 +1,148 @@
+"""Classes that an experiment file names, looked at before they are imported: whoever imports a module runs it.
+
+jsonargparse imports whatever a ``class_path`` names and asks afterwards whether it is of the kind that a setting takes.
+Here the source is read first. A class must be written or imported in the module that is named and, base by base, lead
+to a class that is loaded already and of that kind; so one's own subclasses go on working, and nothing else is run.
+"""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import jsonargparse._typehints as typehints
+import jsonargparse._util as jsonargparse_util
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch.accelerators import Accelerator
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins import CheckpointIO, LayerSync, Precision
+from lightning.pytorch.plugins.environments import ClusterEnvironment
+from lightning.pytorch.profilers import Profiler
+from lightning.pytorch.strategies import Strategy
+from torch.nn import Module
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+MOST_STEPS = 20  # from a name to a class that is loaded
+# What any setting could ask for.
+KINDS = (
+    Accelerator, Callback, CheckpointIO, ClusterEnvironment, LayerSync, LightningDataModule, LightningModule, Logger,
+    LRScheduler, Module, Optimizer, Precision, Profiler, Strategy,
+)  # fmt: skip
+
+
+class ForeignClassError(ImportError):
+    """A class that no setting takes, or not this one; none of it was imported."""
+
+
+def check_class_path(path: str, kinds: tuple[type, ...] = KINDS) -> None:
+    """Refuse what is of none of some kinds, before it is imported.
+
+    Args:
+        path: ``package.module.Class``; what is loaded already is left to the parser, as nothing of it runs.
+        kinds: classes, one of which it must be or be a subclass of.
+
+    Raises:
+        ForeignClassError: when it is none, or its source does not tell.
+    """
+    module, _, name = path.rpartition(".")
+    if module in sys.modules or not all(part.isidentifier() for part in path.split(".")):
+        return
+    if not any(issubclass(cls, kinds) for cls in _ancestors(module, name, MOST_STEPS)):
+        wanted = kinds[0].__name__ if len(kinds) == 1 else "class that a setting takes"
+        raise ForeignClassError(
+            f"there is no {wanted} '{path}' to be seen in its source, and nothing of it was imported: name a subclass "
+            "by the module that it is written in."
+        )
+
+
+def guard_imports() -> None:
+    """Let jsonargparse look before it imports, from now on."""
+    check = jsonargparse_util.check_import_path  # type: ignore[attr-defined]
+    resolve: Callable[..., str] = typehints.resolve_class_path_by_name
+
+    def check_import_path(path: str) -> None:
+        check_class_path(path)
+        check(path)
+
+    def resolve_class_path_by_name(cls: type | tuple[type, ...], name: str) -> str:
+        path = resolve(cls, name)
+        kinds = tuple(kind for kind in (cls if isinstance(cls, tuple) else (cls,)) if isinstance(kind, type))
+        if "." in path and kinds:
+            check_class_path(path, kinds)
+        return path
+
+    jsonargparse_util.check_import_path = check_import_path  # type: ignore[attr-defined]
+    typehints.resolve_class_path_by_name = resolve_class_path_by_name
+
+
+def _ancestors(module: str, name: str, steps: int) -> Iterator[type]:
+    """Classes that are loaded already which a name leads to: itself, or the nearest of those it is derived from."""
+    if module in sys.modules:
+        found = sys.modules[module]
+        for part in name.split("."):
+            found = getattr(found, part, None)  # type: ignore[assignment]
+        if isinstance(found, type):
+            yield found
+        return
+    source = _source(module)
+    if source is None or not steps:
+        return
+    tree = ast.parse(source.read_bytes())
+    package = module if source.name == "__init__.py" else module.rpartition(".")[0]
+    names = dict(_bound(tree, package))
+    head, _, rest = name.partition(".")
+    bound = names.get(head)
+    if isinstance(bound, tuple):
+        origin, original = bound
+        yield from _ancestors(*_split(origin, f"{original}.{rest}".strip(".")), steps - 1)
+    elif bound is not None and not rest:
+        for base in bound:
+            yield from _ancestors(module, base, steps - 1)
+
+
+def _bound(tree: ast.Module, package: str) -> Iterator[tuple[str, list[str] | tuple[str, str]]]:
+    """Names in a module: classes by their bases, functions by what they return, imports as (module, name in it)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name, [ast.unparse(base) for base in node.bases]
+        elif isinstance(node, ast.FunctionDef):
+            yield node.name, [ast.unparse(node.returns)] if node.returns else []
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((alias.asname or alias.name, (origin, alias.name)) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                yield alias.asname or whole, (whole, "")
+
+
+def _split(origin: str, inner: str) -> tuple[str, str]:
+    """Module and name of ``from origin import inner``, where the first parts of the name may be modules too."""
+    parts = inner.split(".")
+    while len(parts) > 1 and (f"{origin}.{parts[0]}" in sys.modules or _spec(f"{origin}.{parts[0]}")):
+        origin, parts = f"{origin}.{parts[0]}", parts[1:]
+    return origin, ".".join(parts)
+
+
+def _source(module: str) -> Path | None:
+    spec = _spec(module)
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    """Where a module lies, found without importing the packages that it is in."""
+    spec: ModuleSpec | None = None
+    place = None
+    parts = module.split(".")
+    for number in range(len(parts)):
+        name = ".".join(parts[: number + 1])
+        spec = next((spec for finder in sys.meta_path if (spec := finder.find_spec(name, place))), None)
+        if spec is None:
+            return None
+        place = spec.submodule_search_locations
+        if place is None and number < len(parts) - 1:
+            return None
+    return spec
