@@ -29,6 +29,9 @@ def write_whole(path: Path, write: Callable[[Path], object], replace: bool = Tru
     Raises:
         WriteError: when the system refuses it.
     """
+    if path.exists() and not path.is_file():  # a pipe or a device, which nothing may take the place of
+        write(path)
+        return
     temporary = _beside(path)
     try:
         write(temporary)

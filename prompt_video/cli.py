@@ -1,9 +1,11 @@
 """The ``prompt-video`` command: hands over to the verb that was asked for, and turns mistakes into one message."""
 
 import importlib
+import io
 import os
 import sys
 
+from prompt_video.reporting.lettering import readable_lines
 from prompt_video.startup import lean_imports
 from prompt_video.stopping import Stopped, obeying_signals
 from prompt_video.suggest import nearest
@@ -58,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0, 1 for something the user can mend, 130 and 143 when stopped by Ctrl-C and by SIGTERM.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal need not know all signs of a name
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0
@@ -96,6 +101,7 @@ def _mistake(error: BaseException | None) -> str | None:
     from prompt_video.config_errors import ConfigError
 
     said = None
+    of_system = error if isinstance(error, OSError) and error.strerror else None
     while error is not None:
         is_repeated = isinstance(error, ConfigError) and said is not None
         if isinstance(error, (InputError, BrokenVideoError)) and not is_repeated:
@@ -103,11 +109,14 @@ def _mistake(error: BaseException | None) -> str | None:
             if error.__suppress_context__ and error.__cause__ is None and not isinstance(error, ConfigError):
                 break  # raised "from None": it says all that the error below it did
         error = error.__cause__ or error.__context__
+    if said is None and of_system is not None:  # a full disk, a folder that is not ours, a name that is too long
+        place = f"{of_system.filename}: " if of_system.filename is not None else ""
+        said = f"{place}{of_system.strerror}."
     return said
 
 
 def _fail(message: str) -> int:
-    print(f"prompt-video: {message}", file=sys.stderr)
+    print(readable_lines(f"prompt-video: {message}"), file=sys.stderr)
     return 1
 
 

@@ -162,22 +162,24 @@ class ExperimentCLI(LightningCLI):
         if self.subcommand == "fit" and folder and settings["ckpt_path"]:
             goes_on = Path(settings["ckpt_path"]).resolve().is_relative_to(folder.resolve())
         self.run_folder, self.claim = settle_run_folder(Path(settings["runs"]), self.name, folder, goes_on=goes_on)
-        super().instantiate_classes()
+        with making_parts():
+            super().instantiate_classes()
         if self.claim is not None:
             self.record.begin(anew=self.subcommand != "predict")
 
     def _settle_precision(self) -> None:
         """What the device decides; the run's settings then name what was computed in."""
         place, task = device_type(self._settings["trainer"]["accelerator"]), self._settings["model"]["init_args"]
+        precision = str(self._settings["trainer"]["precision"])
+        if precision in ("16-true", "bf16-true") or precision.startswith("transformer-engine"):
+            raise InputError(
+                f"trainer.precision {precision} would hold the learned weights in half precision, which loses their "
+                f"small steps: set bf16-mixed, 16-mixed or 32-true. CLIP's own precision is model.clip_dtype."
+            )
         if "clip_dtype" in task:
             task["clip_dtype"] = resolve_clip_dtype(task["clip_dtype"], place)
         if place == "cuda":
             allow_tf32()
-
-    def instantiate_classes(self) -> None:
-        """Build everything, or say in one sentence which setting is wrong."""
-        with making_parts():
-            super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""

@@ -77,7 +77,7 @@ def has_public_name(clip: str) -> bool:
 def _config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: it cannot be read as JSON. Fetch or export it again.") from error
     if not isinstance(config, dict) or config.get("kind") != KIND:
         raise InputError(f"{path} is not of a model that `prompt-video export --hub` wrote; name the right folder.")

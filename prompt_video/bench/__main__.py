@@ -1,6 +1,5 @@
 """``prompt-video bench``: every ratio the project promises, each measured interleaved in one run."""
 
-import argparse
 import importlib
 import json
 import os
@@ -18,6 +17,7 @@ from data_modules.errors import InputError
 from prompt_video.bench.measure import prepare_processes
 from prompt_video.bench.plan import Figures, Measurement, Setting
 from prompt_video.bench.running import Runner
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.runs.environment import processor_name
 
 PARTS = (
@@ -37,7 +37,7 @@ PARTS = (
 
 def main(arguments: list[str]) -> None:
     """Measure, print and write the ratios."""
-    parser = argparse.ArgumentParser(prog="prompt-video bench", description=__doc__)
+    parser = VerbParser("bench", __doc__)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone")
     parser.add_argument("--quick", action="store_true", help="small sizes: two minutes in all on two cores")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where one is")

@@ -1,17 +1,15 @@
 """What the buttons of the page do."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from data_modules.errors import InputError
 from prompt_video.browser import drawing
-from prompt_video.browser.limits import Limits, texts_of
+from prompt_video.browser.limits import Limits, check_letters, texts_of
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.linear_probe import LinearProbe
-from prompt_video.reporting.lettering import shown_name, span_text
+from prompt_video.reporting.lettering import readable, span_text
 from prompt_video.runs.clips import write_clip
 from prompt_video.search.index import Hit, VideoIndex
 
@@ -56,7 +54,7 @@ class Answers:
         if isinstance(self.model.model.prompt, LinearProbe):  # reads no text, so that moments have no similarity
             return ranking, ""
         named = [one.text for one in best]
-        return ranking, drawing.curve(self.model.similarity(video, named), named)
+        return ranking, drawing.curve(self.model.similarity(video, named, progress=self.limits.deadline()), named)
 
     def segments(self, upload: str | None, typed: str) -> str:
         """What happens when, as HTML.
@@ -66,7 +64,8 @@ class Answers:
             BrokenVideoError: when the video cannot be decoded.
         """
         texts = texts_of(typed)
-        return drawing.segments(self.model.segments(self.limits.checked(upload), texts))
+        video = self.limits.checked(upload)
+        return drawing.segments(self.model.segments(video, texts, progress=self.limits.deadline()))
 
     def search(self, query: str) -> list[Found]:
         """The moments of the index that fit best.
@@ -78,6 +77,7 @@ class Answers:
             raise InputError("there is no index; start the page with --index FOLDER.")
         if not query.strip():
             raise InputError("there is no text yet: type what to look for.")
+        check_letters(query.strip())
         (answer,) = self.index.search([query.strip()], drawing.MANY)
         return [Found(hit, _title(rank, hit)) for rank, hit in enumerate(answer.hits, start=1)]
 
@@ -92,12 +92,11 @@ class Answers:
         if hit is None:
             raise InputError("this moment is of an earlier search; search again.")
         if not hit.path.is_file():
-            raise InputError(f"{hit.video_id} is not where it was when the index was made.")
-        folder = Path(tempfile.mkdtemp(dir=self.limits.uploads))
-        path = folder / "hit.mp4"
+            raise InputError(f"{readable(hit.video_id)} is not where it was when the index was made.")
+        path = self.limits.new_clip()
         write_clip(hit.path, path, hit.start_sec)
         return str(path)
 
 
 def _title(rank: int, hit: Hit) -> str:
-    return f"{rank}. {shown_name(hit.video_id)}, {span_text(hit.start_sec, hit.end_sec)} ({hit.score:.3f})"
+    return f"{rank}. {readable(hit.video_id)}, {span_text(hit.start_sec, hit.end_sec)} ({hit.score:.3f})"

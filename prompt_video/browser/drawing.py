@@ -5,7 +5,7 @@ from html import escape
 
 from prompt_video.inference.results import FoundSegments, Ranked, SimilarityCurve
 from prompt_video.reporting.figures import COLORS
-from prompt_video.reporting.lettering import clock, shortened
+from prompt_video.reporting.lettering import clock, plain, shortened
 
 MANY = 10  # texts or segments that are shown; of more, how many there are
 LINES = len(COLORS)  # texts whose similarity is drawn
@@ -111,4 +111,4 @@ def _seconds(seconds: float) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(shortened(text, LONG))
+    return escape(shortened(plain(text), LONG))

@@ -1,14 +1,17 @@
 """The page itself, made with Gradio."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
+from html import escape
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 
 from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.browser.answers import Answers, Found
-from prompt_video.reporting.lettering import clock
+from prompt_video.reporting.lettering import clock, readable
 
 SWEEP_SEC, KEEP_SEC = 60, 3600  # how often old uploads are looked for, and how long they stay
 WAITING = 16  # people who may wait for an answer
@@ -26,7 +29,7 @@ def page(answers: Answers) -> Any:  # noqa: ANN401 - Gradio has no types
     """
     limits = answers.limits
     with gr.Blocks(title="prompt-video", analytics_enabled=False, delete_cache=(SWEEP_SEC, KEEP_SEC)) as blocks:
-        gr.Markdown(f"# What is to be seen?\nModel: {answers.model.describe()}")
+        gr.HTML(f'<div class="pv"><h1>What is to be seen?</h1><p>{escape(_described(answers))}</p></div>')
         with gr.Tab("One video"), gr.Row():
             with gr.Column():
                 video = gr.Video(label="video", sources=["upload"], include_audio=True, elem_id="video")
@@ -92,6 +95,13 @@ def _search(answers: Answers) -> None:
     choice.input(_told(play), [hits, choice], player, api_visibility="private")
 
 
+def _described(answers: Answers) -> str:
+    """The model in words, without the folder on this machine that its CLIP may be named by."""
+    model = answers.model
+    name = model.model.clip.name
+    return f"Model: {readable(model.describe().replace(name, Path(name).name))}"
+
+
 def _told(function: Callable[P, R]) -> Callable[P, R]:
     """The same, with what a person can mend shown as a message on the page."""
 
@@ -100,9 +110,14 @@ def _told(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except BrokenVideoError as error:
-            raise gr.Error(f"The video cannot be used: {error.reason}", print_exception=False) from error
+            raise gr.Error(f"The video cannot be used: {_shown(error.reason)}", print_exception=False) from error
         except InputError as error:
-            message = str(error)
+            message = _shown(str(error))
             raise gr.Error(message[:1].upper() + message[1:], print_exception=False) from error
 
     return wrapped
+
+
+def _shown(message: str) -> str:
+    """As it may be seen: a message is HTML to Gradio, and where a file lies on this machine is nobody's business."""
+    return escape(re.sub(r"(?<![\w.])/(?:[^\s/]+/)+", "", readable(message)))

@@ -1,6 +1,7 @@
 """Files that say which video each caption belongs to, by the number of its column."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def owners(path: Path | None, shape: tuple[int, ...], scores: Path) -> Int[np.nd
                 "each caption's video."
             )
         return np.arange(num_captions)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - of a name that no file can have it says no, where a path raises an error
         raise InputError(f"--video-of-caption: there is no file {path}.")
     place, entries = _read(path)
     numbers = [_number(entry, f"{path}, {place} {number}", num_videos) for number, entry in entries]
@@ -55,7 +56,7 @@ def _read(path: Path) -> tuple[str, list[tuple[int, Any]]]:
         if path.suffix != ".json":
             return "line", list(enumerate(text.rstrip().splitlines(), start=1))
         entries = json.loads(text)
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
     if not isinstance(entries, list):
         raise InputError(f"{path} must hold a JSON list of column numbers.")

@@ -1,11 +1,11 @@
 """``prompt-video dashboard``: lay out an experiment's wandb workspace; without an account, write how it would look."""
 
-import argparse
 import json
 from pathlib import Path
 
 from data_modules.atomic import write_whole
 from data_modules.errors import InputError
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.dashboard.layout import layout
 from prompt_video.dashboard.shape import shape_of
 from prompt_video.dashboard.workspace import make_workspace, specification
@@ -16,12 +16,11 @@ from prompt_video.settings import read_settings
 
 def main(arguments: list[str]) -> None:
     """Save a workspace, or write its specification."""
-    parser = argparse.ArgumentParser(
-        prog="prompt-video dashboard",
-        description=__doc__,
+    parser = VerbParser(
+        "dashboard",
+        __doc__,
         epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options. Each "
         "call saves a new view of the project; runs that are there already are shown in it.",
-        allow_abbrev=False,
     )
     parser.add_argument("--entity", help="user or team of wandb (default: the account's own)")
     parser.add_argument("--project", default="prompt-video", help="of wandb (default: %(default)s)")

@@ -1,6 +1,5 @@
 """``prompt-video demo``: the method on the built-in worlds, tables and a report."""
 
-import argparse
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -15,6 +14,7 @@ from rich.table import Table
 from data_modules.atomic import write_whole
 from data_modules.errors import InputError
 from data_modules.json_files import write_json
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.demo import closed_set, localization, open_set, retrieval
 from prompt_video.demo.running import Run, Stage, finished
 from prompt_video.demo.sizes import SECONDS, Size
@@ -23,7 +23,7 @@ from prompt_video.reporting import page
 
 def main(arguments: list[str]) -> None:
     """Run the demo."""
-    parser = argparse.ArgumentParser(prog="prompt-video demo", description=__doc__)
+    parser = VerbParser("demo", __doc__)
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds to run each method with")
     parser.add_argument(
         "--size",

@@ -1,12 +1,13 @@
 """``prompt-video doctor``: check everything that an experiment will use, before it runs."""
 
-import argparse
 import os
 from pathlib import Path
 
 from data_modules.errors import InputError
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.doctor.examination import examine
-from prompt_video.doctor.report import print_report, verdict_of, write_report
+from prompt_video.doctor.report import outcome_of, print_report, verdict_of, write_report
+from prompt_video.outputs import check_file, save
 from prompt_video.runs import console
 from prompt_video.settings import read_settings
 
@@ -17,11 +18,10 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when something is in the way of the run.
     """
-    parser = argparse.ArgumentParser(
-        prog="prompt-video doctor",
-        description=__doc__,
+    parser = VerbParser(
+        "doctor",
+        __doc__,
         epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--decode",
@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> int:
     console.configure()
     settings = read_settings(rest)
     path = options.out or settings.runs / "doctor" / f"{settings.name}.json"
+    check_file(path, "--out")
     examination = examine(
         settings,
         options.decode,
@@ -45,6 +46,7 @@ def main(arguments: list[str]) -> int:
         options.workers,
         show_progress=not settings.settings["quiet"],
     )
-    write_report(examination, options.decode, path)
-    print_report(examination, path)
-    return 1 if verdict_of(examination) == "error" else 0
+    print_report(examination)
+    said = f"{outcome_of(examination)}; everything that was found:"
+    is_saved = save(path, lambda place: write_report(examination, options.decode, place), said)
+    return 0 if is_saved and verdict_of(examination) != "error" else 1

@@ -14,10 +14,12 @@ from typing import Any
 from data_modules.class_names import read_class_names
 from data_modules.errors import InputError
 from prompt_video.checkpoints import open_model, read_learned
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.exporting.bank import make_bank
 from prompt_video.exporting.hub import write_hub_folder
 from prompt_video.exporting.onnx_folder import BANK, OPSET, write_onnx_folder
 from prompt_video.hub_folder import Learned
+from prompt_video.outputs import check_file, check_folder
 
 
 def main(arguments: list[str]) -> None:
@@ -27,6 +29,9 @@ def main(arguments: list[str]) -> None:
         raise InputError("say what to write: --onnx DIR, --bank FILE, --hub DIR, or several of them.")
     if options.onnx and options.hub and options.onnx.resolve() == options.hub.resolve():
         raise InputError("--onnx and --hub need a folder each.")
+    check_folder(options.onnx, "--onnx")
+    check_file(options.bank, "--bank")
+    check_folder(options.hub, "--hub")
     checkpoint = read_learned(options.checkpoint)
     if options.onnx or options.bank:
         _write_for_programs(checkpoint, options)
@@ -68,20 +73,15 @@ def _results_of(checkpoint: Path) -> dict[str, Any]:
         return {}
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         results = None
     if not isinstance(results, dict):
         raise InputError(f"{path} is damaged; mend it, or move it away to write a card without figures.")
     return results
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prompt-video export",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> VerbParser:
+    parser = VerbParser("export", __doc__)
     parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="checkpoint, or folder for the hub")
     parser.add_argument("--onnx", type=Path, metavar="DIR", help="folder for the graphs and the bank of classes")
     parser.add_argument("--bank", type=Path, metavar="FILE", help="file for a bank of classes alone (.safetensors)")

@@ -24,6 +24,7 @@ from data_modules.feature_store import Recipe, StoreWriter, pending
 from data_modules.store_format import IMPORTED
 from prompt_video.clip import FrozenCLIP
 from prompt_video.commands.numpy_files import open_array
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.runs import console
 from prompt_video.tasks.imported_names import endings
 
@@ -158,13 +159,8 @@ def durations(ground_truth: Path, seconds: Mapping[str, float], frame_rate: floa
     return {**seconds, **{video_id: max(said[video_id], 1 / frame_rate) for video_id in said}}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prompt-video import-features",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> VerbParser:
+    parser = VerbParser("import-features", __doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the files <video id>.npy, each (T, D)")
     parser.add_argument("store", type=Path, metavar="STORE", help="folder of the feature store, made if need be")
     parser.add_argument("--frame-rate", type=float, required=True, help="rows for a second of video")

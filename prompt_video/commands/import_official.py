@@ -3,16 +3,16 @@
 It is for ``experiments/hmdb51_as_released.yaml``: ``prompt-video test --config ... --ckpt_path OUT.ckpt``.
 """
 
-import argparse
 from pathlib import Path
 
 from data_modules.errors import InputError
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.official import HEADS, PREFIX, SUFFIX, import_official
 
 
 def main(arguments: list[str]) -> None:
     """Convert one file."""
-    parser = argparse.ArgumentParser(prog="prompt-video import-official", description=__doc__, allow_abbrev=False)
+    parser = VerbParser("import-official", __doc__)
     parser.add_argument("source", type=Path, metavar="FILE.pth.tar", help="released checkpoint")
     parser.add_argument("out", type=Path, metavar="OUT.ckpt", help="checkpoint to write")
     parser.add_argument(

@@ -10,7 +10,6 @@ model.frames_inside. A checkpoint does not tell them: with --ckpt alone a span h
 encoder has positions. Where the run was told otherwise, name its --config beside --ckpt.
 """
 
-import argparse
 import logging
 import re
 from collections.abc import Sequence
@@ -18,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.errors import InputError
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.embedding import frozen_model
 from prompt_video.model import VideoTextModel
+from prompt_video.outputs import check_folder
 from prompt_video.runs import console
 from prompt_video.runs.progress import ProgressBar
 from prompt_video.search.indexing import Outcome, build_index
@@ -34,17 +35,22 @@ MIN_FRAME_RATE = 2.0
 TRAINER_OPTIONS = ("accelerator", "devices", "num_nodes", "strategy")
 
 
-def main(arguments: list[str]) -> None:
-    """Index one folder."""
+def main(arguments: list[str]) -> int:
+    """Index one folder.
+
+    Returns:
+        The exit code: 1 when a file could not be used.
+    """
     options, rest = _parser().parse_known_args(joined(arguments[1:]))
     if options.num_workers < 0:
         raise InputError(f"--num_workers must be 0 or more, not {options.num_workers}.")
     console.configure()
+    root = options.out or Path("runs", "indexes", options.folder.resolve().name)
+    check_folder(root, "--out")
     settings = read_settings(rest) if rest else None
     if options.templates is not None and not options.frozen:
         raise InputError("--templates are the hand-crafted prompts of the frozen CLIP: say --frozen too.")
     model = choose_model(options.ckpt, settings, frozen=options.frozen, templates=options.templates)
-    root = options.out or Path("runs", "indexes", options.folder.resolve().name)
     trainer_options: dict[str, Any] = {}
     if settings is not None:
         trainer_options = {name: settings.settings["trainer"][name] for name in TRAINER_OPTIONS}
@@ -56,6 +62,7 @@ def main(arguments: list[str]) -> None:
     log.info("%s", model.describe())
     outcome = build_index(model, options.folder, root, cutting, options.num_workers, **trainer_options)
     _report(outcome, root)
+    return 1 if outcome.broken else 0
 
 
 def choose_model(
@@ -137,14 +144,12 @@ def _report(outcome: Outcome, root: Path) -> None:
         log.info('search with: prompt-video search %s "what to look for"', root)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prompt-video index",
-        description=__doc__,
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        "index",
+        __doc__,
         epilog="--config experiments/<name>.yaml and any option of its data, model and trainer are as for "
         "`prompt-video fit`; of the data only the frame rate and the number of frames count.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the videos, in any layout")
     parser.add_argument("--ckpt", type=Path, help="checkpoint of the learned weights, of a run of any task")

@@ -4,17 +4,11 @@ With a checkpoint its learned prompts and temporal encoder are used; without one
 prompts. A file that cannot be used is named, and the others go on; the exit code is then 1.
 """
 
-import argparse
-import csv
-import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from data_modules.atomic import write_whole
 from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.commands.own_input import (
     add_arguments,
@@ -24,9 +18,11 @@ from prompt_video.commands.own_input import (
     tell_cut_texts,
     texts_of,
 )
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.inference.results import VideoScores
-from prompt_video.reporting.lettering import shown_name
+from prompt_video.outputs import check_file, save, write_json
 from prompt_video.runs import console as logs
+from prompt_video.spreadsheet import write_table
 
 
 def main(arguments: list[str]) -> int:
@@ -39,10 +35,12 @@ def main(arguments: list[str]) -> int:
     logs.configure()
     if options.top < 1:
         raise InputError(f"--top must be 1 or more, not {options.top}.")
+    check_file(options.json, "--json")
+    check_file(options.csv, "--csv")
     files = files_of(options.video)
     model = model_of(options)
     texts = texts_of(options, model)
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = logs.Terminal()
     console.print(model.describe())
     found: list[VideoScores] = []
     broken: list[BrokenVideoError] = []
@@ -51,24 +49,23 @@ def main(arguments: list[str]) -> int:
             scores = model.score(file, texts)
         except BrokenVideoError as error:
             broken.append(error)
-            console.print(f"cannot be used: {shown_name(error.path)}: {error.reason}")
+            console.print(f"cannot be used: {error.path}: {error.reason}")
             continue
         found.append(scores)
         console.print(_table(scores, options.top))
     tell_cut_texts(model)
     if broken:
         console.print(f"{len(broken)} of {len(files)} files cannot be used")
-    if options.json:
-        _write_json(options.json, model.describe(), found, broken, options.top)
-        console.print(f"all figures: {options.json}")
-    if options.csv:
-        _write_csv(options.csv, found, options.top)
-        console.print(f"table: {options.csv}")
-    return 1 if broken else 0
+    content = _content(model.describe(), found, broken, options.top)
+    are_saved = (
+        save(options.json, lambda path: write_json(path, content), "all figures:"),
+        save(options.csv, lambda path: _write_csv(path, found, options.top), "table:"),
+    )
+    return 0 if all(are_saved) and not broken else 1
 
 
 def _table(scores: VideoScores, top: int) -> Table:
-    table = Table(title=Text(shown_name(scores.video)), title_justify="left", title_style="bold")
+    table = Table(title=str(scores.video), title_justify="left", title_style="bold")
     table.add_column("rank", justify="right")
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
@@ -78,7 +75,7 @@ def _table(scores: VideoScores, top: int) -> Table:
     return table
 
 
-def _write_json(path: Path, model: str, found: list[VideoScores], broken: list[BrokenVideoError], top: int) -> None:
+def _content(model: str, found: list[VideoScores], broken: list[BrokenVideoError], top: int) -> dict[str, Any]:
     videos: list[dict[str, Any]] = [
         {
             "video": str(scores.video),
@@ -88,32 +85,20 @@ def _write_json(path: Path, model: str, found: list[VideoScores], broken: list[B
         for scores in found
     ]
     unusable = [{"video": str(error.path), "reason": error.reason} for error in broken]
-    text = json.dumps({"model": model, "videos": videos, "broken": unusable}, indent=2) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    return {"model": model, "videos": videos, "broken": unusable}
 
 
 def _write_csv(path: Path, found: list[VideoScores], top: int) -> None:
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.writer(file)
-            writer.writerow(("video", "rank", "class", "probability", "similarity"))
-            for scores in found:
-                for rank, one in enumerate(scores.best(top), start=1):
-                    row = (f"{one.probability:.6g}", f"{one.similarity:.6g}")
-                    writer.writerow((str(scores.video), rank, one.text, *row))
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, write)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prompt-video label",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    rows = (
+        (str(scores.video), rank, one.text, f"{one.probability:.6g}", f"{one.similarity:.6g}")
+        for scores in found
+        for rank, one in enumerate(scores.best(top), start=1)
     )
+    write_table(path, ("video", "rank", "class", "probability", "similarity"), rows)
+
+
+def _parser() -> VerbParser:
+    parser = VerbParser("label", __doc__)
     add_arguments(parser)
     parser.add_argument("--top", type=int, default=5, help="classes to show of each video (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write the figures to")

@@ -7,8 +7,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.text import Text
-
 from data_modules.annotations.listing import Listing, once_each
 from data_modules.annotations.text_files import cut
 from data_modules.class_lists import CLASS_LISTS, class_list
@@ -121,6 +119,6 @@ def tell_cut_texts(model: LoadedModel) -> None:
         )
 
 
-def shown_text(text: str) -> Text:
-    """A class name for a table on the terminal: cut where it would fill the screen, and never read as markup."""
-    return Text(shortened(plain(text), LONG))
+def shown_text(text: str) -> str:
+    """A class name for a table on the terminal: cut where it would fill the screen."""
+    return shortened(plain(text), LONG)

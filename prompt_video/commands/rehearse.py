@@ -3,10 +3,10 @@
 For whoever has no data yet: it shows that the experiment works and what it leaves behind. Its figures mean nothing.
 """
 
-import argparse
 import logging
 from pathlib import Path
 
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.experiment import ExperimentCLI
 from prompt_video.experiment import main as run_experiment
 from prompt_video.rehearsal import make_miniature, open_folder
@@ -33,12 +33,11 @@ SMALL = (
 
 def main(arguments: list[str]) -> ExperimentCLI:
     """Rehearse one experiment."""
-    parser = argparse.ArgumentParser(
-        prog="prompt-video rehearse",
-        description=__doc__,
+    parser = VerbParser(
+        "rehearse",
+        __doc__,
         epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options but "
         "those that make the run small.",
-        allow_abbrev=False,
     )
     parser.add_argument("--folder", type=Path, help="folder of videos and run (default: runs/rehearse/<experiment>)")
     options, rest = parser.parse_known_args(arguments[1:])

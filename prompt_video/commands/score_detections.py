@@ -6,29 +6,36 @@ one proposal, with its best score.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Detection, read_detections, read_ground_truth
 from data_modules.annotations.text_files import cut
-from data_modules.atomic import write_whole
 from data_modules.errors import InputError
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.detections.names import annotated_names
 from prompt_video.metrics.evaluation import Evaluation, evaluate
+from prompt_video.outputs import check_file, save, write_json
+from prompt_video.runs.console import Terminal
 from prompt_video.suggest import nearest
 
 NUM_SHOWN = 5  # best and worst classes
 
 
-def main(arguments: list[str]) -> None:
-    """Score one file."""
+def main(arguments: list[str]) -> int:
+    """Score one file.
+
+    Returns:
+        The exit code: 1 when the file of figures is not where it should be.
+    """
     options = _parser().parse_args(arguments[1:])
+    check_file(options.json, "--json")
+    for path in (options.ground_truth, options.predictions):
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no regular file; name a JSON file.")
     tious = parse_tious(options.tiou)
     ground_truth = read_ground_truth(options.ground_truth)
     videos = _of_subset(ground_truth, options.subset, options.ground_truth)
@@ -55,14 +62,13 @@ def main(arguments: list[str]) -> None:
         "figures": evaluation.figures,
         "per_class": evaluation.per_class,
     }
-    if options.json:
-        _write(report, options.json)
     _warn_of_others(detections, ground_truth, counts, options)
     _print(evaluation, counts, options)
+    return 0 if save(options.json, lambda path: write_json(path, report), "all figures:") else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="prompt-video score-detections", description=__doc__, allow_abbrev=False)
+def _parser() -> VerbParser:
+    parser = VerbParser("score-detections", __doc__)
     parser.add_argument("ground_truth", type=Path, metavar="GT.json", help="ActivityNet's format; .json.gz too")
     parser.add_argument("predictions", type=Path, metavar="PRED.json", help="ActivityNet's result format")
     parser.add_argument("--subset", default="validation", help="videos to score (default: %(default)s)")
@@ -132,7 +138,7 @@ def _warn_of_others(
     options: argparse.Namespace,
 ) -> None:
     """Say which predictions are in videos that are not scored: ActivityNet's toolkit takes all of them as false."""
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = Terminal()
     strange = {video_id: own for video_id, own in detections.items() if video_id not in ground_truth}
     unknown = sum(len(own) for own in strange.values())
     if strange:
@@ -150,7 +156,7 @@ def _warn_of_others(
 
 
 def _print(evaluation: Evaluation, counts: Mapping[str, int], options: argparse.Namespace) -> None:
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = Terminal()
     if others := counts["predictions_of_other_classes"]:
         console.print(
             f"note: {others:,} of {counts['predictions']:,} predictions are of classes without an instance in the "
@@ -162,8 +168,6 @@ def _print(evaluation: Evaluation, counts: Mapping[str, int], options: argparse.
     )
     console.print(_figures(evaluation))
     console.print(_classes(evaluation))
-    if options.json:
-        console.print(f"all figures: {options.json}")
 
 
 def _figures(evaluation: Evaluation) -> Table:
@@ -187,11 +191,5 @@ def _classes(evaluation: Evaluation) -> Table:
     table.add_column("AP, average, %", justify="right")
     for number, label in enumerate(ranked):
         if number < NUM_SHOWN or number >= max(NUM_SHOWN, len(ranked) - NUM_SHOWN):
-            table.add_row(Text(label), f"{100 * averages[label]:.2f}", end_section=number == NUM_SHOWN - 1)
+            table.add_row(label, f"{100 * averages[label]:.2f}", end_section=number == NUM_SHOWN - 1)
     return table
-
-
-def _write(report: Mapping[str, object], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -8,30 +8,35 @@ that answers one query at a time could not do the former, and needs training dat
 """
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from data_modules.atomic import write_whole
 from data_modules.errors import InputError
 from prompt_video.commands.caption_owners import owners
 from prompt_video.commands.score_matrices import read_bank, read_matrix
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.metrics.retrieval.owned import OwnedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
 from prompt_video.metrics.retrieval.ranks import RECALLS, Ranks, named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import PLAIN, Direction, DualSoftmax, Rescoring
 from prompt_video.metrics.retrieval.scores import MatrixScores, NotFiniteError
+from prompt_video.outputs import check_file, save, write_json
+from prompt_video.runs.console import Terminal
 
 SHOWN: dict[Direction, str] = {"t2v": "text to video", "v2t": "video to text"}
 
 
-def main(arguments: list[str]) -> None:
-    """Score one matrix."""
+def main(arguments: list[str]) -> int:
+    """Score one matrix.
+
+    Returns:
+        The exit code: 1 when the file of figures is not where it should be.
+    """
     options = _parser().parse_args(arguments[1:])
+    check_file(options.json, "--json")
     _check(options)
     matrix = read_matrix(options.scores)
     owner = owners(options.video_of_caption, matrix.shape, options.scores)
@@ -70,18 +75,12 @@ def main(arguments: list[str]) -> None:
             if rescoring is not PLAIN
         },
     }
-    if options.json:
-        _write(report, options.json)
     _print(found, _counts(scores, found[PLAIN]), options)
+    return 0 if save(options.json, lambda path: write_json(path, report), "all figures:") else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prompt-video score-retrieval",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> VerbParser:
+    parser = VerbParser("score-retrieval", __doc__)
     parser.add_argument("scores", type=Path, metavar="SIM.npy", help="a row for each caption, a column for each video")
     parser.add_argument(
         "--video-of-caption",
@@ -142,9 +141,11 @@ def _counts(scores: OwnedScores, plain: Mapping[Direction, Ranks]) -> dict[str, 
 
 
 def _print(
-    found: Mapping[Rescoring, Mapping[Direction, Ranks]], counts: Mapping[str, int], options: argparse.Namespace
+    found: Mapping[Rescoring, Mapping[Direction, Ranks]],
+    counts: Mapping[str, int],
+    options: argparse.Namespace,
 ) -> None:
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = Terminal()
     console.print(f"{options.scores}: {counts['captions']:,} captions, {counts['videos']:,} videos")
     if without := counts["videos_without_captions"]:
         console.print(f"note: {without:,} videos have no caption; they are found by captions, but look for none.")
@@ -160,8 +161,6 @@ def _print(
         console.print("dual softmax: re-scored with all queries of the test at once (transductive).")
     if QBNorm.name in names:
         console.print("QB-Norm: re-scored with banks of training queries.")
-    if options.json:
-        console.print(f"all figures: {options.json}")
 
 
 def _table(found: Mapping[Rescoring, Mapping[Direction, Ranks]]) -> Table:
@@ -182,9 +181,3 @@ def _table(found: Mapping[Rescoring, Mapping[Direction, Ranks]]) -> Table:
                 end_section=number == len(own) - 1,
             )
     return table
-
-
-def _write(report: Mapping[str, object], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -4,75 +4,65 @@ INDEX is a folder that ``prompt-video index`` has filled. Every span of every vi
 overlapping spans of one video the best is shown.
 """
 
-import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from data_modules.atomic import write_whole
-from prompt_video.reporting.lettering import shown_name, span_text
+from prompt_video.commands.verb_parser import VerbParser
+from prompt_video.outputs import check_file, save, write_json
+from prompt_video.reporting.lettering import span_text
 from prompt_video.runs import console as logs
 from prompt_video.search.index import Answer, VideoIndex
 
 
-def main(arguments: list[str]) -> None:
-    """Answer one query or several."""
+def main(arguments: list[str]) -> int:
+    """Answer one query or several.
+
+    Returns:
+        The exit code: 1 when the file of hits is not where it should be.
+    """
     options = _parser().parse_args(arguments[1:])
     logs.configure()
+    check_file(options.json, "--json")
     index = VideoIndex(options.index, options.clip)
     answers = index.search(options.query, options.top, all_spans=options.all_spans, approximate=options.approximate)
-    if options.json:
-        _write(index, answers, options.json)
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = logs.Terminal()
     for answer in answers:
         if answer.truncated:
             console.print(f"note: '{answer.query[:60]}...' is too long for the model: only its beginning counts.")
         console.print(_table(answer))
     how = "approximately, so that a better one may be missing" if options.approximate else "all of them compared"
-    console.print(
-        f"{index.num_spans:,} spans of {index.num_videos:,} videos below {shown_name(index.card.folder)}, {how}"
-    )
-    if options.json:
-        console.print(f"all figures: {options.json}")
+    console.print(f"{index.num_spans:,} spans of {index.num_videos:,} videos below {index.card.folder}, {how}")
+    is_saved = save(options.json, lambda path: write_json(path, _report(index, answers)), "all figures:")
+    return 0 if is_saved else 1
 
 
 def _table(answer: Answer) -> Table:
     approximate = " (approximate)" if answer.approximate else ""
-    table = Table(title=Text(f"{answer.query}{approximate}"), title_justify="left", title_style="bold")
+    table = Table(title=f"{answer.query}{approximate}", title_justify="left", title_style="bold")
     table.add_column("rank", justify="right")
     table.add_column("file", overflow="fold")
     table.add_column("span", justify="right", no_wrap=True)
     table.add_column("score", justify="right")
     for rank, hit in enumerate(answer.hits, start=1):
         span = span_text(hit.start_sec, hit.end_sec)
-        table.add_row(str(rank), Text(shown_name(hit.video_id)), span, f"{hit.score:.3f}")
+        table.add_row(str(rank), hit.video_id, span, f"{hit.score:.3f}")
     return table
 
 
-def _write(index: VideoIndex, answers: Sequence[Answer], path: Path) -> None:
+def _report(index: VideoIndex, answers: Sequence[Answer]) -> dict[str, Any]:
     queries: list[dict[str, Any]] = []
     for answer in answers:
         hits = [{"rank": rank, **asdict(hit), "path": str(hit.path)} for rank, hit in enumerate(answer.hits, start=1)]
         queries.append({**asdict(answer), "hits": hits})
-    report = {"index": str(index.root), "videos": index.num_videos, "spans": index.num_spans, "queries": queries}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=2) + "\n"  # escaped, for names that are no valid unicode
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    return {"index": str(index.root), "videos": index.num_videos, "spans": index.num_spans, "queries": queries}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prompt-video search",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> VerbParser:
+    parser = VerbParser("search", __doc__)
     parser.add_argument("index", type=Path, metavar="INDEX", help="folder of the index")
     parser.add_argument("query", nargs="+", metavar="QUERY", help="what to look for, in words; in quotes")
     parser.add_argument("--top", type=int, default=10, help="hits for each query (default: %(default)s)")

@@ -6,12 +6,12 @@ is named, and the others go on; the exit code is then 1.
 """
 
 import argparse
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from data_modules.annotations.activitynet_format import write_detections
 from data_modules.errors import BrokenVideoError
@@ -23,11 +23,13 @@ from prompt_video.commands.own_input import (
     tell_cut_texts,
     texts_of,
 )
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.detections.files import write_csv, write_subtitles
 from prompt_video.detections.selection import MIN_SCORE, Selection
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.inference.results import FoundSegments
-from prompt_video.reporting.lettering import shown_name
+from prompt_video.outputs import check_file, check_folder, save
+from prompt_video.reporting.lettering import readable
 from prompt_video.runs import console as logs
 
 
@@ -40,16 +42,19 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments[1:])
     logs.configure()
     selection = Selection(options.min_score, options.top)
+    check_file(options.json, "--json")
+    check_file(options.csv, "--csv")
+    check_folder(options.srt, "--srt")
     files = files_of(options.video)
     model = model_of(options)
     texts = texts_of(options, model)
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = logs.Terminal()
     console.print(model.describe())
     found: dict[str, FoundSegments] = {}
     broken: list[BrokenVideoError] = []
     with _bar() as bar:
         for file in files:
-            task = bar.add_task(shown_name(file.name), total=None)
+            task = bar.add_task(readable(file.name), total=None)
             try:
                 found[str(file)] = _found(model, file, texts, bar, task)
             except BrokenVideoError as error:
@@ -59,15 +64,11 @@ def main(arguments: list[str]) -> int:
     for segments in found.values():
         console.print(_table(segments, selection))
     for lost in broken:
-        console.print(f"cannot be used: {shown_name(lost.path)}: {lost.reason}")
+        console.print(f"cannot be used: {lost.path}: {lost.reason}")
     tell_cut_texts(model)
     if found:
         console.print(f"Segments are {next(iter(found.values())).describe()}")
-    _write(options, model, found)
-    for path in (options.json, options.csv, options.srt):
-        if path:
-            console.print(f"wrote {path}")
-    return 1 if broken else 0
+    return 0 if _write(options, model, found) and not broken else 1
 
 
 def clock(seconds: float) -> str:
@@ -85,8 +86,8 @@ def _found(model: LoadedModel, file: Path, texts: list[str], bar: Progress, task
 
 
 def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    return Progress(*columns, TimeRemainingColumn(), console=logs.Terminal(stderr=True), transient=True)
 
 
 def _table(found: FoundSegments, selection: Selection) -> Table:
@@ -96,7 +97,7 @@ def _table(found: FoundSegments, selection: Selection) -> Table:
         caption = f"{rest} more are less likely" if rest else None
     else:
         caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min-score)"
-    title = Text(f"{shown_name(found.video)} ({clock(found.duration_sec)})")
+    title = f"{found.video} ({clock(found.duration_sec)})"
     table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
     table.add_column("from", justify="right", no_wrap=True)
     table.add_column("to", justify="right", no_wrap=True)
@@ -107,27 +108,30 @@ def _table(found: FoundSegments, selection: Selection) -> Table:
     return table
 
 
-def _write(options: argparse.Namespace, model: LoadedModel, found: dict[str, FoundSegments]) -> None:
+def _write(options: argparse.Namespace, model: LoadedModel, found: dict[str, FoundSegments]) -> bool:
+    """Write all that was asked for, and say whether it is where it should be."""
     if not found:
-        return
+        return True
     detections = {Path(name).name if len(found) == 1 else name: each.segments for name, each in found.items()}
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        method = next(iter(found.values())).method
-        write_detections(options.json, detections, {"model": model.describe(), "method": method})
-    if options.csv:
-        write_csv(options.csv, detections)
-    if options.srt:
-        write_subtitles(options.srt, {Path(name).name: each for name, each in detections.items()}, options.min_score)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prompt-video segment",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    about = {"model": model.describe(), "method": next(iter(found.values())).method}
+    videos = dict(zip(_below_common(found), detections.values(), strict=True))
+    are_saved = (
+        save(options.json, lambda path: write_detections(path, detections, about), "wrote"),
+        save(options.csv, lambda path: write_csv(path, detections), "wrote"),
+        save(options.srt, lambda path: write_subtitles(path, videos, options.min_score), "wrote"),
     )
+    return all(are_saved)
+
+
+def _below_common(names: Iterable[str]) -> list[str]:
+    """Paths below the folder that holds all of them: subtitles lie as their videos do."""
+    paths = [Path(os.path.abspath(name)) for name in names]  # noqa: PTH100 - links stay as they were named
+    common = Path(os.path.commonpath([path.parent for path in paths]))
+    return [path.relative_to(common).as_posix() for path in paths]
+
+
+def _parser() -> VerbParser:
+    parser = VerbParser("segment", __doc__)
     add_arguments(parser)
     parser.add_argument("--top", type=int, default=20, help="segments to show of each video (default: %(default)s)")
     parser.add_argument(

@@ -8,17 +8,20 @@ Drop a video, type class names or a sentence, and see the ranking, the similarit
 import argparse
 import logging
 import os
+import re
 import signal
-import tempfile
 import threading
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 
 from data_modules.errors import InputError
 from prompt_video.browser.answers import Answers
 from prompt_video.browser.drawing import STYLE
 from prompt_video.browser.limits import Limits
+from prompt_video.browser.sweeping import uploads_folder
 from prompt_video.commands.own_input import add_model_arguments, model_of
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.runs import console
 from prompt_video.search.index import VideoIndex
 
@@ -31,21 +34,24 @@ def main(arguments: list[str]) -> None:
     """Serve the page until interrupted."""
     options = _parser().parse_args(arguments[1:])
     console.configure()
-    if options.max_size < 1 or options.max_duration <= 0:
-        raise InputError("--max-size and --max-duration must be positive.")
+    if options.max_size < 1 or not (0 < options.max_duration < inf and 0 < options.max_work < inf):
+        raise InputError("--max-size, --max-duration and --max-work must be positive.")
     if find_spec("gradio") is None:  # told before the model is loaded, though only imported after that
         raise InputError("the page needs Gradio: pip install 'prompt-video[serve]'.")
     model = model_of(options)
     index = VideoIndex(options.index, options.clip) if options.index else None
-    with tempfile.TemporaryDirectory(prefix="prompt-video-") as folder:
+    with uploads_folder() as folder:
         # Before Gradio is imported, which then keeps all files there and asks nobody about newer versions.
-        os.environ.update(GRADIO_TEMP_DIR=folder, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
-        _serve(Answers(model, Limits(Path(folder), options.max_size, options.max_duration), index), options)
+        os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
+        limits = Limits(folder, options.max_size, options.max_duration, options.max_work)
+        _serve(Answers(model, limits, index), options)
 
 
 def _serve(answers: Answers, options: argparse.Namespace) -> None:
     import gradio as gr
+    from starlette.middleware import Middleware
 
+    from prompt_video.browser.gate import Gate, own_names
     from prompt_video.browser.page import page
 
     done = threading.Event()
@@ -53,6 +59,8 @@ def _serve(answers: Answers, options: argparse.Namespace) -> None:
         signal.signal(number, lambda *_: done.set())
     blocks = page(answers)
     fonts = ["system-ui", "sans-serif"]
+    names = own_names(options.host, options.known_as)
+    gate = Middleware(Gate, names=names, uploads=answers.limits.uploads, max_bytes=answers.limits.max_bytes)
     try:
         _, url, _ = blocks.launch(
             server_name=options.host,
@@ -61,14 +69,19 @@ def _serve(answers: Answers, options: argparse.Namespace) -> None:
             share=False,
             prevent_thread_lock=True,
             quiet=True,
-            show_error=True,
+            show_error=False,  # of what went wrong unforeseen: it may name files of this machine
+            app_kwargs={"middleware": [gate]},
             ssr_mode=False,
             footer_links=[],
             theme=gr.themes.Default(font=fonts, font_mono=["ui-monospace", "monospace"]),
             css=STYLE,
         )
-    except OSError as error:
-        raise InputError(f"the page cannot be served on {options.host}:{options.port}: {error}") from error
+    except (OSError, OverflowError, UnicodeError, ValueError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or re.split(r"[.\n]", str(error))[0]
+        if "empty port" in reason:
+            reason = "the port is taken; name another with --port"
+        place = options.host if options.port is None else f"{options.host}:{options.port}"
+        raise InputError(f"the page cannot be served on {place}: {reason}.") from error
     if options.host not in LOCAL:
         log.warning("anyone who reaches this machine as %s can use the page", options.host)
     print(f"page: {url} (Ctrl-C ends it)", flush=True)
@@ -78,13 +91,8 @@ def _serve(answers: Answers, options: argparse.Namespace) -> None:
         blocks.close(verbose=False)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prompt-video serve",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> VerbParser:
+    parser = VerbParser("serve", __doc__)
     add_model_arguments(parser)
     parser.add_argument("--index", type=Path, metavar="DIR", help="folder of `prompt-video index`, to search in")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -95,5 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-duration", "--max_duration", type=float, default=600.0, metavar="SECONDS",
         help="of a video (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-work", "--max_work", type=float, default=300.0, metavar="SECONDS",
+        help="of the work on one answer (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--known-as", "--known_as", action="append", default=[], metavar="NAME",
+        help="another name that this machine is reached by, as of a proxy; requests under other names are refused",
     )  # fmt: skip
     return parser

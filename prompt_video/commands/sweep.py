@@ -4,13 +4,11 @@ FILE is a sweep file with the method ``grid``, such as experiments/sweeps/prompt
 with the same settings are not run again; one that was cut off goes on from its last checkpoint.
 """
 
-import argparse
 import logging
 from pathlib import Path
 
-from rich.console import Console
-
 from data_modules.errors import InputError
+from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.runs import console as logs
 from prompt_video.settings import read_settings
 from prompt_video.sweeps.plan import read_sweep
@@ -26,11 +24,10 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when a point failed.
     """
-    parser = argparse.ArgumentParser(
-        prog="prompt-video sweep",
+    parser = VerbParser(
+        "sweep",
+        __doc__,
         usage="prompt-video sweep FILE --config experiments/<name>.yaml [options of fit]",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if "-h" in arguments or "--help" in arguments:
         parser.print_help()
@@ -51,7 +48,7 @@ def main(arguments: list[str]) -> int:
     monitor = settings.settings["monitor"] or settings.task().monitor
     metric = metric_of(outcomes, sweep.metric, f"test/{monitor.removeprefix('val/')}")
     write_results(folder, metric, outcomes)
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console = logs.Terminal()
     console.print(results_table(metric, outcomes))
     console.print(f"all figures: {folder / 'results.csv'}")
     failed = [outcome.point.name for outcome in outcomes if not outcome.is_done]

@@ -1,6 +1,5 @@
 """Detections as files for people: a table for a spreadsheet, and subtitles that any player shows over its video."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from data_modules.annotations.activitynet_format import Detection
 from data_modules.annotations.file_index import stem_of
 from data_modules.atomic import write_whole
 from prompt_video.detections.selection import AT_MOST, Selection, best_first, merged
+from prompt_video.spreadsheet import write_table
 
 MAX_LINES = 3  # of one subtitle; more would hide the picture
 NO_LABEL = "action"  # shown for detections that name no class
@@ -31,17 +31,12 @@ def write_csv(path: Path, detections: Mapping[str, Sequence[Detection]]) -> None
         path: the file, UTF-8; written whole or not at all.
         detections: of each video.
     """
-
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(("video_id", "label", "start_sec", "end_sec", "score"))
-            for video_id, found in detections.items():
-                for d in best_first(found):
-                    writer.writerow((video_id, d.label, f"{d.start_sec:.3f}", f"{d.end_sec:.3f}", f"{d.score:.6g}"))
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, write)
+    rows = (
+        (video_id, d.label, f"{d.start_sec:.3f}", f"{d.end_sec:.3f}", f"{d.score:.6g}")
+        for video_id, found in detections.items()
+        for d in best_first(found)
+    )
+    write_table(path, ("video_id", "label", "start_sec", "end_sec", "score"), rows)
 
 
 def write_subtitles(

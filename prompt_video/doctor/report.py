@@ -1,16 +1,16 @@
 """An examination as a table for a person, and as JSON for a program."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from data_modules.atomic import write_whole
 from prompt_video.doctor.examination import Examination
 from prompt_video.doctor.finding import Finding, Verdict, worst
+from prompt_video.outputs import write_json
+from prompt_video.reporting.lettering import readable, readable_lines
+from prompt_video.runs.console import Terminal
 
 STYLES: dict[Verdict, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red"}
 BULLET = "· "
@@ -22,9 +22,9 @@ def verdict_of(examination: Examination) -> Verdict:
     return worst([finding.verdict for finding in examination.findings])
 
 
-def print_report(examination: Examination, path: Path) -> None:
-    """Print the table, and where the whole report is."""
-    console = Console()
+def print_report(examination: Examination) -> None:
+    """Print the table."""
+    console = Terminal(soft_wrap=False)
     # Beside the other columns and the lines between them.
     room = max(console.width - max(len(finding.check) for finding in examination.findings) - 17 - len(BULLET), 20)
     table = Table(title=f"{examination.name}, before training", title_justify="left", title_style="bold")
@@ -35,27 +35,28 @@ def print_report(examination: Examination, path: Path) -> None:
         style = STYLES[finding.verdict]
         table.add_row(finding.check, Text(finding.verdict, style), _in_words(finding, room))
     console.print(table)
+
+
+def outcome_of(examination: Examination) -> str:
+    """How much is in the way of the run."""
     verdicts = [finding.verdict for finding in examination.findings]
     counted = [
         f"{verdicts.count(verdict)} {verdict}{'s' if verdicts.count(verdict) > 1 else ''}"
         for verdict in ("error", "warning")
         if verdict in verdicts
     ]
-    outcome = ", ".join(counted) or "nothing is in the way"
-    console.print(f"{outcome}; everything that was found: {path}", highlight=False, soft_wrap=True)
+    return ", ".join(counted) or "nothing is in the way"
 
 
 def write_report(examination: Examination, decode: str, path: Path) -> None:
     """Write everything, the full lists of missing and broken videos too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_as_json(examination, decode), indent=2, ensure_ascii=False) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_json(path, _as_json(examination, decode))
 
 
 def _in_words(finding: Finding, room: int) -> Text:
-    words = Text(finding.found)
+    words = Text(readable_lines(finding.found))
     for example in finding.examples[:NAMED]:
-        words.append(f"\n{BULLET}{_shortened(example, room)}", "dim")
+        words.append(f"\n{BULLET}{_shortened(readable(example), room)}", "dim")
     if (more := len(finding.examples) - NAMED) > 0:
         words.append(f"\n{BULLET}and {more:,} more", "dim")
     return words

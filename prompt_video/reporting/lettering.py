@@ -3,29 +3,48 @@
 import math
 import unicodedata
 
+_JOINERS = "\u200c\u200d"  # seen in no way but in how their neighbours are drawn; some scripts and emoji need them
+
+
+def readable(name: object) -> str:
+    r"""A name or a message as people may read it, on one line.
+
+    Names of files and classes hold anything. What moves the cursor, colours, hides or reorders text, or is no valid
+    unicode, stands as its number: ``\x1b``, ``\n``, ``\u202e``.
+    """
+    return "".join(map(_readable, str(name)))
+
+
+def readable_lines(message: object) -> str:
+    """As `readable`, with the lines of a message that has several."""
+    return "\n".join(map(readable, str(message).split("\n")))
+
+
+def _readable(sign: str) -> str:
+    if sign.isprintable() or sign in _JOINERS or unicodedata.category(sign) == "Zs":
+        return sign
+    return sign.encode("unicode_escape").decode()
+
 
 def plain(text: str) -> str:
-    """On one line, without signs that cannot be drawn."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    """Running text on one line, see `readable`."""
+    return readable(" ".join(text.split()))
 
 
 def shortened(text: str, width: int) -> str:
     """Cut to so much room, with an ellipsis."""
     if room(text) <= width:
         return text
-    while room(text) > width - 1:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+    left = width - 1
+    for place, sign in enumerate(text):
+        if (left := left - room(sign)) < 0:
+            return f"{text[:place].rstrip()}…"
+    return text
 
 
 def room(text: str) -> int:
     """How many Latin letters take as much room: East Asian signs and emoji take two each."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
-
-
-def shown_name(name: object) -> str:
-    """A file's name as text; on some systems it need not be valid unicode."""
-    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def clock(seconds: float) -> str:

@@ -3,9 +3,14 @@
 import logging
 import sys
 import warnings
+from typing import Any
 
 # Lightning's own, from where it takes it: these lines are also needed where Lightning is not.
 from lightning_utilities.core.rank_zero import rank_zero_only
+from rich.console import Console
+from rich.text import Text
+
+from prompt_video.reporting.lettering import readable_lines
 
 # Each is about something that is meant to be so, or that only the library itself can mend.
 _NOISE = (
@@ -20,10 +25,30 @@ _NOISE = (
 )
 
 
+class Terminal(Console):
+    """Prints text as it is, whatever names stand in it: nothing of them is markup, and nothing reaches the terminal.
+
+    Args:
+        options: of rich's console.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - rich's
+        super().__init__(**{"markup": False, "highlight": False, "emoji": False, "soft_wrap": True, **options})
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - rich's
+        """All strings come through here, those in tables too."""
+        return super().render_str(readable_lines(text), **options)
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return readable_lines(super().format(record))
+
+
 def configure() -> None:
     """Let our own lines through, from one process only; keep the libraries to warnings."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Lines("%(message)s"))
     handler.addFilter(lambda _: getattr(rank_zero_only, "rank", 0) == 0)
     for name in ("prompt_video", "data_modules"):
         logger = logging.getLogger(name)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from data_modules.ledger import BrokenLedger
+from prompt_video.runs.console import Terminal
 
 MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
@@ -17,22 +17,21 @@ NAMED = 5  # broken videos that are named on the terminal; the ledger names all
 
 def print_summary(folder: Path, results: dict[str, Any], ledger: BrokenLedger) -> None:
     """Print metrics, protocol, and the videos that were dropped."""
-    console = Console()
+    console = Terminal(soft_wrap=False)
     console.rule(folder.parent.name, align="left")
     console.print(_figures(results["metrics"], results.get("confidence", {})))
-    console.print(results.get("protocol", ""), style="dim", highlight=False)
-    console.print(results.get("model", ""), style="dim", highlight=False)
+    console.print(results.get("protocol", ""), style="dim")
+    console.print(results.get("model", ""), style="dim")
     for split, videos in ledger.dropped.items():
         if not videos:
             continue
-        console.print(
-            f"[yellow]{len(videos)} of {ledger.totals.get(split, 0)} {split} videos could not be used:[/yellow]"
-        )
+        count = f"{len(videos)} of {ledger.totals.get(split, 0)}"
+        console.print(f"{count} {split} videos could not be used:", style="yellow")
         for video in list(videos.values())[:NAMED]:
-            console.print(f"  {video.path}: {video.reason}", highlight=False, soft_wrap=True)
+            console.print(f"  {video.path}: {video.reason}", soft_wrap=True)
         if len(videos) > NAMED:
-            console.print(f"  ... all in {ledger.path}", highlight=False, soft_wrap=True)
-    console.print(f"run folder: {folder}", highlight=False, soft_wrap=True)
+            console.print(f"  ... all in {ledger.path}", soft_wrap=True)
+    console.print(f"run folder: {folder}", soft_wrap=True)
 
 
 def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Table:

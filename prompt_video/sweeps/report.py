@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
 
 from data_modules.json_files import write_json
 from prompt_video.sweeps.running import Outcome
@@ -45,7 +44,7 @@ def results_table(metric: str, outcomes: Sequence[Outcome]) -> Table:
     table.add_column(metric, justify="right", style="bold")
     table.add_column("frozen CLIP", justify="right", style="dim")
     for outcome in outcomes:
-        cells = [Text(str(value)) for value in outcome.point.values.values()]
+        cells = [str(value) for value in outcome.point.values.values()]
         value, frozen = (outcome.metrics.get(name) for name in (metric, f"{place}/frozen_{figure}"))
         beside = "" if frozen is None else f"{frozen:.4f}"
         table.add_row(*cells, "failed" if value is None else f"{value:.4f}", beside)

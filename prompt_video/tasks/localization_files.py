@@ -1,17 +1,15 @@
 """What a localization test leaves in its run folder: result files, tables, subtitles and a report."""
 
-import csv
 from collections.abc import Mapping, Sequence
-from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from data_modules.annotations.activitynet_format import Detection, write_detections
-from data_modules.atomic import write_whole
 from prompt_video.detections.files import write_csv, write_subtitles
 from prompt_video.metrics.tables import RECALLS
 from prompt_video.reporting.localization import Localization, Proposals, Scores, write_report
+from prompt_video.spreadsheet import write_table
 from prompt_video.tasks.found import FROZEN, FoundActions
 
 
@@ -49,7 +47,7 @@ def write_test(folder: Path, title: str, tests: Mapping[str, FoundActions], abou
         selection = reported[name].selection
         for score, detections in found.detections.items():
             write_results(place, score, detections, selection.min_score, about)
-        write_whole(place / "classes.csv", partial(_write_classes, found))
+        _write_classes(place / "classes.csv", found)
     lead = f'<p class="soft">{escape(". ".join(str(value) for value in about.values()))}</p>'
     write_report(folder / "report.html", title, lead, reported)
 
@@ -67,10 +65,7 @@ def localization(found: FoundActions) -> Localization:
     return Localization(scores, by_clip, found.truth(), proposals, found.paths())
 
 
-def _write_classes(found: FoundActions, path: Path) -> None:
+def _write_classes(path: Path, found: FoundActions) -> None:
     """Average precision of each class by each score, averaged over the thresholds."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["class", *found.class_ap])
-        for name in found.class_ap[FROZEN]:
-            writer.writerow([name, *(f"{ap[name]:.6f}" for ap in found.class_ap.values())])
+    rows = ([name, *(f"{ap[name]:.6f}" for ap in found.class_ap.values())] for name in found.class_ap[FROZEN])
+    write_table(path, ["class", *found.class_ap], rows)

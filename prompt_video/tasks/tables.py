@@ -1,12 +1,11 @@
 """Tables of a test, as CSV files."""
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_modules.atomic import write_whole
+from prompt_video.spreadsheet import write_table
 from prompt_video.tasks.outcome import PartOutcome
 
 
@@ -68,11 +67,4 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """One line a row, the keys of the first row as header; nothing without rows."""
     if not rows:
         return
-
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-
-    write_whole(path, write)
+    write_table(path, list(rows[0]), (list(row.values()) for row in rows))

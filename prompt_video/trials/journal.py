@@ -1,6 +1,5 @@
 """What came of each trial of an experiment, noted as soon as it is tested, and what they come to together."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from data_modules.atomic import WriteError, write_whole
 from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
 from data_modules.json_files import json_text
+from prompt_video import spreadsheet
 from prompt_video.run_files import JOURNAL
 from prompt_video.trials.confidence import confidence
 
@@ -91,13 +91,6 @@ def summarise(results: Sequence[TrialResult]) -> dict[str, Any]:
 
 def write_table(results: Sequence[TrialResult], path: Path) -> None:
     """One line a trial, as CSV."""
-
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["trial", "name", "seed", *results[0].metrics])
-            writer.writerows(
-                [r.trial, r.name, r.seed, *(r.metrics.get(key) for key in results[0].metrics)] for r in results
-            )
-
-    write_whole(path, write)
+    figures = list(results[0].metrics)
+    rows = ([r.trial, r.name, r.seed, *(r.metrics.get(name) for name in figures)] for r in results)
+    spreadsheet.write_table(path, ["trial", "name", "seed", *figures], rows)
