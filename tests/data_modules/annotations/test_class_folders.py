@@ -81,7 +81,7 @@ def test_one_video_in_two_classes_is_told(tmp_path: Path, caplog: pytest.LogCapt
     root = make(tmp_path, "a/1.mp4", "b/3.mp4")
     (root / "b" / "1.mp4").symlink_to(root / "a" / "1.mp4")
     assert len(rows(root)) == 3
-    assert "1 videos are in two classes or splits by links" in caplog.text
+    assert "1 of the videos are in two classes or splits by links" in caplog.text
 
 
 @pytest.mark.parametrize(
