@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 # Of the files, and of how videos are read: a store of features that would come out differently today is another store.
 VERSION = 2
 MANIFEST = "manifest.json"
+_ID_BYTES = 8
 
 IMPORTED = "imported, not made here"  # the transform of features that came as files
 
@@ -97,6 +99,16 @@ def read_manifest(root: Path) -> Recipe:
         raise InputError(f"{path} is damaged ({reason}). Restore it, or delete {root} and make it again.") from error
 
 
+def new_manifest(recipe: Recipe) -> str:
+    """The text of a new store's manifest, with an id of its own: shards of another store are none of this one's."""
+    return json.dumps({**recipe.fields(), "id": os.urandom(_ID_BYTES).hex()}, indent=2) + "\n"
+
+
+def store_id(root: Path) -> str:
+    """What tells a store from all others; its manifest must be there."""
+    return str(json.loads((root / MANIFEST).read_text(encoding="utf-8"))["id"])
+
+
 def _recipe_of(fields: dict[str, Any]) -> Recipe:
     """What a manifest says.
 
@@ -105,6 +117,7 @@ def _recipe_of(fields: dict[str, Any]) -> Recipe:
     """
     kinds: dict[str, Callable[[Any], bool]] = {
         "version": lambda value: value == VERSION,
+        "id": lambda value: isinstance(value, str) and len(value) == 2 * _ID_BYTES,
         "clip_name": lambda value: isinstance(value, str),
         "clip_fingerprint": lambda value: isinstance(value, str),
         "dim": lambda value: type(value) is int and value >= 1,
@@ -119,7 +132,7 @@ def _recipe_of(fields: dict[str, Any]) -> Recipe:
         if not is_right(fields[name]):
             raise ValueError(f"{name} is {str(fields[name])[:40]!r}")
     rate = fields.pop("frame_rate")
-    del fields["version"]
+    del fields["version"], fields["id"]
     return Recipe(**fields, frame_rate=None if rate == "native" else rate)
 
 

@@ -6,9 +6,9 @@ videos one after another; ``time_sec`` (M,), when each is on screen; and one row
 ``broken``. Shards appear whole or not at all, and none is ever changed: of two that hold the same video, the one whose
 name sorts later counts.
 
-The last part of a shard's name is a checksum of its bytes, of the rest of its name and of the recipe: a shard that is
-damaged, renamed, or of another store is seen. Which ones were found to be sound stands in ``checked.json``, so that
-each is read for this once, and again when its file changes.
+The last part of a shard's name is a checksum of its bytes, of the rest of its name, and of the store's recipe and id: a
+shard that is damaged, renamed, or of another store is seen. Which ones were found to be sound stands in
+``checked.json``, so that each is read for this once, and again when its file changes.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ from data_modules.atomic import write_whole
 from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
 from data_modules.regular_files import why_not_a_file
-from data_modules.store_format import Recipe
+from data_modules.store_format import Recipe, store_id
 
 SHARDS = "shard-*.safetensors"
 CHECKED = "checked.json"
@@ -106,7 +106,7 @@ def write_shard(
     metadata = {"video_ids": json.dumps(shard.video_ids), "broken": json.dumps(broken)}
     # Not `save_file`, which writes to a temporary name of its own (left behind by a kill) that only its owner may read.
     content = save(tensors, metadata)
-    name = f"{prefix}-{zlib.crc32(content, _seed(recipe, prefix)):08x}.safetensors"
+    name = f"{prefix}-{zlib.crc32(content, _seed(_key(root, recipe), prefix)):08x}.safetensors"
     write_whole(root / name, lambda path: path.write_bytes(content))
 
 
@@ -207,6 +207,7 @@ def check_shards(root: Path, recipe: Recipe, names: Sequence[str], *, again: boo
     except (OSError, ValueError, RecursionError):  # written anew
         known = {}
     state = {}
+    key = _key(root, recipe)
     for name in names:
         run_of(root / name)
         try:
@@ -215,7 +216,7 @@ def check_shards(root: Path, recipe: Recipe, names: Sequence[str], *, again: boo
             # The time at which the file was touched in any way, which no program can set.
             state[name] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
             if known.get(name) != state[name]:
-                _check(root / name, recipe)
+                _check(root / name, key)
         except OSError as error:
             raise damaged(root / name, str(error)) from error
     if state != known:
@@ -225,9 +226,9 @@ def check_shards(root: Path, recipe: Recipe, names: Sequence[str], *, again: boo
             return
 
 
-def _check(path: Path, recipe: Recipe) -> None:
+def _check(path: Path, key: str) -> None:
     prefix, _, rest = path.name.rpartition("-")
-    found = _seed(recipe, prefix)
+    found = _seed(key, prefix)
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
             found = zlib.crc32(piece, found)
@@ -235,8 +236,12 @@ def _check(path: Path, recipe: Recipe) -> None:
         raise damaged(path, "its checksum differs: it is not what was written, or of another store")
 
 
-def _seed(recipe: Recipe, prefix: str) -> int:
-    return zlib.crc32(f"{recipe.key()}/{prefix}".encode())
+def _key(root: Path, recipe: Recipe) -> str:
+    return f"{store_id(root)}/{recipe.key()}"
+
+
+def _seed(key: str, prefix: str) -> int:
+    return zlib.crc32(f"{key}/{prefix}".encode())
 
 
 def _must_be_file(path: Path) -> None:

@@ -1,6 +1,5 @@
 """Fills a feature store, from one process or from many at once."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 from data_modules.atomic import remove_leftovers, write_whole
 from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
-from data_modules.store_format import MANIFEST, Recipe, open_manifest
+from data_modules.store_format import MANIFEST, Recipe, new_manifest, open_manifest
 from data_modules.store_shards import SHARDS, Shard, Stamp, run_of, stamp, write_shard
 
 MAX_SHARD_BYTES = 128 * 2**20
@@ -158,6 +157,6 @@ class StoreWriter:
 def _create_manifest(root: Path, recipe: Recipe) -> None:
     """Write the manifest unless there is one; several processes may race, and the first wins."""
     root.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(recipe.fields(), indent=2) + "\n"
+    text = new_manifest(recipe)
     if not (root / MANIFEST).exists():
         write_whole(root / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"), replace=False)

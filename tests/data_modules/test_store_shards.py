@@ -91,7 +91,7 @@ def renamed(root: Path, other: Path) -> None:
 )
 def test_damage_is_named(tmp_path: Path, damage: Callable[[Path, Path], None]) -> None:
     root = fill(tmp_path / "store")
-    other = fill(tmp_path / "other", Recipe("tiny", "ef01", DIM, 25.0, "resize 32"), seed=1)
+    other = fill(tmp_path / "other", seed=1)  # of the same recipe
     assert contents(root)
     damage(root, other)
     for _ in range(2):  # what was found to be damaged is not taken for sound the next time
@@ -132,9 +132,9 @@ def test_each_shard_is_checked_once_and_again_when_asked(tmp_path: Path, monkeyp
     read: list[str] = []
     check = store_shards._check
 
-    def told(path: Path, recipe: Recipe) -> None:
+    def told(path: Path, key: str) -> None:
         read.append(path.name)
-        check(path, recipe)
+        check(path, key)
 
     monkeypatch.setattr(store_shards, "_check", told)
     for expected in ([path.name for path in shards(root)], []):
@@ -174,6 +174,7 @@ def test_types_and_ranges_of_what_another_program_wrote(
     }
     fields |= {"source_mtime_ns": one.copy(), "broken": [], **WRONG[reason]}
     shard = tuple.__new__(Shard, [fields[name] for name in Shard._fields])
+    StoreWriter(tmp_path, RECIPE)
     prefix = "shard-000001-00000-0123abcd-000000"
     write_shard(tmp_path, prefix, RECIPE, shard, torch.zeros(3, DIM).half(), np.arange(3) / 25)
     (path,) = shards(tmp_path)
