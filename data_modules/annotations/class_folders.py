@@ -46,9 +46,9 @@ def rows_of_folders(root: Path) -> list[Row]:
             beside.append(str(path))
     if beside:
         listing.left_out["videos beside the class folders"] = beside
-    twice = _once_in_each_class(rows)
-    if twice:
-        listing.left_out["links to a file that counts already"] = [str(row.path) for row in twice]
+    if twice := _twice_in_a_class(rows):
+        rows = [row for row in rows if row not in twice]
+        listing.left_out["links to a file that counts already"] = [str(row.path) for row in sorted(twice)]
     listing.say()
     _refuse_empty(root, splits, {row.path.relative_to(root).parts[: 2 if splits else 1] for row in rows}, listing)
     return sorted(rows)
@@ -82,26 +82,27 @@ def _splits(root: Path, files: Sequence[tuple[str, ...]]) -> dict[str, Split]:
     return called
 
 
-def _once_in_each_class(rows: list[Row]) -> list[Row]:
-    """Take out what a link shows a second time in its class; links from class to class, or split to split, are told."""
+def _twice_in_a_class(rows: Sequence[Row]) -> set[Row]:
+    """What a link shows a second time in its class; links from class to class, or split to split, are told."""
     by_path = {row.path: row for row in rows}
-    _, others = once_each(by_path)
-    files = {path: path.resolve() for path in others}
-    of_file = {row.path.resolve(): row for row in rows if row.path not in files} if others else {}
-    twice: list[Row] = []
-    across: list[Row] = []
-    for path, file in files.items():
-        first = of_file.get(file)
-        is_same = first is not None and first[1:] == by_path[path][1:]
-        (twice if is_same else across).append(by_path[path])
+    kept, others = once_each(by_path)
+    if not others:
+        return set()
+    of_file = {path.resolve(): by_path[path] for path in kept}
+    twice: set[Row] = set()
+    across: list[Path] = []
+    for path in others:
+        first = of_file.get(path.resolve())
+        if first is not None and first[1:] == by_path[path][1:]:
+            twice.add(by_path[path])
+        else:
+            across.append(path)
     if across:
         log.warning(
             "%d of the videos are in two classes or splits by links, the first being %s: doctor names them",
             len(across),
-            across[0].path,
+            across[0],
         )
-    for row in twice:
-        rows.remove(row)
     return twice
 
 

@@ -7,6 +7,7 @@ from data_modules.hmdb51 import HMDB51
 from data_modules.moving_shapes import MovingShapes
 from data_modules.protocols import ClosedSet, CrossDataset
 from data_modules.sampling import SegmentSampler
+from data_modules.video_folder import VideoFolder
 
 
 def test_other_data_sets_are_for_cross_dataset_alone(tmp_path: Path) -> None:
@@ -61,3 +62,14 @@ def test_crops_and_views_in_words_and_in_samples(tmp_path: Path) -> None:
     tested = data.dataset("test", training=False)
     assert [crop.size for crop in tested.crops] == [32] * 3
     assert len(data.dataset("test", training=True).crops) == 1
+
+
+def test_two_data_sets_of_one_name_have_no_test_of_one_name(tmp_path: Path) -> None:
+    for name in ("train/a/1.mp4", "test/a/2.mp4"):
+        for root in ("one/videos", "other/videos"):
+            (tmp_path / root / name).parent.mkdir(parents=True)
+            (tmp_path / root / name).touch()
+    one, other = (VideoFolder(tmp_path / root / "videos") for root in ("one", "other"))
+    world = MovingShapes(tmp_path / "world", protocol=CrossDataset(), test_on=[one, other])
+    with pytest.raises(InputError, match=r"the folders .*one/videos and .*other/videos have one name"):
+        _ = world.trials
