@@ -29,10 +29,10 @@ def write_whole(path: Path, write: Callable[[Path], object], replace: bool = Tru
     Raises:
         WriteError: when the system refuses it.
     """
-    with suppress(OSError):  # a name that is too long is told of below
-        if path.exists() and not path.is_file():  # a pipe or a device, which nothing may take the place of
-            write(path)
-            return
+    # A pipe or a device, which nothing may take the place of. (Of a name that is too long a path raises an error.)
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+        write(path)
+        return
     temporary = _beside(path)
     try:
         write(temporary)

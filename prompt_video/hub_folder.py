@@ -4,9 +4,8 @@
 reading a stranger's folder runs none of their code. The frozen CLIP is not in it.
 """
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from data_modules.annotations.text_files import read_json, shown
 from data_modules.errors import InputError
+from prompt_video.kept_settings import check_settings, fits
+from prompt_video.model import TEXT_SIDES, VideoTextModel
+from prompt_video.temporal import TemporalEncoder
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND, FORMAT = "prompt-video model", 1
@@ -63,6 +66,8 @@ def read_hub_folder(folder: Path) -> Learned:
         state = load_file(folder / WEIGHTS)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{folder / WEIGHTS} is damaged: {error}. Fetch or export it again.") from error
+    if config["spec"]["temporal"].get("num_layers", 0) > len(state):
+        raise InputError(f"{folder / CONFIG} is damaged: its layers are not those of the weights. Fetch it again.")
     return Learned(config["spec"], state, config["class_names"], config["task"], config["trial"])
 
 
@@ -75,36 +80,45 @@ def has_public_name(clip: str) -> bool:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: it cannot be read as JSON. Fetch or export it again.") from error
+    config = read_json(path)
     if not isinstance(config, dict) or config.get("kind") != KIND:
         raise InputError(f"{path} is not of a model that `prompt-video export --hub` wrote; name the right folder.")
     if config.get("format") != FORMAT:
         raise InputError(
-            f"{path} has format {config.get('format')}, and this version of prompt-video reads format {FORMAT}; "
+            f"{path} has format {shown(config.get('format'))}, and this version of prompt-video reads format {FORMAT}; "
             "update prompt-video, or export the checkpoint again."
         )
     about = {"class_names": None, "task": {}, "trial": None, **config}
-    if lacking := _first_lacking(about):
-        raise InputError(f"{path} is damaged: its {lacking} is missing or no such thing. Fetch or export it again.")
+    try:
+        _check(about)
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {error} Fetch or export it again.") from None
     return about
 
 
-def _first_lacking(config: Mapping[str, Any]) -> str | None:
-    spec, names = config.get("spec"), config["class_names"]
+def _check(config: Mapping[str, Any]) -> None:
+    """Refuse a model that cannot be built, before anything is."""
+    spec = config.get("spec")
     if not isinstance(spec, dict):
-        return "spec"
+        raise InputError("its spec is missing or no such thing.")
     for part, wanted in {"clip": ("name", "fingerprint", "dtype"), "prompt": ("kind", "settings")}.items():
         if not isinstance(spec.get(part), dict) or any(name not in spec[part] for name in wanted):
-            return f"spec.{part}"
-    settings: dict[str, type] = {"temporal": dict, "temperature": float, "learn_temperature": bool}
-    for part, kind in settings.items():
-        if not isinstance(spec.get(part), kind):
-            return f"spec.{part}"
-    if not isinstance(spec["prompt"]["settings"], dict):
-        return "spec.prompt.settings"
-    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        return "class_names"
-    return None if isinstance(config["task"], dict) else "task"
+            raise InputError(f"its spec.{part} is missing or no such thing.")
+    if any(not isinstance(spec["clip"][name], str) or "\0" in spec["clip"][name] for name in ("name", "fingerprint")):
+        raise InputError("its spec.clip is missing or no such thing.")
+    side = TEXT_SIDES.get(str(spec["prompt"]["kind"]))
+    if side is None:
+        raise InputError(f"its spec.prompt.kind cannot be {shown(spec['prompt']['kind'])}.")
+    check_settings(side, spec["prompt"]["settings"], "spec.prompt.settings")
+    check_settings(TemporalEncoder, spec.get("temporal"), "spec.temporal")
+    own = {name: value for name, value in spec.items() if name not in ("clip", "prompt", "temporal", "class_names")}
+    check_settings(VideoTextModel, own, "spec")
+    for name, value in (("spec.class_names", spec.get("class_names")), ("class_names", config["class_names"])):
+        if not fits(value, Sequence[str] | None):
+            raise InputError(f"its {name} cannot be {shown(value)}.")
+    if lacking := [name for name in ("temperature", "learn_temperature", "class_names") if name not in spec]:
+        raise InputError(f"its spec.{lacking[0]} is missing.")
+    if spec["temperature"] is not None and spec["temperature"] <= 0:
+        raise InputError(f"its spec.temperature must be greater than 0, not {spec['temperature']}.")
+    if not fits(config["trial"], str | None) or not isinstance(config["task"], dict):
+        raise InputError("its task or its trial is no such thing.")

@@ -46,7 +46,7 @@ class TemporalEncoder(nn.Module):
         position_std: float = 0.01,
     ) -> None:
         super().__init__()
-        if width % num_heads:
+        if num_heads < 1 or width % num_heads:
             raise InputError(
                 f"num_heads of the temporal encoder must divide the width {width}, and {num_heads} does not."
             )

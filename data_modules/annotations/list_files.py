@@ -117,12 +117,15 @@ def read_list(path: Path, class_names: Sequence[str], labels: Sequence[str], rec
         name, target = _resolve(row, table)
         if target is None:
             raise InputError(f"{path}, line {row.line}: {_unknown_class(row, table)}")
+        check_name(name, f"{path}, line {row.line}")
         try:
             made = record(name, target)
         except InputError as error:
             raise InputError(f"{path}, line {row.line}: {error}") from None
         if (first := lines.setdefault(made.video_id, row.line)) != row.line:
-            raise InputError(f"{path}, line {row.line}: {name} stands already on line {first}; remove one of the two.")
+            raise InputError(
+                f"{path}, line {row.line}: {cut(name)} stands already on line {first}; remove one of the two."
+            )
         records.append(made)
     return Part(tuple(class_names), tuple(records))
 
@@ -137,9 +140,9 @@ def known_records(records: Iterable[Record]) -> MakeRecord:
     def find(name: str, target: int) -> Record:
         found = next((by_name[ending] for ending in endings(name) if ending in by_name), [])
         if not found:
-            raise InputError(f"{name} is none of the videos of this data set.")
+            raise InputError(f"{cut(name)} is none of the videos of this data set.")
         if len(found) > 1:
-            raise InputError(f"{name} may be {found[0].path} or {found[1].path}; write more of its path.")
+            raise InputError(f"{cut(name)} may be {found[0].path} or {found[1].path}; write more of its path.")
         return replace(found[0], target=target)
 
     return find

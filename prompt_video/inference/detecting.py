@@ -9,12 +9,14 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from data_modules.annotations.text_files import shown
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.timeline import Timeline
 from data_modules.window_dataset import CollateWindows, WindowSample
 from data_modules.windows import Windows
 from prompt_video.detector import ProposalDetector
+from prompt_video.kept_settings import check_settings, fits
 from prompt_video.localizer import candidates, detected
 from prompt_video.model import VideoTextModel
 from prompt_video.suppression import Suppression, VideoDetections
@@ -51,16 +53,23 @@ class Finder:
         own = {name.removeprefix(OWN): weight for name, weight in state.items() if name.startswith(OWN)}
         if not own:
             return None
-        detector = ProposalDetector(width, **(task.get("detector") or {}))
+        settings = check_settings(ProposalDetector, task.get("detector") or {}, "detector")
+        if settings.get("num_scales", 1) > len(own):
+            raise InputError("this checkpoint's detector has fewer scales than its settings say; it is damaged.")
+        with torch.device("meta"):  # whatever size the settings say, the weights decide
+            detector = ProposalDetector(width, **settings)
         try:
-            detector.load_state_dict(own)
+            detector.load_state_dict(own, assign=True)
         except RuntimeError as error:
             raise InputError(
                 "this checkpoint's detector is not made with the usual settings, and the checkpoint, which an earlier "
                 "version wrote, does not say with which; train it again with this version."
             ) from error
-        suppression = Suppression(**task.get("suppression", {}))
-        return cls(detector.eval().requires_grad_(False), task.get("frames_inside", 16), suppression)
+        suppression = Suppression(**check_settings(Suppression, task.get("suppression", {}), "suppression"))
+        inside = task.get("frames_inside", 16)
+        if not fits(inside, int) or inside < 1:
+            raise InputError(f"the frames_inside that this model was trained with cannot be {shown(inside)}.")
+        return cls(detector.eval().requires_grad_(False), inside, suppression)
 
     def find(
         self,

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,14 +16,22 @@ from safetensors.torch import save
 import prompt_video
 from data_modules.errors import InputError
 from prompt_video.cli import main
+from prompt_video.clip import FrozenCLIP
 from prompt_video.exporting.checking import open_graph, run_graph
 from prompt_video.exporting.graphs import FEATURES, FRAMES
 from prompt_video.model import VideoTextModel
 
+CASES = Path(__file__).parents[2] / "data_modules" / "annotations" / "cases"
 Make = Callable[..., VideoTextModel]
 Save = Callable[..., Path]
 NEW_TEXTS = ["nobody has learned this", "nor that"]
 TEXTS = ["red", "a star that is red", "something nobody has learned"]
+
+
+@pytest.fixture
+def hub_folder(trained: Make, save_checkpoint: Save, tmp_path: Path) -> Path:
+    assert export(save_checkpoint(trained()), "--hub", tmp_path / "whole") == 0
+    return tmp_path / "whole"
 
 
 def export(*arguments: str | Path) -> int:
@@ -66,7 +75,7 @@ def test_damage_gets_one_message(
     whole = weights.read_bytes()
     for path, content, message in (
         (weights, whole[:100], "is damaged"),
-        (config, b"{", "cannot be read as JSON"),
+        (config, b"{", "is not valid JSON"),
         (config, b"{}", "is not of a model"),
         (config, config.read_bytes().replace(b'"format": 1', b'"format": 9'), "has format 9, and this version"),
     ):
@@ -83,6 +92,56 @@ def test_damage_gets_one_message(
     weights.unlink()
     assert export(folder, "--hub", tmp_path / "other") == 1
     assert "has no model.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("spec.prompt.settings.context_length", [77], r"spec\.prompt\.settings\.context_length cannot be \[77\]"),
+        ("spec.prompt.settings.num_prefix", -1, r"settings\.num_prefix cannot be -1"),
+        ("spec.prompt.settings.num_prefix", 10**300, r"settings\.num_prefix cannot be 1000"),
+        ("spec.prompt.settings.layout", "other", r'settings\.layout cannot be "other"'),
+        ("spec.prompt.settings.width", 3, 'PromptLearner has no setting "width"'),
+        ("spec.prompt.settings", [], r"spec\.prompt\.settings must be an object"),
+        ("spec.prompt.kind", {}, r"spec\.prompt\.kind cannot be {}"),
+        ("spec.temporal.num_layers", ",", r'spec\.temporal\.num_layers cannot be ","'),
+        ("spec.temporal.num_layers", 9999, "its layers are not those of the weights"),
+        ("spec.temporal.num_heads", 0, "num_heads of the temporal encoder must divide"),
+        ("spec.temperature", float("nan"), r"spec\.temperature cannot be NaN"),
+        ("spec.temperature", 0, r"spec\.temperature must be greater than 0, not 0"),
+        ("spec.clip.name", 5, r"spec\.clip is missing or no such thing"),
+        ("spec.class_names", [1], r"spec\.class_names cannot be \[1\]"),
+        ("task.crops", ["middle"], "crops or the frame rate"),
+        ("task.sampler", 5, "the sampler that this model was trained with cannot be 5"),
+        (
+            "task.sampler",
+            {"kind": "WindowSampler", "settings": {"strides": "x"}},
+            r'sampler\.settings\.strides cannot be "x"',
+        ),
+        ("task.windows", {"kind": "WholeVideo", "settings": {"number": 1}}, 'WholeVideo has no setting "number"'),
+    ],
+)
+def test_settings_that_cannot_be_are_named(
+    hub_folder: Path, clip: FrozenCLIP, place: str, value: object, message: str, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(hub_folder, tmp_path / "copy")
+    config = json.loads((folder / "config.json").read_text())
+    *above, name = place.split(".")
+    part = config
+    for key in above:
+        part = part[key]
+    part[name] = value
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=message):
+        prompt_video.load(folder, clip=clip.name)
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("hub-*")), ids=lambda case: case.name)
+def test_folders_that_once_ended_in_a_traceback(case: Path, hub_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(hub_folder, tmp_path / "copy")
+    shutil.copy(case / "config.json", folder)
+    with pytest.raises(InputError, match=r"config\.json is damaged: spec\.(prompt|temporal)"):
+        prompt_video.load(folder)
 
 
 def test_a_folder_with_other_things_is_left_alone(
