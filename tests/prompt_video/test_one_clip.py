@@ -44,7 +44,7 @@ EXPERIMENTS: dict[str, tuple[str, str, Options, Options]] = {
         "CaptionedShapes",
         "RetrievalTask",
         {"train_videos": 6, "val_videos": 2, "test_videos": 3, "captions_per_video": 2},
-        {},
+        {"frozen_templates": "video"},  # as the other tasks read names
     ),
 }
 TEXTS = ["a star moves left", "a small blue heart spins", "then a ring"]
@@ -78,7 +78,7 @@ def make(name: str) -> VideoTextTask:
     if name == "recognition":
         return RecognitionTask(prompt=prompt, temporal=temporal)
     if name == "retrieval":
-        return RetrievalTask(prompt=prompt, temporal=temporal)
+        return RetrievalTask(prompt=prompt, temporal=temporal, frozen_templates="video")
     detector = partial(ProposalDetector, channels=16, num_scales=4, num_proposals=20)
     return LocalizationTask(prompt=prompt, temporal=temporal, detector=detector, frames_inside=8)
 
