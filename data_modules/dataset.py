@@ -15,6 +15,7 @@ from data_modules.draws import Draw
 from data_modules.errors import BrokenVideoError
 from data_modules.feature_store import FeatureStore
 from data_modules.sampling import Sampler
+from data_modules.timeline import shown_from
 from data_modules.transforms import ResizeCrop
 
 T = TypeVar("T")
@@ -81,6 +82,7 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
         return [_joined(views) for views in zip(*by_store, strict=True)]
 
     def _moments(self, draw: Draw, duration_sec: float, frame_rate: float) -> Float64[np.ndarray, "V T"]:
+        """Seconds from the first frame: where sound comes first, nothing is to be seen before it."""
         rng = np.random.default_rng((self.seed, *draw))
         choose = self.sampler.train if self.training else self.sampler.test
         return choose(duration_sec, frame_rate, rng)
@@ -91,7 +93,9 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
             video_id = self.records[draw[1]].video_id
             stored = store.times_sec(video_id)
             duration_sec = store.duration_sec(video_id)
-            moments = self._moments(draw, duration_sec, len(stored) / duration_sec)
+            start_sec = float(shown_from(stored[:1], store.recipe.frame_rate)[0])
+            length_sec = duration_sec - start_sec
+            moments = start_sec + self._moments(draw, length_sec, len(stored) / length_sec)
             rows = store.rows_at(video_id, moments.reshape(-1))
             requests.append((video_id, rows))
             times.append(torch.from_numpy(stored[rows]).float().reshape(moments.shape))
@@ -111,12 +115,14 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
         try:
             with VideoReader(record.path) as reader:
                 timeline = reader.timeline
-                moments = self._moments(draw, timeline.duration_sec, timeline.frame_rate)
+                length_sec = timeline.duration_sec - timeline.start_sec
+                moments = timeline.start_sec + self._moments(draw, length_sec, timeline.frame_rate)
                 frames, time_sec = reader.decode(moments.reshape(-1))
+                views = [torch.unflatten(crop(frames, reader.pixel_aspect), 0, moments.shape) for crop in self.crops]
         except BrokenVideoError as error:
             return BrokenVideo(record.video_id, str(record.path), error.reason)
         return Sample(
-            video=torch.cat([torch.unflatten(crop(frames), 0, moments.shape) for crop in self.crops]),
+            video=torch.cat(views),
             time_sec=time_sec.reshape(moments.shape).repeat(len(self.crops), 1),
             target=record.target,
             video_id=record.video_id,

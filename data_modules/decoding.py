@@ -7,20 +7,27 @@ hands the number on, so a frame is known by its packet, never by its place in th
 does not come out as the container promised is decoded again, from the first packet to the last.
 
 What is broken: a file that cannot be opened or has no video stream; that is shorter than its own header says; that
-holds an incomplete packet; of which a frame cannot be decoded or comes out damaged; whose picture size changes midway.
-A start that cannot be decoded, as a cut leaves it, is not broken: the video then begins at its first key frame.
+holds an incomplete packet; of which a frame cannot be decoded or comes out damaged; whose picture size changes midway;
+that asks for more than `limits` allows. A start that cannot be decoded, as a cut leaves it, is not broken: the video
+then begins at its first key frame. Nor are recordings that were joined, whose clocks start anew: one follows the other.
+A transport stream is made for lossy channels: what was received incompletely is left out up to the next key frame, and
+the frame before it stays on screen.
+
+Interlaced pictures are shown as they are stored: both fields woven into one frame, which leaves combs where things
+move. Nothing is interpolated.
 
 What sparse decoding cannot see: damage *inside* compressed frames, unless it lies in a span that is decoded. All
 else is seen when the file is opened; `VideoReader.frames` sees that, too. So a video with such damage gives exact
 frames for moments that do not need the damaged part, and is broken for all others. What no decoding sees: whole
-frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recording); FFmpeg fills in for them, and
-differently when other frames are skipped.
+frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recording), for which FFmpeg fills in. Where
+the numbers of H.264 frames tell of it everything is decoded, always the same.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
+from zlib import crc32
 
 import av
 import numpy as np
@@ -32,10 +39,8 @@ from torch import Tensor
 
 from data_modules.demuxing import PacketSource
 from data_modules.errors import BrokenVideoError
+from data_modules.limits import MAX_SEC, MAX_SEC_PER_FRAME
 from data_modules.timeline import Display, Timeline, spans
-
-# Codecs in which no frame refers to one marked "no reference". (In HEVC one of a higher temporal layer may.)
-_SKIPPABLE = {"h264", "mpeg4"}
 
 # Up to here the frames of a video that had to be decoded to be understood stay in memory, as they left the decoder.
 _HELD_BYTES = 128 << 20
@@ -58,16 +63,21 @@ class VideoReader:
     """
 
     timeline: Timeline  # may be corrected by `decode`, when it finds that the container was wrong
+    pixel_aspect: float  # width of a pixel to its height, of the frames that were given
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._source = PacketSource(path)
         self._packets = self._source.packets
+        self.pixel_aspect = self._source.pixel_aspect
         self._reformatter = VideoReformatter()
-        self._decode_sparsely = True
+        self._decode_sparsely = self._source.is_complete
         self._held: dict[int, av.VideoFrame] = {}
+        self._checksums: dict[int, int] = {}
         try:
-            self._set_display((self._packets.display() if self._source.is_sound else None) or self._find_display())
+            self._judge_tails()
+            is_told = self._source.is_sound and self._source.is_complete
+            self._set_display((self._packets.display() if is_told else None) or self._find_display())
         except BrokenVideoError:
             self.close()
             raise
@@ -89,29 +99,32 @@ class VideoReader:
         """The frame on screen at each moment.
 
         Args:
-            moments_sec: seconds from the first displayed frame, in any order, also repeated. A moment before the first
+            moments_sec: seconds from the start of the file, in any order, also repeated. A moment before the first
                 frame means the first, one after the last the last.
 
         Returns:
-            RGB frames, display rotation applied (stored as T H W 3), and the times at which they came on screen.
+            RGB frames, display rotation applied (stored as T H W 3), and the times at which they came on screen. Pixels
+            that are not square stay as they are: `pixel_aspect` tells, and whatever resizes the frames mends it.
 
         Raises:
             BrokenVideoError: if a frame that is needed for these moments is damaged.
         """
         places = self.timeline.on_screen(moments_sec)
         try:
-            pictures = dict(self._some_pictures(places))
+            frames = self._stacked(self._some_pictures(places), places)
         except _InconsistentError:
             self._distrust()
             places = self.timeline.on_screen(moments_sec)
-            pictures = dict(self._all_pictures(places))
-        frames = torch.from_numpy(np.stack([pictures[number] for number in self._display.order[places].tolist()]))
+            frames = self._stacked(self._all_pictures(places), places)
         return frames.permute(0, 3, 1, 2), torch.from_numpy(self.timeline.times_sec[places]).float()
 
     def stream(
         self, moments_sec: Sequence[float] | Float64[np.ndarray, " T"]
     ) -> Iterator[tuple[UInt8[Tensor, "3 H W"], float]]:
-        """What `decode` gives, for moments in ascending order, one frame at a time: for more than fit in memory."""
+        """What `decode` gives, for moments in ascending order, one frame at a time: for more than fit in memory.
+
+        Moments that see the same frame get the same tensor, so that it need be looked at only once.
+        """
         places = self.timeline.on_screen(moments_sec)
         done = 0
         try:
@@ -132,6 +145,23 @@ class VideoReader:
         places = np.arange(self.timeline.num_frames)
         return self._in_order(self._all_pictures(places), places)
 
+    def _stacked(
+        self, pictures: Iterator[tuple[int, Picture]], places: Int64[np.ndarray, " T"]
+    ) -> UInt8[Tensor, "T H W 3"]:
+        numbers = self._display.order[places]
+        missing = set(numbers.tolist())
+        frames: UInt8[np.ndarray, "T H W 3"] | None = None
+        for number, picture in pictures:
+            if frames is None:
+                frames = np.empty((len(numbers), *picture.shape), np.uint8)
+            if picture.shape != frames.shape[1:]:
+                raise BrokenVideoError(self.path, "the picture is turned midway")
+            frames[numbers == number] = picture
+            missing.discard(number)
+        if missing or frames is None:
+            raise BrokenVideoError(self.path, f"{len(missing)} frames cannot be decoded")
+        return torch.from_numpy(frames)
+
     def _in_order(
         self, pictures: Iterator[tuple[int, Picture]], places: Int64[np.ndarray, " T"]
     ) -> Iterator[tuple[UInt8[Tensor, "3 H W"], float]]:
@@ -141,13 +171,31 @@ class VideoReader:
         for number, picture in pictures:
             early[number] = picture
             while done < len(places) and (current := int(self._display.order[places[done]])) in early:
-                frame = torch.from_numpy(np.ascontiguousarray(early[current])).permute(2, 0, 1)
-                yield frame, float(self.timeline.times_sec[places[done]])
-                done += 1
-                if done == len(places) or places[done] != places[done - 1]:
-                    del early[current]
+                frame = torch.from_numpy(np.ascontiguousarray(early.pop(current))).permute(2, 0, 1)
+                time_sec = float(self.timeline.times_sec[places[done]])
+                for _ in range(int(np.searchsorted(places, places[done], side="right")) - done):
+                    yield frame, time_sec
+                    done += 1
+        if done < len(places):
+            raise BrokenVideoError(self.path, f"{len(set(places[done:].tolist()))} frames cannot be decoded")
+
+    def _judge_tails(self) -> None:
+        """Where recordings were joined the last frames of one seem incomplete: they are kept if they can be decoded."""
+        for tail in self._source.doubtful:
+            earliest = self._packets.pts[tail.start : tail.stop].min()
+            keys = np.flatnonzero((self._packets.is_key & (self._packets.pts <= earliest))[: tail.start + 1])
+            try:
+                output = dict(self._output(int(keys[-1]) if len(keys) else 0, tail.stop - 1, None))
+            except _InconsistentError:
+                output = {}
+            if any(number not in output or output[number].is_corrupt for number in tail):
+                self._source.lose(tail)
+        self._packets = self._source.packets
 
     def _set_display(self, display: Display) -> None:
+        duration_sec, num_frames = display.timeline.duration_sec, display.timeline.num_frames
+        if not duration_sec < min(MAX_SEC, MAX_SEC_PER_FRAME * num_frames):
+            raise BrokenVideoError(self.path, f"{num_frames} frames are spread over {duration_sec / 3600:,.0f} hours")
         self._display = display
         self._ranks = display.ranks(len(self._packets))
         self.timeline = display.timeline
@@ -159,6 +207,8 @@ class VideoReader:
         num_bytes = 0
         for number, frame in self._all_frames():
             output.append(number)
+            if not self._source.is_well_known:
+                self._checksums[number] = _checksum(self._picture(frame))
             num_bytes += sum(plane.buffer_size for plane in frame.planes)
             if num_bytes <= _HELD_BYTES:
                 held[number] = frame
@@ -202,7 +252,7 @@ class VideoReader:
                 latest = rank
                 if number in wanted:
                     num_found += 1
-                    yield number, self._picture(frame)
+                    yield number, self._checked(number, frame)
         if num_found < len(wanted):
             raise _InconsistentError
 
@@ -210,7 +260,7 @@ class VideoReader:
         """The same, decoding everything."""
         wanted = set(self._display.order[places].tolist())
         frames = self._held.items() if self._held else self._all_frames()
-        return ((number, self._picture(frame)) for number, frame in frames if number in wanted)
+        return ((number, self._checked(number, frame)) for number, frame in frames if number in wanted)
 
     def _all_frames(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """The reference: decode everything, skip nothing, and judge whether the video is broken."""
@@ -224,7 +274,9 @@ class VideoReader:
                     raise _InconsistentError(f"frame {number + 1} of {num_packets} is damaged")
                 if frame.is_corrupt or number in seen or not self._packets.shown[number]:
                     continue
-                size = size or (frame.width, frame.height)
+                if size is None:
+                    size = (frame.width, frame.height)
+                    self._source.check_size(*size)
                 if (frame.width, frame.height) != size:
                     change = f"{size[0]}x{size[1]} to {frame.width}x{frame.height}"
                     raise _InconsistentError(f"the picture size changes midway, from {change}")
@@ -246,8 +298,14 @@ class VideoReader:
     def _output(self, start: int, stop: int, wanted: set[int] | None) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode from ``start``, a key frame, to ``stop``; what ``wanted``, if given, can do without is skipped."""
         self._source.codec.flush_buffers()
-        may_skip = wanted is not None and self._source.codec_name in _SKIPPABLE
+        may_skip = wanted is not None and self._source.may_skip
+        lost, fresh = self._packets.lost, self._packets.fresh
         for number, packet in self._source.numbered(start, stop):
+            if lost is not None and lost[number]:
+                continue
+            if fresh is not None and fresh[number] and number > start:
+                yield from self._rest()
+                self._source.codec.flush_buffers()
             codec = self._source.codec
             codec.skip_frame = "NONREF" if may_skip and wanted is not None and number not in wanted else "DEFAULT"
             try:
@@ -258,11 +316,22 @@ class VideoReader:
                     raise _InconsistentError(message) from error
                 continue
             yield from _by_number(frames)
+        yield from self._rest()
+
+    def _rest(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The frames that the decoder still holds."""
         try:
             frames = self._source.codec.decode(None)
         except av.FFmpegError as error:
             raise _InconsistentError("the last frames cannot be decoded") from error
         yield from _by_number(frames)
+
+    def _checked(self, number: int, frame: av.VideoFrame) -> Picture:
+        """The picture, if it is the one that was there when the file was opened."""
+        picture = self._picture(frame)
+        if number in self._checksums and _checksum(picture) != self._checksums[number]:
+            raise BrokenVideoError(self.path, f"frame {number + 1} of {len(self._packets)} is damaged")
+        return picture
 
     def _picture(self, frame: av.VideoFrame) -> Picture:
         """RGB, turned as it is to be displayed."""
@@ -270,7 +339,15 @@ class VideoReader:
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, plane.line_size)
         picture = rows[:, : frame.width * 3].reshape(frame.height, frame.width, 3)
         matrix = frame.side_data.get("DISPLAYMATRIX")
-        return _turned(picture, np.frombuffer(bytes(matrix), np.int32)) if isinstance(matrix, SideData) else picture
+        if not isinstance(matrix, SideData):
+            return picture
+        turned, on_its_side = _turned(picture, np.frombuffer(bytes(matrix), np.int32))
+        self.pixel_aspect = self._source.pixel_aspect ** (-1 if on_its_side else 1)
+        return turned
+
+
+def _checksum(picture: Picture) -> int:
+    return crc32(picture.tobytes())
 
 
 def _by_number(frames: list[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
@@ -280,9 +357,14 @@ def _by_number(frames: list[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame
         yield frame.pts, frame
 
 
-def _turned(picture: Picture, matrix: Int32[np.ndarray, " 9"]) -> UInt8[np.ndarray, "H2 W2 3"]:
-    """Apply a display matrix: (x, y) goes to (a x + c y, b x + d y), y pointing down; to the nearest right angle."""
+def _turned(picture: Picture, matrix: Int32[np.ndarray, " 9"]) -> tuple[UInt8[np.ndarray, "H2 W2 3"], bool]:
+    """Apply a display matrix: (x, y) goes to (a x + c y, b x + d y), y pointing down; to the nearest right angle.
+
+    Returns:
+        The picture, and whether its sides are exchanged.
+    """
     a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
-    if abs(a) < abs(b):
+    on_its_side = abs(a) < abs(b)
+    if on_its_side:
         picture, a, d = picture.transpose(1, 0, 2), c, b
-    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1], on_its_side

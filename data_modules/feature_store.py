@@ -144,7 +144,7 @@ class FeatureStore:
         return int(self._num_frames[self._row(video_id)])
 
     def times_sec(self, video_id: str) -> Float64[np.ndarray, " N"]:
-        """When each stored frame of a video is on screen, seconds from the video's first frame, ascending."""
+        """When each stored frame of a video is on screen, seconds from the start of the file, ascending."""
         row = self._row(video_id)
         offset = self._offset[row]
         return self._map(int(self._shard[row]))[1][offset : offset + self._num_frames[row]].copy()

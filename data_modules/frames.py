@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
@@ -20,12 +19,26 @@ CHUNK_FRAMES = 128  # what the encoder is given at once
 
 @dataclass(frozen=True)
 class Piece:
-    """Some frames of one video inside a chunk; ``duration_sec`` stands on the video's last piece only."""
+    """Some moments of one video inside a chunk.
+
+    Args:
+        video_id: of the video.
+        path: of the video.
+        times_sec: the moments.
+        duration_sec: on the video's last piece only.
+        frame_of: which of the piece's frames is on screen at each moment; one that stays is there only once.
+    """
 
     video_id: str
     path: Path
     times_sec: list[float]
     duration_sec: float | None
+    frame_of: list[int]
+
+    @property
+    def num_frames(self) -> int:
+        """Frames in the chunk that are this piece's."""
+        return self.frame_of[-1] + 1 if self.frame_of else 0
 
 
 @dataclass(frozen=True)
@@ -63,24 +76,28 @@ class FrameChunks(IterableDataset[Chunk]):
         frames: list[Tensor] = []
         pieces: list[Piece] = []
         broken: list[BrokenVideo] = []
-        held = 0
         for record in records:
-            times: list[float] = []
+            piece = Piece(record.video_id, record.path, [], None, [])
+            on_screen: Tensor | None = None
             try:
                 with VideoReader(record.path) as reader:
-                    for picture, time_sec in self._stream(reader):
-                        frames.append(picture)
-                        times.append(time_sec)
-                        held += 1
-                        if held == CHUNK_FRAMES:
-                            pieces.append(Piece(record.video_id, record.path, times, None))
-                            yield Chunk(torch.stack(frames), pieces, broken)
-                            frames, pieces, broken, times, held = [], [], [], [], 0
-                    pieces.append(Piece(record.video_id, record.path, times, reader.timeline.duration_sec))
+                    for frame, time_sec in self._stream(reader):
+                        if frame is not on_screen:
+                            if len(frames) == CHUNK_FRAMES:
+                                pieces += [piece] if piece.times_sec else []
+                                yield Chunk(torch.stack(frames), pieces, broken)
+                                frames, pieces, broken = [], [], []
+                                piece = Piece(record.video_id, record.path, [], None, [])
+                            frames.append(self.crop(frame, reader.pixel_aspect))
+                            piece.frame_of.append(piece.num_frames)
+                            on_screen = frame
+                        else:
+                            piece.frame_of.append(piece.num_frames - 1)
+                        piece.times_sec.append(time_sec)
+                    pieces.append(replace(piece, duration_sec=reader.timeline.duration_sec))
             except BrokenVideoError as error:
                 # The frames that were read stay in the chunk as a piece without an end; the writer drops them.
-                if times:
-                    pieces.append(Piece(record.video_id, record.path, times, None))
+                pieces += [piece] if piece.times_sec else []
                 broken.append(BrokenVideo(record.video_id, str(record.path), error.reason))
         if pieces or broken:
             size = self.crop.size
@@ -88,12 +105,8 @@ class FrameChunks(IterableDataset[Chunk]):
             yield Chunk(stacked, pieces, broken)
 
     def _stream(self, reader: VideoReader) -> Iterator[tuple[Tensor, float]]:
-        """Cropped frames in order: all of them, or the ones on screen in the middle of each tick of the frame rate."""
+        """Frames in order: all of them, or the ones on screen in the middle of each tick of the frame rate."""
         if self.frame_rate is None:
-            for frame, time_sec in reader.frames():
-                yield self.crop(frame), time_sec
-            return
-        ticks = max(1, round(reader.timeline.duration_sec * self.frame_rate))
-        moments = (np.arange(ticks) + 0.5) / self.frame_rate
-        for (frame, _), moment in zip(reader.stream(moments), moments.tolist(), strict=True):
-            yield self.crop(frame), moment
+            return reader.frames()
+        moments = reader.timeline.ticks(self.frame_rate).times_sec
+        return ((frame, at) for (frame, _), at in zip(reader.stream(moments), moments.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Which moments of a video to look at: pure, in seconds, seeded from outside.
+"""Which moments of a video to look at: pure, in seconds from its first frame, seeded from outside.
 
 All moments are centres of frames, ``(i + 0.5) / frame_rate``: half a frame away from where rounding could choose a
 neighbour.

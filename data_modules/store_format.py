@@ -19,6 +19,7 @@ from data_modules.errors import InputError
 log = logging.getLogger(__name__)
 
 # Of the files, and of how videos are read: a store of features that would come out differently today is another store.
+# 1 knew neither pixels that are not square nor sound before the first frame.
 VERSION = 2
 MANIFEST = "manifest.json"
 _ID_BYTES = 8

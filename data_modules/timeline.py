@@ -2,6 +2,9 @@
 
 A *packet* is one compressed frame; packets are numbered in decoding order, frames in display order. With B-frames
 the two orders differ.
+
+Times are a player's: zero is the start of the file, whichever stream begins there. Where sound comes first, the first
+frame comes on screen later than that.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +17,7 @@ from jaxtyping import Bool, Float64, Int64
 # Asking for a frame by its own time must give that frame, although times are rounded.
 TOLERANCE_SEC = 1e-6
 NO_STAMP = np.iinfo(np.int64).min
+_ROUNDING_SEC = 1e-5  # FFmpeg gives the start of a file in microseconds
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,14 @@ class Timeline:
     """Times of every frame that can be displayed.
 
     Args:
-        times_sec: when each frame comes on screen, seconds from the first one, ascending.
+        times_sec: when each frame comes on screen, seconds from the start of the file, ascending.
         duration_sec: when the last frame leaves the screen.
+        start_sec: when the first frame comes on screen: there is a picture from then on.
     """
 
     times_sec: Float64[np.ndarray, " N"]
     duration_sec: float
+    start_sec: float = 0.0
 
     @property
     def num_frames(self) -> int:
@@ -35,13 +41,26 @@ class Timeline:
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second, averaged over the video."""
-        return self.num_frames / self.duration_sec
+        """Frames per second, averaged over the time in which there is a picture."""
+        return self.num_frames / (self.duration_sec - self.start_sec)
+
+    def ticks(self, frame_rate: float | None) -> "Timeline":
+        """Moments at an even rate, each in the middle of its tick; the frames themselves where no rate is given."""
+        if frame_rate is None:
+            return self
+        count = max(1, round((self.duration_sec - self.start_sec) * frame_rate))
+        times_sec = self.start_sec + (np.arange(count) + 0.5) / frame_rate
+        return Timeline(times_sec, self.duration_sec, self.start_sec)
 
     def on_screen(self, moments_sec: Sequence[float] | Float64[np.ndarray, " T"]) -> Int64[np.ndarray, " T"]:
         """The frame on screen at each moment: before the first the first, after the last the last."""
         moments = np.asarray(moments_sec, dtype=np.float64) + TOLERANCE_SEC
         return np.clip(np.searchsorted(self.times_sec, moments, side="right") - 1, 0, self.num_frames - 1)
+
+
+def shown_from(times_sec: Float64[np.ndarray, " N"], frame_rate: float | None) -> Float64[np.ndarray, " N"]:
+    """When what each moment of `Timeline.ticks` stands for begins; of the first, when the picture does."""
+    return times_sec if frame_rate is None else np.maximum(times_sec - 0.5 / frame_rate, 0.0)
 
 
 @dataclass(frozen=True)
@@ -53,10 +72,13 @@ class Packets:
         dts: when the packet is to be decoded.
         duration: how long the frame stays on screen; 0 where the container does not say.
         is_key: decoding can start here.
-        shown: False where the frame is decoded but not displayed (before the start of an edit list).
+        shown: False where the frame is decoded and not displayed: before the start of an edit list, or for reference.
         tick_sec: one tick in seconds.
         stamped: False where the container stores no display times (AVI): ``pts`` is then only a guess.
         bidirectional: which packets are stored after a frame that is shown later; None: only their ``pts`` can tell.
+        start_sec: the start of the file on the clock of the stamps; None: where the first frame is.
+        lost: what is incomplete, or cannot be decoded without what is; None: nothing.
+        fresh: key frames at which the decoder starts anew, since a break precedes them; None: none.
     """
 
     pts: Int64[np.ndarray, " P"]
@@ -67,21 +89,30 @@ class Packets:
     tick_sec: float
     stamped: bool
     bidirectional: Bool[np.ndarray, " P"] | None = None
+    start_sec: float | None = None
+    lost: Bool[np.ndarray, " P"] | None = None
+    fresh: Bool[np.ndarray, " P"] | None = None
 
     def __len__(self) -> int:
         return len(self.pts)
 
     @cached_property
     def decodable(self) -> Bool[np.ndarray, " P"]:
-        """All packets but what a cut leaves undecodable: those before the first key frame, and frames shown before it.
+        """All packets but what a cut or a loss leaves undecodable.
 
+        Of a cut, those before the first key frame, and frames shown before it.
         Where one of them cannot be decoded, the video is damaged.
         """
         first_key = int(self.is_key.argmax())  # 0 if there is none
         decodable = np.arange(len(self)) >= first_key
         if self.stamped and self.pts[first_key] != NO_STAMP:
             decodable &= (self.pts >= self.pts[first_key]) | (self.pts == NO_STAMP)
-        return decodable
+        return decodable if self.lost is None else decodable & ~self.lost
+
+    @property
+    def is_reordered(self) -> bool:
+        """Whether the stamps tell of frames that are shown before what is stored before them."""
+        return bool((self.pts[1:] < self.pts[:-1]).any())
 
     def display(self) -> "Display | None":
         """Display order as the container tells it; None where it cannot be trusted and decoding must tell.
@@ -91,10 +122,9 @@ class Packets:
         """
         if not self.is_key.any() or not self.is_key[0]:
             return None
-        shown = np.flatnonzero(self.shown)
+        shown = np.flatnonzero(self.shown if self.lost is None else self.shown & ~self.lost)
         if self.stamped:
-            reordered = bool((np.diff(self.pts) < 0).any())
-            if not reordered and (self.bidirectional is None or self.bidirectional.any()):
+            if not self.is_reordered and (self.bidirectional is None or self.bidirectional.any()):
                 return None
             if self.shown[0] and (self.pts[shown] < self.pts[0]).any():
                 return None
@@ -104,7 +134,7 @@ class Packets:
             order, stamps = _after_reordering(self.bidirectional), np.sort(self.dts)
         else:
             return None
-        if not len(order) or (stamps == NO_STAMP).any() or (np.diff(stamps) <= 0).any():
+        if not len(order) or (stamps == NO_STAMP).any() or (stamps[1:] <= stamps[:-1]).any():
             return None
         return self._timed(order, stamps)
 
@@ -120,17 +150,25 @@ class Packets:
         if (stamps == NO_STAMP).any():
             num = len(order)
             return Display(order, Timeline(np.arange(num) / frame_rate, num / frame_rate))
-        if (np.diff(self.pts) < 0).any():
+        if self.is_reordered:
             # The container stores a display order of its own: it outranks the order of output.
             order = order[np.argsort(stamps, kind="stable")]
         return self._timed(order, np.sort(stamps))
 
     def _timed(self, order: Int64[np.ndarray, " N"], stamps: Int64[np.ndarray, " N"]) -> "Display":
-        times_sec = (stamps - stamps[0]) * self.tick_sec
+        first_sec = float(stamps[0]) * self.tick_sec
+        start_sec = 0.0 if self.start_sec is None else max(first_sec - self.start_sec, 0.0)
+        start_sec *= start_sec > _ROUNDING_SEC
+        times_sec = start_sec + (stamps - stamps[0]) * self.tick_sec
         # A live recording gives no duration and FLV a false one; a last frame shorter than usual matters to nobody.
         usual_sec = float(np.median(np.diff(times_sec))) if len(times_sec) > 1 else 0.0
         last_sec = max(float(self.duration[order[-1]]) * self.tick_sec, usual_sec) or 1.0
-        return Display(order, Timeline(times_sec, float(times_sec[-1]) + last_sec))
+        end_sec = float(times_sec[-1]) + last_sec
+        if self.lost is not None and self.stamped and self.lost.any():
+            # What is lost at the end took its time, too.
+            latest_sec = float(self.pts[self.lost].max() - stamps[0]) * self.tick_sec + start_sec
+            end_sec = max(end_sec, latest_sec + usual_sec)
+        return Display(order, Timeline(times_sec, end_sec, start_sec))
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,17 @@ class ResizeCrop:
         """What is done, for the manifest of stored features."""
         return f"resize{self.size}-bicubic-antialias/{self.place}crop{self.size}"
 
-    def __call__(self, frames: UInt8[Tensor, "*N 3 H W"]) -> UInt8[Tensor, "*N 3 S S"]:
-        """Resize and crop; any number of leading axes."""
-        height, width = frames.shape[-2:]
+    def __call__(self, frames: UInt8[Tensor, "*N 3 H W"], pixel_aspect: float = 1.0) -> UInt8[Tensor, "*N 3 S S"]:
+        """Resize and crop; any number of leading axes.
+
+        Args:
+            frames: as they are stored.
+            pixel_aspect: width of a pixel to its height; the picture is shown as a player does, with square ones.
+        """
+        height, width = square_pixels(frames.shape[-2], frames.shape[-1], pixel_aspect)
         short = min(height, width)
         new_height, new_width = self.size * height // short, self.size * width // short
-        if short != self.size:
+        if (new_height, new_width) != frames.shape[-2:]:
             frames = resize(frames, new_height, new_width, "bicubic")
         top, left = self._offset(new_height - self.size), self._offset(new_width - self.size)
         return frames[..., top : top + self.size, left : left + self.size].contiguous(
@@ -55,6 +60,11 @@ class ResizeCrop:
     def _offset(self, spare: int) -> int:
         """Pixels in front of the square; along the short side there are none to spare."""
         return {"start": 0, "center": spare // 2, "end": spare}[self.place]
+
+
+def square_pixels(height: int, width: int, pixel_aspect: float) -> tuple[int, int]:
+    """Height and width at which a picture is shown: one of them grows, as in players, so that no line is lost."""
+    return round(height * max(1.0, 1 / pixel_aspect)), round(width * max(1.0, pixel_aspect))
 
 
 def resize(

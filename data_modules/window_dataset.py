@@ -13,7 +13,7 @@ from data_modules.batch import Batch, Segment, Span, UntrimmedRecord, WindowColu
 from data_modules.dataset import DrawnDataset
 from data_modules.draws import Draw
 from data_modules.feature_store import FeatureStore
-from data_modules.timeline import Timeline
+from data_modules.timeline import Timeline, shown_from
 from data_modules.windows import Window, Windows
 
 SMALLEST_VISIBLE = 0.5  # share of an action that a training window must show for it to count there
@@ -77,17 +77,18 @@ class WindowDataset(DrawnDataset[WindowSample]):
 
     def _cover(self, record: UntrimmedRecord) -> list[Window]:
         """The windows of a video, in their order; in training those that answer for an action."""
-        duration_sec, frame_rate = self._length(record)
-        windows = self.windows.cover(duration_sec, frame_rate)
+        duration_sec, frame_rate, start_sec = self._length(record)
+        windows = self.windows.cover(duration_sec, frame_rate, start_sec)
         if not self.training:
             return windows
         segments, _ = trainable(record, duration_sec)
         return [window for window in windows if _answers_for_an_action(window, segments)]
 
-    def _length(self, record: UntrimmedRecord) -> tuple[float, float]:
-        """Duration in seconds, and stored frames a second."""
+    def _length(self, record: UntrimmedRecord) -> tuple[float, float, float]:
+        """Where a video ends, stored frames a second, and where its first frame comes on screen."""
         duration_sec = self.store.duration_sec(record.video_id)
-        return duration_sec, self.store.num_frames(record.video_id) / duration_sec
+        start_sec = float(self._stands_for(record.video_id)[0][0])
+        return duration_sec, self.store.num_frames(record.video_id) / (duration_sec - start_sec), start_sec
 
     def _window(self, draw: Draw) -> tuple[UntrimmedRecord, Window]:
         index, window = self.places[draw[1]]
@@ -95,7 +96,8 @@ class WindowDataset(DrawnDataset[WindowSample]):
         if not self.training:
             return record, window
         rng = np.random.default_rng((self.seed, *draw))
-        return record, self.windows.draw(*self._length(record), window, rng)
+        duration_sec, frame_rate, start_sec = self._length(record)
+        return record, self.windows.draw(duration_sec, frame_rate, window, rng, start_sec)
 
     def _is_last(self, index: int) -> bool:
         return index + 1 == len(self.places) or self.places[index + 1][0] != self.places[index][0]
@@ -104,7 +106,7 @@ class WindowDataset(DrawnDataset[WindowSample]):
         """The time that each stored frame stands for: from, up to."""
         times, frame_rate = self.store.times_sec(video_id), self.store.recipe.frame_rate
         if frame_rate is not None:  # the times are the middles of evenly spaced ticks
-            return times - 0.5 / frame_rate, times + 0.5 / frame_rate
+            return shown_from(times, frame_rate), times + 0.5 / frame_rate
         # Every frame of the video: each from when it comes on screen until the next one does.
         ends: Float64[np.ndarray, " N"] = np.append(times[1:], self.store.duration_sec(video_id))
         return times, ends

@@ -22,7 +22,7 @@ class Window:
     """Some evenly spaced frames of a video.
 
     Args:
-        origin_sec: where the first frame begins, seconds from the video's first frame.
+        origin_sec: where the first frame begins, seconds from the start of the file.
         frame_sec: from one frame to the next.
         num_frames: frames in it.
         own_sec: the moments that it answers for, from and up to; infinite at the ends of the video.
@@ -57,12 +57,20 @@ class Windows(ABC):
         self.num_frames = num_frames
 
     @abstractmethod
-    def cover(self, duration_sec: float, frame_rate: float) -> list[Window]:
-        """Windows that see all of a video and together answer for each moment once, in their order."""
+    def cover(self, duration_sec: float, frame_rate: float, start_sec: float = 0.0) -> list[Window]:
+        """Windows that see all of a video and together answer for each moment once, in their order.
+
+        Args:
+            duration_sec: where the video ends.
+            frame_rate: of its features.
+            start_sec: where its first frame comes on screen.
+        """
 
     @abstractmethod
-    def draw(self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator) -> Window:
-        """A window for training, near one of `cover`."""
+    def draw(
+        self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator, start_sec: float = 0.0
+    ) -> Window:
+        """A window for training, near one of `cover`; the other arguments are as there."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -89,27 +97,31 @@ class SlidingWindows(Windows):
             raise InputError(f"data.windows: overlap must be 0 or more and less than 1, not {overlap}")
         self.overlap = overlap
 
-    def cover(self, duration_sec: float, frame_rate: float) -> list[Window]:
+    def cover(self, duration_sec: float, frame_rate: float, start_sec: float = 0.0) -> list[Window]:
         """Evenly spread, from the start of the video to its end."""
-        length = _num_frames(duration_sec, frame_rate)
+        length = _num_frames(duration_sec - start_sec, frame_rate)
         last = length - self.num_frames
         if last <= 0:
-            return [Window(0.0, 1 / frame_rate, length, (-math.inf, math.inf))]
+            return [Window(start_sec, 1 / frame_rate, length, (-math.inf, math.inf))]
         starts = np.linspace(0, last, math.ceil(last / self._stride) + 1).round().astype(int).tolist()
-        middles = [(start + self.num_frames / 2) / frame_rate for start in starts]
+        middles = [start_sec + (start + self.num_frames / 2) / frame_rate for start in starts]
         between = [(one + other) / 2 for one, other in pairwise(middles)]
         bounds = [-math.inf, *between, math.inf]
         return [
-            Window(start / frame_rate, 1 / frame_rate, self.num_frames, (bounds[number], bounds[number + 1]))
+            Window(
+                start_sec + start / frame_rate, 1 / frame_rate, self.num_frames, (bounds[number], bounds[number + 1])
+            )
             for number, start in enumerate(starts)
         ]
 
-    def draw(self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator) -> Window:
+    def draw(
+        self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator, start_sec: float = 0.0
+    ) -> Window:
         """Moved by up to half a stride to either side."""
-        last = _num_frames(duration_sec, frame_rate) - near.num_frames
+        last = _num_frames(duration_sec - start_sec, frame_rate) - near.num_frames
         move = int(rng.integers(-(self._stride // 2), self._stride // 2 + 1))
-        start = min(max(round(near.origin_sec * frame_rate) + move, 0), last)
-        return Window(start / frame_rate, near.frame_sec, near.num_frames, near.own_sec)
+        start = min(max(round((near.origin_sec - start_sec) * frame_rate) + move, 0), last)
+        return Window(start_sec + start / frame_rate, near.frame_sec, near.num_frames, near.own_sec)
 
     def describe(self) -> str:
         """In words."""
@@ -136,11 +148,14 @@ class WholeVideo(Windows):
     def __init__(self, num_frames: int = 768) -> None:
         super().__init__(num_frames)
 
-    def cover(self, duration_sec: float, frame_rate: float) -> list[Window]:
+    def cover(self, duration_sec: float, frame_rate: float, start_sec: float = 0.0) -> list[Window]:
         """One window."""
-        return [Window(0.0, duration_sec / self.num_frames, self.num_frames, (-math.inf, math.inf))]
+        frame_sec = (duration_sec - start_sec) / self.num_frames
+        return [Window(start_sec, frame_sec, self.num_frames, (-math.inf, math.inf))]
 
-    def draw(self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator) -> Window:
+    def draw(
+        self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator, start_sec: float = 0.0
+    ) -> Window:
         """The same one."""
         return near
 

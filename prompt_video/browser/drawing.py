@@ -59,12 +59,13 @@ def curve(found: SimilarityCurve, texts: Sequence[str]) -> str:
     values = found.similarity[:, places]
     low, high = values.min().item(), values.max().item()
     span = max(high - low, 1e-3)
-    times = (found.times_sec / max(found.duration_sec, 1e-3) * WIDTH).tolist()
+    scale = WIDTH / max(found.duration_sec, 1e-3)
+    times = (found.times_sec * scale).tolist()
     lines = []
     for number in range(len(places)):
         heights = ((1 - (values[:, number] - low) / span) * (HEIGHT - 2 * MARGIN) + MARGIN).tolist()
         points = list(zip(times, heights, strict=True))
-        points = [(0.0, points[0][1]), *points, (float(WIDTH), points[-1][1])]
+        points = [(found.start_sec * scale, points[0][1]), *points, (float(WIDTH), points[-1][1])]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         lines.append(f'<polyline points="{path}" fill="none" stroke="{COLORS[number]}" stroke-width="4"/>')
     ticks = "".join(

@@ -46,7 +46,7 @@ def segments_of(curve: SimilarityCurve, min_score: float = 0.0, max_segments: in
     for k in (values.amax(0) >= LOWEST_PEAK).nonzero().flatten().tolist():
         column = values[:, k]
         for first, last in _runs(column >= SHARE_OF_PEAK * column.max()):
-            start = 0.0 if first == 0 else times[first] - half
+            start = curve.start_sec if first == 0 else times[first] - half
             end = curve.duration_sec if last == len(times) - 1 else times[last] + half
             score = column[first : last + 1].mean().item()
             if score >= min_score and end > start:

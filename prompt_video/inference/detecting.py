@@ -4,15 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float
 from torch import Tensor
 
 from data_modules.annotations.text_files import shown
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.timeline import Timeline
+from data_modules.timeline import Timeline, shown_from
 from data_modules.window_dataset import CollateWindows, WindowSample
 from data_modules.windows import Windows
 from prompt_video.detector import ProposalDetector
@@ -151,8 +150,8 @@ def _batches(
 ) -> Iterator[Batch]:
     """One window at a time, as `WindowDataset` reads it from a store."""
     collate = CollateWindows("own", texts)
-    cover = windows.cover(stored.duration_sec, stored.num_frames / stored.duration_sec)
-    shown = Timeline(_shown_from(stored, frame_rate), stored.duration_sec)
+    cover = windows.cover(stored.duration_sec, stored.frame_rate, stored.start_sec)
+    shown = Timeline(shown_from(stored.times_sec, frame_rate), stored.duration_sec)
     for number, window in enumerate(cover):
         rows = shown.on_screen(window.moments_sec)
         sample = WindowSample(
@@ -172,8 +171,3 @@ def _batches(
         for column in ("origin_sec", "frame_sec", "duration_sec", "own_sec"):
             columns[column] = columns[column].to(device)
         yield batch
-
-
-def _shown_from(stored: Timeline, frame_rate: float | None) -> Float64[np.ndarray, " N"]:
-    """When what each frame stands for begins."""
-    return stored.times_sec if frame_rate is None else stored.times_sec - 0.5 / frame_rate

@@ -18,27 +18,20 @@ FRAMES_AT_A_TIME = 64
 Progress = Callable[[float, float], None]  # seconds of the video that are done, and of all of it
 
 
-def ticks(timeline: Timeline, frame_rate: float | None) -> Timeline:
-    """The frames that a feature store of this rate would hold, each at the middle of its tick."""
-    if frame_rate is None:
-        return timeline
-    count = max(1, round(timeline.duration_sec * frame_rate))
-    return Timeline((np.arange(count) + 0.5) / frame_rate, timeline.duration_sec)
-
-
 def view_features(reader: VideoReader, viewing: Viewing, clip: FrozenCLIP) -> Float[Tensor, "V T D"]:
     """Features of the moments that stand for a video, view by view, those of each crop after another.
 
     Raises:
         BrokenVideoError: when one of the frames is damaged.
     """
-    stored = ticks(reader.timeline, viewing.frame_rate)
-    moments = viewing.sampler.test(stored.duration_sec, stored.frame_rate, np.random.default_rng(0))
+    stored = reader.timeline.ticks(viewing.frame_rate)
+    length_sec = stored.duration_sec - stored.start_sec
+    moments = stored.start_sec + viewing.sampler.test(length_sec, stored.frame_rate, np.random.default_rng(0))
     if viewing.frame_rate is not None:
         moments = stored.times_sec[stored.on_screen(moments.reshape(-1))].reshape(moments.shape)
     frames, _ = reader.decode(moments.reshape(-1))
-    views = [torch.unflatten(_encoded(clip, crop(frames)), 0, moments.shape) for crop in viewing.crops]
-    return torch.cat(views)
+    squares = [crop(frames, reader.pixel_aspect) for crop in viewing.crops]
+    return torch.cat([torch.unflatten(_encoded(clip, square), 0, moments.shape) for square in squares])
 
 
 def all_features(
@@ -52,10 +45,10 @@ def all_features(
     Raises:
         BrokenVideoError: when a frame is damaged.
     """
-    stored = ticks(reader.timeline, frame_rate)
+    stored = reader.timeline.ticks(frame_rate)
     features = []
-    for part, time_sec in _chunks(reader, stored, crop):
-        features.append(_encoded(clip, part).cpu())
+    for part, frame_of, time_sec in _chunks(reader, stored, crop):
+        features.append(_encoded(clip, part).cpu()[frame_of])
         if progress is not None:
             progress(min(time_sec, stored.duration_sec), stored.duration_sec)
     if progress is not None:
@@ -63,17 +56,22 @@ def all_features(
     return torch.cat(features), stored.times_sec[: sum(map(len, features))]
 
 
-def _chunks(reader: VideoReader, stored: Timeline, crop: ResizeCrop) -> Iterator[tuple[Tensor, float]]:
-    """Some cropped frames at a time, and the time of the last of them."""
+def _chunks(reader: VideoReader, stored: Timeline, crop: ResizeCrop) -> Iterator[tuple[Tensor, list[int], float]]:
+    """Some cropped frames at a time; which of them is on screen at each moment, and the last moment."""
     held: list[Tensor] = []
+    frame_of: list[int] = []
+    on_screen: Tensor | None = None
     moment = 0.0
     for (frame, _), moment in zip(reader.stream(stored.times_sec), stored.times_sec.tolist(), strict=False):
-        held.append(crop(frame))
-        if len(held) == FRAMES_AT_A_TIME:
-            yield torch.stack(held), moment
-            held = []
+        if frame is not on_screen:  # one that stays is encoded once
+            if len(held) == FRAMES_AT_A_TIME:
+                yield torch.stack(held), frame_of, moment
+                held, frame_of = [], []
+            held.append(crop(frame, reader.pixel_aspect))
+            on_screen = frame
+        frame_of.append(len(held) - 1)
     if held:
-        yield torch.stack(held), moment
+        yield torch.stack(held), frame_of, moment
 
 
 def _encoded(clip: FrozenCLIP, frames: Tensor) -> Float[Tensor, "N D"]:

@@ -19,7 +19,7 @@ from prompt_video.clip import FrozenCLIP
 from prompt_video.embedding import refuse_probe, text_vectors, video_vectors
 from prompt_video.inference.curve import segments_of
 from prompt_video.inference.detecting import Finder
-from prompt_video.inference.frames import Progress, all_features, ticks, view_features
+from prompt_video.inference.frames import Progress, all_features, view_features
 from prompt_video.inference.results import FoundSegments, SimilarityCurve, VideoScores
 from prompt_video.inference.viewing import Viewing
 from prompt_video.linear_probe import LinearProbe
@@ -198,20 +198,28 @@ class LoadedModel:
         """
         vectors = self.embed_text(texts)
         with _open(video) as reader:
-            duration_sec = reader.timeline.duration_sec
+            start_sec, duration_sec = reader.timeline.start_sec, reader.timeline.duration_sec
             features, times = all_features(reader, CURVE_RATE, self.viewing.crops[0], self.model.clip, progress)
-        span = span_sec if span_sec is not None else min(max(duration_sec / 10, 1.0), 4.0)
+        length_sec = duration_sec - start_sec
+        span = span_sec if span_sec is not None else min(max(length_sec / 10, 1.0), 4.0)
         num_frames = min(self.model.temporal.max_frames, max(1, round(span * CURVE_RATE)))
         cutting = Cutting(span, span / 4, num_frames, CURVE_RATE)
         parts = []
-        for rows in torch.split(torch.from_numpy(cutting.rows(times, duration_sec)), SPANS_AT_A_TIME):
+        for rows in torch.split(torch.from_numpy(cutting.rows(times, duration_sec, start_sec)), SPANS_AT_A_TIME):
             frames = features[rows].to(self.model.clip.mean.device)
             mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
             parts.append(video_vectors(self.model, frames, mask).cpu() @ vectors.T)
-        middles = torch.tensor([(start + end) / 2 for start, end in cutting.spans(duration_sec)])
+        middles = torch.tensor([(start + end) / 2 for start, end in cutting.spans(duration_sec, start_sec)])
         temperature = self.model.temperature.item()
         return SimilarityCurve(
-            Path(video), tuple(texts), middles, torch.cat(parts), temperature, min(span, duration_sec), duration_sec
+            Path(video),
+            tuple(texts),
+            middles,
+            torch.cat(parts),
+            temperature,
+            min(span, length_sec),
+            duration_sec,
+            start_sec,
         )
 
     @torch.inference_mode()
@@ -245,7 +253,7 @@ class LoadedModel:
         rate = self.viewing.frame_rate
         with _open(video) as reader:
             features, _ = all_features(reader, rate, self.viewing.crops[0], self.model.clip, progress)
-            stored = ticks(reader.timeline, rate)
+            stored = reader.timeline.ticks(rate)
         suppression = dataclasses.replace(self.finder.suppression, min_score=min_score, max_detections=max_segments)
         finder = dataclasses.replace(self.finder, suppression=suppression)
         kept = finder.find(self.model, features, stored, rate, self.viewing.windows, list(texts))

@@ -54,7 +54,8 @@ class SimilarityCurve:
         similarity: cosine of each span and text.
         temperature: divides the cosines before a softmax.
         span_sec: length of a span.
-        duration_sec: of the video.
+        duration_sec: where the video ends.
+        start_sec: where its first frame comes on screen; later than 0 where sound comes first.
     """
 
     video: Path
@@ -64,6 +65,7 @@ class SimilarityCurve:
     temperature: float
     span_sec: float
     duration_sec: float
+    start_sec: float = 0.0
 
 
 Method = Literal["detector", "training-free"]

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from data_modules.decoding import VideoReader
-from data_modules.transforms import resize
+from data_modules.transforms import resize, square_pixels
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ def read_strip(path: Path, num_frames: int = 12, height: int = 108) -> FilmStrip
     with VideoReader(path) as reader:
         duration = float(reader.timeline.duration_sec)
         frames, _ = reader.decode((np.arange(num_frames) + 0.5) / num_frames * duration)
-    width = max(1, round(frames.shape[-1] * height / frames.shape[-2]))
+        shown_height, shown_width = square_pixels(frames.shape[-2], frames.shape[-1], reader.pixel_aspect)
+    width = max(1, round(shown_width * height / shown_height))
     return FilmStrip(resize(frames, height, width), duration)
 
 

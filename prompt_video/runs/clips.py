@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 from data_modules.decoding import VideoReader
-from data_modules.transforms import resize
+from data_modules.transforms import resize, square_pixels
 
 SHORT_SIDE = 160  # pixels
 MAX_SEC = 10.0
@@ -27,15 +27,15 @@ def write_clip(video: Path, path: Path, start_sec: float = 0.0) -> None:
     """
     with VideoReader(video) as reader:
         timeline = reader.timeline
-        start = min(max(start_sec, 0.0), max(timeline.duration_sec - 1.0, 0.0))
-        rate = max(1, min(MAX_RATE, round(timeline.num_frames / max(timeline.duration_sec, 1e-3))))
+        start = max(min(start_sec, timeline.duration_sec - 1.0), timeline.start_sec)
+        rate = max(1, round(min(MAX_RATE, timeline.frame_rate)))
         length = min(timeline.duration_sec - start, MAX_SEC)
         frames = reader.stream(start + np.arange(max(1, round(length * rate))) / rate)
         with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
             stream = container.add_stream("libx264", rate=rate, options={"crf": "26", "preset": "veryfast"})
             stream.time_base = Fraction(1, rate)
             for number, (frame, _) in enumerate(frames):
-                height, width = frame.shape[-2:]
+                height, width = square_pixels(frame.shape[-2], frame.shape[-1], reader.pixel_aspect)
                 scale = min(1.0, SHORT_SIDE / min(height, width))
                 # The encoder stores colours for squares of four pixels.
                 size = [max(2, 2 * round(side * scale / 2)) for side in (height, width)]

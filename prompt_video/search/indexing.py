@@ -21,6 +21,7 @@ from data_modules.frames import FrameChunks
 from data_modules.loaders import loader_options
 from data_modules.store_format import MANIFEST
 from data_modules.store_shards import GONE, stamp
+from data_modules.timeline import shown_from
 from data_modules.transforms import ResizeCrop
 from prompt_video.embedding import dim_of, video_vectors
 from prompt_video.model import VideoTextModel
@@ -82,11 +83,13 @@ class IndexingTask(ExtractionTask):
     ) -> None:
         """Hand a whole video's spans to the store."""
         parts = []
-        for rows in torch.split(torch.from_numpy(self.cutting.rows(times_sec, duration_sec)), SPANS_AT_A_TIME):
+        start_sec = float(shown_from(times_sec[:1], self.cutting.frame_rate)[0])
+        rows_of_spans = torch.from_numpy(self.cutting.rows(times_sec, duration_sec, start_sec))
+        for rows in torch.split(rows_of_spans, SPANS_AT_A_TIME):
             frames = features[rows].to(self.device)
             mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=self.device)
             parts.append(video_vectors(self.model, frames, mask).cpu())
-        starts = np.array([start for start, _ in self.cutting.spans(duration_sec)])
+        starts = np.array([start for start, _ in self.cutting.spans(duration_sec, start_sec)])
         writer.add(video_id, torch.cat(parts), starts, duration_sec, path)
 
 

@@ -40,28 +40,36 @@ class Cutting:
                 f"{self.num_frames} and {self.frame_rate:g}."
             )
 
-    def spans(self, duration_sec: float) -> list[Span]:
-        """The spans of a video: the last ends where it ends, and a video no longer than a span is one."""
+    def spans(self, duration_sec: float, start_sec: float = 0.0) -> list[Span]:
+        """The spans of a video: the last ends where it ends, and a video no longer than a span is one.
+
+        Args:
+            duration_sec: where it ends.
+            start_sec: where its first frame comes on screen; before it there is nothing to find.
+        """
         last = duration_sec - self.span_sec
-        if last <= 0:
-            return [(0.0, duration_sec)]
+        if last <= start_sec:
+            return [(start_sec, duration_sec)]
         # Rounding must not add a span that starts where the last one does.
-        count = math.ceil(last / self.stride_sec - 1e-9)
-        starts = [number * self.stride_sec for number in range(count)] + [last]
+        count = math.ceil((last - start_sec) / self.stride_sec - 1e-9)
+        starts = [start_sec + number * self.stride_sec for number in range(count)] + [last]
         return [(start, self.end_sec(start, duration_sec)) for start in starts]
 
     def end_sec(self, start_sec: float, duration_sec: float) -> float:
         """Where the span ends that starts there."""
         return min(start_sec + self.span_sec, duration_sec)
 
-    def rows(self, times_sec: Float64[np.ndarray, " N"], duration_sec: float) -> Int64[np.ndarray, "S T"]:
+    def rows(
+        self, times_sec: Float64[np.ndarray, " N"], duration_sec: float, start_sec: float = 0.0
+    ) -> Int64[np.ndarray, "S T"]:
         """For each span of a video, the frames nearest to the middles of equal parts of it.
 
         Args:
             times_sec: when the frames are on screen, ascending.
-            duration_sec: of the video.
+            duration_sec: where the video ends.
+            start_sec: where its first frame comes on screen.
         """
-        spans = np.array(self.spans(duration_sec))
+        spans = np.array(self.spans(duration_sec, start_sec))
         within = (np.arange(self.num_frames) + 0.5) / self.num_frames
         moments = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * within
         after = np.searchsorted(times_sec, moments).clip(max=len(times_sec) - 1)

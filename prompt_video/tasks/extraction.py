@@ -76,9 +76,9 @@ class ExtractionTask(LightningModule):
         )
         start = 0
         for piece in batch.pieces:
-            stop = start + len(piece.times_sec)
+            stop = start + piece.num_frames
             parts = self._unfinished.setdefault(piece.video_id, [])
-            parts.append((features[start:stop], piece.times_sec))
+            parts.append((features[start:stop][piece.frame_of], piece.times_sec))
             start = stop
             if piece.duration_sec is not None:
                 whole = torch.cat([part for part, _ in parts])

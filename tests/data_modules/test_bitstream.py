@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.bitstream import missing_bytes, mpeg4_frame_kind, nal_length_size, nal_units_fit
+from data_modules.bitstream import missing_bytes, mpeg4_frame_kind, nal_length_size, nal_units_fit, shows_a_frame
 
 EBML = b"\x1a\x45\xdf\xa3\x82ab" + b"\x18\x53\x80\x67"
 
@@ -43,3 +43,21 @@ def test_mpeg4_frame_kind() -> None:
     assert [mpeg4_frame_kind(frame % bits) for bits in (b"\x00", b"\x40", b"\x80", b"\xc0")] == ["I", "P", "B", "S"]
     assert mpeg4_frame_kind(b"\x00\x00\x01\xb6\x51\x00") == "none"
     assert mpeg4_frame_kind(b"\x00\x00\x01\xb0" + b"\x11" * 20) == "none"
+
+
+def test_frames_that_are_only_referred_to() -> None:
+    def shows(codec: str, *content: int) -> bool:
+        return shows_a_frame(codec, memoryview(bytes(content)))
+
+    superframe = (0x84, 0x82, 0xC1, 1, 1, 0xC1)  # a hidden frame and a shown one, of a byte each
+    packets = {
+        "vp8": ((0x10, 0), ()),
+        "vp9": ((0x82, 0), (0x88, 0), superframe),
+        "av1": ((0x12, 0, 0x32, 1, 0x10), (0x1A, 1, 0x80)),
+        "h264": ((0,),),
+    }
+    assert all(shows(codec, *packet) for codec, those in packets.items() for packet in those)
+    assert not shows("vp8", 0x01, 0)
+    assert not shows("vp9", 0x84, 0)
+    assert not shows("vp9", 0x84, 0x84, *superframe[2:])
+    assert not shows("av1", 0x12, 0, 0x32, 1, 0x20)
