@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from prompt_video.config_errors import ExperimentParser, making_parts
+from prompt_video.config_errors import ExperimentParser
 
 
 def build(base: type, settings: Any, **changes: Any) -> Any:  # noqa: ANN401 - what the settings name
@@ -22,5 +22,4 @@ def build(base: type, settings: Any, **changes: Any) -> Any:  # noqa: ANN401 - w
     # The parser writes what it parsed into the very lists that it is given.
     arguments = {**settings["init_args"].as_dict(), **copy.deepcopy(changes)}
     described = {"class_path": settings["class_path"], "init_args": arguments}
-    with making_parts():
-        return parser.instantiate_classes(parser.parse_object({"part": described})).part
+    return parser.instantiate_classes(parser.parse_object({"part": described})).part

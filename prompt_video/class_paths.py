@@ -89,7 +89,10 @@ def _ancestors(module: str, name: str, steps: int) -> Iterator[type]:
     source = _source(module)
     if source is None or not steps:
         return
-    tree = ast.parse(source.read_bytes())
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return
     package = module if source.name == "__init__.py" else module.rpartition(".")[0]
     names = dict(_bound(tree, package))
     head, _, rest = name.partition(".")

@@ -3,14 +3,20 @@
 import importlib
 import io
 import os
+import signal
 import sys
+from collections.abc import Callable
+from errno import EPIPE
+from functools import wraps
+from typing import ParamSpec
 
-from prompt_video.reporting.lettering import readable_lines
+from prompt_video.readable import readable
 from prompt_video.startup import lean_imports
 from prompt_video.stopping import Stopped, obeying_signals
 from prompt_video.suggest import nearest
 
 GOING_ON = "the same command starts again where it left nothing behind, and goes on where it did."
+P = ParamSpec("P")
 
 VERBS = {
     "fit": ("prompt_video.experiment", "train an experiment, then test its best checkpoint"),
@@ -50,6 +56,23 @@ VERBS = {
 }
 
 
+def to_the_end(run: Callable[P, int]) -> Callable[P, int]:
+    """The same, where whoever reads the output may stop, as ``head`` does, or have no room for it."""
+
+    @wraps(run)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            code = run(*args, **kwargs)
+            sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more
+            return 128 + signal.SIGPIPE if isinstance(error, BrokenPipeError) else _fail(f"output: {error.strerror}.")
+        return code
+
+    return whole
+
+
+@to_the_end
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb.
 
@@ -66,6 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0
+    if (unheard := next((word for word in arguments if not _can_be_typed(word)), None)) is not None:
+        return _fail(f"no argument can hold such signs: {unheard}")
     verb = arguments[0]
     if verb not in VERBS:
         return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)} `prompt-video --help` lists all.")
@@ -91,6 +116,14 @@ def _run(verb: str, arguments: list[str]) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
+def _can_be_typed(word: str) -> bool:
+    """Whether this system could have given such an argument; what it could not, it cannot find as a file either."""
+    try:
+        return b"\0" not in os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
+
+
 def _mistake(error: BaseException | None) -> str | None:
     """What the user can mend, if that is what went wrong: the innermost message of ours in a chain of errors.
 
@@ -101,7 +134,7 @@ def _mistake(error: BaseException | None) -> str | None:
     from prompt_video.config_errors import ConfigError
 
     said = None
-    of_system = error if isinstance(error, OSError) and error.strerror else None
+    of_system = error if isinstance(error, OSError) and error.strerror and error.errno != EPIPE else None
     while error is not None:
         is_repeated = isinstance(error, ConfigError) and said is not None
         if isinstance(error, (InputError, BrokenVideoError)) and not is_repeated:
@@ -116,7 +149,7 @@ def _mistake(error: BaseException | None) -> str | None:
 
 
 def _fail(message: str) -> int:
-    print(readable_lines(f"prompt-video: {message}"), file=sys.stderr)
+    print(readable(f"prompt-video: {message}"), file=sys.stderr)
     return 1
 
 

@@ -168,9 +168,11 @@ def _at_least_float32(features: Tensor) -> Tensor:
 
 def _resolve(name: str) -> tuple[str, tuple[object, ...]]:
     """Where transformers finds a CLIP, and what makes it this one: a folder's files may be written anew."""
+    if not name.strip():
+        raise InputError("the CLIP has no name: give 'tiny', a local folder, or the id of one on the hub.")
     folder = TINY if name == "tiny" else Path(name).expanduser()
     if folder.is_dir():
-        files = sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir())
+        files = sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir() if path.exists())
         return str(folder), (folder.resolve(), *files)
     if name == "tiny":
         raise InputError("the built-in CLIP 'tiny' is not there; `make tiny-clip` makes it.")

@@ -79,6 +79,13 @@ class ExperimentParser(LightningArgumentParser):
             except ConfigError as error:
                 raise ConfigError(f"the configuration {cfg_path}: {error}") from error
 
+    def instantiate_classes(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - jsonargparse's signature
+        """Build all classes; what a constructor has against its arguments is its own message alone."""
+        try:
+            return super().instantiate_classes(*args, **kwargs)
+        except ValueError as error:
+            raise InputError(_innermost(error)) from error
+
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
@@ -102,6 +109,8 @@ def reading(what: str) -> Iterator[None]:
         raise ConfigError(f"{what} holds ${{...}} that leads nowhere{key}: {said}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{what} is no YAML: {' '.join(str(error).split())}.") from error
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{what} holds signs that no text has: {error.object[error.start : error.end]!r}.") from error
 
 
 @contextmanager
@@ -122,21 +131,25 @@ def making_trainer() -> Iterator[None]:
 
 
 @contextmanager
-def making_parts() -> Iterator[None]:
-    """What a constructor has against its arguments: the parser wraps it in all the settings.
+def misconfigured() -> Iterator[None]:
+    """What Lightning finds wrong with the settings in the midst of a run, as a mistake in them.
 
     Raises:
-        InputError: the constructor's own, or one with its words.
+        ConfigError: in its place.
     """
     try:
         yield
-    except ValueError as error:
-        said: BaseException | None = error
-        innermost: ValueError = error
-        while said is not None and not isinstance(innermost, InputError):
-            innermost = said if isinstance(said, ValueError) else innermost
-            said = said.__cause__ or said.__context__
-        raise InputError(str(innermost)) from error
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer: {_first_line(error)}.") from error
+
+
+def _innermost(error: ValueError | OSError) -> str:
+    """Of a mistake that the parser wrapped in all the settings: the words that name it."""
+    at: BaseException | None = error
+    while at is not None and not isinstance(error, InputError):
+        error = at if isinstance(at, ValueError | OSError) else error
+        at = at.__cause__ or at.__context__
+    return str(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -26,9 +26,9 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import Split
 from data_modules.trimmed import TrimmedDataModule
 from prompt_video.building import build
-from prompt_video.config_errors import PARSER_MODE, ExperimentParser, making_parts, making_trainer, reading
+from prompt_video.config_errors import PARSER_MODE, ExperimentParser, making_trainer, misconfigured, reading
 from prompt_video.finite import StopAtNotFinite, check_finite
-from prompt_video.precision import allow_tf32, device_type, resolve_clip_dtype
+from prompt_video.precision import allow_tf32, device_type, refuse_half_precision, resolve_clip_dtype
 from prompt_video.run_files import BEST, CHECKPOINTS, JOURNAL, LAST, NO_CHECKPOINT
 from prompt_video.runs import console
 from prompt_video.runs.checkpoint_files import WholeCheckpoints
@@ -162,31 +162,22 @@ class ExperimentCLI(LightningCLI):
         if self.subcommand == "fit" and folder and settings["ckpt_path"]:
             goes_on = Path(settings["ckpt_path"]).resolve().is_relative_to(folder.resolve())
         self.run_folder, self.claim = settle_run_folder(Path(settings["runs"]), self.name, folder, goes_on=goes_on)
-        with making_parts():
-            super().instantiate_classes()
+        super().instantiate_classes()
         if self.claim is not None:
             self.record.begin(anew=self.subcommand != "predict")
 
     def _settle_precision(self) -> None:
         """What the device decides; the run's settings then name what was computed in."""
         place, task = device_type(self._settings["trainer"]["accelerator"]), self._settings["model"]["init_args"]
-        precision = str(self._settings["trainer"]["precision"])
-        if precision in ("16-true", "bf16-true") or precision.startswith("transformer-engine"):
-            raise InputError(
-                f"trainer.precision {precision} would hold the learned weights in half precision, which loses their "
-                f"small steps: set bf16-mixed, 16-mixed or 32-true. CLIP's own precision is model.clip_dtype."
-            )
         if "clip_dtype" in task:
             task["clip_dtype"] = resolve_clip_dtype(task["clip_dtype"], place)
         if place == "cuda":
             allow_tf32()
+        refuse_half_precision(str(self._settings["trainer"]["precision"]))
 
+    @making_trainer()
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""
-        with making_trainer():
-            return self._trainer(**kwargs)
-
-    def _trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         settings = self._settings
         options = self._get(self.config_init, "trainer")
         dump = self._parser(self.subcommand).dump(settings, skip_none=False)
@@ -388,6 +379,7 @@ def main(arguments: list[str]) -> ExperimentCLI:
     return parse(arguments, ExperimentCLI)
 
 
+@misconfigured()
 def parse(arguments: list[str], kind: type[CLI]) -> CLI:
     """Hand a command line to `ExperimentCLI`, or to a class of it that does something else with it.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_modules import json_files
 from data_modules.errors import InputError
-from prompt_video.reporting.lettering import readable
+from prompt_video.readable import readable
 
 
 def check_file(path: Path | None, option: str) -> None:
@@ -64,8 +64,8 @@ def save(path: Path | None, write: Callable[[Path], object], said: str) -> bool:
             write(spare)
         except OSError:
             shutil.rmtree(spare.parent, ignore_errors=True)
-            raise InputError(f"{path} cannot be written: {error.strerror}.") from error
-        told = f"prompt-video: {path} cannot be written: {error.strerror}. What was found is in {spare}"
+            raise InputError(f"{path} cannot be written: {_reason(error)}.") from error
+        told = f"prompt-video: {path} cannot be written: {_reason(error)}. What was found is in {spare}"
         print(readable(told), file=sys.stderr)
         return False
     print(readable(f"{said} {path}"))
@@ -108,6 +108,12 @@ def _telling(what: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{what} cannot be written: one of its folders is a file.") from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{what} cannot be written: {reason}.") from error
+        raise InputError(f"{what} cannot be written: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    first = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    return (isinstance(first, OSError) and first.strerror) or str(first)

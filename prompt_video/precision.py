@@ -6,6 +6,8 @@ from typing import Literal
 
 import torch
 
+from data_modules.errors import InputError
+
 Precision = Literal["float32", "bfloat16", "float16"]
 ClipDtype = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -42,6 +44,41 @@ def device_type(accelerator: object) -> Literal["cuda", "cpu"]:
         accelerator: as the trainer's option names it; one that is described as an object counts as a CPU.
     """
     return "cuda" if accelerator in GPU_ACCELERATORS and torch.cuda.is_available() else "cpu"
+
+
+def place_of(device: str | torch.device | None) -> torch.device:
+    """The device that is asked for, which must be there; None: a GPU if there is one.
+
+    Raises:
+        InputError: when there is none of that name here.
+    """
+    if device is None:
+        return torch.device(device_type("auto"))
+    try:
+        place = torch.device(device)
+        if place.type == "meta":  # which computes nothing
+            raise ValueError
+        torch.empty(1, device=place)
+    except (RuntimeError, ValueError, AssertionError, NotImplementedError) as error:
+        there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+        raise InputError(f"there is no device '{device}' here to compute on; there is {', '.join(there)}.") from error
+    return place
+
+
+def refuse_half_precision(precision: str) -> None:
+    """Refuse to hold what learns in half precision: a step of it is often less than the smallest difference there.
+
+    Args:
+        precision: of the trainer, in Lightning's words.
+
+    Raises:
+        InputError: for ``16-true``, ``bf16-true`` and the like.
+    """
+    if precision in ("16-true", "bf16-true") or precision.startswith("transformer-engine"):
+        raise InputError(
+            f"trainer.precision {precision} would hold the learned weights in half precision, which loses their small "
+            "steps: set bf16-mixed, 16-mixed or 32-true. CLIP's own precision is model.clip_dtype."
+        )
 
 
 def allow_tf32() -> None:

@@ -9,7 +9,8 @@ from prompt_video.browser import drawing
 from prompt_video.browser.limits import Limits, check_letters, texts_of
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.linear_probe import LinearProbe
-from prompt_video.reporting.lettering import readable, span_text
+from prompt_video.readable import readable
+from prompt_video.reporting.lettering import span_text
 from prompt_video.runs.clips import write_clip
 from prompt_video.search.index import Hit, VideoIndex
 

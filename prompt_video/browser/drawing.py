@@ -1,9 +1,9 @@
 """What the page shows of an answer, as HTML in the colours of the page."""
 
 from collections.abc import Sequence
-from html import escape
 
 from prompt_video.inference.results import FoundSegments, Ranked, SimilarityCurve
+from prompt_video.readable import escaped
 from prompt_video.reporting.figures import COLORS
 from prompt_video.reporting.lettering import clock, plain, shortened
 
@@ -112,4 +112,4 @@ def _seconds(seconds: float) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(shortened(plain(text), LONG))
+    return escaped(shortened(plain(text), LONG))

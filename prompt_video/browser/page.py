@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from functools import wraps
-from html import escape
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -11,7 +10,8 @@ import gradio as gr
 
 from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.browser.answers import Answers, Found
-from prompt_video.reporting.lettering import clock, readable
+from prompt_video.readable import escaped, readable
+from prompt_video.reporting.lettering import clock
 
 SWEEP_SEC, KEEP_SEC = 60, 3600  # how often old uploads are looked for, and how long they stay
 WAITING = 16  # people who may wait for an answer
@@ -29,7 +29,7 @@ def page(answers: Answers) -> Any:  # noqa: ANN401 - Gradio has no types
     """
     limits = answers.limits
     with gr.Blocks(title="prompt-video", analytics_enabled=False, delete_cache=(SWEEP_SEC, KEEP_SEC)) as blocks:
-        gr.HTML(f'<div class="pv"><h1>What is to be seen?</h1><p>{escape(_described(answers))}</p></div>')
+        gr.HTML(f'<div class="pv"><h1>What is to be seen?</h1><p>{escaped(_described(answers))}</p></div>')
         with gr.Tab("One video"), gr.Row():
             with gr.Column():
                 video = gr.Video(label="video", sources=["upload"], include_audio=True, elem_id="video")
@@ -120,4 +120,4 @@ def _told(function: Callable[P, R]) -> Callable[P, R]:
 
 def _shown(message: str) -> str:
     """As it may be seen: a message is HTML to Gradio, and where a file lies on this machine is nobody's business."""
-    return escape(re.sub(r"(?<![\w.])/(?:[^\s/]+/)+", "", readable(message)))
+    return escaped(re.sub(r"(?<![\w.])/(?:[^\s/]+/)+", "", readable(message)))

@@ -11,6 +11,7 @@ encoder has positions. Where the run was told otherwise, name its --config besid
 """
 
 import logging
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +46,9 @@ def main(arguments: list[str]) -> int:
     if options.num_workers < 0:
         raise InputError(f"--num_workers must be 0 or more, not {options.num_workers}.")
     console.configure()
-    root = options.out or Path("runs", "indexes", options.folder.resolve().name)
+    if not os.path.isdir(options.folder):  # noqa: PTH112 - of a name that no folder can have it says no
+        raise InputError(f"there is no folder {options.folder}; name the one with your videos.")
+    root = options.out or Path("runs", "indexes", options.folder.absolute().name)
     check_folder(root, "--out")
     settings = read_settings(rest) if rest else None
     if options.templates is not None and not options.frozen:

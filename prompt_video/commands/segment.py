@@ -29,7 +29,7 @@ from prompt_video.detections.selection import MIN_SCORE, Selection
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.inference.results import FoundSegments
 from prompt_video.outputs import check_file, check_folder, save
-from prompt_video.reporting.lettering import readable
+from prompt_video.readable import readable
 from prompt_video.runs import console as logs
 
 
@@ -118,7 +118,7 @@ def _write(options: argparse.Namespace, model: LoadedModel, found: dict[str, Fou
     are_saved = (
         save(options.json, lambda path: write_detections(path, detections, about), "wrote"),
         save(options.csv, lambda path: write_csv(path, detections), "wrote"),
-        save(options.srt, lambda path: write_subtitles(path, videos, options.min_score), "wrote"),
+        save(options.srt, lambda path: write_subtitles(path, videos, options.min_score, ids_are_files=True), "wrote"),
     )
     return all(are_saved)
 

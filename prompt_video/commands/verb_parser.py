@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, NoReturn
 
-from prompt_video.reporting.lettering import readable
+from prompt_video.readable import readable
 
 
 class VerbParser(argparse.ArgumentParser):

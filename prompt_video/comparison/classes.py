@@ -9,6 +9,7 @@ from statistics import mean
 
 from prompt_video.comparison.rows import Row
 from prompt_video.comparison.runs import Run
+from prompt_video.spreadsheet import text_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _tables(run: Run) -> list[Path]:
 def _precisions(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
     rows = csv.DictReader(lines)
     return {
-        row["class"]: (float(row["clip_only"]), float(row["frozen"]))
+        text_of(row["class"]): (float(row["clip_only"]), float(row["frozen"]))
         for row in rows
         if row["clip_only"] and row["frozen"]
     }
@@ -72,7 +73,7 @@ def _precisions(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
 def _accuracies(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
     rights: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
     for row in csv.DictReader(lines):
-        rights[row["target"]].append((row["pred"] == row["target"], row["frozen_pred"] == row["target"]))
+        rights[text_of(row["target"])].append((row["pred"] == row["target"], row["frozen_pred"] == row["target"]))
     return {
         name: (mean(float(learned) for learned, _ in videos), mean(float(frozen) for _, frozen in videos))
         for name, videos in rights.items()

@@ -1,7 +1,5 @@
 """The report as one HTML file with everything inside."""
 
-from html import escape
-
 from prompt_video.comparison.document import (
     ABOUT_PUBLISHED,
     ABOUT_SPREAD,
@@ -12,6 +10,7 @@ from prompt_video.comparison.document import (
     class_note,
     class_table,
 )
+from prompt_video.readable import escaped
 from prompt_video.reporting import figures, page
 
 FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
@@ -20,26 +19,26 @@ FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
 def html(report: Document) -> str:
     """The page."""
     runs, names = report.num_runs, [experiment.name for experiment in report.experiments]
-    links = ", ".join(f'<a href="#{index}">{escape(name)}</a>' for index, name in enumerate(names))
+    links = ", ".join(f'<a href="#{index}">{escaped(name)}</a>' for index, name in enumerate(names))
     lead = (
         f"<p>{runs} {'run' if runs == 1 else 'runs'} of {links}.</p>"
-        f'<p class="soft">{escape(ABOUT_SPREAD)} Curves are of the newest run of each row.</p>'
+        f'<p class="soft">{escaped(ABOUT_SPREAD)} Curves are of the newest run of each row.</p>'
     )
     sections = [(name, _experiment(index, report.experiments[index])) for index, name in enumerate(names)]
     if report.left_out:
-        lines = "".join(f"<li>{escape(line)}</li>" for line in report.left_out)
+        lines = "".join(f"<li>{escaped(line)}</li>" for line in report.left_out)
         summary = f"<summary>{len(report.left_out)} of the folders and files, and why</summary>"
         sections.append(("Left out", f'<details>{summary}<ul class="soft lines">{lines}</ul></details>'))
     return page.page("Runs side by side", lead, sections)
 
 
 def _experiment(index: int, experiment: Experiment) -> str:
-    told = "".join(f'<p class="soft">{escape(protocol)}</p>' for protocol in experiment.protocols)
+    told = "".join(f'<p class="soft">{escaped(protocol)}</p>' for protocol in experiment.protocols)
     results = experiment.results
     parts = [f'<div id="{index}">{told}</div>']
     parts.append(f'<div class="scroll">{page.table(results.header, results.rows, soft=results.quoted)}</div>')
     if experiment.sources:
-        parts.append(f'<p class="soft">{ABOUT_PUBLISHED} {escape("; ".join(experiment.sources))}.</p>')
+        parts.append(f'<p class="soft">{ABOUT_PUBLISHED} {escaped("; ".join(experiment.sources))}.</p>')
     if experiment.curves:
         drawn = (figures.learning_curves(lines, name, name) for name, lines in experiment.curves)
         parts.append(page.figures(*drawn))
@@ -71,7 +70,7 @@ def _classes(experiment: Experiment) -> str:
         )
         table = class_table(gains)
         parts.append(
-            f"<details{' open' if len(experiment.classes) <= FEW_ROWS else ''}><summary>{escape(row)}</summary>"
+            f"<details{' open' if len(experiment.classes) <= FEW_ROWS else ''}><summary>{escaped(row)}</summary>"
             f'<p class="soft">{class_note(gains)}</p>'
             f"{page.figures(*drawn)}<details><summary>as a table</summary>"
             f'<div class="scroll">{page.table(table.header, table.rows)}</div></details></details>'
@@ -80,9 +79,9 @@ def _classes(experiment: Experiment) -> str:
 
 
 def _origin(origin: Origin) -> str:
-    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in origin.facts)
+    facts = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in origin.facts)
     seed = next((value for name, value in origin.facts if name == "seed"), "")
     return (
-        f'<details class="origin"><summary>{escape(origin.row)} <span class="soft">seed {escape(seed)}</span>'
-        f"<pre>{escape(origin.command)}</pre></summary><dl>{facts}</dl></details>"
+        f'<details class="origin"><summary>{escaped(origin.row)} <span class="soft">seed {escaped(seed)}</span>'
+        f"<pre>{escaped(origin.command)}</pre></summary><dl>{facts}</dl></details>"
     )

@@ -3,6 +3,7 @@
 import re
 
 from prompt_video.comparison.document import ABOUT_PUBLISHED, ABOUT_SPREAD, Document, Table, class_note, class_table
+from prompt_video.readable import readable, readable_lines
 
 
 def markdown(report: Document) -> str:
@@ -19,7 +20,7 @@ def markdown(report: Document) -> str:
         for origin in experiment.origins:
             facts = "\n".join(f"- {name}: {_plain(value)}" for name, value in origin.facts)
             fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", origin.command)), default=0))
-            parts.append(f"**{_plain(origin.row)}**\n\n{facts}\n\n{fence}\n{origin.command}\n{fence}")
+            parts.append(f"**{_plain(origin.row)}**\n\n{facts}\n\n{fence}\n{readable_lines(origin.command)}\n{fence}")
     if report.left_out:
         parts += ["## Left out", "\n".join(f"- {_plain(line)}" for line in report.left_out)]
     return "\n\n".join(parts) + "\n"
@@ -33,4 +34,5 @@ def _table(table: Table) -> str:
 
 def _plain(text: str) -> str:
     """Text that no sign of which means anything."""
-    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", " ".join(text.split()))
+    escaped = re.sub(r"([\\`*_|<>\[\]#~&$])", r"\\\1", readable(" ".join(text.split())))
+    return re.sub(r"^(\d*)([-+=.)])(?=[ =-]|$)", r"\1\\\2", escaped)  # nor begins a list or a heading

@@ -83,8 +83,8 @@ def collect(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
             else:
                 runs[path.parent.resolve()] = run
     if not runs:
-        reasons = "".join(f"\n  {line}" for line in left_out) or " there is no results.json in it."
-        raise InputError(f"no run to report in {', '.join(map(str, folders))}:{reasons}")
+        reasons = "; ".join(left_out) or "there is no results.json in it"
+        raise InputError(f"no run to report in {', '.join(map(str, folders))}: {reasons}.")
     return sorted(runs.values(), key=lambda run: run.folder.name), left_out
 
 

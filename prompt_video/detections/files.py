@@ -1,10 +1,12 @@
 """Detections as files for people: a table for a spreadsheet, and subtitles that any player shows over its video."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,13 +14,16 @@ from data_modules.annotations.activitynet_format import Detection
 from data_modules.annotations.file_index import stem_of
 from data_modules.atomic import write_whole
 from prompt_video.detections.selection import AT_MOST, Selection, best_first, merged
+from prompt_video.readable import readable
 from prompt_video.spreadsheet import write_table
 
 MAX_LINES = 3  # of one subtitle; more would hide the picture
 NO_LABEL = "action"  # shown for detections that name no class
 
-# What Windows does not take in a file's name, and the sign that stands for it.
-_RESERVED = re.compile(r'[<>:"|?*\\%\x00-\x1f]')
+# What Windows does not take in a file's name, or no encoding can hold, and a percent sign that would read as the number
+# of such a sign. Other percent signs stay: a player looks for the subtitles of "100% fun.mp4" under that very name.
+_RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f\ud800-\udfff]|%(?=[01][0-9A-F]|2[25AE]|3[ACEF]|5C|7C|D[89A-F][0-9A-F]{2})')
+_LONGEST = 255  # bytes of a name
 
 
 def write_csv(path: Path, detections: Mapping[str, Sequence[Detection]]) -> None:
@@ -45,11 +50,14 @@ def write_subtitles(
     min_score: float,
     min_seconds: float = 0.0,
     at_most: int = AT_MOST,
+    *,
+    ids_are_files: bool = False,
 ) -> list[Path]:
     """Write a SubRip file for every video in which something is shown.
 
     The video ``train/a.mp4`` gets ``train/a.srt``: beside the video a player finds it by itself. An id can name no
-    file outside the folder; signs that a file's name cannot hold are written as ``%`` and their number.
+    file outside the folder; signs that a file's name cannot hold are written as ``%`` and their number, and a name that
+    is too long is cut.
 
     Args:
         folder: for the files, UTF-8, each written whole or not at all.
@@ -57,6 +65,7 @@ def write_subtitles(
         min_score: scores from here on are shown.
         min_seconds: what is shorter, after detections of one label that overlap became one, is not shown.
         at_most: detections of one video that are shown, the best.
+        ids_are_files: ids are paths of files that are here, below one folder: no sign of them need be another one.
 
     Returns:
         The files that were written; a video in which nothing is shown has none, also where an earlier one was.
@@ -67,7 +76,8 @@ def write_subtitles(
     written = []
     for video_id, found in detections.items():
         stem = stems[video_id] if times_used[stems[video_id]] == 1 else video_id
-        path = folder.joinpath(*(_safe(part) for part in f"{stem}.srt".split("/")))
+        parts = f"{stem}.srt".split("/")
+        path = folder.joinpath(*(parts if ids_are_files else map(_safe, parts)))
         text = subtitles(selection.of(found), min_seconds)
         if not text:
             path.unlink(missing_ok=True)
@@ -121,7 +131,7 @@ def _cues(detections: Sequence[Detection]) -> list[_Cue]:
 
 def _line(detection: Detection) -> str:
     # A line break or an arrow would end the entry.
-    label = " ".join(detection.label.replace("-->", "→").split()) or NO_LABEL
+    label = readable(" ".join(detection.label.replace("-->", "→").split())) or NO_LABEL
     return f"{label} ({detection.score:.2f})"
 
 
@@ -142,7 +152,13 @@ def _safe(part: str) -> str:
     """A part of a path that stays one part, and is never the folder above; different ones stay different."""
     if set(part) <= {"."}:
         return part.replace(".", "%2E") or "%"
-    return _RESERVED.sub(lambda sign: f"%{ord(sign[0]):02X}", part)
+    if part == "%":
+        return "%25"
+    safe = _RESERVED.sub(lambda sign: f"%{ord(sign[0]):02X}", part)
+    if len(os.fsencode(safe)) <= _LONGEST:
+        return safe
+    mark = f"~{sha256(part.encode(errors='surrogatepass')).hexdigest()[:12]}{os.path.splitext(safe)[1]}"  # noqa: PTH122 - no path
+    return os.fsencode(safe)[: _LONGEST - len(os.fsencode(mark))].decode(errors="ignore") + mark
 
 
 def _write_text(text: str, path: Path) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 from prompt_video.doctor.examination import Examination
 from prompt_video.doctor.finding import Finding, Verdict, worst
 from prompt_video.outputs import write_json
-from prompt_video.reporting.lettering import readable, readable_lines
+from prompt_video.readable import readable, readable_lines
 from prompt_video.runs.console import Terminal
 
 STYLES: dict[Verdict, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red"}

@@ -24,8 +24,9 @@ from prompt_video.inference.results import FoundSegments, SimilarityCurve, Video
 from prompt_video.inference.viewing import Viewing
 from prompt_video.linear_probe import LinearProbe
 from prompt_video.model import VideoTextModel
-from prompt_video.precision import ClipDtype, device_type, resolve_clip_dtype
+from prompt_video.precision import ClipDtype, place_of, resolve_clip_dtype
 from prompt_video.prompt import TemplatePrompt
+from prompt_video.readable import check_unicode
 from prompt_video.search.spans import Cutting
 from prompt_video.templates import DEFAULT, describe
 from prompt_video.temporal import TemporalEncoder
@@ -65,10 +66,10 @@ def load(
             or ``clip-kinetics``; a text file with one a line; or the sentences, with ``{}`` where a text goes.
 
     Raises:
-        InputError: when the file is no checkpoint, or its CLIP is not there or is another one; when a checkpoint is
-            given templates, which it has no use for.
+        InputError: when the file is no checkpoint, its CLIP is not there or is another one, or there is no such device;
+            when a checkpoint is given templates, which it has no use for.
     """
-    place = torch.device(device if device is not None else device_type("auto"))
+    place = place_of(device)
     precision = resolve_clip_dtype(clip_dtype, place)
     if path is None:
         frozen = _frozen(FrozenCLIP(clip or "tiny", precision), DEFAULT if templates is None else templates)
@@ -267,6 +268,7 @@ class LoadedModel:
             raise InputError("there is no text to compare the video with; name one class or more.")
         if any(not text.strip() for text in texts):
             raise InputError("one of the texts is empty; take it out, or write what it should be.")
+        check_unicode(texts)
         if isinstance(self.model.prompt, LinearProbe):
             known = set(self.model.prompt.class_names)
             if strange := next((text for text in texts if text not in known), None):

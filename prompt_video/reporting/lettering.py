@@ -3,27 +3,7 @@
 import math
 import unicodedata
 
-_JOINERS = "\u200c\u200d"  # seen in no way but in how their neighbours are drawn; some scripts and emoji need them
-
-
-def readable(name: object) -> str:
-    r"""A name or a message as people may read it, on one line.
-
-    Names of files and classes hold anything. What moves the cursor, colours, hides or reorders text, or is no valid
-    unicode, stands as its number: ``\x1b``, ``\n``, ``\u202e``.
-    """
-    return "".join(map(_readable, str(name)))
-
-
-def readable_lines(message: object) -> str:
-    """As `readable`, with the lines of a message that has several."""
-    return "\n".join(map(readable, str(message).split("\n")))
-
-
-def _readable(sign: str) -> str:
-    if sign.isprintable() or sign in _JOINERS or unicodedata.category(sign) == "Zs":
-        return sign
-    return sign.encode("unicode_escape").decode()
+from prompt_video.readable import readable
 
 
 def plain(text: str) -> str:

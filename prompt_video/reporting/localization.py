@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from data_modules.atomic import write_whole
 from data_modules.errors import BrokenVideoError
 from prompt_video.detections.selection import Selection, balanced_selection
 from prompt_video.detections.verdicts import TIOU, judge
+from prompt_video.readable import escaped
 from prompt_video.reporting import figures, page
 from prompt_video.reporting.film import FilmStrip, read_strip
 from prompt_video.reporting.lanes import Timeline
@@ -193,7 +193,7 @@ def _videos(test: Localization) -> str:
 
     name, selection = test.scores[0].name, test.selection
     about = (
-        f'<p class="soft">Detections of {escape(name)} with a score of {selection.min_score:.3f} or more: over all '
+        f'<p class="soft">Detections of {escaped(name)} with a score of {selection.min_score:.3f} or more: over all '
         "videos as many as there are true actions. The videos are spread evenly from the one with the best F1 to the "
         "one with the worst; a detection is right when its overlap with an action of its class is "
         f"{TIOU} or more.</p>"

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from prompt_video.readable import escaped
 
 _CSS = """
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6677; --paper: #fbfbfa; --card: #ffffff; --line: #e3e6ea;
@@ -67,12 +68,12 @@ def page(title: str, lead: str, sections: Sequence[tuple[str, str]]) -> str:
         lead: HTML below it.
         sections: (heading, HTML) in order.
     """
-    body = "".join(f"<section><h2>{escape(heading)}</h2>{html}</section>" for heading, html in sections)
+    body = "".join(f"<section><h2>{escaped(heading)}</h2>{html}</section>" for heading, html in sections)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_CSS}</style></head>"
-        f"<body><h1>{escape(title)}</h1>{lead}{body}</body></html>\n"
+        f"<title>{escaped(title)}</title><style>{_CSS}</style></head>"
+        f"<body><h1>{escaped(title)}</h1>{lead}{body}</body></html>\n"
     )
 
 
@@ -80,10 +81,10 @@ def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], best: int | None = None, soft: Collection[int] = ()
 ) -> str:
     """A table; row ``best`` stands out, rows ``soft`` stand back."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    head = "".join(f"<th>{escaped(cell)}</th>" for cell in header)
     lines = []
     for index, row in enumerate(rows):
-        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        cells = "".join(f"<td>{escaped(cell)}</td>" for cell in row)
         kind = " class=best" if index == best else " class=quoted" if index in soft else ""
         lines.append(f"<tr{kind}>{cells}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
@@ -100,10 +101,10 @@ def contact_sheet(examples: Sequence[Example]) -> str:
     cards = []
     for example in examples:
         right = example.pred == example.truth
-        verdict = f'<span class="{"good" if right else "bad"}">{"✓" if right else "✗"} {escape(example.pred)}</span>'
-        truth = "" if right else f"<br>is {escape(example.truth)}"
+        verdict = f'<span class="{"good" if right else "bad"}">{"✓" if right else "✗"} {escaped(example.pred)}</span>'
+        truth = "" if right else f"<br>is {escaped(example.truth)}"
         cards.append(
-            f'<figure><img src="{example.image}" alt="frames of {escape(example.truth)}">'
+            f'<figure><img src="{example.image}" alt="frames of {escaped(example.truth)}">'
             f"<figcaption>{verdict} <span class=soft>{example.probability:.0%}</span>{truth}</figcaption></figure>"
         )
     return '<div class="sheet">' + "".join(cards) + "</div>"

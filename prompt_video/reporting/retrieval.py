@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
 
 from data_modules.errors import BrokenVideoError
+from prompt_video.readable import escaped
 from prompt_video.reporting.film import film_strip, read_strip
 from prompt_video.reporting.lettering import plain, shortened
 
@@ -113,7 +113,7 @@ def _card(question: Question) -> str:
 
 
 def _sentence(video: Described) -> str:
-    return escape(shortened(plain(video.caption), _MAX_SIGNS))
+    return escaped(shortened(plain(video.caption), _MAX_SIGNS))
 
 
 def _strip(video: Described) -> str:

@@ -10,7 +10,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 from rich.console import Console
 from rich.text import Text
 
-from prompt_video.reporting.lettering import readable_lines
+from prompt_video.readable import readable_lines
 
 # Each is about something that is meant to be so, or that only the library itself can mend.
 _NOISE = (

@@ -12,6 +12,7 @@ from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
 from prompt_video.embedding import dim_of, text_vectors
 from prompt_video.model import VideoTextModel
+from prompt_video.readable import check_unicode
 from prompt_video.search.card import Card, read_card
 from prompt_video.search.clusters import Clusters, open_clusters
 from prompt_video.search.vectors import Vectors
@@ -104,6 +105,7 @@ class VideoIndex:
         """
         if top < 1:
             raise InputError(f"top must be 1 or more, not {top}.")
+        check_unicode(texts)
         queries = [text.strip() for text in texts]
         if not all(queries):
             raise InputError("the query is empty; say in words what to look for.")

@@ -1,13 +1,13 @@
 """What a localization test leaves in its run folder: result files, tables, subtitles and a report."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from data_modules.annotations.activitynet_format import Detection, write_detections
 from prompt_video.detections.files import write_csv, write_subtitles
 from prompt_video.metrics.tables import RECALLS
+from prompt_video.readable import escaped
 from prompt_video.reporting.localization import Localization, Proposals, Scores, write_report
 from prompt_video.spreadsheet import write_table
 from prompt_video.tasks.found import FROZEN, FoundActions
@@ -48,7 +48,7 @@ def write_test(folder: Path, title: str, tests: Mapping[str, FoundActions], abou
         for score, detections in found.detections.items():
             write_results(place, score, detections, selection.min_score, about)
         _write_classes(place / "classes.csv", found)
-    lead = f'<p class="soft">{escape(". ".join(str(value) for value in about.values()))}</p>'
+    lead = f'<p class="soft">{escaped(". ".join(str(value) for value in about.values()))}</p>'
     write_report(folder / "report.html", title, lead, reported)
 
 

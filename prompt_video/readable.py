@@ -1,0 +1,47 @@
+"""Names and messages as people can read them, on the terminal, in tables and in pages."""
+
+import html
+import unicodedata
+from collections.abc import Iterable
+
+from data_modules.errors import InputError
+
+_JOINERS = "\u200c\u200d"  # seen in no way but in how their neighbours are drawn; some scripts and emoji need them
+
+
+def readable(name: object) -> str:
+    r"""A name or a message as people may read it, on one line.
+
+    Names of files and classes hold anything. What moves the cursor, colours, hides or reorders text, or is no valid
+    unicode, stands as its number: ``\x1b``, ``\n``, ``\u202e``.
+    """
+    return "".join(map(_readable, str(name)))
+
+
+def readable_lines(message: object) -> str:
+    """As `readable`, with the lines of a message that has several."""
+    return "\n".join(map(readable, str(message).split("\n")))
+
+
+def escaped(text: object) -> str:
+    """As `readable_lines`, for HTML, to which no sign of it means anything."""
+    return html.escape(readable_lines(text))
+
+
+def check_unicode(texts: Iterable[str]) -> None:
+    """Refuse texts that hold bytes of another encoding, which no tokenizer reads.
+
+    Raises:
+        InputError: with the first of them.
+    """
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"this is no valid text: '{text[:60]}'; write it in UTF-8.") from error
+
+
+def _readable(sign: str) -> str:
+    if sign.isprintable() or sign in _JOINERS or unicodedata.category(sign) == "Zs":
+        return sign
+    return sign.encode("unicode_escape").decode()
