@@ -157,4 +157,5 @@ def _usage() -> str:
     lines = ["Prompt a frozen image-text model to understand video.", "", "usage: prompt-video VERB [options]", ""]
     lines += [f"  {verb:<16} {help_text}" for verb, (_, help_text) in VERBS.items()]
     lines += ["", "`prompt-video VERB --help` explains the options of a verb."]
+    lines += ["An experiment file is code, as it names classes to build: run none that you do not trust."]
     return "\n".join(lines)

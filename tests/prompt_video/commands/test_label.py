@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -125,3 +126,40 @@ def test_ten_thousand_classes_and_one_of_two_hundred_words(
 def test_the_class_list_of_a_data_set(videos: Path, tmp_path: Path) -> None:
     assert label(videos / "flv_h264.flv", "--classes-of", "hmdb51", "--top", "51", "--csv", tmp_path / "o.csv") == 0
     assert "pull up" in [row["class"] for row in csv.DictReader((tmp_path / "o.csv").read_text().splitlines())]
+
+
+def test_what_is_no_regular_file_is_named_and_never_opened(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(videos / "flv_h264.flv", tmp_path / "fine.flv")
+    (tmp_path / "gone.mp4").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    found = [tmp_path / name for name in ("gone.mp4", "pipe.mp4", "fine.flv")]
+    assert label(*found, "/dev/zero", "--classes", "a", "--json", tmp_path / "out.json") == 1
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert [one["video"] for one in content["videos"]] == [str(tmp_path / "fine.flv")]
+    assert [one["reason"] for one in content["broken"]] == [
+        "a link that leads nowhere", "no regular file", "no regular file"
+    ]  # fmt: skip
+    assert "3 of 4 files cannot be used" in capsys.readouterr().out
+    assert label(tmp_path / "fine.flv", "--classes-file", tmp_path / "pipe.mp4") == 1
+    assert "no regular file" in capsys.readouterr().err
+
+
+def test_names_reach_neither_the_terminal_nor_a_spreadsheet_as_orders(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = tmp_path / "a\x1b]0;b\nc.flv"
+    shutil.copy(videos / "flv_h264.flv", video)
+    names = "=1+1,\x1b[31mred,[bold]x[/bold],:dog:,\u202eabc"
+    assert label(video, "--classes", names, "--csv", tmp_path / "out.csv") == 0
+    said = capsys.readouterr().out
+    assert not set("\x1b\u202e") & set(said)
+    for told in (r"a\x1b]0;b", "=1+1", r"\x1b[31mred", "[bold]x[/bold]", ":dog:", r"\u202eabc"):
+        assert told in said
+    table = (tmp_path / "out.csv").read_text()
+    assert {row["class"] for row in csv.DictReader(table.splitlines())} >= {"'=1+1", r"\x1b[31mred", "[bold]x[/bold]"}
+    assert "\x1b" not in table
+    with pytest.raises(SystemExit, match="2"):
+        label(video, "--\x1b[31m")
+    assert "\x1b" not in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,16 @@ def test_ten_thousand_classes_and_one_of_two_hundred_words(
     assert "word150" not in said, "a table for the terminal"
     assert "too long for the model" in said
     assert name in out.read_text(), "the file has all of it"
+
+
+def test_subtitles_lie_as_their_videos_do_and_have_their_names(videos: Path, tmp_path: Path) -> None:
+    names = ("a/clip.flv", "b/clip.flv", "b/100% fun: what?.flv")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(videos / "flv_h264.flv", tmp_path / name)
+    (tmp_path / "b" / "gone.flv").symlink_to("nowhere")
+    files = [*(tmp_path / name for name in names), tmp_path / "b" / "gone.flv"]
+    options = ("--classes", "a, b", "--srt", tmp_path / "srt", "--min-score", "0")
+    assert main(["segment", *map(str, (*files, *options))]) == 1
+    written = sorted(path.relative_to(tmp_path / "srt").as_posix() for path in (tmp_path / "srt").rglob("*.srt"))
+    assert written == ["a/clip.srt", "b/100% fun: what?.srt", "b/clip.srt"]

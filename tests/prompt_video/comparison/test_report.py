@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prompt_video.cli import main
+from prompt_video.comparison.markdown import markdown_text
 
 
 def report(folder: Path, *options: str) -> str:
@@ -114,3 +115,9 @@ def test_mistakes_get_one_message(
     write_run({"test/top1": 0.5})
     assert main(["report", str(tmp_path), "--out", str(tmp_path)]) == 1
     assert "is a folder: name a file in it" in capsys.readouterr().err
+
+
+def test_names_mean_nothing_to_markdown() -> None:
+    evil = "- a|b<script>`x`~~y~~&lt;$z$\x1b[31m\u202e"
+    assert markdown_text(evil) == r"\- a\|b\<script\>\`x\`\~\~y\~\~\&lt;\$z\$\\x1b\[31m\\u202e"
+    assert [markdown_text(text) for text in ("1. a", "50.1", "+3.2", "---")] == [r"1\. a", "50.1", "+3.2", r"\---"]

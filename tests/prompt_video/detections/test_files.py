@@ -149,3 +149,12 @@ def test_low_scores_are_not_shown_and_an_earlier_file_goes(tmp_path: Path) -> No
     assert not path.exists()
     (path,) = write_subtitles(tmp_path, detections, 0.0, at_most=1)
     assert "b (" not in path.read_text()
+
+
+def test_a_percent_sign_stays_where_it_means_nothing(tmp_path: Path) -> None:
+    found = [Detection("\x1b[31ma\u202e", 0.0, 1.0, 0.5)]
+    ids = ["100% fun.mp4", "my%20clip.mp4", "a%3Ab.mp4", "體" * 120, "\ud800.mp4"]
+    paths = write_subtitles(tmp_path, dict.fromkeys(ids, found), 0.1)
+    assert [path.name for path in paths[:3]] == ["100% fun.srt", "my%20clip.srt", "a%253Ab.srt"]
+    assert len(set(paths)) == len(ids)
+    assert paths[0].read_text().splitlines()[2] == r"\x1b[31ma\u202e (0.50)"
