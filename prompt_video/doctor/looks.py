@@ -24,7 +24,7 @@ class Look:
         path: the file.
         file: device and number of the file: two paths with the same one, by a link, are one video.
         problem: what keeps it from being used.
-        reason: why it is broken.
+        reason: why it is broken, or what is there in its place.
         duration_sec: 0 where it was not decoded.
         num_frames: 0 where it was not decoded.
     """
@@ -39,13 +39,10 @@ class Look:
 
 def look(path: Path, *, decode: bool = True) -> Look:
     """Look at one video."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return Look(path, None, "missing")
-    file = (status.st_dev, status.st_ino)
     if reason := why_not_a_file(path):
-        return Look(path, file, "broken", reason)
+        return Look(path, None, "missing", reason)
+    status = path.stat()
+    file = (status.st_dev, status.st_ino)
     if not decode:
         return Look(path, file)
     try:
@@ -116,7 +113,8 @@ def check_missing(
         found = f"{count(len(missing), 'file')} missing, but their features are stored"
         return Finding("video files", "note", found, [str(path) for path in missing])
     found = f"missing: {_shares(parts, needed)}"
-    return Finding("video files", _verdict(parts, looks, stored, allowed), found, [str(path) for path in needed])
+    examples = [f"{path}: {look.reason}" for path, look in needed.items()]
+    return Finding("video files", _verdict(parts, looks, stored, allowed), found, examples)
 
 
 def check_broken(

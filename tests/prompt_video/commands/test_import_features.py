@@ -188,7 +188,7 @@ def test_archives_and_pipes(folder: Path, run: Import) -> None:
         run()
 
 
-STORED = ["flat", "jump/0", "run/0", "deep/run/1", "own.mp4"]
+STORED = ["flat", "jump/0", "run/0", "deep/run/1", "own.mp4", "v_anet", "abcdefghijk_10_20"]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +200,8 @@ STORED = ["flat", "jump/0", "run/0", "deep/run/1", "own.mp4"]
         ("run/1", "deep/run/1"),
         ("1.mp4", "deep/run/1"),
         ("own.mp4", "own.mp4"),
+        ("anet", "v_anet"),
+        ("abcdefghijk_000010_000020", "abcdefghijk_10_20"),
         ("swim/0.mp4", None),
         ("flat/1", None),
     ],
