@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from data_modules.annotations.text_files import composed, cut, read_lines
@@ -89,11 +90,19 @@ def _without_numbers(path: Path, lines: Sequence[tuple[int, str]], pattern: re.P
             f"{path}, line {bare[0]}: {cut(bare[1])!r} has no number, and {len(found)} of {len(rows)} lines have one; "
             "write names alone, one a line, or give them with --classes."
         )
-    numbers = sorted(int(match["number"]) for match in found)
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] > 1:
+    if not _count([int(match["number"]) for match in found], names):
         raise InputError(
             f"{path}, line {rows[0][0]}: is the number in {cut(rows[0][1])!r} a part of the class name? The numbers "
             "here do not count from 0 or 1; write names alone, one a line, or give them with --classes."
         )
     log.warning("%s: the numbers of its %d lines count the names, and are no part of them", path, len(names))
     return names
+
+
+def _count(numbers: Sequence[int], names: Sequence[str]) -> bool:
+    """Whether numbers count names, all of a data set in any order, or some of it in its own: `7 BaseballPitch`."""
+    first = min(numbers)
+    if first <= 1 and sorted(numbers) == list(range(first, first + len(numbers))):
+        return True
+    is_sorted = all(one < other for one, other in pairwise(numbers))
+    return is_sorted and len(numbers) > 2 and not any(" " in name for name in names)

@@ -17,6 +17,7 @@ LOG = "data_modules.class_names"
         ('id,name\n0,abseiling\n1,"catching, or throwing"\n', ["abseiling", "catching, or throwing"]),
         ("2. run\r1) jump\r3 - swim", ["run", "jump", "swim"]),
         ("0 100 m run\n1 200 m run\n", ["100 m run", "200 m run"]),
+        ("7 BaseballPitch\n9 BasketballDunk\n12 Billiards", ["BaseballPitch", "BasketballDunk", "Billiards"]),
         ("run\t0\njump\t1\n", ["run", "jump"]),
         ("name,id\nrun,1\njump,2\n", ["run", "jump"]),
     ],
