@@ -4,6 +4,7 @@ The proof takes the videos' segments as the data set lists them, and nothing of 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from data_modules.annotations.times import misfits
@@ -30,8 +31,8 @@ def check_segments(trials: Sequence[Trial], catalog: Catalog, lengths_sec: Mappi
     """
     used = {record.video_id for trial in trials for part in trial.parts.values() for record in part.records}
     records = [record for video_id, record in _listed(catalog).items() if video_id in used]
-    found = oddities(records)
     decoded = {record.video_id: lengths_sec[record.path] for record in records if record.path in lengths_sec}
+    found = oddities(replace(r, duration_sec=decoded.get(r.video_id, r.duration_sec)) for r in records)
     unfit = misfits(records, decoded)
     try:
         unfit.check_units("annotation")

@@ -66,6 +66,8 @@ def test_what_is_odd_in_the_annotation() -> None:
         "1 segment, videos of another duration than annotated: 1",
         ["1, 20 s annotated and 25 s long"],
     )
+    short = check_segments(ClosedSet().trials(sound, 0), sound, {Path("1"): 3.0})
+    assert list(short.examples) == ["1: 0 to 4 s of 3 s", "1, 20 s annotated and 3 s long"]
     shorter = check_segments(ClosedSet().trials(sound, 0), sound, {Path("1"): 1.0})
     assert shorter.verdict == "error"
     assert "Are the times frames" in shorter.found
