@@ -9,7 +9,7 @@ from typing import Any, Literal
 from data_modules.annotations.activitynet_format import read_ground_truth
 from data_modules.annotations.official_files import find_file
 from data_modules.annotations.published_lists import LISTS
-from data_modules.annotations.text_files import read_text
+from data_modules.annotations.text_files import is_folder, read_text
 from data_modules.annotations.untrimmed_lists import VideoFiles, oddities, published_open_sets, to_record
 from data_modules.batch import UntrimmedRecord
 from data_modules.errors import InputError
@@ -83,7 +83,7 @@ class ActivityNet13(UntrimmedDataModule):
     def ground_truth(self) -> Path:
         """The annotation file in use."""
         if self.annotations is not None:
-            return self.annotations / _FILE if self.annotations.is_dir() else self.annotations
+            return self.annotations / _FILE if is_folder(self.annotations) else self.annotations
         packaged = LISTS / "activitynet" / "ground_truth.json.gz"
         return find_file((self.root, self.root / "annotations"), (_FILE, f"{_FILE}.gz")) or packaged
 

@@ -11,6 +11,7 @@ from data_modules.annotations.caption_rows import CaptionRow, read_caption_rows
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.file_index import stem_of
 from data_modules.annotations.listed_videos import VideosBelow, path_below
+from data_modules.annotations.text_files import is_file, is_folder
 from data_modules.batch import CaptionedRecord
 from data_modules.captioned import CaptionedDataModule
 from data_modules.errors import InputError
@@ -69,11 +70,11 @@ class CaptionedFolder(CaptionedDataModule):
 
     def scan(self) -> Catalog:
         """Read the captions, in the order of the file, and find the videos."""
-        if self.features in ("auto", "off") and not self.root.is_dir():
+        if self.features in ("auto", "off") and not is_folder(self.root):
             raise InputError(
                 f"there is no folder {self.root}; set data.root (data.init_args.root in YAML) to your videos."
             )
-        if not self.caption_file.is_file():
+        if not is_file(self.caption_file):
             raise InputError(
                 f"there is no caption file {self.caption_file}; set data.captions to a CSV with the header "
                 "video,caption[,split], or to a JSON file."

@@ -10,7 +10,7 @@ from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.official_captions import read_msrvtt, read_names
 from data_modules.annotations.official_files import find_file
 from data_modules.annotations.published_lists import LISTS
-from data_modules.annotations.text_files import read_text
+from data_modules.annotations.text_files import is_file, is_folder, read_text
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.batch import CaptionedRecord
 from data_modules.captioned import CaptionedDataModule
@@ -87,9 +87,9 @@ class MSRVTT(CaptionedDataModule):
         """
         places: tuple[Path, ...] = (self.root, self.root / "annotations")
         if self.captions_at is not None:
-            if self.captions_at.is_file() and self.captions_at.name.removesuffix(".gz") not in _PAIR:
+            if is_file(self.captions_at) and self.captions_at.name.removesuffix(".gz") not in _PAIR:
                 return (self.captions_at,)
-            if not self.captions_at.exists():
+            if not (is_file(self.captions_at) or is_folder(self.captions_at)):
                 raise InputError(f"data.captions: there is no {self.captions_at}; {self._wanted()}")
             places = (self.captions_at if self.captions_at.is_dir() else self.captions_at.parent,)
         if whole := find_file(places, (_ALL, f"{_ALL}.gz")):

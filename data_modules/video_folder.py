@@ -11,7 +11,7 @@ from data_modules.annotations.class_folders import rows_of_folders
 from data_modules.annotations.label_rows import read_label_rows
 from data_modules.annotations.list_files import known_records, read_list
 from data_modules.annotations.listed_videos import VideosBelow, path_below
-from data_modules.annotations.text_files import cut
+from data_modules.annotations.text_files import cut, is_file, is_folder
 from data_modules.batch import Record
 from data_modules.class_names import names_of
 from data_modules.errors import InputError
@@ -59,7 +59,7 @@ class VideoFolder(TrimmedDataModule):
 
     def scan(self) -> Catalog:
         """List the videos, in the order of their paths."""
-        if not self.root.is_dir():
+        if not is_folder(self.root):
             raise InputError(
                 f"there is no folder {self.root}; set data.root (data.init_args.root in YAML) to your videos."
             )
@@ -82,7 +82,7 @@ class VideoFolder(TrimmedDataModule):
         )
 
     def _rows_of_csv(self, file: Path) -> Iterable[tuple[Path, str, Split | None]]:
-        if not file.is_file():
+        if not is_file(file):
             raise InputError(
                 f"there is no label file {file}; set data.labels to a CSV with the header path,label[,split]."
             )

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from data_modules.annotations.file_index import Clip, stem_of
 from data_modules.annotations.list_files import read_rows
 from data_modules.annotations.listed_videos import check_name
-from data_modules.annotations.text_files import csv_rows, cut, read_json, read_text, shown
+from data_modules.annotations.text_files import csv_rows, cut, is_folder, read_json, read_text, shown
 from data_modules.errors import InputError
 
 _KINETICS_SPLITS = {"train": {"", "train", "training"}, "val": {"", "val", "validate", "validation"}}
@@ -25,7 +25,7 @@ class Listed(NamedTuple):
 def find_file(folders: Iterable[Path], names: Iterable[str]) -> Path | None:
     """The first of several files that is there, folder by folder."""
     names = list(names)
-    places = (folder / name for folder in folders if folder.is_dir() for name in names)
+    places = (folder / name for folder in folders if is_folder(folder) for name in names)
     return next((place for place in places if place.is_file()), None)
 
 

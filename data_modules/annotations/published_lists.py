@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from data_modules.annotations.list_files import ClassTable, MakeRecord, read_list, read_rows
 from data_modules.annotations.official_splits import Locate
-from data_modules.annotations.text_files import read_text
+from data_modules.annotations.text_files import is_file, read_text
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.protocols.base_to_novel import HARMONIC
@@ -47,7 +47,7 @@ class PublishedLists:
     def read_path(self, path: str, root: Path) -> Part:
         """Any list of all classes, by path; one that is not there is looked for below ``root``."""
         file = Path(path)
-        if not file.is_file() and (root / file).is_file():
+        if not is_file(file) and is_file(root / file):
             file = root / file
         return read_list(file, self.class_names, self.labels, self._record(self.labels))
 

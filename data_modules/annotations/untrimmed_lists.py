@@ -10,7 +10,7 @@ from data_modules.annotations.activitynet_format import AnnotatedVideo
 from data_modules.annotations.file_index import FileIndex
 from data_modules.annotations.listed_videos import path_below
 from data_modules.annotations.published_lists import LISTS, Published
-from data_modules.annotations.text_files import read_text
+from data_modules.annotations.text_files import is_folder, read_text
 from data_modules.batch import Segment, UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Catalog, Trial
@@ -32,7 +32,7 @@ class VideoFiles:
 
     def __init__(self, root: Path, *, needed: bool) -> None:
         self.root = root
-        self._files = FileIndex(root) if needed or root.is_dir() else None
+        self._files = FileIndex(root) if needed or is_folder(root) else None
 
     def find(self, *stems: str) -> Path | None:
         """The first that is there of several names without suffix."""

@@ -3,12 +3,11 @@
 import argparse
 import glob
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from data_modules.annotations.listing import Listing, once_each
-from data_modules.annotations.text_files import cut
+from data_modules.annotations.text_files import cut, is_folder
 from data_modules.class_lists import CLASS_LISTS, class_list
 from data_modules.class_names import read_class_names, tell_alike
 from data_modules.errors import InputError
@@ -86,7 +85,7 @@ def files_of(patterns: Sequence[str]) -> list[Path]:
     files: list[Path] = []
     for pattern in patterns:
         path = Path(pattern).expanduser()
-        if os.path.isdir(path):  # noqa: PTH112 - a name that is too long is no folder, where Path raises an error
+        if is_folder(path):
             listing = Listing(path)
             found = listing.paths()
             listing.say()

@@ -79,6 +79,10 @@ def test_a_bad_csv_is_named_with_its_line(tmp_path: Path, text: str, message: st
 def test_bad_folders(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no folder .*nowhere"):
         VideoFolder(tmp_path / "nowhere").scan()
+    with pytest.raises(InputError, match=r"there is no folder .*xxx"):
+        VideoFolder(tmp_path / ("x" * 300)).scan()
+    with pytest.raises(InputError, match=r"there is no label file .*xxx"):
+        VideoFolder(tmp_path, labels=Path("x" * 300)).scan()
     with pytest.raises(InputError, match="has no class folders"):
         VideoFolder(tmp_path).scan()
     make_files(tmp_path, ["a/1.mp4", "b/readme.txt"])

@@ -1,5 +1,6 @@
 """``prompt-video label`` on real files, good and bad."""
 
+import argparse
 import csv
 import json
 import os
@@ -11,6 +12,7 @@ import torch
 
 from prompt_video.cli import main
 from prompt_video.clip import FrozenCLIP
+from prompt_video.commands.own_input import texts_of
 
 
 def label(*arguments: str | Path) -> int:
@@ -163,3 +165,9 @@ def test_names_reach_neither_the_terminal_nor_a_spreadsheet_as_orders(
     with pytest.raises(SystemExit, match="2"):
         label(video, "--\x1b[31m")
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_names_that_clip_reads_as_one_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    options = argparse.Namespace(classes="Run, jump,run, RUN ", classes_file=None, classes_of=None)
+    assert texts_of(options) == ["Run", "jump", "run", "RUN"]
+    assert "--classes: CLIP reads 'Run' and 'run' as one name (2 such pairs)" in caplog.text
