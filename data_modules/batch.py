@@ -38,7 +38,7 @@ class Segment:
     """One action in an untrimmed video.
 
     Args:
-        start_sec: from the video's first frame.
+        start_sec: seconds from the start of the file, as a player counts.
         end_sec: as annotated: it may lie after the video's end, or even before the start.
         target: index into the class names.
     """
@@ -48,7 +48,7 @@ class Segment:
     target: int
 
 
-Span = tuple[float, float]  # start and end, seconds from the video's first frame
+Span = tuple[float, float]  # start and end, seconds from the start of the file
 
 
 @dataclass(frozen=True)

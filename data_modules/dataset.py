@@ -117,12 +117,14 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
                 timeline = reader.timeline
                 length_sec = timeline.duration_sec - timeline.start_sec
                 moments = timeline.start_sec + self._moments(draw, length_sec, timeline.frame_rate)
-                frames, time_sec = reader.decode(moments.reshape(-1))
-                views = [torch.unflatten(crop(frames, reader.pixel_aspect), 0, moments.shape) for crop in self.crops]
+                squares, time_sec = reader.decode(
+                    moments.reshape(-1),
+                    lambda frame: torch.stack([crop(frame, reader.pixel_aspect) for crop in self.crops]),
+                )
         except BrokenVideoError as error:
             return BrokenVideo(record.video_id, str(record.path), error.reason)
         return Sample(
-            video=torch.cat(views),
+            video=torch.cat([torch.unflatten(square, 0, moments.shape) for square in squares.unbind(1)]),
             time_sec=time_sec.reshape(moments.shape).repeat(len(self.crops), 1),
             target=record.target,
             video_id=record.video_id,

@@ -23,7 +23,7 @@ frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recor
 the numbers of H.264 frames tell of it everything is decoded, always the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -94,13 +94,16 @@ class VideoReader:
         self._source.close()
 
     def decode(
-        self, moments_sec: Sequence[float] | Float64[np.ndarray, " T"]
-    ) -> tuple[UInt8[Tensor, "T 3 H W"], Float[Tensor, " T"]]:
+        self,
+        moments_sec: Sequence[float] | Float64[np.ndarray, " T"],
+        look: Callable[[UInt8[Tensor, "3 H W"]], UInt8[Tensor, "..."]] | None = None,
+    ) -> tuple[UInt8[Tensor, "T ..."], Float[Tensor, " T"]]:
         """The frame on screen at each moment.
 
         Args:
             moments_sec: seconds from the start of the file, in any order, also repeated. A moment before the first
                 frame means the first, one after the last the last.
+            look: what is kept of each frame, such as a crop: whole frames of large videos need not fit in memory.
 
         Returns:
             RGB frames, display rotation applied (stored as T H W 3), and the times at which they came on screen. Pixels
@@ -111,12 +114,12 @@ class VideoReader:
         """
         places = self.timeline.on_screen(moments_sec)
         try:
-            frames = self._stacked(self._some_pictures(places), places)
+            frames = self._stacked(self._some_pictures(places), places, look)
         except _InconsistentError:
             self._distrust()
             places = self.timeline.on_screen(moments_sec)
-            frames = self._stacked(self._all_pictures(places), places)
-        return frames.permute(0, 3, 1, 2), torch.from_numpy(self.timeline.times_sec[places]).float()
+            frames = self._stacked(self._all_pictures(places), places, look)
+        return frames, torch.from_numpy(self.timeline.times_sec[places]).float()
 
     def stream(
         self, moments_sec: Sequence[float] | Float64[np.ndarray, " T"]
@@ -146,21 +149,27 @@ class VideoReader:
         return self._in_order(self._all_pictures(places), places)
 
     def _stacked(
-        self, pictures: Iterator[tuple[int, Picture]], places: Int64[np.ndarray, " T"]
-    ) -> UInt8[Tensor, "T H W 3"]:
+        self,
+        pictures: Iterator[tuple[int, Picture]],
+        places: Int64[np.ndarray, " T"],
+        look: Callable[[UInt8[Tensor, "3 H W"]], UInt8[Tensor, "..."]] | None,
+    ) -> UInt8[Tensor, "T ..."]:
+        """What is kept of the pictures at the given places; whole ones are stored as T H W 3."""
         numbers = self._display.order[places]
         missing = set(numbers.tolist())
-        frames: UInt8[np.ndarray, "T H W 3"] | None = None
+        kept: UInt8[np.ndarray, "T ..."] | None = None
         for number, picture in pictures:
-            if frames is None:
-                frames = np.empty((len(numbers), *picture.shape), np.uint8)
-            if picture.shape != frames.shape[1:]:
+            seen = picture if look is None else look(_as_frame(picture)).numpy()
+            if kept is None:
+                kept = np.empty((len(numbers), *seen.shape), np.uint8)
+            if seen.shape != kept.shape[1:]:
                 raise BrokenVideoError(self.path, "the picture is turned midway")
-            frames[numbers == number] = picture
+            kept[numbers == number] = seen
             missing.discard(number)
-        if missing or frames is None:
+        if missing or kept is None:
             raise BrokenVideoError(self.path, f"{len(missing)} frames cannot be decoded")
-        return torch.from_numpy(frames)
+        frames = torch.from_numpy(kept)
+        return frames if look is not None else frames.permute(0, 3, 1, 2)
 
     def _in_order(
         self, pictures: Iterator[tuple[int, Picture]], places: Int64[np.ndarray, " T"]
@@ -171,7 +180,7 @@ class VideoReader:
         for number, picture in pictures:
             early[number] = picture
             while done < len(places) and (current := int(self._display.order[places[done]])) in early:
-                frame = torch.from_numpy(np.ascontiguousarray(early.pop(current))).permute(2, 0, 1)
+                frame = _as_frame(early.pop(current))
                 time_sec = float(self.timeline.times_sec[places[done]])
                 for _ in range(int(np.searchsorted(places, places[done], side="right")) - done):
                     yield frame, time_sec
@@ -344,6 +353,10 @@ class VideoReader:
         turned, on_its_side = _turned(picture, np.frombuffer(bytes(matrix), np.int32))
         self.pixel_aspect = self._source.pixel_aspect ** (-1 if on_its_side else 1)
         return turned
+
+
+def _as_frame(picture: Picture) -> UInt8[Tensor, "3 H W"]:
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
 
 
 def _checksum(picture: Picture) -> int:

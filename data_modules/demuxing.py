@@ -56,7 +56,7 @@ _MAX_TICKS = 2.0**60
 _PLAYLISTS = {"hls", "dash", "concat", "imf", "sdp", "rtsp"}
 _NO_VIDEO = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
 # Up to here a file's packets stay in memory; those of a larger one are read again for each call.
-_KEPT_BYTES = 64 << 20
+_KEPT_BYTES, _KEPT_PACKETS = 64 << 20, 100_000
 
 
 class PacketSource:
@@ -126,11 +126,26 @@ class PacketSource:
     def _demux(self) -> Iterator[Packet]:
         """Every packet that holds data; MPEG-4 frames packed two in a packet come apart."""
         unpack = BitStreamFilterContext("mpeg4_unpack_bframes", self.stream) if self.codec_name == "mpeg4" else None
-        for packet in self.container.demux(self.stream):
+        for packet in self._all_packets():
             if unpack is not None:
                 yield from unpack.filter(packet if packet.size else None)
             elif packet.size:
                 yield packet
+
+    def _all_packets(self) -> Iterator[Packet]:
+        """Those of the stream; other streams may begin midway, which PyAV does not know: they are passed over."""
+        is_replaced = False
+        while True:
+            try:
+                for packet in self.container.demux(self.stream):
+                    if packet.size:
+                        is_replaced = False
+                    elif is_replaced:
+                        raise BrokenVideoError(self.path, "goes on in another stream midway; cut it there")
+                    yield packet
+                return
+            except IndexError:
+                is_replaced = True
 
     def _read_all(self) -> tuple[Packets, bool]:
         """The table of packets, and whether it can be trusted; packets are kept if they are not too large."""
@@ -157,7 +172,7 @@ class PacketSource:
                 elif name == "mpeg4":
                     kinds.append(mpeg4_frame_kind(bytes(packet)))
                 size += packet.size
-                if size <= _KEPT_BYTES:
+                if size <= _KEPT_BYTES and number < _KEPT_PACKETS:
                     self._kept.append(_numbered(packet, number))
         except av.FFmpegError as error:
             raise BrokenVideoError(

@@ -2,6 +2,6 @@
 
 MAX_PIXELS = 8192 * 4352  # of a frame: all of 8K in any shape
 MAX_STRETCH = 32.0  # longer side of a picture to its shorter
-MAX_PACKETS = 800_000  # seven hours at 30 frames a second
+MAX_PACKETS = 500_000  # four and a half hours at 30 frames a second
 MAX_SEC = 24 * 3600.0
 MAX_SEC_PER_FRAME = 600.0  # on average; a slide may stay for longer

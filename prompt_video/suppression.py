@@ -17,7 +17,7 @@ class Candidates(NamedTuple):
     """Proposals of a video, or of one window of it, before any of them is suppressed.
 
     Args:
-        segments_sec: start and end, seconds from the video's first frame.
+        segments_sec: start and end, seconds from the start of the file.
         confidence: that an action is there and that it is met, in [0, 1].
         learned: probability of each class, as the model sees it.
         frozen: the same, as frozen CLIP sees it.

@@ -29,9 +29,10 @@ def view_features(reader: VideoReader, viewing: Viewing, clip: FrozenCLIP) -> Fl
     moments = stored.start_sec + viewing.sampler.test(length_sec, stored.frame_rate, np.random.default_rng(0))
     if viewing.frame_rate is not None:
         moments = stored.times_sec[stored.on_screen(moments.reshape(-1))].reshape(moments.shape)
-    frames, _ = reader.decode(moments.reshape(-1))
-    squares = [crop(frames, reader.pixel_aspect) for crop in viewing.crops]
-    return torch.cat([torch.unflatten(_encoded(clip, square), 0, moments.shape) for square in squares])
+    squares, _ = reader.decode(
+        moments.reshape(-1), lambda frame: torch.stack([crop(frame, reader.pixel_aspect) for crop in viewing.crops])
+    )
+    return torch.cat([torch.unflatten(_encoded(clip, square), 0, moments.shape) for square in squares.unbind(1)])
 
 
 def all_features(

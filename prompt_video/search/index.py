@@ -26,7 +26,7 @@ class Hit:
     Args:
         video_id: the file's path inside the indexed folder.
         path: the file.
-        start_sec: of the span, seconds from the video's first frame.
+        start_sec: of the span, seconds from the start of the file.
         end_sec: of the span.
         score: cosine between the span and the query.
     """

@@ -346,3 +346,19 @@ def test_a_video_of_two_hours_takes_no_more_memory_than_its_windows(tmp_path: Pa
     whole = store.read("long")
     assert anonymous_mib() - before > 60, "this is how all features at once would show"
     assert len(whole) == num_rows
+
+
+@pytest.mark.parametrize("frame_rate", [None, 10.0])
+def test_windows_begin_with_the_first_frame(numbered_store: Fill, frame_rate: float | None) -> None:
+    """Sound may begin before it; annotations and windows are on the same clock."""
+    times, duration_sec = ticks(5.0, 10.0)
+    moved = times + 3.0 if frame_rate else times - times[0] + 3.0
+    store = numbered_store({"late": (moved, duration_sec + 3.0)}, frame_rate)
+    late = record("late", [(4.0, 5.0, 0)])
+    dataset = WindowDataset([late], SlidingWindows(16), store, training=True, seed=0)
+    for epoch in range(4):
+        for sample in dataset.__getitems__([(epoch, index) for index in range(len(dataset))]):
+            assert sample["window"].origin_sec >= 3.0 - 1e-9
+            assert sample["window"].end_sec <= 8.0 + 1e-9
+            first = round((sample["window"].origin_sec - 3.0) * 10)
+            assert rows_read(sample) == list(range(first, first + 16))

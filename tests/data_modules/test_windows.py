@@ -137,3 +137,14 @@ def test_a_window_has_two_frames_at_least(kind: type[SlidingWindows] | type[Whol
 def test_words() -> None:
     assert SlidingWindows(256, 0.25).describe() == "windows of 256 frames, 25% overlapping"
     assert WholeVideo(768).describe() == "768 frames spread over each video"
+
+
+@pytest.mark.parametrize("windows", [*SLIDING, WholeVideo(10)], ids=lambda windows: windows.describe())
+def test_a_late_first_frame_moves_the_windows(windows: SlidingWindows | WholeVideo) -> None:
+    early, late = windows.cover(7.5, 8.0), windows.cover(10.5, 8.0, 3.0)
+    for one, other in zip(early, late, strict=True):
+        np.testing.assert_allclose(other.moments_sec, one.moments_sec + 3.0)
+        assert other.own_sec == (one.own_sec[0] + 3.0, one.own_sec[1] + 3.0)
+        drawn = windows.draw(7.5, 8.0, one, np.random.default_rng(5))
+        moved = windows.draw(10.5, 8.0, other, np.random.default_rng(5), 3.0)
+        np.testing.assert_allclose(moved.moments_sec, drawn.moments_sec + 3.0)

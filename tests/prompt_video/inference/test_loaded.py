@@ -159,3 +159,17 @@ def test_progress_reaches_the_end(videos: Path) -> None:
     found: FoundSegments = prompt_video.load().segments(video, ["a"], progress=lambda *now: told.append(now))
     assert told[-1] == (found.duration_sec, found.duration_sec)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_moments_are_a_players_where_sound_comes_first(videos: Path) -> None:
+    """The picture starts at 3 s, dark, and is bright from 5 s on."""
+    model, video = prompt_video.load(), videos.parent / "cases" / "late.mp4"
+    curve = model.similarity(video, ["night", "snow"], span_sec=1.0)
+    assert (curve.start_sec, curve.duration_sec) == (3.0, 8.0)
+    assert curve.times_sec[0] == 3.5
+    assert curve.times_sec[-1] == 7.5
+    change = (curve.similarity[1:] - curve.similarity[:-1]).norm(dim=-1)
+    assert 4.0 <= curve.times_sec[change.argmax()] <= 5.25
+    found = model.segments(video, ["night", "snow"], min_score=0.0)
+    assert all(3.0 <= one.start_sec < one.end_sec <= 8.0 for one in found.segments)
+    assert model.score(video, ["night", "snow"]).duration_sec == 8.0

@@ -57,3 +57,12 @@ def test_frames_nearest_to_the_middles_of_equal_parts() -> None:
 def test_cuttings_that_cannot_be(values: tuple[float, float, int, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Cutting(*values)
+
+
+def test_no_span_before_the_first_frame() -> None:
+    spans = CUT.spans(16.0, start_sec=3.0)
+    assert spans == [(3.0, 11.0), (7.0, 15.0), (8.0, 16.0)]
+    assert [(start - 3.0, end - 3.0) for start, end in spans] == CUT.spans(13.0)
+    assert CUT.spans(8.0, start_sec=3.0) == [(3.0, 8.0)]
+    times = 3.0 + np.arange(26) / 2 + 0.25
+    assert CUT.rows(times, 16.0, 3.0).tolist() == CUT.rows(times - 3.0, 13.0).tolist()
