@@ -23,7 +23,9 @@ frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recor
 the numbers of H.264 frames tell of it everything is decoded, always the same.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -44,6 +46,8 @@ from data_modules.timeline import Display, Timeline, spans
 
 # Up to here the frames of a video that had to be decoded to be understood stay in memory, as they left the decoder.
 _HELD_BYTES = 128 << 20
+
+log = logging.getLogger(__name__)
 
 Picture: TypeAlias = UInt8[np.ndarray, "H W 3"]
 
@@ -200,6 +204,8 @@ class VideoReader:
             if any(number not in output or output[number].is_corrupt for number in tail):
                 self._source.lose(tail)
         self._packets = self._source.packets
+        if self._packets.lost is not None and self._packets.lost.any():
+            _tell_losses(self.path, int(self._packets.lost.sum()), len(self._packets))
 
     def _set_display(self, display: Display) -> None:
         duration_sec, num_frames = display.timeline.duration_sec, display.timeline.num_frames
@@ -361,6 +367,13 @@ def _as_frame(picture: Picture) -> UInt8[Tensor, "3 H W"]:
 
 def _checksum(picture: Picture) -> int:
     return crc32(picture.tobytes())
+
+
+@cache
+def _tell_losses(path: Path, num_lost: int, num_frames: int) -> None:
+    """Once a process."""
+    lost = "are lost, or refer to lost ones; the frame before them stays on screen"
+    log.warning("%s: %d of %d frames %s", path, num_lost, num_frames, lost)
 
 
 def _by_number(frames: list[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:

@@ -202,7 +202,7 @@ class PacketSource:
     ) -> Packets:
         """The table: pts, dts and duration; is key, is shown and is damaged; on one clock, without what breaks cost."""
         (pts, dts, duration), (is_key, shown, damaged) = stamps.T, flags.T
-        self._stamps = list(zip(pts.tolist(), dts.tolist(), strict=True))
+        self._stamps = stamps[:, :2]  # as the file has them
         format_name, tick_sec = self.container.format.name, float(self.stream.time_base or Fraction(1, 25))
         if (np.abs(stamps[stamps != NO_STAMP].astype(np.float64)) > _MAX_TICKS).any():
             raise BrokenVideoError(self.path, "its time stamps are out of all range")
@@ -255,16 +255,15 @@ class PacketSource:
 
     def _reread(self, start: int) -> Iterator[tuple[int, Packet]]:
         """From the file, beginning at ``start`` or before."""
-        stamps = self._stamps
-        if start and self.codec_name != "mpeg4" and stamps[start][1] != NO_STAMP:
-            self.container.seek(stamps[start][1], stream=self.stream)
+        if start and self.codec_name != "mpeg4" and self._stamps[start, 1] != NO_STAMP:
+            self.container.seek(int(self._stamps[start, 1]), stream=self.stream)
             packets = self._demux()
             first = next(packets, None)
-            if first is not None and stamps.count((first.pts, first.dts)) == 1:
-                number = stamps.index((first.pts, first.dts))
-                if number <= start:
-                    yield number, first
-                    yield from enumerate(packets, number + 1)
+            if first is not None and first.pts is not None and first.dts is not None:
+                found = np.flatnonzero((self._stamps == (first.pts, first.dts)).all(1))
+                if len(found) == 1 and found[0] <= start:
+                    yield int(found[0]), first
+                    yield from enumerate(packets, int(found[0]) + 1)
                     return
         self.container.close()
         self._open()

@@ -95,7 +95,7 @@ def test_joined_files_that_are_read_in_part_are_broken(name: str, tmp_path: Path
         VideoReader(tmp_path / name)
 
 
-def test_a_lost_packet_costs_frames_and_not_the_recording(tmp_path: Path) -> None:
+def test_a_lost_packet_costs_frames_and_not_the_recording(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = (CASES / "ab.ts").read_bytes()
     packets = [content[place : place + TS_PACKET] for place in range(0, len(content), TS_PACKET)]
     path = tmp_path / "lossy.ts"
@@ -105,6 +105,7 @@ def test_a_lost_packet_costs_frames_and_not_the_recording(tmp_path: Path) -> Non
         path.write_bytes(b"".join(packets[:lost] + packets[lost + 1 :]))
         kept = assert_sparse_equals_full(path)
         assert 20 < len(kept) < 40
+        assert f"lossy.ts: {39 - len(kept)} of 39 frames are lost" in caplog.text
         with VideoReader(path) as reader:
             assert reader.timeline.duration_sec == pytest.approx(4.0)
             places = (reader.timeline.times_sec * 10).round().astype(int)
