@@ -36,12 +36,8 @@ MIN_FRAME_RATE = 2.0
 TRAINER_OPTIONS = ("accelerator", "devices", "num_nodes", "strategy")
 
 
-def main(arguments: list[str]) -> int:
-    """Index one folder.
-
-    Returns:
-        The exit code: 1 when a file could not be used.
-    """
+def main(arguments: list[str]) -> None:
+    """Index one folder."""
     options, rest = _parser().parse_known_args(joined(arguments[1:]))
     if options.num_workers < 0:
         raise InputError(f"--num_workers must be 0 or more, not {options.num_workers}.")
@@ -65,7 +61,6 @@ def main(arguments: list[str]) -> int:
     log.info("%s", model.describe())
     outcome = build_index(model, options.folder, root, cutting, options.num_workers, **trainer_options)
     _report(outcome, root)
-    return 1 if outcome.broken else 0
 
 
 def choose_model(

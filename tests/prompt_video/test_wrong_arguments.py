@@ -111,8 +111,11 @@ def check(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         assert len(said.err.splitlines()) <= 1
 
 
-@pytest.mark.parametrize("kind", PATHS)
-@pytest.mark.parametrize("command", COMMANDS)
+# No name at all is this folder, which can be indexed.
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [(command, kind) for command in COMMANDS for kind in PATHS if (command, kind) != ("index", "nothing")],
+)
 def test_a_wrong_path_is_one_sentence(command: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     check([PATHS[kind] if word == "{}" else word for word in COMMANDS[command].split(" ")], capsys)
 
