@@ -2,7 +2,10 @@
 
 import json
 import signal
+import socket
 import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -95,3 +98,58 @@ def test_wrong_options_get_one_message(tmp_path: Path, capsys: pytest.CaptureFix
     assert "--max-size, --max-duration and --max-work must be positive" in capsys.readouterr().err
     assert main(["serve", "--index", str(tmp_path)]) == 1
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_other_names_other_sites_and_addresses_are_refused(server: Served, shapes: Path) -> None:
+    def status(name: str, value: str) -> int:
+        request = urllib.request.Request(f"{server.url}config", headers={name: value})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    assert status("Host", "evil.example") == 421
+    assert status("Origin", "http://evil.example") == 403
+    assert status("Origin", server.url.rstrip("/")) == 200
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(1)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.mp4"
+    assert "no addresses" in call(server.url, "score", video(address), "a square")
+    assert get(f"{server.url}gradio_api/file={address}")[0] == 404
+    with listener, pytest.raises(TimeoutError):
+        listener.accept()
+    answer = call(server.url, "score", video("/etc/../etc/hostname"), "a square")
+    assert "/etc" not in answer
+    assert str(Path.cwd()) not in call(server.url, "score", video("square.mp4"), "a square")
+    path = json.loads(uploaded(server.url, shapes / "square.mp4")[1])[0]
+    started = time.monotonic()
+    assert "has 20,000 letters" in call(server.url, "score", video(path), "x" * 20_000)
+    assert time.monotonic() - started < 5
+
+
+def test_what_a_killed_server_leaves_is_swept(serve: Callable[..., Served], shapes: Path) -> None:
+    server = serve()
+    assert uploaded(server.url, shapes / "square.mp4")[0] == 200
+    server.process.kill()
+    server.process.wait(30)
+    (left,) = server.temporary.glob("prompt-video-serve-*")
+    code = (
+        "import sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
+        "from prompt_video.browser.sweeping import uploads_folder\n"
+        "with uploads_folder(): pass"
+    )
+    subprocess.run([sys.executable, "-c", code, str(server.temporary)], check=True)
+    assert not left.exists()
+
+
+def test_a_port_in_use_is_one_sentence(server: Served, capfd: pytest.CaptureFixture[str]) -> None:
+    port = server.url.rstrip("/").rpartition(":")[2]
+    command = [sys.executable, "-m", "prompt_video", "serve", "--port", port]
+    assert subprocess.run(command, check=False).returncode == 1
+    said = capfd.readouterr().err.strip()
+    assert (
+        said
+        == f"prompt-video: the page cannot be served on 127.0.0.1:{port}: the port is taken; name another with --port."
+    )
