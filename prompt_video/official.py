@@ -154,14 +154,16 @@ def _told_counts(content: Any, table: Tensor, clip: FrozenCLIP) -> tuple[int, in
     states = states.get("state", {}) if isinstance(states, dict) else {}
     squares = [own.get("exp_avg_sq") for own in states.values() if isinstance(own, dict)]
     rows = next((own for own in squares if isinstance(own, Tensor) and own.shape == table.shape), None)
-    if rows is None or not bool((rows != 0).any()):
+    moved = [] if rows is None else (rows != 0).any(-1).tolist()
+    if not any(moved) or moved[0] or all(moved[1:]):
         return None
-    moved = (rows != 0).any(-1).tolist()
     # A name covers at least one position behind the prefix, so that this one never has a gradient.
     prefix = moved.index(False, 1) - 1
     last = max(row for row, has_moved in enumerate(moved) if has_moved)
+    if last == prefix:
+        return prefix, 0
     longest = max(map(len, clip.tokenize(list(official_names().values()))))  # the one data set that the code is for
-    return prefix, max(last - prefix - longest, 0)
+    return (prefix, last - prefix - longest) if last > prefix + longest else None
 
 
 def _check_clip(source: Path, released: Mapping[str, Tensor], clip: FrozenCLIP) -> bool:

@@ -203,6 +203,13 @@ def test_the_optimizer_tells_how_many_vectors_there_are(
         read(trained(*counts, clip), 7, None, 4)
 
 
+@pytest.mark.parametrize("square", [torch.ones(77, WIDTH), torch.zeros(77, WIDTH), torch.ones(3), "none"])
+def test_another_optimizer_tells_nothing(square: object, read: Callable[..., Imported]) -> None:
+    content = {"state_dict": released(), "optimizer": {"state": {0: {"exp_avg_sq": square}, 1: 3}}}
+    assert read(content, None, None, 4)[:3] == (16, 16, 4)
+    assert not read(content, 2, 1, 4).told
+
+
 def test_the_command_takes_the_numbers(clip_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save(released(), tmp_path / "released.pth.tar")
     command = ["import-official", str(tmp_path / "released.pth.tar"), str(tmp_path / "a.ckpt"), f"--clip={clip_folder}"]
