@@ -160,9 +160,8 @@ def open_manifest(root: Path, recipe: Recipe | None, *, to_write: bool = False) 
         log.info("CLIP computed the features in %s in float32, and computes in %s here", root, recipe.clip_dtype)
         recipe = replace(recipe, clip_dtype="float32")
     if recipe is not None and (differences := stored.differences(recipe)):
-        lines = "\n  ".join(differences)
         raise InputError(
-            f"the features in {root} were not made with what this run asks for:\n  {lines}\n"
+            f"the features in {root} were not made with what this run asks for: {'; '.join(differences)}. "
             "Use another folder for this run's features, or set these options to what the store has."
         )
     return stored

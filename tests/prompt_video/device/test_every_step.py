@@ -29,7 +29,7 @@ from prompt_video.prompt import PromptLearner, TemplatePrompt
 from prompt_video.runs.folder import RunRecord
 from prompt_video.suppression import Suppression
 from prompt_video.tasks.base import VideoTextTask
-from prompt_video.tasks.extraction import ensure_features
+from prompt_video.tasks.extraction import ensure_features, transform_of
 from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.optimization import Optimization
 from prompt_video.tasks.recognition import RecognitionTask
@@ -92,7 +92,8 @@ class Watch(Callback):
 def store(tmp_path: Path, clip_folder: Path) -> Store:
     """Random features of four seconds of each video that is named."""
     clip = FrozenCLIP(str(clip_folder))
-    recipe = Recipe(clip.name, clip.fingerprint, clip.embed_dim, RATE, ResizeCrop(IMAGE_SIZE, CENTER).recipe)
+    crop = ResizeCrop(IMAGE_SIZE, CENTER)
+    recipe = Recipe(clip.name, clip.fingerprint, clip.embed_dim, RATE, transform_of(clip, crop))
 
     def fill(video_ids: Iterable[str]) -> Path:
         generator = torch.Generator().manual_seed(0)

@@ -21,6 +21,7 @@ from data_modules.transforms import CENTER, ResizeCrop
 from prompt_video.cli import main
 from prompt_video.clip import FrozenCLIP
 from prompt_video.linear_probe import LinearProbe
+from prompt_video.tasks.extraction import transform_of
 from prompt_video.tasks.localization import LocalizationTask
 
 RATE = 10.0
@@ -50,7 +51,7 @@ Annotated = Mapping[str, Sequence[tuple[str, float, float]]]  # label, start and
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
     clip = FrozenCLIP("tiny")
-    transform = ResizeCrop(clip.image_size, CENTER).recipe
+    transform = transform_of(clip, ResizeCrop(clip.image_size, CENTER))
     return Recipe("tiny", clip.fingerprint, clip.embed_dim, RATE, transform)
 
 
