@@ -27,7 +27,7 @@ class Listing:
     """
 
     def __init__(self, root: Path, is_wanted: Callable[[str], bool] = is_video) -> None:
-        if not root.is_dir():
+        if not os.path.isdir(root):  # noqa: PTH112 - of a name that is too long a path raises an error
             raise InputError(f"there is no folder {root}; set data.root (data.init_args.root in YAML) to your videos.")
         self.root, self._is_wanted = root, is_wanted
         self.left_out: dict[str, list[str]] = {}  # kind -> paths

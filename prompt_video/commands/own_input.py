@@ -3,6 +3,7 @@
 import argparse
 import glob
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
