@@ -44,11 +44,14 @@ def read_checkpoint(path: Path, *, weights_only: bool = True) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as a checkpoint: {reason}. {_instead(path)}") from error
     if not isinstance(checkpoint, dict):
         raise InputError(f"{path} is no checkpoint. {_instead(path)}")
-    weights = checkpoint.get("state_dict", {})
-    for name, weight in weights.items() if isinstance(weights, dict) else ():
-        if isinstance(weight, torch.Tensor) and weight.is_floating_point() and not weight.isfinite().all():
-            raise InputError(f"{path}: the weight {name} is not finite. {_instead(path)}")
+    _check_weights(path, checkpoint.get("state_dict"))
     return checkpoint
+
+
+def _check_weights(path: Path, weights: object) -> None:
+    for name, weight in weights.items() if isinstance(weights, dict) else ():
+        if isinstance(weight, torch.Tensor) and not weight.isfinite().all():
+            raise InputError(f"{path}: the weight {name} is not finite. {_instead(path)}")
 
 
 def _instead(path: Path) -> str:
@@ -73,7 +76,7 @@ def last_checkpoint(run: Path) -> Path | None:
                 log.warning("%s", error)
         else:
             if path.name == BEFORE_LAST:
-                log.warning("going on from %s, the checkpoint before the last", path)
+                log.warning("taking %s, the checkpoint before the last", path)
             return path
     return None
 
@@ -105,7 +108,9 @@ def read_learned(path: Path) -> Learned:
         InputError: when there is none, or it is damaged or of another version.
     """
     if path.is_dir():
-        return read_hub_folder(path)
+        learned = read_hub_folder(path)
+        _check_weights(path, learned.state)
+        return learned
     checkpoint = read_checkpoint(path)
     spec, about = spec_of(checkpoint), checkpoint["prompt_video"]
     names = about["class_names"]

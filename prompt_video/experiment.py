@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from lightning.fabric.plugins import CheckpointIO
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -26,8 +27,9 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import Split
 from data_modules.trimmed import TrimmedDataModule
 from prompt_video.building import build
+from prompt_video.checkpoints import read_checkpoint, read_learned
 from prompt_video.config_errors import PARSER_MODE, ExperimentParser, making_trainer, misconfigured, reading
-from prompt_video.finite import StopAtNotFinite, check_finite
+from prompt_video.finite import StopAtNotFinite, check_settings
 from prompt_video.precision import allow_tf32, device_type, refuse_half_precision, resolve_clip_dtype
 from prompt_video.run_files import BEST, CHECKPOINTS, JOURNAL, LAST, NO_CHECKPOINT
 from prompt_video.runs import console
@@ -81,7 +83,9 @@ class ExperimentCLI(LightningCLI):
                 raise
             where = error.filename or (self.claim.folder if self.claim else "the run")
             said = error if isinstance(error, WriteError) else f"{where} cannot be written: {error.strerror}."
-            raise InputError(f"{said} Make room; then {self._how_to_go_on()}") from error
+            raise InputError(f"{said} Make room; then {self._how_to_go_on()}") from None
+        except MisconfigurationException as error:  # what Lightning says of its settings
+            raise InputError(" ".join(str(error).split())) from error
         finally:
             close_loggers()
             if self.claim is not None:
@@ -139,7 +143,7 @@ class ExperimentCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Settle what the run is called and where it goes on, before anything is built."""
         settings = self._settings
-        check_finite(settings.as_dict())
+        check_settings(settings.as_dict())
         files = [Path(str(file)) for file in settings.get("config") or []]
         self.name = checked_name(settings["name"] or (files[0].stem if files else "experiment"))
         runs, folder = Path(settings["runs"]), settings["run_folder"]
@@ -148,8 +152,10 @@ class ExperimentCLI(LightningCLI):
             settings["ckpt_path"] = str(checkpoint)
             if self.subcommand == "fit":
                 settings["run_folder"] = checkpoint.parent.parent
-        elif (path := settings.get("ckpt_path")) is not None and not Path(path).is_file():
-            raise InputError(f"there is no checkpoint {path}.")
+        elif (path := settings.get("ckpt_path")) is not None:
+            read_checkpoint(Path(path))  # before anything is computed
+        if path := settings["model"]["init_args"].get("start_from"):
+            read_learned(Path(path))
         if (trial := settings["data"]["init_args"].get("trial")) is not None:
             # Initial weights are drawn as they are where all trials run.
             seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)

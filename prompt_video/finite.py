@@ -14,8 +14,13 @@ from data_modules.errors import InputError
 STEPS_UNASKED = 50  # on a GPU, where asking for a number costs more than computing it
 
 
-def check_finite(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that are not finite; Lightning's callbacks have some that may be infinite.
+# Settings of others, which take what makes no sense without a word, or with a traceback.
+POSITIVE = {"frame_rate", "trials_at_a_time", "save_every_n_steps", "batch_size", "log_every_n_steps"}
+NOT_NEGATIVE = {"lr", "weight_decay", "momentum", "gradient_clip_val"}
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that are not finite or out of their bounds; Lightning's callbacks have some of their own.
 
     Args:
         settings: nested, as they were resolved.
@@ -24,13 +29,19 @@ def check_finite(settings: Mapping[str, Any]) -> None:
         InputError: naming the first one.
     """
     for place, value in _numbers(settings, ()):
-        if not math.isfinite(value) and place[:2] != ("trainer", "callbacks"):
-            name = ".".join(part for part in place if part != "init_args")
+        if place[:2] == ("trainer", "callbacks"):
+            continue
+        name = ".".join(part for part in place if part != "init_args")
+        if not math.isfinite(value):
             raise InputError(f"--{name} is {value}: a finite number is wanted.")
+        if (value < 0 and place[-1] in NOT_NEGATIVE) or (value <= 0 and place[-1] in POSITIVE):
+            raise InputError(
+                f"--{name} is {value}: {'more than 0' if place[-1] in POSITIVE else '0 or more'} is wanted."
+            )
 
 
 def _numbers(value: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:  # noqa: ANN401 - any setting
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         yield place, value
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
@@ -114,6 +125,7 @@ class StopAtNotFinite(Callback):
 
 
 def _first_bad(module: LightningModule) -> str:
-    """The weight that is not finite, or is too large to measure."""
-    names = (n for n, weight in module.named_parameters() if weight.requires_grad and not weight.isfinite().all())
-    return f"the weight {next(names, 'of the model')}"
+    """The weight that is not finite, or else the largest, whose square is not."""
+    learned = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+    bad = (name for name, weight in learned.items() if not weight.isfinite().all())
+    return f"the weight {next(bad, None) or max(learned, key=lambda name: learned[name].abs().max().item())}"

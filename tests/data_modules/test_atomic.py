@@ -1,5 +1,7 @@
 import os
 import socket
+from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,23 @@ def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
             write_whole(path, lambda temporary: temporary.write_text("new"))
     write_whole(tmp_path / ("n" * 250), lambda temporary: temporary.write_text("new"))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_no_room_leaves_the_old_file(tmp_path: Path, start_python: Callable[..., ForkServerProcess]) -> None:
+    code = """
+import resource
+from pathlib import Path
+from data_modules.atomic import WriteError, write_whole
+path = Path(sys.argv[1])
+write_whole(path, lambda partial: partial.write_bytes(b"old"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_whole(path, lambda partial: partial.write_bytes(bytes(5000)))
+except WriteError as error:
+    sys.exit(0 if str(error) == f"{path} cannot be written: File too large." else 2)
+sys.exit(3)
+"""
+    process = start_python(code, str(tmp_path / "file"))
+    process.join()
+    assert process.exitcode == 0
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"old")]

@@ -200,6 +200,37 @@ def test_a_checkpoint_of_another_shape_or_none_at_all_is_refused(
     assert "no checkpoint of this framework" in capsys.readouterr().err
 
 
+def test_damage_is_one_sentence_and_failed_starts_leave_no_folder(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("fit", "--test_after_fit=false")
+    folder, runs = tmp_path / "run", tmp_path / "runs"
+    last = folder / "checkpoints" / "last.ckpt"
+    common = ["--config", str(tmp_path / "small.yaml"), "--wandb=disabled", "--quiet=true", f"--runs={runs}"]
+
+    def said(verb: str, *options: str) -> str:
+        assert main([verb, *common, *options]) == 1
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert not runs.exists(), "nothing came of it"
+        return error
+
+    assert "holds a run already (results.json): go on with it by --ckpt_path last" in said(
+        "fit", f"--run_folder={folder}"
+    )
+    whole = last.read_bytes()
+    last.write_bytes(whole[: len(whole) // 2])
+    for verb in ("fit", "test"):
+        error = said(verb, f"--ckpt_path={last}")
+        assert f"{last} cannot be read as a checkpoint: it is damaged" in error
+        assert f"The one before it is {folder / 'checkpoints' / 'previous.ckpt'}" in error
+    assert "--model.optimizer.lr is -1.0" in said("fit", "--model.optimizer.lr=-1")
+    assert "the loss of step 2 is not finite" in said("fit", "--model.optimizer.lr=1e6", "--trainer.logger=false")
+    assert run("fit", "--ckpt_path=last", "--trainer.max_epochs=3")["epochs"] == 3
+    assert "max_epochs: 3" in (folder / "config.yaml").read_text(), "the settings that the results are of"
+    assert "max_epochs: 2" in (folder / "config_1.yaml").read_text()
+
+
 def test_a_store_of_another_recipe_is_refused_with_what_differs(
     run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from data_modules.errors import InputError
-from prompt_video.finite import StopAtNotFinite, check_finite, check_scores
+from prompt_video.finite import StopAtNotFinite, check_scores, check_settings
 from prompt_video.tasks import RecognitionTask
 from prompt_video.tasks.optimization import Optimization
 
@@ -18,10 +18,19 @@ from prompt_video.tasks.optimization import Optimization
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_setting_that_is_not_finite_is_named(value: float) -> None:
     with pytest.raises(InputError, match=rf"--model.temperature is {value}"):
-        check_finite({"seed": 0, "model": {"class_path": "RecognitionTask", "init_args": {"temperature": value}}})
+        check_settings({"seed": 0, "model": {"class_path": "RecognitionTask", "init_args": {"temperature": value}}})
     with pytest.raises(InputError, match=r"--data.sampler.strides.1 is"):
-        check_finite({"data": {"init_args": {"sampler": {"init_args": {"strides": [1.0, value]}}}}})
-    check_finite({"trainer": {"callbacks": [{"init_args": {"divergence_threshold": value}}]}, "model": None})
+        check_settings({"data": {"init_args": {"sampler": {"init_args": {"strides": [1.0, value]}}}}})
+    check_settings({"trainer": {"callbacks": [{"init_args": {"divergence_threshold": value}}]}, "model": None})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("lr", -1.0), ("gradient_clip_val", -1), ("frame_rate", 0.0), ("save_every_n_steps", -2)]
+)
+def test_a_setting_of_a_library_out_of_its_bounds_is_named(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=rf"--some.{name} is {value}: "):
+        check_settings({"some": {"init_args": {name: value}}})
+    check_settings({"some": {"init_args": {name: abs(value) or 1.0}}, "trainer": {"max_epochs": -1}})
 
 
 @pytest.mark.parametrize(
