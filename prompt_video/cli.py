@@ -15,7 +15,7 @@ from prompt_video.startup import lean_imports
 from prompt_video.stopping import Stopped, obeying_signals
 from prompt_video.suggest import nearest
 
-GOING_ON = "the same command starts again where it left nothing behind, and goes on where it did."
+GO_ON = ("index", "sweep")  # where they were, when they are run again
 P = ParamSpec("P")
 
 VERBS = {
@@ -98,7 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
         with obeying_signals():
             return _run(verb, arguments)
     except Stopped as stopped:
-        print(f"prompt-video: {stopped}; {stopped.how_to_go_on or GOING_ON}", file=sys.stderr)
+        again = "the same command " + ("goes on where it was." if verb in GO_ON else "starts it again.")
+        print(f"prompt-video: {stopped}; {stopped.how_to_go_on or again}", file=sys.stderr)
         return stopped.exit_code
 
 

@@ -31,11 +31,12 @@ from prompt_video.checkpoints import read_checkpoint, read_learned
 from prompt_video.config_errors import PARSER_MODE, ExperimentParser, making_trainer, misconfigured, reading
 from prompt_video.finite import StopAtNotFinite, check_settings
 from prompt_video.precision import allow_tf32, device_type, refuse_half_precision, resolve_clip_dtype
-from prompt_video.run_files import BEST, CHECKPOINTS, JOURNAL, LAST, NO_CHECKPOINT
+from prompt_video.run_files import BEST, CHECKPOINTS, NO_CHECKPOINT
 from prompt_video.runs import console
 from prompt_video.runs.checkpoint_files import WholeCheckpoints
 from prompt_video.runs.claim import Claim
 from prompt_video.runs.folder import (
+    TRAINED,
     RunRecord,
     checked_name,
     checkpoint_of,
@@ -163,11 +164,15 @@ class ExperimentCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Take a folder before anything is built, so that two runs never share one."""
-        settings, goes_on = self._settings, self.subcommand == "predict"  # which only adds to a run
+        settings = self._settings
         folder = Path(settings["run_folder"]) if settings["run_folder"] else None
+        refused = {"fit": (*TRAINED, "results.json"), "predict": ()}.get(str(self.subcommand), TRAINED)
         if self.subcommand == "fit" and folder and settings["ckpt_path"]:
             goes_on = Path(settings["ckpt_path"]).resolve().is_relative_to(folder.resolve())
-        self.run_folder, self.claim = settle_run_folder(Path(settings["runs"]), self.name, folder, goes_on=goes_on)
+            refused = () if goes_on else refused
+        self.run_folder, self.claim = settle_run_folder(
+            Path(settings["runs"]), self.name, folder, refused=refused, writes=not settings.get("features_only")
+        )
         super().instantiate_classes()
         if self.claim is not None:
             self.record.begin(anew=self.subcommand != "predict")
@@ -349,7 +354,7 @@ class ExperimentCLI(LightningCLI):
         """For a run that is stopped."""
         if self.subcommand == "fit" and self.claim is not None:
             folder = self.claim.folder
-            if any((folder / trace).exists() for trace in (f"{CHECKPOINTS}/{LAST}", JOURNAL)):
+            if any((folder / trace).exists() for trace in TRAINED):
                 return f"the same command with --run_folder {folder} --ckpt_path last goes on where it was."
         return "the same command starts it again; frame features that were computed are kept."
 

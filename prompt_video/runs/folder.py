@@ -1,9 +1,10 @@
 """The folder of a run: resolved configuration, environment, results, dropped videos."""
 
+import logging
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,19 @@ from prompt_video.runs.environment import environment
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.tables import write_csv
 
+log = logging.getLogger(__name__)
+
 _SHARED = "PROMPT_VIDEO_RUN_FOLDER"
 # Of a process among several, as Lightning, torchrun and Slurm count them.
 _RANKS = ("LOCAL_RANK", "RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-_TRACES = ("results.json", JOURNAL, f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEFORE_LAST}")  # of a run
+TRAINED = (JOURNAL, f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEFORE_LAST}")  # what a training leaves
 MOST_BYTES = 200  # of a part of a name: most systems take 255, and some is added
 # Where a resumed run's settings differ from the first ones' and mean the same.
 _PASSING = ("ckpt_path:", "run_folder:", "weights_only:")
 
 
 def settle_run_folder(
-    root: Path, name: str, folder: Path | None, *, goes_on: bool = False
+    root: Path, name: str, folder: Path | None, *, refused: Sequence[str] = (), writes: bool = True
 ) -> tuple[Path, Claim | None]:
     """The folder of a run, claimed by the first of its processes; those that Lightning starts beside it take the same.
 
@@ -41,18 +44,19 @@ def settle_run_folder(
         root: folder for run folders.
         name: of the experiment.
         folder: that is asked for, if any.
-        goes_on: with the run that is in that folder, if any.
+        refused: files, of another run, with which a folder that is asked for is not taken.
+        writes: False for what leaves nothing there, and needs no folder.
 
     Raises:
         InputError: when another process writes to it, another run is in it, or nothing can be written there.
     """
-    if any(os.environ.get(rank, "0") != "0" for rank in _RANKS):
+    if not writes or any(os.environ.get(rank, "0") != "0" for rank in _RANKS):
         return folder or Path(os.environ.get(_SHARED) or root / name / "beside"), None
     if folder is None:
         claim = claim_new(root, name)
     else:
         claim = claim_named(folder)
-        if not goes_on and (found := next((p for p in _TRACES if (folder / p).exists()), None)):
+        if found := next((path for path in refused if (folder / path).exists()), None):
             claim.leave()
             raise InputError(
                 f"{folder} holds a run already ({found}): go on with it by --ckpt_path last, or name another "
@@ -82,8 +86,7 @@ def newest_checkpoint(root: Path, name: str) -> Path:
         InputError: when there is none.
     """
     # A run of many trials may have finished some before its first checkpoint.
-    marks = (f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEFORE_LAST}", JOURNAL)
-    left = {path: run for mark in marks for path in (root / name).glob(f"*/{mark}") if (run := _run_of(path, mark))}
+    left = {path: run for mark in TRAINED for path in (root / name).glob(f"*/{mark}") if (run := _run_of(path, mark))}
     if not left:
         raise InputError(f"no run of '{name}' below {root} has a checkpoint to resume; start without --ckpt_path last.")
     return checkpoint_of(left[max(left, key=lambda path: path.stat().st_mtime)])
@@ -194,9 +197,11 @@ class RunRecord(Callback):
 
     def _record(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = _data_of(trainer)
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        if wrong := next((name for name, value in metrics.items() if not math.isfinite(value)), None):
-            raise InputError(f"{wrong} came to {metrics[wrong]}, which is no result: nothing is written of it.")
+        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        metrics = {name: value for name, value in found.items() if math.isfinite(value)}
+        if left_out := sorted(found.keys() - metrics.keys()):
+            # Losses and scores are looked at one by one: there was nothing to measure, as in a test of a few batches.
+            log.warning("not measured, and left out: %s", ", ".join(left_out))
         self.results["metrics"].update(metrics)
         if not trainer.is_global_zero or not isinstance(pl_module, VideoTextTask):
             return

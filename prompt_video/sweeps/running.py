@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.run_files import BEFORE_LAST, CHECKPOINTS, JOURNAL, LAST
+from prompt_video.runs.folder import TRAINED
 from prompt_video.settings import read_settings
 from prompt_video.stopping import Stopped
 from prompt_video.sweeps.plan import Point, Sweep
@@ -81,8 +81,7 @@ def run_points(placed: Sequence[tuple[Point, Path]], options: Sequence[str]) -> 
         else:
             log.info("%s", told)
             command = [sys.executable, "-m", "prompt_video", "fit", *options, *point.options, f"--run_folder={folder}"]
-            marks = (f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEFORE_LAST}", JOURNAL)
-            if any((folder / mark).is_file() for mark in marks):
+            if any((folder / mark).is_file() for mark in TRAINED):
                 command.append("--ckpt_path=last")
             _run(command)
             outcome = _outcome(point, folder)

@@ -215,7 +215,7 @@ def test_damage_is_one_sentence_and_failed_starts_leave_no_folder(
         assert not runs.exists(), "nothing came of it"
         return error
 
-    assert "holds a run already (results.json): go on with it by --ckpt_path last" in said(
+    assert "holds a run already (checkpoints/last.ckpt): go on with it by --ckpt_path last" in said(
         "fit", f"--run_folder={folder}"
     )
     whole = last.read_bytes()
