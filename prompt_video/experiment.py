@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from lightning.fabric.plugins import CheckpointIO
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -85,8 +84,6 @@ class ExperimentCLI(LightningCLI):
             where = error.filename or (self.claim.folder if self.claim else "the run")
             said = error if isinstance(error, WriteError) else f"{where} cannot be written: {error.strerror}."
             raise InputError(f"{said} Make room; then {self._how_to_go_on()}") from None
-        except MisconfigurationException as error:  # what Lightning says of its settings
-            raise InputError(" ".join(str(error).split())) from error
         finally:
             close_loggers()
             if self.claim is not None:
