@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from data_modules.annotations.file_index import VIDEO_SUFFIXES, stem_of
-from data_modules.annotations.listed_videos import check_name
+from data_modules.annotations.file_index import VIDEO_SUFFIXES
+from data_modules.annotations.listed_videos import check_name, endings
 from data_modules.annotations.split_names import split_named
 from data_modules.annotations.text_files import composed, cut, read_lines, shown
 from data_modules.batch import Record
@@ -146,13 +146,6 @@ def known_records(records: Iterable[Record]) -> MakeRecord:
         return replace(found[0], target=target)
 
     return find
-
-
-def endings(name: str) -> list[str]:
-    """A path without suffix: the whole, then without its first folder, and so on."""
-    name = composed(name)
-    folders = name.replace("\\", "/").split("/")[:-1]
-    return ["/".join([*folders[start:], stem_of(name)]) for start in range(len(folders) + 1)]
 
 
 def _name_and_label(text: str, is_csv: bool) -> tuple[str, str]:

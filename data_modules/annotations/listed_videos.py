@@ -57,6 +57,13 @@ def path_below(root: Path, name: str, where: str) -> str:
     return path
 
 
+def endings(name: str) -> list[str]:
+    """A path without suffix: the whole, then without its first folder, and so on."""
+    name = composed(name)
+    folders = name.replace("\\", "/").split("/")[:-1]
+    return ["/".join([*folders[start:], stem_of(name)]) for start in range(len(folders) + 1)]
+
+
 class VideosBelow:
     """The videos below a folder; every folder in it is listed once, when it is first asked for.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from data_modules.annotations.list_files import endings
+from data_modules.annotations.listed_videos import endings
 from data_modules.errors import InputError
 
 
