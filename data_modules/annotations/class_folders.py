@@ -12,6 +12,8 @@ from data_modules.protocols.trial import Split
 
 log = logging.getLogger(__name__)
 
+_OURS = {"features", "runs"}  # what the program itself writes where it is started, which may be the root
+
 
 class Row(NamedTuple):
     """One video: its file, the name of its class folder, and its split where the folders name one."""
@@ -115,7 +117,7 @@ def _refuse_empty(root: Path, splits: dict[str, Split], filled: set[tuple[str, .
                 f"{place} has no class folders; expected {place}/<class>/<video>, or set data.labels to a CSV."
             )
         for folder in folders:
-            if folder.relative_to(root).parts not in filled:
+            if folder.relative_to(root).parts not in filled and (folder.parent != root or folder.name not in _OURS):
                 raise InputError(f"the class folder {folder} has no videos{_instead(folder, listing)}")
 
 

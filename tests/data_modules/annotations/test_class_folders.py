@@ -99,3 +99,11 @@ def test_one_video_in_two_classes_is_told(tmp_path: Path, caplog: pytest.LogCapt
 def test_layouts_that_are_not_plain(tmp_path: Path, names: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         VideoFolder(make(tmp_path, *names)).scan()
+
+
+def test_what_the_program_wrote_into_the_root_is_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "jump/1.mp4", "features/x/shard.safetensors", "runs/x/results.json")
+    monkeypatch.chdir(tmp_path)
+    data = VideoFolder(Path())
+    assert data.class_names == ["jump"]
+    assert data.dataset_name == tmp_path.name
