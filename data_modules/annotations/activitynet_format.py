@@ -119,12 +119,12 @@ def read_video_scores(path: Path) -> dict[str, dict[str, float]]:
     scores: dict[str, dict[str, float]] = {}
     for video_id, entries in _videos(path, "results"):
         place = f"{path}, video '{video_id}'"
+        own = scores[video_id] = {}
         pairs = _entries(place, entries, lambda item: (_text(item, "label"), _score(item)))
-        scores[video_id] = dict(pairs)
-        if len(scores[video_id]) < len(pairs):
-            labels = [label for label, _ in pairs]
-            number = next(number for number, label in enumerate(labels) if label in labels[:number])
-            raise InputError(f"{place}, entry {number}: '{labels[number]}' has a score already; keep one of the two.")
+        for number, (label, score) in enumerate(pairs):
+            if label in own:
+                raise InputError(f"{place}, entry {number}: '{label}' has a score already; keep one of the two.")
+            own[label] = score
     return scores
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from stat import S_ISREG
@@ -218,7 +219,6 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """An object; Python's reader would keep the last of two values under one key, and drop the first unseen."""
     content = dict(pairs)
     if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for number, key in enumerate(keys) if key in keys[:number])
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
         raise InputError(f"the key {shown(twice)} stands twice in one object; keep one, or make one list of both.")
     return content
