@@ -20,7 +20,8 @@ What sparse decoding cannot see: damage *inside* compressed frames, unless it li
 else is seen when the file is opened; `VideoReader.frames` sees that, too. So a video with such damage gives exact
 frames for moments that do not need the damaged part, and is broken for all others. What no decoding sees: whole
 frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recording), for which FFmpeg fills in. Where
-the numbers of H.264 frames tell of it everything is decoded, always the same.
+the numbers of H.264 frames tell of it everything is decoded, always the same. And damage in HEVC that ends a picture
+early without being wrong: the rest of it is what lay in memory.
 """
 
 import logging

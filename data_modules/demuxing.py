@@ -48,7 +48,7 @@ _SKIPPABLE = {"h264", "mpeg4"}
 _SAYS_WHAT_IS_SHOWN = {"vp8", "vp9", "av1"}
 # FFmpeg's own decoder leaves parts of damaged frames as they lie in memory, and does not say so.
 _DECODERS = {"vp8": "libvpx"}
-_OPTIONS = {"mjpeg": {"err_detect": "explode"}}  # so that it does
+_OPTIONS = {"mjpeg": {"err_detect": "explode"}, "hevc": {"err_detect": "explode"}}  # so that they do
 _FORMATS_WITHOUT_DISPLAY_TIMES = {"avi"}
 _FORMATS_WITH_A_TABLE_OF_TIMES = {"mov,mp4,m4a,3gp,3g2,mj2"}  # one clock, always
 _BROADCAST_FORMATS = {"mpegts"}  # made for lossy channels: what is lost there is not the whole recording
@@ -160,11 +160,12 @@ class PacketSource:
             for number, packet in enumerate(self._demux()):
                 if number == MAX_PACKETS:
                     raise BrokenVideoError(self.path, f"more than {MAX_PACKETS:,} frames; cut it into parts")
-                if packet.is_corrupt and not is_broadcast:
+                is_damaged = packet.is_corrupt
+                if is_damaged and not is_broadcast:
                     raise BrokenVideoError(self.path, f"truncated or damaged: frame {number + 1} is incomplete")
                 pts, dts = (NO_STAMP if stamp is None else stamp for stamp in (packet.pts, packet.dts))
                 is_shown = not packet.is_discard and not (may_hide and not shows_a_frame(name, memoryview(packet)))
-                rows.append((pts, dts, packet.duration or 0, packet.is_keyframe, is_shown, packet.is_corrupt))
+                rows.append((pts, dts, packet.duration or 0, packet.is_keyframe, is_shown, is_damaged))
                 if name == "h264":
                     heads.append(bytes(memoryview(packet)[:HEAD_BYTES]))
                 if length_size:
@@ -209,7 +210,8 @@ class PacketSource:
         starts: list[int] = []
         if format_name not in _FORMATS_WITH_A_TABLE_OF_TIMES:
             starts = starts_of_parts(pts, dts, is_key, tick_sec, format_name in _BROADCAST_FORMATS)
-            pts, dts = one_clock(pts, dts, duration, starts)
+            if starts:
+                pts, dts = one_clock(pts, dts, duration, starts)
         # A parser hands the flag on with the frame before: either may be the damaged one.
         self._damaged = damaged | np.append(False, damaged[:-1])
         tails = [range(max(start - 2, 0), start) for start in starts]

@@ -8,23 +8,27 @@ HEAD_BYTES = 96  # of a packet, in which its first slice begins
 
 
 class _Bits:
-    """Reads bits from the highest on; zeros follow the end."""
+    """Reads bits from the first on.
+
+    Raises:
+        ValueError: at the end.
+    """
 
     def __init__(self, data: bytes) -> None:
         clean = data.replace(b"\0\0\3", b"\0\0")  # without the bytes that keep start codes out of it
-        self.left, self.value = 8 * len(clean), int.from_bytes(clean, "big")
+        self.bits, self.place = f"{int.from_bytes(clean, 'big'):0{8 * len(clean)}b}", 0
 
     def take(self, count: int) -> int:
-        self.left -= count
-        if self.left < 0:
-            raise IndexError
-        return self.value >> self.left & (1 << count) - 1
+        taken = self.bits[self.place : self.place + count]
+        if len(taken) < count:
+            raise ValueError
+        self.place += count
+        return int(taken or "0", 2)
 
     def golomb(self) -> int:
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.take(zeros)
+        zeros = self.bits.index("1", self.place) - self.place
+        self.place += zeros
+        return self.take(zeros + 1) - 1
 
 
 def numbers_run_on(extradata: bytes | None, length_size: int, heads: Iterable[bytes]) -> bool | None:
@@ -50,7 +54,7 @@ def numbers_run_on(extradata: bytes | None, length_size: int, heads: Iterable[by
             for _ in range(3):
                 bits.golomb()
             number = bits.take(width)
-        except IndexError:
+        except ValueError:
             return None
         if kind != _IDR_SLICE and latest is not None and (number - latest) % (1 << width) > 1:
             return False
@@ -81,7 +85,7 @@ def _width_of_numbers(extradata: bytes, length_size: int) -> int | None:
             if bits.take(1):
                 _pass_over_scaling(bits, 12 if has_full_color else 8)
         return bits.golomb() + 4
-    except IndexError:
+    except ValueError:
         return None
 
 
