@@ -242,6 +242,8 @@ def _load_towers(name: str, source: str) -> FrozenTowers:
     temperature = (-model.logit_scale.double()).exp().item()
     if not 0 < temperature < math.inf:
         raise InputError(f"'{name}' is a damaged CLIP: its logit_scale is {model.logit_scale.item()}.")
+    if (bad := next((part for part, w in model.named_parameters() if not w.isfinite().all()), None)) is not None:
+        raise InputError(f"'{name}' is a damaged CLIP: its {bad} is not finite.")
     fingerprint = _fingerprint(model)
     text, vision = model.text_model, model.vision_model
     return FrozenTowers(

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from data_modules.errors import InputError
+from data_modules.json_files import write_json
 from prompt_video.bench.measure import prepare_processes
 from prompt_video.bench.plan import Figures, Measurement, Setting
 from prompt_video.bench.running import Runner
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> None:
     with TemporaryDirectory() as folder:
         for part, figures in Runner(Setting(device, Path(folder)), options.quick, console).run(parts):
             results[part] = figures
-            out.write_text(json.dumps(results, indent=2) + "\n")
+            write_json(out, results)
             console.print(table(part, figures))
             for note in figures["notes"]:
                 console.print(f"  {note}", highlight=False, soft_wrap=True)

@@ -1,10 +1,9 @@
 """``prompt-video dashboard``: lay out an experiment's wandb workspace; without an account, write how it would look."""
 
-import json
 from pathlib import Path
 
-from data_modules.atomic import write_whole
 from data_modules.errors import InputError
+from data_modules.json_files import write_json
 from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.dashboard.layout import layout
 from prompt_video.dashboard.shape import shape_of
@@ -45,9 +44,8 @@ def main(arguments: list[str]) -> None:
         return
     path: Path = options.out or settings.runs / "dashboards" / f"{settings.name}.json"
     found = specification(make_workspace(sections, settings.name, options.entity or "", options.project))
-    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_json(path, found)
     print(f"wandb: {reason or 'nothing saved, as asked'}; the dashboard's specification is in {path}")
 
 

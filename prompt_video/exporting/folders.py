@@ -44,11 +44,6 @@ def filled(folder: Path, kind: str) -> Iterator[Path]:
             folder.rmdir()
 
 
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
-    """Write a value for people to read."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def without_paths(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     """The same with null for absolute paths: an export goes to other people, who have no such files."""
     if isinstance(value, dict):

@@ -7,7 +7,8 @@ from typing import Any
 
 from safetensors.torch import save
 
-from prompt_video.exporting.folders import filled, without_paths, write_json
+from data_modules.json_files import write_json
+from prompt_video.exporting.folders import filled, without_paths
 from prompt_video.exporting.hub_card import card
 from prompt_video.exporting.licence import LICENCE
 from prompt_video.hub_folder import CONFIG, FORMAT, KIND, UNNAMED_CLIP, WEIGHTS, Learned, has_public_name

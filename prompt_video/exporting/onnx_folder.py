@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.errors import InputError
+from data_modules.json_files import write_json
 from data_modules.transforms import ResizeCrop
 from prompt_video.embedding import dim_of
 from prompt_video.exporting.bank import make_bank, model_fingerprint, read_bank
 from prompt_video.exporting.checking import TOLERANCE, check
-from prompt_video.exporting.folders import ABOUT, filled, without_paths, write_json
+from prompt_video.exporting.folders import ABOUT, filled, without_paths
 from prompt_video.exporting.graphs import FEATURES, FRAMES, require_libraries, write_graphs
 from prompt_video.hub_folder import has_public_name
 from prompt_video.model import VideoTextModel

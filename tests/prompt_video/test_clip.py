@@ -199,6 +199,12 @@ def damage_temperature(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def damage_a_number(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["visual_projection.weight"][0, 0] = torch.inf
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
@@ -211,6 +217,7 @@ def damage_temperature(folder: Path) -> None:
         (damage_one_layer, "the weights lack text_model.encoder.layers.1.mlp.fc1.weight"),
         (damage_activation, "activation 'relu'"),
         (damage_temperature, "is a damaged CLIP: its logit_scale is nan"),
+        (damage_a_number, "is a damaged CLIP: its visual_projection.weight is not finite"),
     ],
 )
 def test_damaged_folder(clip_folder: Path, tmp_path: Path, damage: Callable[[Path], None], says: str) -> None:
