@@ -15,7 +15,10 @@ STEPS_UNASKED = 50  # on a GPU, where asking for a number costs more than comput
 
 
 # Settings of others, which take what makes no sense without a word, or with a traceback.
-POSITIVE = {"frame_rate", "trials_at_a_time", "save_every_n_steps", "batch_size", "log_every_n_steps"}
+POSITIVE = {
+    "frame_rate", "trials_at_a_time", "save_every_n_steps", "batch_size", "log_every_n_steps",
+    "accumulate_grad_batches", "check_val_every_n_epoch",
+}  # fmt: skip
 NOT_NEGATIVE = {"lr", "weight_decay", "momentum", "gradient_clip_val"}
 
 
