@@ -151,7 +151,7 @@ def _tested(results: Mapping[str, Any], command: Sequence[Any], options: Mapping
 def _options(command: Sequence[str]) -> dict[str, str]:
     """The first value of each ``--name=value`` or ``--name value``."""
     found: dict[str, str] = {}
-    for word, following in zip(command, [*command[1:], ""], strict=True):
+    for word, following in zip(command, [*command, ""][1:], strict=True):
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
             found.setdefault(name, value if equals else following)

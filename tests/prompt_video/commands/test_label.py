@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import json
 import os
 import shutil
@@ -170,3 +171,22 @@ def test_names_that_clip_reads_as_one_are_said(caplog: pytest.LogCaptureFixture)
     options = argparse.Namespace(classes="Run, jump,run, RUN ", classes_file=None, classes_of=None)
     assert texts_of(options) == ["Run", "jump", "run", "RUN"]
     assert "--classes: CLIP reads 'Run' and 'run' as one name (2 such pairs)" in caplog.text
+
+
+def test_a_terminal_need_not_know_all_signs(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoding, told in (("ascii", rb"caf\xe9"), ("cp1252", b"caf\xe9")):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr("sys.stdout", stream)
+        assert label(videos / "flv_h264.flv", "--classes", "café,体操") == 0
+        stream.flush()
+        said = stream.buffer.getvalue()  # type: ignore[attr-defined]
+        assert told in said
+        assert rb"\u4f53" in said
+
+
+def test_who_reads_the_output_may_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        assert main(["--help"]) == 141

@@ -1,0 +1,108 @@
+"""Any bytes in the place of a file of scores, of owners, of a sweep or an experiment: a value, or one sentence."""
+
+import io
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_modules.errors import InputError
+from prompt_video.bounded_yaml import safe_load
+from prompt_video.cli import main
+from prompt_video.commands.caption_owners import owners
+from prompt_video.commands.score_matrices import read_matrix
+from prompt_video.settings import read_settings
+from prompt_video.sweeps.plan import read_sweep
+
+SWEEP = b"method: grid\nparameters:\n  model.temperature: {values: [0.07, 0.01]}\n"
+
+
+def saved() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.eye(3))
+    return buffer.getvalue()
+
+
+@st.composite
+def damaged(draw: st.DrawFn, good: bytes) -> bytes:
+    """Bytes of a good file with some of them others, cut or written twice; or any bytes at all."""
+    if draw(st.booleans()):
+        return draw(st.binary(max_size=200))
+    data = bytearray(good)
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(data)))
+        data[place : place + draw(st.integers(0, 9))] = draw(st.binary(max_size=9))
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes, Callable[[Path], Any]], None]:
+    folder = tmp_path_factory.mktemp("files")
+
+    def run(name: str, data: bytes, reader: Callable[[Path], Any]) -> None:
+        path = folder / name
+        path.write_bytes(data)
+        said = str(path)
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                reader(path)
+        except InputError as error:
+            said = str(error)
+        path.unlink()
+        assert str(path) in said
+
+    return run
+
+
+@settings(max_examples=80, deadline=None)
+@given(damaged(saved()), damaged(b"0\n1\n2\n"), damaged(b"[0, 1, 2]"))
+def test_scores_and_owners(read: Callable[..., None], array: bytes, text: bytes, listed: bytes) -> None:
+    read("a.npy", array, read_matrix)
+    for name, data in (("a.npy", array), ("a.txt", text), ("a.json", listed)):
+        read(name, data, lambda path: owners(path, (3, 3), Path("scores.npy")))
+
+
+@settings(max_examples=80, deadline=None)
+@given(damaged(SWEEP))
+def test_sweeps(read: Callable[..., None], data: bytes) -> None:
+    read("sweep.yaml", data, read_sweep)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    damaged(
+        b"name: x\ntrainer: {max_epochs: 1}\ndata: {class_path: VideoFolder}\nmodel: {class_path: RecognitionTask}\n"
+    )
+)
+def test_experiments(read: Callable[..., None], data: bytes) -> None:
+    def reader(path: Path) -> None:
+        try:
+            read_settings(["--config", str(path)])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None  # a setting of it is named, not always the file
+
+    read("x.yaml", data, reader)
+
+
+RESULTS = b"""{"protocol": "p", "seed": 0, "metrics": {"test/top1": 0.5, "test/frozen_top1": 0.4},
+"confidence": {"test/top1": {"mean": 0.5, "std": 0.1, "ci95": 0.1, "trials": 3}}, "model": "m"}"""
+ENVIRONMENT = b'{"command": ["prompt-video", "fit"], "git": {"commit": "a"}, "packages": {"a": "1"}, "gpus": ["b"]}'
+
+
+@settings(max_examples=60, deadline=None)
+@given(damaged(RESULTS), damaged(b"model: {init_args: {a: 1}}\n"), damaged(ENVIRONMENT))
+def test_runs(tmp_path_factory: pytest.TempPathFactory, results: bytes, config: bytes, environment: bytes) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    for name, data in (("results.json", results), ("config.yaml", config), ("environment.json", environment)):
+        (folder / name).write_bytes(data)
+    assert main(["report", str(folder), "--out", str(folder / "r.md"), "--markdown"]) in (0, 1)
+
+
+def test_yaml_is_bounded() -> None:
+    with pytest.raises(RecursionError):
+        safe_load("[" * 1000)
