@@ -106,13 +106,13 @@ def _spread_within(run: Run, figure: str) -> float | None:
     """Of the trials or tests of one run."""
     confidence = run.results.get("confidence", {}).get(figure)
     if confidence is not None:
-        spread: float | None = confidence["ci95"]
+        spread: float | None = confidence.get("ci95")
         return spread
     return run.metrics.get(f"{figure}_std")
 
 
 def _trials(run: Run) -> int:
-    return max((int(found["trials"]) for found in run.results.get("confidence", {}).values()), default=1)
+    return max((int(found.get("trials", 1)) for found in run.results.get("confidence", {}).values()), default=1)
 
 
 def _tests(run: Run) -> int:

@@ -1,7 +1,6 @@
 """The runs that a report tells of, as their folders have them."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import yaml
 
 from data_modules.errors import InputError
 from prompt_video.bounded_yaml import safe_load
+from prompt_video.comparison.kinds import ENVIRONMENT, NUMBER, RESULTS, misfit
 from prompt_video.run_files import NO_CHECKPOINT
 
 
@@ -100,14 +100,16 @@ def _read(folder: Path) -> Run:
         raise _LeftOutError("a rehearsal, whose figures are no results")
     if not all(isinstance(value, int | float) for value in results["metrics"].values()):
         raise _LeftOutError("its results.json holds metrics that are no numbers")
-    if wrong := next((name for name, value in results["metrics"].items() if not math.isfinite(value)), None):
+    if wrong := next((name for name, value in results["metrics"].items() if misfit(value, NUMBER, name)), None):
         raise _LeftOutError(f"its {wrong} is not finite")
+    if wrong := misfit(results, RESULTS):
+        raise _LeftOutError(f"its results.json holds something else than it should in {wrong}")
     config = _mapping(folder / "config.yaml")
     environment = _mapping(folder / "environment.json") if (folder / "environment.json").exists() else {}
+    if wrong := misfit(environment, ENVIRONMENT):
+        raise _LeftOutError(f"its environment.json holds something else than it should in {wrong}")
     command = environment.get("command", [])
-    if not isinstance(command, list):
-        raise _LeftOutError("its environment.json holds a command that is no list")
-    options = _options([str(word) for word in command])
+    options = _options(command)
     experiment = Path(options["config"]).stem if "config" in options else folder.absolute().parent.name
     model = options.get("model", "")
     method = Path(model).stem if model.endswith((".yaml", ".yml")) else method_of(config)

@@ -179,7 +179,7 @@ def test_a_terminal_need_not_know_all_signs(videos: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr("sys.stdout", stream)
         assert label(videos / "flv_h264.flv", "--classes", "café,体操") == 0
         stream.flush()
-        said = stream.buffer.getvalue()  # type: ignore[attr-defined]
+        said = stream.buffer.getvalue()
         assert told in said
         assert rb"\u4f53" in said
 
