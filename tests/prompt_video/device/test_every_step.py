@@ -126,6 +126,7 @@ def run(gpu: Any, tmp_path: Path) -> Run:  # noqa: ANN401 - of conftest.py
         if data.features != "auto":
             ensure_features(task.model.clip, data)
         watch = Watch(gpu.device)
+        (tmp_path / "run").mkdir()
         trainer: Trainer = gpu.trainer(callbacks=[watch, RunRecord(tmp_path / "run", "", 0)], num_sanity_val_steps=0)
         trainer.fit(task, datamodule=data)
         trainer.test(task, datamodule=data, verbose=False)
