@@ -16,7 +16,7 @@ from data_modules.dataset import Collate, DrawnDataset, InOrder
 from data_modules.draws import DrawSampler, LateLoader, trial_seed
 from data_modules.errors import InputError
 from data_modules.feature_store import FeatureStore
-from data_modules.frames import FrameChunks
+from data_modules.frames import MOST_A_SECOND, FrameChunks
 from data_modules.ledger import BrokenLedger
 from data_modules.loaders import loader_options
 from data_modules.protocols import ClosedSet, Protocol
@@ -69,6 +69,8 @@ class VideoDataModule(LightningDataModule, ABC):
             raise InputError(
                 "data: batch_size must be 1 or more, num_workers 0 or more, max_broken_fraction in [0, 1]."
             )
+        if frame_rate is not None and not 0 < frame_rate <= MOST_A_SECOND:
+            raise InputError(f"data.frame_rate must be greater than 0 and up to {MOST_A_SECOND:g}, not {frame_rate:g}.")
         self.root = Path(root)
         self.protocol = protocol or ClosedSet()
         self.trial = trial

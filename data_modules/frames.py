@@ -14,6 +14,7 @@ from data_modules.decoding import VideoReader
 from data_modules.errors import BrokenVideoError
 from data_modules.transforms import ResizeCrop
 
+MOST_A_SECOND = 1000.0  # frames that anyone asks for: no camera of these data sets takes more
 CHUNK_FRAMES = 128  # what the encoder is given at once
 
 

@@ -22,6 +22,7 @@ from prompt_video.outputs import check_file, save, write_json
 from prompt_video.runs.console import Terminal
 from prompt_video.suggest import nearest
 
+MOST_TIOUS = 1000
 NUM_SHOWN = 5  # best and worst classes
 
 
@@ -91,7 +92,7 @@ def parse_tious(text: str) -> tuple[float, ...]:
         if ":" in text:
             start, step, end = (float(part) for part in text.split(":"))
             count = round((end - start) / step) + 1
-            if not abs(start + step * (count - 1) - end) < 1e-6:
+            if not abs(start + step * (count - 1) - end) < 1e-6 or count > MOST_TIOUS:
                 raise ValueError
             tious = np.linspace(start, end, count).tolist()  # rounded as the toolkit's
         else:

@@ -26,6 +26,7 @@ from prompt_video.metrics.retrieval.scores import MatrixScores, NotFiniteError
 from prompt_video.outputs import check_file, save, write_json
 from prompt_video.runs.console import Terminal
 
+MOST_BETA = 1e9
 SHOWN: dict[Direction, str] = {"t2v": "text to video", "v2t": "video to text"}
 
 
@@ -118,6 +119,8 @@ def _check(options: argparse.Namespace) -> None:
     for name, value in (("--temperature", options.temperature), ("--beta", options.beta)):
         if value is not None and not 0 < value < np.inf:
             raise InputError(f"{name} {value:g} must be a number greater than 0.")
+    if options.beta > MOST_BETA:
+        raise InputError(f"--beta {options.beta:g} is far too large for any scores; {BETA:g} is for cosines.")
 
 
 def _dual_softmax(scores: OwnedScores, temperature: float) -> DualSoftmax:

@@ -8,8 +8,8 @@ Drop a video, type class names or a sentence, and see the ranking, the similarit
 import argparse
 import logging
 import os
-import re
 import signal
+import socket
 import threading
 from importlib.util import find_spec
 from math import inf
@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> None:
         raise InputError("--max-size, --max-duration and --max-work must be positive.")
     if find_spec("gradio") is None:  # told before the model is loaded, though only imported after that
         raise InputError("the page needs Gradio: pip install 'prompt-video[serve]'.")
+    _try_address(options.host, options.port)
     model = model_of(options)
     index = VideoIndex(options.index, options.clip) if options.index else None
     with uploads_folder() as folder:
@@ -45,6 +46,18 @@ def main(arguments: list[str]) -> None:
         os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
         limits = Limits(folder, options.max_size, options.max_duration, options.max_work)
         _serve(Answers(model, limits, index), options)
+
+
+def _try_address(host: str, port: int | None) -> None:
+    """Before anything is loaded: Gradio would try a hundred ports of an address that is none."""
+    try:
+        if not host:
+            raise ValueError("there is no address")
+        socket.create_server((host, port or 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except (OSError, OverflowError, ValueError) as error:
+        reason = str((isinstance(error, OSError) and error.strerror) or error).partition(" (while")[0]
+        place = host if port is None else f"{host}:{port}"
+        raise InputError(f"the page cannot be served on {place}: {reason}; see --host and --port.") from error
 
 
 def _serve(answers: Answers, options: argparse.Namespace) -> None:
@@ -76,12 +89,8 @@ def _serve(answers: Answers, options: argparse.Namespace) -> None:
             theme=gr.themes.Default(font=fonts, font_mono=["ui-monospace", "monospace"]),
             css=STYLE,
         )
-    except (OSError, OverflowError, UnicodeError, ValueError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or re.split(r"[.\n]", str(error))[0]
-        if "empty port" in reason:
-            reason = "the port is taken; name another with --port"
-        place = options.host if options.port is None else f"{options.host}:{options.port}"
-        raise InputError(f"the page cannot be served on {place}: {reason}.") from error
+    except OSError as error:
+        raise InputError(f"the page cannot be served on {options.host}: {error}") from error
     if options.host not in LOCAL:
         log.warning("anyone who reaches this machine as %s can use the page", options.host)
     print(f"page: {url} (Ctrl-C ends it)", flush=True)

@@ -8,6 +8,9 @@ from jaxtyping import Float64, Int64
 
 from data_modules.batch import Span
 from data_modules.errors import InputError
+from data_modules.frames import MOST_A_SECOND
+
+LEAST_STRIDE = 0.001  # seconds
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,15 @@ class Cutting:
     def __post_init__(self) -> None:
         if not 0 < self.span_sec < math.inf:
             raise InputError(f"--span must be a number of seconds greater than 0, not {self.span_sec:g}.")
-        if not 0 < self.stride_sec <= self.span_sec:
+        if not LEAST_STRIDE <= self.stride_sec <= self.span_sec:
             raise InputError(
-                f"--stride must be greater than 0 and at most the span of {self.span_sec:g} s, so that nothing of a "
-                f"video is left out, not {self.stride_sec:g}."
+                f"--stride must be {LEAST_STRIDE:g} s or more and at most the span of {self.span_sec:g} s, so that "
+                f"nothing of a video is left out, not {self.stride_sec:g}."
             )
-        if self.num_frames < 1 or not 0 < self.frame_rate < math.inf:
+        if self.num_frames < 1 or not 0 < self.frame_rate <= MOST_A_SECOND:
             raise InputError(
-                "an index needs one frame a span or more, and a frame rate greater than 0, not "
-                f"{self.num_frames} and {self.frame_rate:g}."
+                "an index needs one frame a span or more, and a frame rate greater than 0 and up to "
+                f"{MOST_A_SECOND:g}, not {self.num_frames} and {self.frame_rate:g}."
             )
 
     def spans(self, duration_sec: float, start_sec: float = 0.0) -> list[Span]:

@@ -149,7 +149,6 @@ def test_a_port_in_use_is_one_sentence(server: Served, capfd: pytest.CaptureFixt
     command = [sys.executable, "-m", "prompt_video", "serve", "--port", port]
     assert subprocess.run(command, check=False).returncode == 1
     said = capfd.readouterr().err.strip()
-    assert (
-        said
-        == f"prompt-video: the page cannot be served on 127.0.0.1:{port}: the port is taken; name another with --port."
+    assert said == (
+        f"prompt-video: the page cannot be served on 127.0.0.1:{port}: Address already in use; see --host and --port."
     )
