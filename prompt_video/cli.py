@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _run(verb, arguments)
     except Stopped as stopped:
         again = "the same command " + ("goes on where it was." if verb in GO_ON else "starts it again.")
-        print(f"prompt-video: {stopped}; {stopped.how_to_go_on or again}", file=sys.stderr)
+        print(readable(f"prompt-video: {stopped}; {stopped.how_to_go_on or again}"), file=sys.stderr)
         return stopped.exit_code
 
 

@@ -8,6 +8,7 @@ from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.dashboard.layout import layout
 from prompt_video.dashboard.shape import shape_of
 from prompt_video.dashboard.workspace import make_workspace, specification
+from prompt_video.readable import readable
 from prompt_video.runs import console
 from prompt_video.runs.loggers import offline_reason
 from prompt_video.settings import read_settings
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> None:
     found = specification(make_workspace(sections, settings.name, options.entity or "", options.project))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, found)
-    print(f"wandb: {reason or 'nothing saved, as asked'}; the dashboard's specification is in {path}")
+    print(readable(f"wandb: {reason or 'nothing saved, as asked'}; the dashboard's specification is in {path}"))
 
 
 def _own_entity() -> str:

@@ -20,6 +20,7 @@ from prompt_video.exporting.hub import write_hub_folder
 from prompt_video.exporting.onnx_folder import BANK, OPSET, write_onnx_folder
 from prompt_video.hub_folder import Learned
 from prompt_video.outputs import check_file, check_folder
+from prompt_video.readable import readable
 
 
 def main(arguments: list[str]) -> None:
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> None:
         results = _results_of(options.checkpoint)
         write_hub_folder(checkpoint, options.hub, results)
         figures = "the figures of its run" if results else "no figures: no results.json lies beside the checkpoints"
-        print(f"wrote {options.hub}: model card ({figures}), licence, learned weights, config")
+        print(readable(f"wrote {options.hub}: model card ({figures}), licence, learned weights, config"))
 
 
 def _write_for_programs(checkpoint: Learned, options: argparse.Namespace) -> None:
@@ -47,14 +48,14 @@ def _write_for_programs(checkpoint: Learned, options: argparse.Namespace) -> Non
     names = _names(checkpoint, options)
     if options.onnx:
         difference = write_onnx_folder(model, options.onnx, names, options.opset, checkpoint.task)
-        print(f"wrote {options.onnx}; ONNX differs from PyTorch by {difference:.1g} at most")
+        print(readable(f"wrote {options.onnx}; ONNX differs from PyTorch by {difference:.1g} at most"))
         if names is None:
             print(f"no {BANK}: the checkpoint names no classes; --bank FILE --classes ... writes one")
     if options.bank:
         if names is None:
             raise InputError("the checkpoint names no classes; name them with --classes or --classes-file.")
         make_bank(model, names).write(options.bank)
-        print(f"wrote {options.bank}: {len(names)} classes")
+        print(readable(f"wrote {options.bank}: {len(names)} classes"))
 
 
 def _names(checkpoint: Learned, options: argparse.Namespace) -> list[str] | None:

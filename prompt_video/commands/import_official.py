@@ -8,6 +8,7 @@ from pathlib import Path
 from data_modules.errors import InputError
 from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.official import HEADS, PREFIX, SUFFIX, import_official
+from prompt_video.readable import readable
 
 
 def main(arguments: list[str]) -> None:
@@ -34,5 +35,5 @@ def main(arguments: list[str]) -> None:
     print(f"{found.num_prefix} prompt vectors before a name, {found.num_suffix} behind it ({by})")
     print(f"{found.num_layers} temporal layer{'' if found.num_layers == 1 else 's'} of {found.num_heads} heads")
     same = "is that in the file" if found.has_clip else "could not be compared: there is none in the file"
-    print(f"the CLIP '{options.clip}' {same}")
-    print(f"wrote {options.out}")
+    print(readable(f"the CLIP '{options.clip}' {same}"))
+    print(readable(f"wrote {options.out}"))
