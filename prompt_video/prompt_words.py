@@ -98,4 +98,4 @@ def _word(clip: FrozenCLIP, number: int) -> str:
     tokenizer = clip.towers.tokenizer
     read: str = tokenizer.decode([number]).strip()
     written: str = tokenizer.convert_ids_to_tokens(number).removesuffix("</w>")
-    return written if not read or "\ufffd" in read else read
+    return written if not read or "\ufffd" in read or not read.isprintable() else read
