@@ -4,32 +4,24 @@ import copy
 import errno
 import logging
 import signal
-import sys
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from lightning.fabric.plugins import CheckpointIO
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
-# Imported for their names: a YAML may then say MovingShapes rather than data_modules.MovingShapes.
-import data_modules.data_sets
-import prompt_video.tasks
 from data_modules.atomic import WriteError
 from data_modules.base import VideoDataModule
-from data_modules.draws import trial_seed
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Split
 from data_modules.trimmed import TrimmedDataModule
 from prompt_video.building import build
-from prompt_video.checkpoints import read_checkpoint, read_learned
-from prompt_video.config_errors import PARSER_MODE, ExperimentParser, making_trainer, misconfigured, reading
-from prompt_video.finite import StopAtNotFinite, check_settings
-from prompt_video.precision import allow_tf32, device_type, refuse_half_precision, resolve_clip_dtype
+from prompt_video.config_errors import making_trainer
+from prompt_video.finite import StopAtNotFinite
 from prompt_video.run_files import BEST, CHECKPOINTS, NO_CHECKPOINT
 from prompt_video.runs import console
 from prompt_video.runs.checkpoint_files import WholeCheckpoints
@@ -37,14 +29,12 @@ from prompt_video.runs.claim import Claim
 from prompt_video.runs.folder import (
     TRAINED,
     RunRecord,
-    checked_name,
-    checkpoint_of,
-    newest_checkpoint,
     settle_run_folder,
 )
-from prompt_video.runs.loggers import WandbMode, close_loggers, log_trials, make_loggers
+from prompt_video.runs.loggers import close_loggers, log_trials, make_loggers
 from prompt_video.runs.progress import DataWait, ProgressBar
 from prompt_video.runs.summary import print_summary
+from prompt_video.settings import ExperimentSettings, parse
 from prompt_video.stopping import Stopped
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.extraction import ensure_features
@@ -53,17 +43,13 @@ from prompt_video.trials.journal import summarise, write_table
 from prompt_video.trials.one_by_one import run_one_by_one
 from prompt_video.trials.runner import run_trials
 
-__all__ = ["ExperimentCLI", "data_modules", "main", "prompt_video"]
-
 log = logging.getLogger(__name__)
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-MOST_SEED = 2**32 - 1  # of numpy
-CLI = TypeVar("CLI", bound="ExperimentCLI")
 
 
-class ExperimentCLI(LightningCLI):
-    """Lightning's command line with a run folder, a feature store, and a test after training."""
+class ExperimentCLI(ExperimentSettings):
+    """An experiment as it runs: with a run folder, a feature store, and a test after training."""
 
     model: VideoTextTask
     datamodule: VideoDataModule
@@ -89,79 +75,9 @@ class ExperimentCLI(LightningCLI):
             if self.claim is not None:
                 self.claim.leave()
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """The verb that was typed: to prepare the options of all four takes a start three times as long."""
-        verbs = LightningCLI.subcommands()
-        typed = [verb for verb in sys.argv[1:2] if verb in verbs]
-        return {verb: verbs[verb] for verb in typed or verbs}
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """What an experiment has besides model, data and trainer."""
-        parser.add_argument("--name", type=str | None, default=None, help="of the experiment; else the YAML's")
-        parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for run folders")
-        parser.add_argument(
-            "--run_folder", type=Path | None, default=None, help="of this run; else runs/<name>/<date>_<time>"
-        )
-        parser.add_argument(
-            "--wandb", type=WandbMode, default="auto", help="auto goes online where an account is set up"
-        )
-        parser.add_argument("--test_after_fit", type=bool, default=True, help="test the best checkpoint after training")
-        parser.add_argument(
-            "--save_every_n_steps", type=int | None, default=None, help="save last.ckpt also within long epochs"
-        )
-        parser.add_argument("--features_only", type=bool, default=False, help="fill the feature store, and stop")
-        parser.add_argument("--quiet", type=bool, default=False, help="no progress bar and no summary")
-        parser.add_argument(
-            "--trials_at_a_time", type=int | None, default=None, help="of a protocol with many; null chooses by memory"
-        )
-        parser.add_argument(
-            "--monitor",
-            type=str | None,
-            default=None,
-            help="metric that the best checkpoint is best in; null: the task's",
-        )
-        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
-        parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
-
-    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - Lightning's signature
-        """Read everything, or say in one sentence why it cannot be read."""
-        with reading("one of the settings"):
-            super().parse_arguments(parser, args)
-
-    def _parse_ckpt_path(self) -> None:
-        """Our checkpoints hold no settings for Lightning to take, and damaged ones are told of where they are read."""
-
-    def _set_seed(self) -> None:
-        seed = self.config[self.subcommand]["seed_everything"]
-        if not 0 <= int(seed) <= MOST_SEED:
-            raise InputError(f"--seed_everything must be from 0 to {MOST_SEED}, not {seed}.")
-        super()._set_seed()
-
-    def before_instantiate_classes(self) -> None:
-        """Settle what the run is called and where it goes on, before anything is built."""
-        settings = self._settings
-        check_settings(settings.as_dict())
-        files = [Path(str(file)) for file in settings.get("config") or []]
-        self.name = checked_name(settings["name"] or (files[0].stem if files else "experiment"))
-        runs, folder = Path(settings["runs"]), settings["run_folder"]
-        if settings.get("ckpt_path") == "last":
-            checkpoint = newest_checkpoint(runs, self.name) if folder is None else checkpoint_of(Path(folder))
-            settings["ckpt_path"] = str(checkpoint)
-            if self.subcommand == "fit":
-                settings["run_folder"] = checkpoint.parent.parent
-        elif (path := settings.get("ckpt_path")) is not None:
-            read_checkpoint(Path(path))  # before anything is computed
-        if path := settings["model"]["init_args"].get("start_from"):
-            read_learned(Path(path))
-        if (trial := settings["data"]["init_args"].get("trial")) is not None:
-            # Initial weights are drawn as they are where all trials run.
-            seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)
-        self._settle_precision()
-
     def instantiate_classes(self) -> None:
         """Take a folder before anything is built, so that two runs never share one."""
-        settings = self._settings
+        settings = self.settings
         folder = Path(settings["run_folder"]) if settings["run_folder"] else None
         refused = {"fit": (*TRAINED, "results.json"), "predict": ()}.get(str(self.subcommand), TRAINED)
         if self.subcommand == "fit" and folder and settings["ckpt_path"]:
@@ -174,19 +90,10 @@ class ExperimentCLI(LightningCLI):
         if self.claim is not None:
             self.record.begin(anew=self.subcommand != "predict")
 
-    def _settle_precision(self) -> None:
-        """What the device decides; the run's settings then name what was computed in."""
-        place, task = device_type(self._settings["trainer"]["accelerator"]), self._settings["model"]["init_args"]
-        if "clip_dtype" in task:
-            task["clip_dtype"] = resolve_clip_dtype(task["clip_dtype"], place)
-        if place == "cuda":
-            allow_tf32()
-        refuse_half_precision(str(self._settings["trainer"]["precision"]))
-
     @making_trainer()
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""
-        settings = self._settings
+        settings = self.settings
         options = self._get(self.config_init, "trainer")
         dump = self._parser(self.subcommand).dump(settings, skip_none=False)
         self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]))
@@ -210,21 +117,21 @@ class ExperimentCLI(LightningCLI):
 
     def _checkpoints(self) -> list[Callback]:
         folder = self.run_folder / CHECKPOINTS
-        monitor: str = self._settings["monitor"] or self.model.monitor
+        monitor: str = self.settings["monitor"] or self.model.monitor
         # The best holds the learned weights alone; the last also what is needed to go on.
         best = ModelCheckpoint(
             folder, "best", monitor=monitor, mode="max", save_weights_only=True, enable_version_counter=False
         )
         last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
         callbacks: list[Callback] = [best, last]
-        if (steps := self._settings["save_every_n_steps"]) is not None:
+        if (steps := self.settings["save_every_n_steps"]) is not None:
             callbacks.append(ModelCheckpoint(folder, "last", every_n_train_steps=steps, enable_version_counter=False))
         return callbacks
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Train if there is anything to train, then test."""
         self._open_features()
-        if self._settings["features_only"]:
+        if self.settings["features_only"]:
             return
         if len(self.datamodule.trials) > 1:
             self._fit_trials(resume=kwargs.get("ckpt_path") is not None)
@@ -236,7 +143,7 @@ class ExperimentCLI(LightningCLI):
             self.trainer.fit(model, datamodule=datamodule, **kwargs)
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")
-        if self._settings["test_after_fit"]:
+        if self.settings["test_after_fit"]:
             # The record's folder is that of the first process, on all of them.
             if (best := self.record.folder / CHECKPOINTS / BEST).is_file():
                 self.model.load_checkpoint(best)
@@ -245,7 +152,7 @@ class ExperimentCLI(LightningCLI):
 
     def _fit_trials(self, *, resume: bool) -> None:
         """Train and test all trials of the protocol: many at a time where they are small, else one by one."""
-        task, data, settings = self.model, self.datamodule, self._settings
+        task, data, settings = self.model, self.datamodule, self.settings
         data.setup("fit")
         self.record.note_losses(data)
         steps: int | None = settings["save_every_n_steps"]
@@ -282,7 +189,7 @@ class ExperimentCLI(LightningCLI):
         own = [copy.deepcopy(callback) for callback in self._own_callbacks]
         if options.get("enable_checkpointing") is False or options.get("fast_dev_run"):
             callbacks = []
-        if self._settings["quiet"]:
+        if self.settings["quiet"]:
             options["enable_progress_bar"] = False
         elif options.get("enable_progress_bar") is not False:
             own.append(ProgressBar(leave=False))
@@ -344,7 +251,7 @@ class ExperimentCLI(LightningCLI):
         ensure_features(self.model.model.clip, self.datamodule, **wanted)
 
     def _summarize(self) -> None:
-        if self.trainer.is_global_zero and not self._settings["quiet"]:
+        if self.trainer.is_global_zero and not self.settings["quiet"]:
             print_summary(self.run_folder, self.record.results, self.datamodule.ledger)
 
     def _how_to_go_on(self) -> str:
@@ -361,20 +268,11 @@ class ExperimentCLI(LightningCLI):
         if isinstance(launcher, _SubprocessScriptLauncher):
             launcher.kill(signal.SIGTERM)
 
-    @property
-    def _settings(self) -> Any:  # noqa: ANN401 - a namespace of the configuration
-        return self.config[self.subcommand]
-
 
 def _with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Lightning takes
     """Plugins of a trainer, one of which saves its checkpoints."""
     own = [] if plugins is None else list(plugins) if isinstance(plugins, list | tuple) else [plugins]
     return own if any(isinstance(plugin, CheckpointIO) for plugin in own) else [*own, WholeCheckpoints()]
-
-
-def image_size(task: VideoTextTask) -> int:
-    """Side of the square that the task's CLIP sees: the data has to be cropped to it."""
-    return task.image_size
 
 
 def main(arguments: list[str]) -> ExperimentCLI:
@@ -385,27 +283,3 @@ def main(arguments: list[str]) -> ExperimentCLI:
     """
     console.configure()
     return parse(arguments, ExperimentCLI)
-
-
-@misconfigured()
-def parse(arguments: list[str], kind: type[CLI]) -> CLI:
-    """Hand a command line to `ExperimentCLI`, or to a class of it that does something else with it.
-
-    Args:
-        arguments: the verb and its options, as typed after ``prompt-video``.
-        kind: the class.
-    """
-    # Lightning warns when arguments are given in Python while sys.argv has some of its own.
-    sys.argv = [sys.argv[0], *arguments]
-    return kind(
-        VideoTextTask,
-        VideoDataModule,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        seed_everything_default=0,
-        save_config_callback=None,
-        auto_configure_optimizers=False,
-        load_from_checkpoint_support=False,  # checkpoints hold their own description, see prompt_video.checkpoints
-        parser_class=cast(Any, ExperimentParser),
-        parser_kwargs={"parser_mode": PARSER_MODE},
-    )

@@ -110,6 +110,9 @@ def import_official(
         raise InputError(f"there is no file {source}")
     if out.is_dir():
         raise InputError(f"{out} is a folder; name the file to write.")
+    with source.open("rb") as file:
+        if not file.read(2).startswith((b"PK", b"\x80")):  # an archive, or a pickle as in 2019
+            raise InputError(f"{source} is no file of weights alone: torch.save has not written it.")
     clip = FrozenCLIP(clip_name)  # before the file, whose 600 MB are read in vain where it is not there
     content = _read(source)
     released = _state_of(source, content)

@@ -336,5 +336,5 @@ def test_mistakes_in_options_are_said_as_ever(doctor: Callable[..., Any], capsys
         assert main(["doctor", f"--config={FOLDER}", "--model.clip=tiny", "--data.root=x", *options]) == 1
     errors = capsys.readouterr().err.splitlines()
     assert "did you mean 'sampler'?" in errors[0]
-    assert "batch_size must be 1 or more" in errors[1]
+    assert "--data.batch_size is 0: more than 0 is wanted" in errors[1]
     assert "--samples must be 1 or more" in errors[2]

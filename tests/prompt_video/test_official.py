@@ -228,7 +228,7 @@ def test_the_command_takes_the_numbers(clip_folder: Path, tmp_path: Path, capsys
 
 
 def test_a_missing_clip_is_told_before_the_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / "large.pth.tar").write_bytes(b"damaged, which only a reader would see")
+    (tmp_path / "large.pth.tar").write_bytes(b"PK, and damaged, which only a reader would see")
     with pytest.raises(InputError, match="cannot load CLIP"):
         import_official(tmp_path / "large.pth.tar", tmp_path / "out.ckpt", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="is a folder"):

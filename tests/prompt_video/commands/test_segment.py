@@ -60,6 +60,7 @@ def test_no_class_gets_one_message(videos: Path, capsys: pytest.CaptureFixture[s
     assert "--classes names no class" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # the fast lane has the same for `label`
 def test_ten_thousand_classes_and_one_of_two_hundred_words(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
