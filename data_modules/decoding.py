@@ -29,28 +29,24 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
-from zlib import crc32
 
 import av
 import numpy as np
 import torch
-from av.sidedata.sidedata import SideData
 from av.video.reformatter import VideoReformatter
-from jaxtyping import Float, Float64, Int32, Int64, UInt8
+from jaxtyping import Float, Float64, Int64, UInt8
 from torch import Tensor
 
 from data_modules.demuxing import PacketSource
 from data_modules.errors import BrokenVideoError
 from data_modules.limits import MAX_SEC, MAX_SEC_PER_FRAME
+from data_modules.pictures import Picture, as_tensor, checksum, picture_of
 from data_modules.timeline import Display, Timeline, spans
 
 # Up to here the frames of a video that had to be decoded to be understood stay in memory, as they left the decoder.
 _HELD_BYTES = 128 << 20
 
 log = logging.getLogger(__name__)
-
-Picture: TypeAlias = UInt8[np.ndarray, "H W 3"]
 
 
 class _InconsistentError(Exception):
@@ -164,7 +160,7 @@ class VideoReader:
         missing = set(numbers.tolist())
         kept: UInt8[np.ndarray, "T ..."] | None = None
         for number, picture in pictures:
-            seen = picture if look is None else look(_as_frame(picture)).numpy()
+            seen = picture if look is None else look(as_tensor(picture)).numpy()
             if kept is None:
                 kept = np.empty((len(numbers), *seen.shape), np.uint8)
             if seen.shape != kept.shape[1:]:
@@ -185,7 +181,7 @@ class VideoReader:
         for number, picture in pictures:
             early[number] = picture
             while done < len(places) and (current := int(self._display.order[places[done]])) in early:
-                frame = _as_frame(early.pop(current))
+                frame = as_tensor(early.pop(current))
                 time_sec = float(self.timeline.times_sec[places[done]])
                 for _ in range(int(np.searchsorted(places, places[done], side="right")) - done):
                     yield frame, time_sec
@@ -224,7 +220,7 @@ class VideoReader:
         for number, frame in self._all_frames():
             output.append(number)
             if not self._source.is_well_known:
-                self._checksums[number] = _checksum(self._picture(frame))
+                self._checksums[number] = checksum(self._picture(frame))
             num_bytes += sum(plane.buffer_size for plane in frame.planes)
             if num_bytes <= _HELD_BYTES:
                 held[number] = frame
@@ -345,29 +341,14 @@ class VideoReader:
     def _checked(self, number: int, frame: av.VideoFrame) -> Picture:
         """The picture, if it is the one that was there when the file was opened."""
         picture = self._picture(frame)
-        if number in self._checksums and _checksum(picture) != self._checksums[number]:
+        if number in self._checksums and checksum(picture) != self._checksums[number]:
             raise BrokenVideoError(self.path, f"frame {number + 1} of {len(self._packets)} is damaged")
         return picture
 
     def _picture(self, frame: av.VideoFrame) -> Picture:
-        """RGB, turned as it is to be displayed."""
-        plane = self._reformatter.reformat(frame, format="rgb24", threads=1).planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, plane.line_size)
-        picture = rows[:, : frame.width * 3].reshape(frame.height, frame.width, 3)
-        matrix = frame.side_data.get("DISPLAYMATRIX")
-        if not isinstance(matrix, SideData):
-            return picture
-        turned, on_its_side = _turned(picture, np.frombuffer(bytes(matrix), np.int32))
+        picture, on_its_side = picture_of(frame, self._reformatter)
         self.pixel_aspect = self._source.pixel_aspect ** (-1 if on_its_side else 1)
-        return turned
-
-
-def _as_frame(picture: Picture) -> UInt8[Tensor, "3 H W"]:
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
-
-
-def _checksum(picture: Picture) -> int:
-    return crc32(picture.tobytes())
+        return picture
 
 
 @cache
@@ -382,16 +363,3 @@ def _by_number(frames: list[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame
         if frame.pts is None:
             raise _InconsistentError("the decoder does not say which frame it decoded")
         yield frame.pts, frame
-
-
-def _turned(picture: Picture, matrix: Int32[np.ndarray, " 9"]) -> tuple[UInt8[np.ndarray, "H2 W2 3"], bool]:
-    """Apply a display matrix: (x, y) goes to (a x + c y, b x + d y), y pointing down; to the nearest right angle.
-
-    Returns:
-        The picture, and whether its sides are exchanged.
-    """
-    a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
-    on_its_side = abs(a) < abs(b)
-    if on_its_side:
-        picture, a, d = picture.transpose(1, 0, 2), c, b
-    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1], on_its_side
