@@ -6,6 +6,7 @@ person needs of it is where, what, and what instead.
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -168,6 +169,8 @@ def explain(message: str, known: set[str]) -> str:
     where, body = (head[1], head[2]) if head else ("", message)
     reasons = [line.strip().removeprefix("- ") for line in body.splitlines() if line.strip().startswith("- ")]
     telling = [reason for reason in reasons if not _EMPTY.search(reason)]
+    if any(_WANTED.search(reason) for reason in telling):  # where a number may stand, a name of a class is not meant
+        telling = [reason for reason in telling if not reason.startswith("Expected a dot import path")]
     inner = next((reason for reason in telling if not _WANTED.search(reason)), None)
     if foreign := _FOREIGN_CLASS.search(body):
         reason = foreign[0]
@@ -176,7 +179,7 @@ def explain(message: str, known: set[str]) -> str:
     elif inner is not None:
         reason = _plain(inner, known)
     else:
-        reason = _plain(body, known)
+        reason = _plain("\n".join(line for line in body.splitlines() if "dot import path" not in line), known)
     if not where:
         return reason
     return f"{where}.{reason}" if re.match(r"[\w.]+: ", reason) else f"{where}: {reason}"
@@ -191,6 +194,9 @@ def _plain(text: str, known: set[str]) -> str:
         # Of a dotted name the first part that nobody knows is the mistaken one.
         wrong = next((part for part in name.split(".") if part not in known), name)
         return f"there is no option '{wrong}'{nearest(wrong, known)}"
+    if gone := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", text):
+        there = vars(sys.modules[gone[1]]) if gone[1] in sys.modules else {}
+        return f"there is no class '{gone[1]}.{gone[2]}'{nearest(gone[2], there)}"
     if other_kind := _OTHER_KIND.search(text):
         return f"this is no {other_kind[1] or other_kind[2]}."
     if class_name := _UNKNOWN_CLASS.search(text):
