@@ -6,6 +6,7 @@ Which stream: FFmpeg's best one, by its flags and then by how much there is of i
 import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -151,6 +152,7 @@ class PacketSource:
         """The table of packets, and whether it can be trusted; packets are kept if they are not too large."""
         rows: list[tuple[int, int, int, bool, bool, bool]] = []
         heads: list[bytes] = []
+        self._places: list[tuple[int | None, int]] = []  # of each packet in the file, and its bytes
         kinds: list[Literal["I", "P", "B", "S", "none"]] = []
         name, may_hide = self.codec_name, self.codec_name in _SAYS_WHAT_IS_SHOWN
         is_broadcast = self.container.format.name in _BROADCAST_FORMATS
@@ -165,6 +167,7 @@ class PacketSource:
                     raise BrokenVideoError(self.path, f"truncated or damaged: frame {number + 1} is incomplete")
                 pts, dts = (NO_STAMP if stamp is None else stamp for stamp in (packet.pts, packet.dts))
                 is_shown = not packet.is_discard and not (may_hide and not shows_a_frame(name, memoryview(packet)))
+                self._places.append((packet.pos, packet.size))
                 rows.append((pts, dts, packet.duration or 0, packet.is_keyframe, is_shown, is_damaged))
                 if name == "h264":
                     heads.append(bytes(memoryview(packet)[:HEAD_BYTES]))
@@ -257,6 +260,24 @@ class PacketSource:
 
     def _reread(self, start: int) -> Iterator[tuple[int, Packet]]:
         """From the file, beginning at ``start`` or before."""
+        read = 0
+        for number, packet in self._from_the_middle(start):
+            if number >= len(self._places) or not self._is(packet, number):
+                break
+            yield number, packet
+            read = number + 1
+        if read < len(self._places):
+            self.container.close()
+            self._open()
+            yield from ((number, packet) for number, packet in enumerate(self._demux()) if number >= read)
+
+    def _is(self, packet: Packet, number: int) -> bool:
+        """Where a damaged index leads elsewhere, packets have the right stamps and are others."""
+        place, size = self._places[number]
+        return packet.size == size and (packet.pos is None or place is None or packet.pos == place)
+
+    def _from_the_middle(self, start: int) -> Iterator[tuple[int, Packet]]:
+        """From the key frame that the container finds before ``start``; nothing where that is not to be trusted."""
         if start and self.codec_name != "mpeg4" and self._stamps[start, 1] != NO_STAMP:
             self.container.seek(int(self._stamps[start, 1]), stream=self.stream)
             packets = self._demux()
@@ -264,12 +285,7 @@ class PacketSource:
             if first is not None and first.pts is not None and first.dts is not None:
                 found = np.flatnonzero((self._stamps == (first.pts, first.dts)).all(1))
                 if len(found) == 1 and found[0] <= start:
-                    yield int(found[0]), first
-                    yield from enumerate(packets, int(found[0]) + 1)
-                    return
-        self.container.close()
-        self._open()
-        yield from enumerate(self._demux())
+                    yield from enumerate(chain([first], packets), int(found[0]))
 
     def close(self) -> None:
         """Close the file."""

@@ -177,8 +177,11 @@ def test_turned_pictures_have_turned_pixels(tmp_path: Path) -> None:
         assert reader.pixel_aspect == pytest.approx(2 / 3)
 
 
-def test_damage_that_a_decoder_does_not_see_gives_the_same_frames_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = CASES / "vp8_flipped_bits.webm"
+@pytest.mark.parametrize("name", ["vp8_flipped_bits.webm", "mjpeg_moved_index.avi"])
+def test_damage_that_a_decoder_does_not_see_gives_the_same_frames_each_time(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = CASES / name
     with VideoReader(path) as reader:
         held = [frame for frame, _ in reader.frames()]
     monkeypatch.setattr(decoding, "_HELD_BYTES", 0)
