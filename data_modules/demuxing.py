@@ -5,6 +5,7 @@ Which stream: FFmpeg's best one, by its flags and then by how much there is of i
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -42,7 +43,7 @@ av.logging.set_level(av.logging.PANIC)  # what goes wrong is said by BrokenVideo
 # Codecs with one displayed frame a packet, whatever the container. Others are decoded once to find the timeline.
 _ONE_FRAME_A_PACKET = {"h264", "hevc", "av1", "vp9", "mpeg4", "msmpeg4v3", "h263", "mjpeg"}
 # Their decoders say what is damaged, or fill it in always the same. What others give is held against a first decoding.
-_SAY_WHAT_IS_DAMAGED = _ONE_FRAME_A_PACKET | {"vp8", "mpeg2video", "mpeg1video", "flv1"}
+_SAY_WHAT_IS_DAMAGED = _ONE_FRAME_A_PACKET | {"vp8", "flv1"}
 # Codecs in which no frame refers to one marked "no reference". (In HEVC one of a higher temporal layer may.)
 _SKIPPABLE = {"h264", "mpeg4"}
 # Of these the packets say which of them are shown.
@@ -193,7 +194,8 @@ class PacketSource:
         if name == "h264":
             # For missing frames FFmpeg fills in what it decoded before, so that it matters where decoding began.
             runs_on = numbers_run_on(self.codec.extradata, length_size, heads)
-            self.may_skip, self.is_complete = runs_on is True, runs_on is not False
+            # Nor is it known what damage in a broadcast has made of the mark that nothing refers to a frame.
+            self.may_skip, self.is_complete = runs_on is True and not is_broadcast, runs_on is not False
         stamps = np.array([row[:3] for row in rows], dtype=np.int64)
         flags = np.array([row[3:] for row in rows], dtype=np.bool_)
         return self._tabulated(stamps, flags, bidirectional), is_sound
@@ -269,7 +271,10 @@ class PacketSource:
         if read < len(self._places):
             self.container.close()
             self._open()
-            yield from ((number, packet) for number, packet in enumerate(self._demux()) if number >= read)
+            try:
+                yield from ((number, packet) for number, packet in enumerate(self._demux()) if number >= read)
+            except av.FFmpegError as error:
+                raise BrokenVideoError(self.path, "cannot be read again as it was at first") from error
 
     def _is(self, packet: Packet, number: int) -> bool:
         """Where a damaged index leads elsewhere, packets have the right stamps and are others."""
@@ -278,7 +283,9 @@ class PacketSource:
 
     def _from_the_middle(self, start: int) -> Iterator[tuple[int, Packet]]:
         """From the key frame that the container finds before ``start``; nothing where that is not to be trusted."""
-        if start and self.codec_name != "mpeg4" and self._stamps[start, 1] != NO_STAMP:
+        if not start or self.codec_name == "mpeg4" or self._stamps[start, 1] == NO_STAMP:
+            return
+        with suppress(av.FFmpegError, BrokenVideoError):  # what seeking met; all can be read from the start
             self.container.seek(int(self._stamps[start, 1]), stream=self.stream)
             packets = self._demux()
             first = next(packets, None)
