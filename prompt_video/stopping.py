@@ -3,11 +3,12 @@
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -85,6 +86,13 @@ def _in_fork() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Not the system's own way, at which torch in the other process raises an error.
         signal.signal(signal.SIGTERM, _leave)
+        sys.excepthook = _say_unless_cut_off
+
+
+def _say_unless_cut_off(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    """The one that a process works for may stop in the middle of taking a batch from it, which is no error of its."""
+    if not issubclass(kind, OSError | EOFError):
+        sys.__excepthook__(kind, error, at)
 
 
 def _leave(signum: int, frame: FrameType | None) -> NoReturn:
