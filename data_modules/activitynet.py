@@ -9,11 +9,12 @@ from typing import Any, Literal
 from data_modules.annotations.activitynet_format import read_ground_truth
 from data_modules.annotations.official_files import find_file
 from data_modules.annotations.published_lists import LISTS
-from data_modules.annotations.text_files import is_folder, read_text
+from data_modules.annotations.text_files import read_text
 from data_modules.annotations.untrimmed_lists import VideoFiles, oddities, published_open_sets, to_record
 from data_modules.batch import UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Catalog, Split
+from data_modules.regular_files import is_folder
 from data_modules.untrimmed import UntrimmedDataModule
 
 log = logging.getLogger(__name__)

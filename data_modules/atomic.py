@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from data_modules.errors import InputError
+from data_modules.regular_files import is_file
 
 LEFTOVER_SEC = 3600.0  # far longer than any one file takes to write
 NAME_LETTERS = 40  # of a file, in the name of what is written beside it: longer ones are no names to most systems
@@ -29,8 +30,7 @@ def write_whole(path: Path, write: Callable[[Path], object], replace: bool = Tru
     Raises:
         WriteError: when the system refuses it.
     """
-    # A pipe or a device, which nothing may take the place of. (Of a name that is too long a path raises an error.)
-    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+    if os.path.exists(path) and not is_file(path):  # noqa: PTH110 - a pipe or a device, which nothing may replace
         write(path)
         return
     temporary = _beside(path)

@@ -11,11 +11,11 @@ from data_modules.annotations.caption_rows import CaptionRow, read_caption_rows
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.file_index import stem_of
 from data_modules.annotations.listed_videos import VideosBelow, path_below
-from data_modules.annotations.text_files import is_file, is_folder
 from data_modules.batch import CaptionedRecord
 from data_modules.captioned import CaptionedDataModule
 from data_modules.errors import InputError
 from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.regular_files import is_file, is_folder
 
 
 class CaptionedFolder(CaptionedDataModule):

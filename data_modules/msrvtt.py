@@ -10,13 +10,14 @@ from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.official_captions import read_msrvtt, read_names
 from data_modules.annotations.official_files import find_file
 from data_modules.annotations.published_lists import LISTS
-from data_modules.annotations.text_files import is_file, is_folder, read_text
+from data_modules.annotations.text_files import read_text
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.batch import CaptionedRecord
 from data_modules.captioned import CaptionedDataModule
 from data_modules.captioned_dataset import CaptionedDataset
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Catalog, Split
+from data_modules.regular_files import is_file, is_folder
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,6 @@
 """Nothing but a regular file is ever opened: a pipe would be waited for, and a device has no end."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -10,6 +11,16 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this name; of one that is too long for any `Path` raises an error."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of this name, as `is_file`."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def why_not_a_file(path: Path) -> str | None:

@@ -11,11 +11,12 @@ from data_modules.annotations.class_folders import rows_of_folders
 from data_modules.annotations.label_rows import read_label_rows
 from data_modules.annotations.list_files import known_records, read_list
 from data_modules.annotations.listed_videos import VideosBelow, path_below
-from data_modules.annotations.text_files import cut, is_file, is_folder
+from data_modules.annotations.text_files import cut
 from data_modules.batch import Record
 from data_modules.class_names import names_of
 from data_modules.errors import InputError
 from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.regular_files import is_file, is_folder
 from data_modules.trimmed import TrimmedDataModule
 
 

@@ -58,7 +58,7 @@ def place_of(device: str | torch.device | None) -> torch.device:
         place = torch.device(device)
         if place.type == "meta":  # which computes nothing
             raise ValueError
-        torch.empty(1, device=place)
+        torch.empty(1, device=place)  # AssertionError: this torch was built without the device
     except (RuntimeError, ValueError, AssertionError, NotImplementedError) as error:
         there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
         raise InputError(f"there is no device '{device}' here to compute on; there is {', '.join(there)}.") from error

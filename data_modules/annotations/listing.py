@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_modules.annotations.suffixes import OTHER_SUFFIXES, is_video
 from data_modules.errors import InputError
+from data_modules.regular_files import is_folder
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Listing:
     """
 
     def __init__(self, root: Path, is_wanted: Callable[[str], bool] = is_video) -> None:
-        if not os.path.isdir(root):  # noqa: PTH112 - of a name that is too long a path raises an error
+        if not is_folder(root):
             raise InputError(f"there is no folder {root}; set data.root (data.init_args.root in YAML) to your videos.")
         self.root, self._is_wanted = root, is_wanted
         self.left_out: dict[str, list[str]] = {}  # kind -> paths

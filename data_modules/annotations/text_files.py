@@ -9,7 +9,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import re
 import unicodedata
 from collections import Counter
@@ -44,16 +43,6 @@ def shown(value: object, letters: int = 80) -> str:
         return cut(json.dumps(value), letters)
     except RecursionError:
         return f"a {type(value).__name__} of many levels"
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is a file of this name; of one that is too long for any `Path` raises an error."""
-    return os.path.isfile(path)  # noqa: PTH113
-
-
-def is_folder(path: Path) -> bool:
-    """Whether there is a folder of this name, as `is_file`."""
-    return os.path.isdir(path)  # noqa: PTH112
 
 
 def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:

@@ -1,7 +1,6 @@
 """Files that say which video each caption belongs to, by the number of its column."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from data_modules.errors import InputError
+from data_modules.regular_files import is_file
 from prompt_video.commands.numpy_files import open_array
 
 
@@ -32,7 +32,7 @@ def owners(path: Path | None, shape: tuple[int, ...], scores: Path) -> Int[np.nd
                 "each caption's video."
             )
         return np.arange(num_captions)
-    if not os.path.isfile(path):  # noqa: PTH113 - of a name that no file can have it says no, where a path raises an error
+    if not is_file(path):
         raise InputError(f"--video-of-caption: there is no file {path}.")
     place, entries = _read(path)
     numbers = [_number(entry, f"{path}, {place} {number}", num_videos) for number, entry in entries]

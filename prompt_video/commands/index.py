@@ -11,13 +11,13 @@ encoder has positions. Where the run was told otherwise, name its --config besid
 """
 
 import logging
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data_modules.errors import InputError
+from data_modules.regular_files import is_folder
 from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.embedding import frozen_model
 from prompt_video.model import VideoTextModel
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     if options.num_workers < 0:
         raise InputError(f"--num_workers must be 0 or more, not {options.num_workers}.")
     console.configure()
-    if not os.path.isdir(options.folder):  # noqa: PTH112 - of a name that no folder can have it says no
+    if not is_folder(options.folder):
         raise InputError(f"there is no folder {options.folder}; name the one with your videos.")
     root = options.out or Path("runs", "indexes", options.folder.absolute().name)
     check_folder(root, "--out")

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_modules.annotations.listing import Listing, once_each
-from data_modules.annotations.text_files import cut, is_folder
+from data_modules.annotations.text_files import cut
 from data_modules.class_lists import CLASS_LISTS, class_list
 from data_modules.class_names import read_class_names, tell_alike
 from data_modules.errors import InputError
+from data_modules.regular_files import is_folder
 from prompt_video.inference.loaded import LoadedModel, load
 from prompt_video.reporting.lettering import plain, shortened
 from prompt_video.templates import DEFAULT, template_sets

@@ -140,3 +140,27 @@ def reference() -> Callable[[Path, PromptedText, torch.dtype], Tensor]:
             model.text_model.embeddings.token_embedding = embedding
 
     return encode
+
+
+@pytest.fixture
+def small_training() -> list[str]:
+    """Options of six epochs on a folder of videos, for runs that are killed and go on; the folders are to be added."""
+    return [
+        "--data=VideoFolder",
+        "--data.val_fraction=0.25",
+        "--data.test_fraction=0.25",
+        "--data.batch_size=2",
+        "--data.num_workers=0",
+        "--model=RecognitionTask",
+        "--model.prompt.num_prefix=2",
+        "--model.prompt.num_suffix=2",
+        "--model.temporal.num_heads=4",
+        "--model.schedule=cosine",
+        "--model.optimizer=torch.optim.AdamW",
+        "--model.optimizer.lr=0.01",
+        "--trainer.max_epochs=6",
+        "--trainer.accelerator=cpu",
+        "--trainer.num_sanity_val_steps=0",
+        "--wandb=disabled",
+        "--quiet=true",
+    ]

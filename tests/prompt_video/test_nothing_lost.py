@@ -56,30 +56,9 @@ def root(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, 
 
 
 @pytest.fixture
-def options(root: Path, tmp_path: Path) -> list[str]:
-    return [
-        "fit",
-        "--data=VideoFolder",
-        f"--data.root={root}",
-        f"--data.features_root={tmp_path / 'features'}",
-        "--data.val_fraction=0.25",
-        "--data.test_fraction=0.25",
-        "--data.batch_size=2",
-        "--data.num_workers=0",
-        "--model=RecognitionTask",
-        "--model.prompt.num_prefix=2",
-        "--model.prompt.num_suffix=2",
-        "--model.temporal.num_heads=4",
-        "--model.schedule=cosine",
-        "--model.optimizer=torch.optim.AdamW",
-        "--model.optimizer.lr=0.01",
-        "--trainer.max_epochs=6",
-        "--trainer.accelerator=cpu",
-        "--trainer.num_sanity_val_steps=0",
-        "--wandb=disabled",
-        "--quiet=true",
-        "--name=mine",
-    ]
+def options(small_training: list[str], root: Path, tmp_path: Path) -> list[str]:
+    own = [f"--data.root={root}", f"--data.features_root={tmp_path / 'features'}", "--name=mine"]
+    return ["fit", *small_training, *own]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

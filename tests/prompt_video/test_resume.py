@@ -17,6 +17,7 @@ COMMAND = """
 from prompt_video.cli import main
 sys.exit(main())
 """
+Options = Callable[[Path, Path, Path], list[str]]  # of root, features and run folder
 # Writes every video to the disk at once, so that there is something to be found after a kill.
 EAGER = """
 from functools import partial
@@ -27,30 +28,13 @@ sys.exit(main())
 """
 
 
-def options(root: Path, features: Path, folder: Path) -> list[str]:
-    return [
-        "--data=VideoFolder",
-        f"--data.root={root}",
-        f"--data.features_root={features}",
-        "--data.val_fraction=0.25",
-        "--data.test_fraction=0.25",
-        "--data.batch_size=2",
-        "--data.num_workers=0",
-        "--model=RecognitionTask",
-        "--model.prompt.num_prefix=2",
-        "--model.prompt.num_suffix=2",
-        "--model.temporal.num_heads=4",
-        "--model.schedule=cosine",
-        "--model.optimizer=torch.optim.AdamW",
-        "--model.optimizer.lr=0.01",
-        "--trainer.max_epochs=6",
-        "--trainer.accelerator=cpu",
-        "--trainer.num_sanity_val_steps=0",
-        "--wandb=disabled",
-        "--quiet=true",
-        f"--run_folder={folder}",
-        "--test_after_fit=false",
-    ]
+@pytest.fixture
+def options(small_training: list[str]) -> Options:
+    def make(root: Path, features: Path, folder: Path) -> list[str]:
+        own = [f"--data.root={root}", f"--data.features_root={features}", f"--run_folder={folder}"]
+        return [*small_training, *own, "--test_after_fit=false"]
+
+    return make
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -78,7 +62,12 @@ def kill_when(process: ForkServerProcess, condition: Callable[[], bool]) -> None
     ids=["between epochs", "within an epoch", "with workers, without validation"],
 )
 def test_resume_after_a_kill_is_exact(
-    tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start, every: int | None, more: list[str]
+    tmp_path: Path,
+    make_videos: Callable[[Path, int], Path],
+    start_python: Start,
+    options: Options,
+    every: int | None,
+    more: list[str],
 ) -> None:
     root = make_videos(tmp_path / "videos", 8)  # 8 training videos: 4 steps an epoch, 24 in all
     extra = more if every is None else [f"--save_every_n_steps={every}"]
@@ -97,7 +86,7 @@ def test_resume_after_a_kill_is_exact(
 
 
 def test_extraction_after_a_kill_gives_the_same_store(
-    tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start
+    tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start, options: Options
 ) -> None:
     root = make_videos(tmp_path / "videos", 30)
 
