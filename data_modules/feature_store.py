@@ -149,10 +149,6 @@ class FeatureStore:
         offset = self._offset[row]
         return self._map(int(self._shard[row]))[1][offset : offset + self._num_frames[row]].copy()
 
-    def is_current(self, video_id: str, path: Path) -> bool:
-        """Whether the file is the one that was read, by its size and time of change, for a broken video too."""
-        return stamp(path) == self.source(video_id)
-
     def source(self, video_id: str) -> Stamp:
         """Size in bytes and time of change in ns of the file that was read."""
         if video_id in self._broken:

@@ -42,11 +42,6 @@ class Learned(NamedTuple):
     trial: str | None
 
 
-def is_hub_folder(folder: Path) -> bool:
-    """Whether there is one, whole or damaged."""
-    return (folder / CONFIG).is_file() or (folder / WEIGHTS).is_file()
-
-
 def read_hub_folder(folder: Path) -> Learned:
     """Read a folder that ``prompt-video export --hub`` wrote.
 

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from data_modules.batch import BrokenVideo
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pending
+from data_modules.store_shards import stamp
 
 DIM = 8
 RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
@@ -141,7 +142,7 @@ def test_pending_and_what_supersedes_what(tmp_path: Path, video: Path) -> None:
 
     os.utime(video, ns=(0, 0))  # same size, another time
     other.write_bytes(b"mended")
-    assert not store.is_current("a", video)
+    assert store.source("a") != stamp(video)
     assert todo() == ["b", "a"]
     with StoreWriter(root, RECIPE) as writer:
         writer.add_broken(BrokenVideo("a", str(video), "truncated"))
@@ -154,7 +155,7 @@ def test_pending_and_what_supersedes_what(tmp_path: Path, video: Path) -> None:
 
     other.unlink()  # the features outlive the video: it may come back
     assert todo() == []
-    assert not store.is_current("b", other)
+    assert store.source("b") != stamp(other)
     video.unlink()  # a broken one that is gone is another breakage
     assert todo() == ["a"]
     store.leave_out([BrokenVideo("b", str(other), "there is no such file"), BrokenVideo("nobody", "", "")])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
-from data_modules.store_shards import read_shard
+from data_modules.store_shards import read_shard, stamp
 
 DIM = 8
 RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
@@ -123,7 +123,7 @@ def contents(root: Path, videos: Path) -> dict[str, Any]:
             store.read(video_id).tolist(),
             store.times_sec(video_id).tolist(),
             store.duration_sec(video_id),
-            store.is_current(video_id, videos / video_id),
+            store.source(video_id) == stamp(videos / video_id),
         )
         for video_id in store.video_ids
     }
