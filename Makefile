@@ -82,7 +82,7 @@ bench: $(READY) ## measure every part against the plain way; ratios in runs/benc
 	@$(TRAIN_ENV) $(BIN)/prompt-video bench $(ARGS)
 
 tiny-clip: $(READY) ## pre-train the built-in tiny CLIP again (about an hour on two cores)
-	@$(TRAIN_ENV) $(BIN)/python -m prompt_video.tiny_clip.pretrain prompt_video/tiny_clip/weights $(ARGS)
+	@$(TRAIN_ENV) $(BIN)/python -m prompt_video.backbones.tiny.pretrain prompt_video/backbones/tiny/weights $(ARGS)
 
 format: $(READY) ## rewrite the code in the project's format
 	@$(BIN)/ruff format $(PACKAGES)

@@ -10,19 +10,19 @@ from errno import EPIPE
 from functools import wraps
 from typing import ParamSpec
 
-from prompt_video.readable import readable
-from prompt_video.startup import lean_imports
-from prompt_video.stopping import Stopped, obeying_signals
-from prompt_video.suggest import nearest
+from prompt_video.commands.startup import lean_imports
+from prompt_video.experiment.stopping import Stopped, obeying_signals
+from prompt_video.io.readable import readable
+from prompt_video.io.suggest import nearest
 
 GO_ON = ("index", "sweep")  # where they were, when they are run again
 P = ParamSpec("P")
 
 VERBS = {
-    "fit": ("prompt_video.experiment", "train an experiment, then test its best checkpoint"),
-    "validate": ("prompt_video.experiment", "score a checkpoint on the validation split"),
-    "test": ("prompt_video.experiment", "score a checkpoint on the test split"),
-    "predict": ("prompt_video.experiment", "write what each test video shows, or which video each caption means"),
+    "fit": ("prompt_video.experiment.cli", "train an experiment, then test its best checkpoint"),
+    "validate": ("prompt_video.experiment.cli", "score a checkpoint on the validation split"),
+    "test": ("prompt_video.experiment.cli", "score a checkpoint on the test split"),
+    "predict": ("prompt_video.experiment.cli", "write what each test video shows, or which video each caption means"),
     "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
     "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
     "serve": ("prompt_video.commands.serve", "a page in the browser: your own video, your own words"),
@@ -132,7 +132,7 @@ def _mistake(error: BaseException | None) -> str | None:
     outermost are taken.
     """
     from data_modules.errors import BrokenVideoError, InputError
-    from prompt_video.config_errors import ConfigError
+    from prompt_video.experiment.config_errors import ConfigError
 
     said = None
     of_system = error if isinstance(error, OSError) and error.strerror and error.errno != EPIPE else None

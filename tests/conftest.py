@@ -88,7 +88,7 @@ def videos() -> Path:
 @pytest.fixture(scope="session")
 def make_videos() -> Callable[[Path, int], Path]:
     """Fill a folder with two classes of rendered videos, so many of each."""
-    from data_modules.rendering import render, write_mp4
+    from data_modules.synthetic.rendering import render, write_mp4
 
     def make(root: Path, count: int) -> Path:
         for motion in ("moving left", "spinning"):
@@ -107,7 +107,7 @@ def start_python() -> Callable[..., ForkServerProcess]:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["prompt_video.experiment", "prompt_video.commands.index", "transformers.models.clip.modeling_clip"]
+        ["prompt_video.experiment.cli", "prompt_video.commands.index", "transformers.models.clip.modeling_clip"]
     )
 
     def start(code: str, *arguments: str, **environment: str) -> ForkServerProcess:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data_modules.annotations.listed_videos import check_name
-from data_modules.annotations.text_files import composed, read_json, shown
-from data_modules.atomic import write_whole
 from data_modules.errors import InputError
+from data_modules.files.atomic import write_whole
+from data_modules.files.text_files import composed, read_json, shown
 
 VERSION = "VERSION 1.3"
 MOST_SECONDS = 1e8  # of a time in a video: three years

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data_modules.annotations.file_index import VIDEO_SUFFIXES
 from data_modules.annotations.list_files import split_of_cell
-from data_modules.annotations.text_files import composed, cut, parse_json, read_json, read_lines, read_table, shown
 from data_modules.errors import InputError
+from data_modules.files.file_index import VIDEO_SUFFIXES
+from data_modules.files.text_files import composed, cut, parse_json, read_json, read_lines, read_table, shown
 from data_modules.protocols.trial import Split
 
 _COLUMNS = ({"video", "caption"}, {"video", "caption", "split"})

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data_modules.annotations.listing import Listing, once_each, subfolders
 from data_modules.annotations.split_names import split_named
 from data_modules.errors import InputError
+from data_modules.files.listing import Listing, once_each, subfolders
 from data_modules.protocols.trial import Split
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from data_modules.annotations.file_index import FileIndex, parse_clip, stem_of
 from data_modules.annotations.official_files import Listed, find_kinetics, read_kinetics
 from data_modules.annotations.published_lists import LISTS
-from data_modules.annotations.text_files import read_text
 from data_modules.errors import InputError
+from data_modules.files.file_index import FileIndex, parse_clip, stem_of
+from data_modules.files.text_files import read_text
 
 KineticsSplit: TypeAlias = Literal["train", "val"]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_modules.annotations.list_files import split_of_cell
-from data_modules.annotations.text_files import read_table, shown
 from data_modules.errors import InputError
+from data_modules.files.text_files import read_table, shown
 from data_modules.protocols.trial import Split
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from data_modules.annotations.file_index import VIDEO_SUFFIXES
 from data_modules.annotations.listed_videos import check_name, endings
 from data_modules.annotations.split_names import split_named
-from data_modules.annotations.text_files import composed, cut, read_lines, shown
 from data_modules.batch import Record
 from data_modules.errors import InputError
+from data_modules.files.file_index import VIDEO_SUFFIXES
+from data_modules.files.text_files import composed, cut, read_lines, shown
 from data_modules.protocols.trial import Part, Split
 
 MakeRecord: TypeAlias = Callable[[str, int], Record]  # name as listed, target -> record

@@ -4,9 +4,9 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from data_modules.annotations.file_index import stem_of
-from data_modules.annotations.text_files import composed, cut, shown
 from data_modules.errors import InputError
+from data_modules.files.file_index import stem_of
+from data_modules.files.text_files import composed, cut, shown
 
 MOST_BYTES_OF_PATH = 2000  # Linux takes 4096 with the root's
 MOST_BYTES_OF_FILE = 255  # of each part of a path

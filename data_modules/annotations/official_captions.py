@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from data_modules.annotations.listed_videos import check_name
-from data_modules.annotations.text_files import read_json, read_lines, read_text
 from data_modules.errors import InputError
+from data_modules.files.text_files import read_json, read_lines, read_text
 
 _LSMDC_COLUMNS = ("clip id", "start aligned", "end aligned", "start extracted", "end extracted", "sentence")
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from data_modules.annotations.file_index import Clip, stem_of
 from data_modules.annotations.list_files import read_rows
 from data_modules.annotations.listed_videos import check_name
-from data_modules.annotations.text_files import csv_rows, cut, read_json, read_text, shown
 from data_modules.errors import InputError
-from data_modules.regular_files import is_folder
+from data_modules.files.file_index import Clip, stem_of
+from data_modules.files.regular_files import is_folder
+from data_modules.files.text_files import csv_rows, cut, read_json, read_text, shown
 
 _KINETICS_SPLITS = {"train": {"", "train", "training"}, "val": {"", "val", "validate", "validation"}}
 

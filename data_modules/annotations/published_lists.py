@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from data_modules.annotations.list_files import ClassTable, MakeRecord, read_list, read_rows
 from data_modules.annotations.official_splits import Locate
-from data_modules.annotations.text_files import read_text
 from data_modules.batch import Record
 from data_modules.errors import InputError
+from data_modules.files.regular_files import is_file
+from data_modules.files.text_files import read_text
 from data_modules.protocols.base_to_novel import HARMONIC
 from data_modules.protocols.trial import Part, Trial
-from data_modules.regular_files import is_file
 
 Published: TypeAlias = dict[str, Callable[[], Sequence[Trial]]]
 

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo
-from data_modules.annotations.file_index import FileIndex
 from data_modules.annotations.listed_videos import path_below
 from data_modules.annotations.published_lists import LISTS, Published
-from data_modules.annotations.text_files import read_text
 from data_modules.batch import Segment, UntrimmedRecord
 from data_modules.errors import InputError
+from data_modules.files.file_index import FileIndex
+from data_modules.files.regular_files import is_folder
+from data_modules.files.text_files import read_text
 from data_modules.protocols.trial import Catalog, Trial
-from data_modules.regular_files import is_folder
 
 AMBIGUOUS = "Ambiguous"  # what THUMOS14 calls a stretch of which the annotators could not tell; no class
 OPEN_SETS = ("75_25", "50_50")  # seen and unseen classes, in per cent

@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from data_modules.errors import InputError
-from data_modules.json_files import write_json
+from data_modules.files.json_files import write_json
 from prompt_video.bench.measure import prepare_processes
 from prompt_video.bench.plan import Figures, Measurement, Setting
 from prompt_video.bench.running import Runner
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.runs.environment import processor_name
+from prompt_video.experiment.environment import processor_name
+from prompt_video.io.verb_parser import VerbParser
 
 PARTS = (
     "text_path",

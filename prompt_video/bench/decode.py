@@ -19,10 +19,10 @@ from jaxtyping import Float64, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from data_modules.decoding import VideoReader
 from data_modules.errors import InputError
-from data_modules.sampling import Sampler, SegmentSampler, WindowSampler
-from data_modules.transforms import ResizeCrop
+from data_modules.loading.sampling import Sampler, SegmentSampler, WindowSampler
+from data_modules.loading.transforms import ResizeCrop
+from data_modules.video.decoding import VideoReader
 from prompt_video.bench.measure import interleaved, threads
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 

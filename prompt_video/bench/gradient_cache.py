@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.bench.measure import added_memory, interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.clip import FrozenCLIP
-from prompt_video.contrastive import symmetric_nce
-from prompt_video.gradient_cache import in_chunks
-from prompt_video.prompt import PromptLearner
-from prompt_video.temporal import TemporalEncoder
+from prompt_video.model.contrastive import symmetric_nce
+from prompt_video.model.gradient_cache import in_chunks
+from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.temporal import TemporalEncoder
 
 NUM_FRAMES, CHUNK_SIZE = 16, 64
 NUM_PREFIX = NUM_SUFFIX = 16

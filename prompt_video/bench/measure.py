@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
-from prompt_video.frozen_linear import frozen_linear
+from prompt_video.backbones.frozen_linear import frozen_linear
 
 P = ParamSpec("P")
 T = TypeVar("T")

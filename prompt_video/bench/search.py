@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter
 from prompt_video.bench.measure import interleaved, threads
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.search.clusters import build_clusters

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
+from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.bench.measure import in_new_process, resident_memory
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.clip import FrozenCLIP
-from prompt_video.model import VideoTextModel
-from prompt_video.prompt import PromptLearner
+from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.tasks.base import learned_weights
-from prompt_video.temporal import TemporalEncoder
 
 LAYERS = {"recognition": 2, "localization": 1, "retrieval": 2}  # of the temporal encoder
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter
 from prompt_video.bench.measure import interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.bench.measure import added_memory, interleaved, peak_product
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, PlainText, fast_clip, plain_model
-from prompt_video.prompt import PromptLearner
-from prompt_video.text_side import PromptedText
+from prompt_video.model.prompt import PromptLearner
 
 NUM_PREFIX = NUM_SUFFIX = 16
 WIDTH, MLP_WIDTH, NUM_LAYERS, EMBED_DIM = 512, 2048, 12, 512

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.bench.measure import interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.bench.text_path import class_tokens
 from prompt_video.bench.vit_b16 import fast_clip, precision
-from prompt_video.clip import FrozenCLIP
-from prompt_video.model import VideoTextModel
-from prompt_video.prompt import PromptLearner
+from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.tasks.optimization import Optimization
-from prompt_video.temporal import TemporalEncoder
 from prompt_video.trials.stack import TrialStack
 
 NUM_VIDEOS, NUM_FRAMES, NUM_CLASSES = 25, 16, 5

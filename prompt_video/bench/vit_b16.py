@@ -13,9 +13,9 @@ from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.bench.measure import CPU
-from prompt_video.clip import FrozenCLIP
-from prompt_video.text_side import PromptedText
 
 NUM_TOKENS = 49408  # of CLIP's vocabulary
 # Of one minus the cosine of features that two ways compute.

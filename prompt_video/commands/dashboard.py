@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from data_modules.errors import InputError
-from data_modules.json_files import write_json
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.dashboard.layout import layout
-from prompt_video.dashboard.shape import shape_of
-from prompt_video.dashboard.workspace import make_workspace, specification
-from prompt_video.readable import readable
-from prompt_video.runs import console
-from prompt_video.runs.loggers import offline_reason
-from prompt_video.settings import read_settings
+from data_modules.files.json_files import write_json
+from prompt_video.experiment.dashboard_shape import shape_of
+from prompt_video.experiment.loggers import offline_reason
+from prompt_video.experiment.settings import read_settings
+from prompt_video.io import console
+from prompt_video.io.readable import readable
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.reports.dashboard.layout import layout
+from prompt_video.reports.dashboard.workspace import make_workspace, specification
 
 
 def main(arguments: list[str]) -> None:

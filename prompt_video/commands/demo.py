@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from data_modules.atomic import write_whole
 from data_modules.errors import InputError
-from data_modules.json_files import write_json
-from prompt_video.commands.verb_parser import VerbParser
+from data_modules.files.atomic import write_whole
+from data_modules.files.json_files import write_json
 from prompt_video.demo import closed_set, localization, open_set, retrieval
 from prompt_video.demo.running import Run, Stage, finished
 from prompt_video.demo.sizes import SECONDS, Size
-from prompt_video.reporting import page
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.reports import page
 
 
 def main(arguments: list[str]) -> None:

@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.doctor.examination import examine
-from prompt_video.doctor.report import outcome_of, print_report, verdict_of, write_report
-from prompt_video.outputs import check_file, save
-from prompt_video.runs import console
-from prompt_video.settings import read_settings
+from prompt_video.experiment.settings import read_settings
+from prompt_video.io import console
+from prompt_video.io.outputs import check_file, save
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.preflight.examination import examine
+from prompt_video.preflight.report import outcome_of, print_report, verdict_of, write_report
 
 
 def main(arguments: list[str]) -> int:

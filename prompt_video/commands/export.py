@@ -11,16 +11,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from data_modules.class_names import read_class_names
+from data_modules.annotations.class_names import read_class_names
 from data_modules.errors import InputError
-from prompt_video.checkpoints import open_model, read_learned
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.exporting.bank import make_bank
-from prompt_video.exporting.hub import write_hub_folder
-from prompt_video.exporting.onnx_folder import BANK, OPSET, write_onnx_folder
-from prompt_video.hub_folder import Learned
-from prompt_video.outputs import check_file, check_folder
-from prompt_video.readable import readable
+from prompt_video.export.bank import make_bank
+from prompt_video.export.hub import write_hub_folder
+from prompt_video.export.onnx_folder import BANK, OPSET, write_onnx_folder
+from prompt_video.io.outputs import check_file, check_folder
+from prompt_video.io.readable import readable
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.model.checkpoints import open_model, read_learned
+from prompt_video.model.hub_folder import Learned
 
 
 def main(arguments: list[str]) -> None:

@@ -1,7 +1,7 @@
 """``prompt-video features``: compute the frame features of an experiment's videos, and stop."""
 
-from prompt_video.experiment import ExperimentCLI
-from prompt_video.experiment import main as run_experiment
+from prompt_video.experiment.cli import ExperimentCLI
+from prompt_video.experiment.cli import main as run_experiment
 
 
 def main(arguments: list[str]) -> ExperimentCLI:

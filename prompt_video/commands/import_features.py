@@ -17,15 +17,15 @@ import numpy as np
 import torch
 
 from data_modules.annotations.activitynet_format import read_ground_truth
-from data_modules.annotations.listing import Listing
-from data_modules.annotations.suffixes import stem_of
 from data_modules.errors import InputError
-from data_modules.feature_store import Recipe, StoreWriter, pending
-from data_modules.store_format import IMPORTED
-from prompt_video.clip import FrozenCLIP
-from prompt_video.commands.numpy_files import open_array
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.runs import console
+from data_modules.features.manifest import IMPORTED
+from data_modules.features.store import Recipe, StoreWriter, pending
+from data_modules.files.listing import Listing
+from data_modules.files.suffixes import stem_of
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.io import console
+from prompt_video.io.numpy_files import open_array
+from prompt_video.io.verb_parser import VerbParser
 from prompt_video.tasks.imported_names import endings
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ It is for ``experiments/hmdb51_as_released.yaml``: ``prompt-video test --config 
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.official import HEADS, PREFIX, SUFFIX, import_official
-from prompt_video.readable import readable
+from prompt_video.io.readable import readable
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.model.official import HEADS, PREFIX, SUFFIX, import_official
 
 
 def main(arguments: list[str]) -> None:

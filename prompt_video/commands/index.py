@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.errors import InputError
-from data_modules.regular_files import is_folder
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.embedding import frozen_model
-from prompt_video.model import VideoTextModel
-from prompt_video.outputs import check_folder
-from prompt_video.runs import console
-from prompt_video.runs.progress import ProgressBar
+from data_modules.files.regular_files import is_folder
+from prompt_video.experiment.progress import ProgressBar
+from prompt_video.experiment.settings import SettingsCLI, read_settings
+from prompt_video.io import console
+from prompt_video.io.outputs import check_folder
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.model.embedding import frozen_model
+from prompt_video.model.templates import template_sets
+from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.indexing import Outcome, build_index
 from prompt_video.search.models import model_of_checkpoint, untrained
 from prompt_video.search.spans import Cutting
-from prompt_video.settings import SettingsCLI, read_settings
-from prompt_video.templates import template_sets
 
 log = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ from prompt_video.commands.own_input import (
     tell_cut_texts,
     texts_of,
 )
-from prompt_video.commands.verb_parser import VerbParser
 from prompt_video.inference.results import VideoScores
-from prompt_video.outputs import check_file, save, write_json
-from prompt_video.runs import console as logs
-from prompt_video.spreadsheet import write_table
+from prompt_video.io import console as logs
+from prompt_video.io.outputs import check_file, save, write_json
+from prompt_video.io.spreadsheet import write_table
+from prompt_video.io.verb_parser import VerbParser
 
 
 def main(arguments: list[str]) -> int:

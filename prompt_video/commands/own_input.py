@@ -7,15 +7,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_modules.annotations.listing import Listing, once_each
-from data_modules.annotations.text_files import cut
-from data_modules.class_lists import CLASS_LISTS, class_list
-from data_modules.class_names import read_class_names, tell_alike
+from data_modules.annotations.class_names import read_class_names, tell_alike
+from data_modules.data_sets.class_lists import CLASS_LISTS, class_list
 from data_modules.errors import InputError
-from data_modules.regular_files import is_folder
+from data_modules.files.listing import Listing, once_each
+from data_modules.files.regular_files import is_folder
+from data_modules.files.text_files import cut
 from prompt_video.inference.loaded import LoadedModel, load
-from prompt_video.reporting.lettering import plain, shortened
-from prompt_video.templates import DEFAULT, template_sets
+from prompt_video.model.templates import DEFAULT, template_sets
+from prompt_video.reports.text_formatting import plain, shortened
 
 LONG = 120  # letters of a class name on the terminal; files have all of them
 

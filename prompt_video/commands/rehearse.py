@@ -6,12 +6,12 @@ For whoever has no data yet: it shows that the experiment works and what it leav
 import logging
 from pathlib import Path
 
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.experiment import ExperimentCLI
-from prompt_video.experiment import main as run_experiment
-from prompt_video.rehearsal import make_miniature, open_folder
-from prompt_video.runs import console
-from prompt_video.settings import read_settings
+from prompt_video.experiment.cli import ExperimentCLI
+from prompt_video.experiment.cli import main as run_experiment
+from prompt_video.experiment.settings import read_settings
+from prompt_video.io import console
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.preflight.dry_run import make_miniature, open_folder
 
 log = logging.getLogger(__name__)
 

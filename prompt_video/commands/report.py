@@ -7,15 +7,15 @@ whose settings differ by the seed only are one row, with mean and spread.
 from functools import partial
 from pathlib import Path
 
-from data_modules.atomic import write_whole
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.comparison.document import document
-from prompt_video.comparison.html import html
-from prompt_video.comparison.markdown import markdown
-from prompt_video.comparison.rows import rows_of
-from prompt_video.comparison.runs import collect
-from prompt_video.outputs import check_file, save
-from prompt_video.runs import console
+from data_modules.files.atomic import write_whole
+from prompt_video.io import console
+from prompt_video.io.outputs import check_file, save
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.reports.comparison.html import html
+from prompt_video.reports.comparison.markdown import markdown
+from prompt_video.reports.comparison.report_model import document
+from prompt_video.reports.comparison.rows import rows_of
+from prompt_video.reports.comparison.runs import collect
 
 
 def main(arguments: list[str]) -> int:

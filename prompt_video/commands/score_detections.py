@@ -13,14 +13,14 @@ import numpy as np
 from rich.table import Table
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Detection, read_detections, read_ground_truth
-from data_modules.annotations.text_files import cut
 from data_modules.errors import InputError
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.detections.names import annotated_names
+from data_modules.files.text_files import cut
+from prompt_video.io.console import Terminal
+from prompt_video.io.outputs import check_file, save, write_json
+from prompt_video.io.suggest import nearest
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.localization.video_names import annotated_names
 from prompt_video.metrics.evaluation import Evaluation, evaluate
-from prompt_video.outputs import check_file, save, write_json
-from prompt_video.runs.console import Terminal
-from prompt_video.suggest import nearest
 
 MOST_TIOUS = 1000
 NUM_SHOWN = 5  # best and worst classes

@@ -15,16 +15,16 @@ import numpy as np
 from rich.table import Table
 
 from data_modules.errors import InputError
-from prompt_video.commands.caption_owners import owners
-from prompt_video.commands.score_matrices import read_bank, read_matrix
-from prompt_video.commands.verb_parser import VerbParser
+from prompt_video.io.caption_owners import owners
+from prompt_video.io.console import Terminal
+from prompt_video.io.outputs import check_file, save, write_json
+from prompt_video.io.score_matrices import read_bank, read_matrix
+from prompt_video.io.verb_parser import VerbParser
 from prompt_video.metrics.retrieval.owned import OwnedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
 from prompt_video.metrics.retrieval.ranks import RECALLS, Ranks, named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import PLAIN, Direction, DualSoftmax, Rescoring
 from prompt_video.metrics.retrieval.scores import MatrixScores, NotFiniteError
-from prompt_video.outputs import check_file, save, write_json
-from prompt_video.runs.console import Terminal
 
 MOST_BETA = 1e9
 SHOWN: dict[Direction, str] = {"t2v": "text to video", "v2t": "video to text"}

@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.table import Table
 
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.outputs import check_file, save, write_json
-from prompt_video.reporting.lettering import span_text
-from prompt_video.runs import console as logs
+from prompt_video.io import console as logs
+from prompt_video.io.outputs import check_file, save, write_json
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.reports.text_formatting import span_text
 from prompt_video.search.index import Answer, VideoIndex
 
 

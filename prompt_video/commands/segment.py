@@ -23,14 +23,14 @@ from prompt_video.commands.own_input import (
     tell_cut_texts,
     texts_of,
 )
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.detections.files import write_csv, write_subtitles
-from prompt_video.detections.selection import MIN_SCORE, Selection
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.inference.results import FoundSegments
-from prompt_video.outputs import check_file, check_folder, save
-from prompt_video.readable import readable
-from prompt_video.runs import console as logs
+from prompt_video.io import console as logs
+from prompt_video.io.outputs import check_file, check_folder, save
+from prompt_video.io.readable import readable
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.localization.detection_files import write_csv, write_subtitles
+from prompt_video.localization.selection import MIN_SCORE, Selection
 
 
 def main(arguments: list[str]) -> int:

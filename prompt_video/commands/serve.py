@@ -16,14 +16,14 @@ from math import inf
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.browser.answers import Answers
-from prompt_video.browser.drawing import STYLE
-from prompt_video.browser.limits import Limits
-from prompt_video.browser.sweeping import uploads_folder
 from prompt_video.commands.own_input import add_model_arguments, model_of
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.runs import console
+from prompt_video.io import console
+from prompt_video.io.verb_parser import VerbParser
 from prompt_video.search.index import VideoIndex
+from prompt_video.web.answers import Answers
+from prompt_video.web.drawing import STYLE
+from prompt_video.web.limits import Limits
+from prompt_video.web.sweeping import uploads_folder
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -64,8 +64,8 @@ def _serve(answers: Answers, options: argparse.Namespace) -> None:
     import gradio as gr
     from starlette.middleware import Middleware
 
-    from prompt_video.browser.gate import Gate, own_names
-    from prompt_video.browser.page import page
+    from prompt_video.web.gate import Gate, own_names
+    from prompt_video.web.page import page
 
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,12 +8,12 @@ import logging
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.commands.verb_parser import VerbParser
-from prompt_video.runs import console as logs
-from prompt_video.settings import read_settings
-from prompt_video.sweeps.plan import read_sweep
-from prompt_video.sweeps.report import metric_of, results_table, write_results
-from prompt_video.sweeps.running import place, run_points
+from prompt_video.experiment.settings import read_settings
+from prompt_video.experiment.sweeps.plan import read_sweep
+from prompt_video.experiment.sweeps.report import metric_of, results_table, write_results
+from prompt_video.experiment.sweeps.running import place, run_points
+from prompt_video.io import console as logs
+from prompt_video.io.verb_parser import VerbParser
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from statistics import mean, stdev
 import numpy as np
 from rich.table import Table
 
-from data_modules.decoding import VideoReader
+from data_modules.video.decoding import VideoReader
 from prompt_video.demo.running import Run, figure, method_file
-from prompt_video.reporting import figures, page
-from prompt_video.reporting.film import film_strip
+from prompt_video.reports import figures, page
+from prompt_video.reports.film_strip import film_strip
 
 
 @dataclass(frozen=True)

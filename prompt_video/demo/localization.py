@@ -8,9 +8,9 @@ from statistics import mean, stdev
 from rich.table import Table
 
 from prompt_video.demo.running import Run, figure
-from prompt_video.reporting import page
-from prompt_video.reporting.localization import timelines
-from prompt_video.reporting.timeline import timeline_svg
+from prompt_video.reports import page
+from prompt_video.reports.localization import timelines
+from prompt_video.reports.timeline import timeline_svg
 from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.localization_files import localization
 

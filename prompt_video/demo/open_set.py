@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from prompt_video.demo.running import Run, method_file
-from prompt_video.reporting import page
+from prompt_video.reports import page
 
 KEYS = ("test/base/top1", "test/novel/top1", "test/hm", "test/novel_all/top1", "test/hm_all")
 TITLES = ("top-1, %", "base", "novel", "mean", "novel/all", "mean/all")

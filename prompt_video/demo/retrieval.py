@@ -9,10 +9,10 @@ from rich.table import Table
 
 from data_modules.batch import CaptionedRecord
 from prompt_video.demo.running import Run
-from prompt_video.reporting import page
-from prompt_video.reporting.retrieval import examples
+from prompt_video.reports import page
+from prompt_video.reports.retrieval import examples
 from prompt_video.tasks.retrieval import RetrievalTask
-from prompt_video.tasks.retrieval_shown import questions
+from prompt_video.tasks.retrieval_media import questions
 
 DIRECTIONS = {"t2v": "text to video", "v2t": "video to text"}
 FIGURES = {"r@1": "R@1", "r@5": "R@5", "median_rank": "median rank"}

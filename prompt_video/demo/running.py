@@ -16,9 +16,9 @@ import torch
 
 from data_modules.errors import InputError
 from prompt_video.demo.sizes import OPTIONS, Size
-from prompt_video.experiment import ExperimentCLI
-from prompt_video.experiment import main as run_experiment
-from prompt_video.stopping import Stopped
+from prompt_video.experiment.cli import ExperimentCLI
+from prompt_video.experiment.cli import main as run_experiment
+from prompt_video.experiment.stopping import Stopped
 
 PROCESSES = 2  # models as small as the demo's gain more from a second run beside them than from a second thread
 

@@ -8,17 +8,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from data_modules.annotations.text_files import shown
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.timeline import Timeline, shown_from
-from data_modules.window_dataset import CollateWindows, WindowSample
-from data_modules.windows import Windows
-from prompt_video.detector import ProposalDetector
-from prompt_video.kept_settings import check_settings, fits
-from prompt_video.localizer import candidates, detected
-from prompt_video.model import VideoTextModel
-from prompt_video.suppression import Suppression, VideoDetections
+from data_modules.files.text_files import shown
+from data_modules.loading.window_dataset import CollateWindows, WindowSample
+from data_modules.loading.windows import Windows
+from data_modules.video.timeline import Timeline, shown_from
+from prompt_video.localization.detector import ProposalDetector
+from prompt_video.localization.localizer import candidates, detected
+from prompt_video.localization.suppression import Suppression, VideoDetections
+from prompt_video.model.kept_settings import check_settings, fits
+from prompt_video.model.video_text_model import VideoTextModel
 
 OWN = "detector."
 

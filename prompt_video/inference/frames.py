@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from data_modules.decoding import VideoReader
-from data_modules.timeline import Timeline
-from data_modules.transforms import ResizeCrop
-from prompt_video.clip import FrozenCLIP
-from prompt_video.inference.viewing import Viewing
+from data_modules.loading.transforms import ResizeCrop
+from data_modules.video.decoding import VideoReader
+from data_modules.video.timeline import Timeline
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.inference.inference_config import Viewing
 
 FRAMES_AT_A_TIME = 64
 

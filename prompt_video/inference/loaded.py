@@ -12,24 +12,24 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_modules.decoding import VideoReader
 from data_modules.errors import InputError
-from prompt_video.checkpoints import open_model, read_learned
-from prompt_video.clip import FrozenCLIP
-from prompt_video.embedding import refuse_probe, text_vectors, video_vectors
+from data_modules.video.decoding import VideoReader
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.precision import ClipDtype, place_of, resolve_clip_dtype
 from prompt_video.inference.curve import segments_of
 from prompt_video.inference.detecting import Finder
 from prompt_video.inference.frames import Progress, all_features, view_features
+from prompt_video.inference.inference_config import Viewing
 from prompt_video.inference.results import FoundSegments, SimilarityCurve, VideoScores
-from prompt_video.inference.viewing import Viewing
-from prompt_video.linear_probe import LinearProbe
-from prompt_video.model import VideoTextModel
-from prompt_video.precision import ClipDtype, place_of, resolve_clip_dtype
-from prompt_video.prompt import TemplatePrompt
-from prompt_video.readable import check_unicode
+from prompt_video.io.readable import check_unicode
+from prompt_video.model.checkpoints import open_model, read_learned
+from prompt_video.model.embedding import refuse_probe, text_vectors, video_vectors
+from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.prompt import TemplatePrompt
+from prompt_video.model.templates import DEFAULT, describe
+from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.spans import Cutting
-from prompt_video.templates import DEFAULT, describe
-from prompt_video.temporal import TemporalEncoder
 
 TEXT_CHUNK = 512  # texts that are encoded at a time, so that ten thousand fit in memory
 SPANS_AT_A_TIME = 64

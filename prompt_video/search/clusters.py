@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from data_modules.atomic import remove_leftovers, write_whole
-from data_modules.feature_store import FeatureStore
-from data_modules.regular_files import why_not_a_file
+from data_modules.features.store import FeatureStore
+from data_modules.files.atomic import remove_leftovers, write_whole
+from data_modules.files.regular_files import why_not_a_file
 from prompt_video.search.vectors import Vectors
 
 log = logging.getLogger(__name__)

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data_modules.errors import InputError
-from data_modules.feature_store import FeatureStore
-from prompt_video.embedding import dim_of, text_vectors
-from prompt_video.model import VideoTextModel
-from prompt_video.readable import check_unicode
-from prompt_video.search.card import Card, read_card
+from data_modules.features.store import FeatureStore
+from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.io.readable import check_unicode
+from prompt_video.model.embedding import dim_of, text_vectors
+from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.clusters import Clusters, open_clusters
+from prompt_video.search.manifest import Card, read_card
 from prompt_video.search.vectors import Vectors
-from prompt_video.text_side import TextSide
 
 
 @dataclass(frozen=True)

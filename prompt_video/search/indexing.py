@@ -13,19 +13,19 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from data_modules.annotations.listing import Listing
 from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
-from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pending
-from data_modules.frames import FrameChunks
-from data_modules.loaders import loader_options
-from data_modules.store_format import MANIFEST
-from data_modules.store_shards import GONE, stamp
-from data_modules.timeline import shown_from
-from data_modules.transforms import ResizeCrop
-from prompt_video.embedding import dim_of, video_vectors
-from prompt_video.model import VideoTextModel
-from prompt_video.search.card import Card, read_card
+from data_modules.features.manifest import MANIFEST
+from data_modules.features.shards import GONE, stamp
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter, pending
+from data_modules.files.listing import Listing
+from data_modules.loading.frames import FrameChunks
+from data_modules.loading.loaders import loader_options
+from data_modules.loading.transforms import ResizeCrop
+from data_modules.video.timeline import shown_from
+from prompt_video.model.embedding import dim_of, video_vectors
+from prompt_video.model.video_text_model import VideoTextModel
+from prompt_video.search.manifest import Card, read_card
 from prompt_video.search.spans import Cutting
 from prompt_video.tasks.extraction import MISSING, ExtractionTask, transform_of
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from torch import Tensor
 
 from data_modules.errors import InputError
-from prompt_video.checkpoints import read_checkpoint, spec_of
-from prompt_video.clip import FrozenCLIP
-from prompt_video.embedding import refuse_probe
-from prompt_video.model import VideoTextModel
-from prompt_video.precision import resolve_clip_dtype
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.precision import resolve_clip_dtype
+from prompt_video.model.checkpoints import read_checkpoint, spec_of
+from prompt_video.model.embedding import refuse_probe
+from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.tasks.base import learned_weights
 
 

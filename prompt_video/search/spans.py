@@ -8,7 +8,7 @@ from jaxtyping import Float64, Int64
 
 from data_modules.batch import Span
 from data_modules.errors import InputError
-from data_modules.frames import MOST_A_SECOND
+from data_modules.loading.frames import MOST_A_SECOND
 
 LEAST_STRIDE = 0.001  # seconds
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from data_modules.feature_store import FeatureStore
+from data_modules.features.store import FeatureStore
 
 # Converted to float32 at a time. They stay in a core's cache: the whole conversion then costs about as much as reading.
 BLOCK_BYTES = 2 << 20

@@ -12,22 +12,22 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
-from data_modules.atomic import write_whole
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.json_files import json_text
+from data_modules.files.atomic import write_whole
+from data_modules.files.json_files import json_text
 from data_modules.protocols.trial import Trial
-from prompt_video.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
-from prompt_video.clip import FrozenCLIP
-from prompt_video.model import SMALLEST_TEMPERATURE, VideoTextModel
-from prompt_video.precision import ClipDtype, resolve_clip_dtype
-from prompt_video.prompt import PromptLearner
-from prompt_video.prompt_words import prompt_words
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.precision import ClipDtype, resolve_clip_dtype
+from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
+from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.prompt_words import prompt_words
+from prompt_video.model.templates import DEFAULT
+from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, VideoTextModel
+from prompt_video.tasks.media import Shown, Table
 from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
-from prompt_video.tasks.shown import Shown, Table
-from prompt_video.templates import DEFAULT
-from prompt_video.temporal import TemporalEncoder
-from prompt_video.text_side import TextSide
 
 
 def _adamw(params: Any) -> torch.optim.AdamW:  # noqa: ANN401 - torch's own type is not public

@@ -15,16 +15,16 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from data_modules.base import VideoDataModule
 from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
-from data_modules.feature_store import FeatureStore, Recipe, StoreWriter, pending
-from data_modules.frames import Chunk
-from data_modules.loaders import loader_options
-from data_modules.store_format import IMPORTED
-from data_modules.store_shards import GONE, stamp
-from data_modules.transforms import ResizeCrop
-from prompt_video.clip import FrozenCLIP
+from data_modules.features.manifest import IMPORTED
+from data_modules.features.shards import GONE, stamp
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter, pending
+from data_modules.loading.frames import Chunk
+from data_modules.loading.loaders import loader_options
+from data_modules.loading.transforms import ResizeCrop
+from data_modules.modules.base import VideoDataModule
+from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.tasks.imported_names import names_in
 
 log = logging.getLogger(__name__)

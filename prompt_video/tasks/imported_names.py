@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from data_modules.annotations.file_index import parse_clip, stem_of
 from data_modules.errors import InputError
+from data_modules.files.file_index import parse_clip, stem_of
 
 
 def endings(video_id: str) -> Iterator[str]:

@@ -13,25 +13,25 @@ from torch.nn.utils.rnn import pad_sequence
 from data_modules.annotations.activitynet_format import Detection
 from data_modules.batch import Batch
 from data_modules.errors import InputError
+from data_modules.modules.untrimmed import UntrimmedDataModule
 from data_modules.protocols.trial import Part, Trial
-from data_modules.untrimmed import UntrimmedDataModule
-from prompt_video import losses
-from prompt_video.detections.selection import MIN_SCORE
-from prompt_video.detector import ProposalDetector
-from prompt_video.detector_loss import best_overlap, detector_loss
-from prompt_video.external_scores import ExternalScores
-from prompt_video.finite import check_scores
-from prompt_video.linear_probe import LinearProbe
-from prompt_video.localizer import actions_of, candidates, detected, given
-from prompt_video.proposals import GivenProposals
-from prompt_video.segment_encoding import encode_segments
-from prompt_video.segments import segment_features
-from prompt_video.suppression import Candidates, Suppression
-from prompt_video.tasks.found import CLIP_ONLY, FoundActions
-from prompt_video.tasks.guarded import GuardedTask
+from prompt_video.localization.detector import ProposalDetector
+from prompt_video.localization.detector_loss import best_overlap, detector_loss
+from prompt_video.localization.external_scores import ExternalScores
+from prompt_video.localization.localizer import actions_of, candidates, detected, given
+from prompt_video.localization.proposals import GivenProposals
+from prompt_video.localization.segment_encoding import encode_segments
+from prompt_video.localization.segments import segment_features
+from prompt_video.localization.selection import MIN_SCORE
+from prompt_video.localization.suppression import Candidates, Suppression
+from prompt_video.model import losses
+from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.tasks.detection_results import CLIP_ONLY, FoundActions
+from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.localization_files import write_results, write_test
-from prompt_video.tasks.localization_shown import localization_shown
-from prompt_video.tasks.shown import Shown
+from prompt_video.tasks.localization_media import localization_shown
+from prompt_video.tasks.media import Shown
+from prompt_video.tasks.regularized import GuardedTask
 
 log = logging.getLogger(__name__)
 

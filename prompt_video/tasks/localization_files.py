@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.annotations.activitynet_format import Detection, write_detections
-from prompt_video.detections.files import write_csv, write_subtitles
+from prompt_video.io.readable import escaped
+from prompt_video.io.spreadsheet import write_table
+from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.metrics.tables import RECALLS
-from prompt_video.readable import escaped
-from prompt_video.reporting.localization import Localization, Proposals, Scores, write_report
-from prompt_video.spreadsheet import write_table
-from prompt_video.tasks.found import FROZEN, FoundActions
+from prompt_video.reports.localization import Localization, Proposals, Scores, write_report
+from prompt_video.tasks.detection_results import FROZEN, FoundActions
 
 
 def write_results(

@@ -14,15 +14,15 @@ from torchmetrics.classification import MulticlassAccuracy
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
-from prompt_video import losses
-from prompt_video.finite import check_scores
-from prompt_video.linear_probe import LinearProbe
-from prompt_video.tasks.guarded import GuardedTask
-from prompt_video.tasks.outcome import PartOutcome, combined
-from prompt_video.tasks.recognition_shown import recognition_shown
-from prompt_video.tasks.shown import Shown
+from prompt_video.model import losses
+from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.temporal import mean_frame
+from prompt_video.tasks.classification_results import PartOutcome, combined
+from prompt_video.tasks.finite import check_scores
+from prompt_video.tasks.media import Shown
+from prompt_video.tasks.recognition_media import recognition_shown
+from prompt_video.tasks.regularized import GuardedTask
 from prompt_video.tasks.tables import write_tables
-from prompt_video.temporal import mean_frame
 
 
 class RecognitionTask(GuardedTask):

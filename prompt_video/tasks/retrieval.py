@@ -10,25 +10,25 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_modules.atomic import write_whole
 from data_modules.batch import Batch
-from data_modules.captioned import CaptionedDataModule
 from data_modules.errors import InputError
-from data_modules.json_files import json_text
+from data_modules.files.atomic import write_whole
+from data_modules.files.json_files import json_text
+from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols.trial import Trial
-from prompt_video.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
-from prompt_video.embedding import text_vectors, video_vectors
-from prompt_video.finite import check_scores
-from prompt_video.gradient_cache import in_chunks
-from prompt_video.linear_probe import LinearProbe
-from prompt_video.prompt import PromptLearner, TemplatePrompt
+from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.model.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
+from prompt_video.model.embedding import text_vectors, video_vectors
+from prompt_video.model.gradient_cache import in_chunks
+from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.prompt import PromptLearner, TemplatePrompt
+from prompt_video.model.temporal import mean_frame
 from prompt_video.tasks.base import VideoTextTask
-from prompt_video.tasks.found_captions import Answers, FoundCaptions, Pairs
+from prompt_video.tasks.finite import check_scores
+from prompt_video.tasks.media import Shown
 from prompt_video.tasks.retrieval_files import best_videos, write_queries
-from prompt_video.tasks.retrieval_shown import retrieval_shown
-from prompt_video.tasks.shown import Shown
-from prompt_video.temporal import mean_frame
-from prompt_video.text_side import TextSide
+from prompt_video.tasks.retrieval_media import retrieval_shown
+from prompt_video.tasks.retrieval_results import Answers, FoundCaptions, Pairs
 
 log = logging.getLogger(__name__)
 

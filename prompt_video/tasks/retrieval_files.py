@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prompt_video.tasks.found_captions import Answers
+from prompt_video.tasks.retrieval_results import Answers
 from prompt_video.tasks.tables import write_csv
 
 

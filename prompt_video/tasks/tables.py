@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prompt_video.spreadsheet import write_table
-from prompt_video.tasks.outcome import PartOutcome
+from prompt_video.io.spreadsheet import write_table
+from prompt_video.tasks.classification_results import PartOutcome
 
 
 def write_tables(folder: Path, suffix: str, outcome: PartOutcome) -> None:

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from data_modules.atomic import WriteError, write_whole
-from data_modules.base import VideoDataModule
 from data_modules.errors import InputError
-from data_modules.json_files import json_text
-from prompt_video import spreadsheet
-from prompt_video.run_files import JOURNAL
+from data_modules.files.atomic import WriteError, write_whole
+from data_modules.files.json_files import json_text
+from data_modules.modules.base import VideoDataModule
+from prompt_video.io import spreadsheet
+from prompt_video.io.run_files import JOURNAL
 from prompt_video.trials.confidence import confidence
 
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from data_modules.batch import Sample
-from data_modules.dataset import VideoDataset
-from data_modules.draws import Draw, DrawSampler, LateLoader
 from data_modules.errors import InputError
-from data_modules.loaders import loader_options
-from data_modules.trimmed import TrimmedDataModule
+from data_modules.loading.dataset import VideoDataset
+from data_modules.loading.loaders import loader_options
+from data_modules.loading.sample_keys import Draw, DrawSampler, LateLoader
+from data_modules.modules.trimmed import TrimmedDataModule
 
 TEST_ROWS = 4096  # rows of a test batch over all trials: a row of 16 frames by 512 is 32 KiB
 

@@ -8,9 +8,9 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
-from data_modules.base import VideoDataModule
-from prompt_video.checkpoints import last_checkpoint, read_checkpoint
-from prompt_video.run_files import CHECKPOINTS, LAST
+from data_modules.modules.base import VideoDataModule
+from prompt_video.io.run_files import CHECKPOINTS, LAST
+from prompt_video.model.checkpoints import last_checkpoint, read_checkpoint
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.trials.journal import Journal, TrialResult
 

@@ -9,11 +9,11 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from data_modules.errors import InputError
-from data_modules.trimmed import TrimmedDataModule
-from prompt_video.checkpoints import last_checkpoint, read_checkpoint
-from prompt_video.precision import device_type
-from prompt_video.run_files import CHECKPOINTS, LAST
-from prompt_video.tasks.outcome import combined
+from data_modules.modules.trimmed import TrimmedDataModule
+from prompt_video.backbones.precision import device_type
+from prompt_video.io.run_files import CHECKPOINTS, LAST
+from prompt_video.model.checkpoints import last_checkpoint, read_checkpoint
+from prompt_video.tasks.classification_results import combined
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.journal import Journal, TrialResult
 from prompt_video.trials.loading import TrialsData, groups

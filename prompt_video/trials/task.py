@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video import losses
-from prompt_video.finite import check_scores
-from prompt_video.linear_probe import LinearProbe
+from prompt_video.model import losses
+from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.temporal import mean_frame
+from prompt_video.tasks.classification_results import PartOutcome
+from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.optimization import Optimization
-from prompt_video.tasks.outcome import PartOutcome
-from prompt_video.temporal import mean_frame
 from prompt_video.trials.loading import TrialBatch
 from prompt_video.trials.stack import Texts, TrialStack
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter
 
 
 @pytest.fixture

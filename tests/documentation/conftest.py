@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 
 import pytest
 
-from data_modules.rendering import render, write_mp4
-from prompt_video.rehearsal import make_miniature
-from prompt_video.settings import read_settings
+from data_modules.synthetic.rendering import render, write_mp4
+from prompt_video.experiment.settings import read_settings
+from prompt_video.preflight.dry_run import make_miniature
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "experiments/README.md", "data_modules/README.md")
@@ -45,7 +45,7 @@ class Kind:
     after: str = ""
 
 
-_EXPERIMENT = "tests/prompt_video/test_experiment.py::"
+_EXPERIMENT = "tests/prompt_video/experiment/test_cli.py::"
 _INDEX = "prompt-video index .*"
 KINDS = (
     Kind(r"make (test|demo)", "ci"),
@@ -80,27 +80,25 @@ KINDS = (
     Kind(
         r"make rehearse EXP=\S+",
         "settings",
-        ("tests/prompt_video/test_rehearsal.py::test_a_rehearsal_leaves_what_a_run_leaves",),
+        ("tests/prompt_video/preflight/test_dry_run.py::test_a_rehearsal_leaves_what_a_run_leaves",),
     ),
     Kind(
         r"make dashboard EXP=\S+",
         "settings",
-        ("tests/prompt_video/dashboard/test_command.py::test_the_file_stands_below_the_runs",),
+        ("tests/prompt_video/reports/dashboard/test_command.py::test_the_file_stands_below_the_runs",),
     ),
     Kind(
         r"make sweep EXP=\S+ SWEEP=\S+",
         "settings",
         (
-            "tests/prompt_video/sweeps/test_sweep.py::test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails",
+            "tests/prompt_video/experiment/sweeps/test_sweep.py::test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails",
         ),
     ),
-    Kind(
-        r"prompt-video serve", "elsewhere", ("tests/prompt_video/browser/test_server.py::test_nothing_is_left_behind",)
-    ),
+    Kind(r"prompt-video serve", "elsewhere", ("tests/prompt_video/web/test_server.py::test_nothing_is_left_behind",)),
     Kind(
         r"prompt-video import-official \S+ \S+",
         "elsewhere",
-        ("tests/prompt_video/test_official.py::test_same_forward_computation",),
+        ("tests/prompt_video/model/test_official.py::test_same_forward_computation",),
     ),
     Kind(r"prompt-video (label|segment|export) .*", "run"),
     Kind(r"prompt-video report runs", "run"),

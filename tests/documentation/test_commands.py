@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from prompt_video.cli import VERBS, main
-from prompt_video.settings import read_settings
+from prompt_video.experiment.settings import read_settings
 
 REPOSITORY = Path(__file__).parents[2]
 ODD_IN_MINIATURES = {"split sizes", "captions", "caption lengths"}

@@ -69,7 +69,7 @@ def test_a_class_of_the_readme_passes_doctor(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (code,) = (block.text for block in readme_blocks if block.text.startswith(f"# data_modules/{module}.py"))
+    (code,) = (block.text for block in readme_blocks if block.text.startswith(f"# data_modules/data_sets/{module}.py"))
     match = re.search(r"^class (\w+)\((\w+)\):", code, re.MULTILINE)
     assert match is not None
     name, base = match.groups()

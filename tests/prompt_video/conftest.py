@@ -12,8 +12,8 @@ import transformers
 from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor, nn
 
-from prompt_video.clip import FrozenCLIP
-from prompt_video.text_side import PromptedText
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.prompted_text import PromptedText
 
 IMAGE_SIZE = 16
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from prompt_video.losses import step_rng
-from prompt_video.temporal import mean_frame
+from prompt_video.model.losses import step_rng
+from prompt_video.model.temporal import mean_frame
 
 TEXT: Any = "a"
 

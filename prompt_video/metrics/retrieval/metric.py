@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from prompt_video.metrics.gathered import GatheredMetric
-from prompt_video.metrics.retrieval.found import Retrieval
+from prompt_video.metrics.retrieval.results import Retrieval
 
 
 class RetrievalMetrics(GatheredMetric):

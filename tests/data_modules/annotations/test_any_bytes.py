@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_modules.annotations.activitynet_format import read_detections, read_ground_truth, read_video_scores
+from data_modules.annotations.class_names import read_class_names
 from data_modules.annotations.list_files import known_records, read_list
 from data_modules.annotations.official_captions import read_didemo, read_lsmdc, read_msrvtt, read_names
 from data_modules.annotations.official_files import read_hmdb, read_kinetics, read_ssv2, read_ucf
 from data_modules.batch import Record
-from data_modules.captioned_folder import CaptionedFolder
-from data_modules.class_names import read_class_names
+from data_modules.data_sets.captioned_folder import CaptionedFolder
+from data_modules.data_sets.untrimmed_folder import UntrimmedFolder
+from data_modules.data_sets.video_folder import VideoFolder
 from data_modules.errors import InputError
-from data_modules.untrimmed_folder import UntrimmedFolder
-from data_modules.video_folder import VideoFolder
 
 Reader = Callable[[Path], Iterable[object]]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from data_modules.annotations.activitynet_format import read_ground_truth
+from data_modules.annotations.class_names import read_class_names
 from data_modules.annotations.list_files import known_records, read_list
 from data_modules.annotations.official_captions import read_names
 from data_modules.annotations.official_files import read_ssv2
 from data_modules.batch import Record
-from data_modules.captioned_folder import CaptionedFolder
-from data_modules.class_names import read_class_names
+from data_modules.data_sets.captioned_folder import CaptionedFolder
+from data_modules.data_sets.video_folder import VideoFolder
 from data_modules.errors import InputError
-from data_modules.video_folder import VideoFolder
 
 CASES = Path(__file__).parent / "cases"
 NO_NAME = "no file can be called"

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.annotations.file_index import FileIndex, parse_clip, stem_of
 from data_modules.errors import InputError
+from data_modules.files.file_index import FileIndex, parse_clip, stem_of
 
 
 def make(root: Path, *names: str) -> FileIndex:

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.annotations.file_index import stem_of
 from data_modules.annotations.list_files import ClassTable, known_records, read_list, read_rows
 from data_modules.batch import Record
 from data_modules.errors import InputError
+from data_modules.files.file_index import stem_of
 
 NAMES = ["brush hair", "pull up", "sword", "draw sword", "catch it, then drop it"]
 LABELS = ["brush_hair", "pullup", "sword", "draw_sword", "catch it, then drop it"]

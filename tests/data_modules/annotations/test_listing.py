@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from av import ContainerFormat, formats_available
 
-from data_modules.annotations.file_index import FileIndex
-from data_modules.annotations.listing import Listing
-from data_modules.annotations.suffixes import VIDEO_SUFFIXES, is_video, stem_of
 from data_modules.errors import InputError
+from data_modules.files.file_index import FileIndex
+from data_modules.files.listing import Listing
+from data_modules.files.suffixes import VIDEO_SUFFIXES, is_video, stem_of
 
 
 def listed(root: Path) -> list[str]:

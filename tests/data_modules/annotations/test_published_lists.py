@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from data_modules.annotations.published_lists import LISTS
+from data_modules.data_sets.hmdb51 import HMDB51
+from data_modules.data_sets.kinetics import Kinetics
+from data_modules.data_sets.something_something import SomethingSomethingV2
+from data_modules.data_sets.ucf101 import UCF101
 from data_modules.errors import InputError
-from data_modules.hmdb51 import HMDB51
-from data_modules.kinetics import Kinetics
 from data_modules.protocols.trial import Catalog, Part, Trial
-from data_modules.something_something import SomethingSomethingV2
-from data_modules.ucf101 import UCF101
 
 Catalogs = dict[str, Catalog]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from data_modules.annotations.text_files import csv_rows, parse_json, read_lines, read_text
 from data_modules.errors import InputError
+from data_modules.files.text_files import csv_rows, parse_json, read_lines, read_text
 
 
 def write(folder: Path, data: bytes, name: str = "list.txt") -> Path:

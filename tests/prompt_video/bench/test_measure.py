@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 
+from prompt_video.backbones.frozen_linear import frozen_linear
 from prompt_video.bench.measure import (
     CPU,
     Spread,
@@ -18,7 +19,6 @@ from prompt_video.bench.measure import (
     prepare_processes,
     threads,
 )
-from prompt_video.frozen_linear import frozen_linear
 
 
 def test_ways_run_in_turn_after_a_round_that_does_not_count() -> None:

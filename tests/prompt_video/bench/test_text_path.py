@@ -7,7 +7,7 @@ from prompt_video.bench import text_path
 from prompt_video.bench.measure import peak_product
 from prompt_video.bench.plan import Setting, recorded
 from prompt_video.bench.vit_b16 import PlainText, fast_clip, plain_model
-from prompt_video.prompt import PromptLearner
+from prompt_video.model.prompt import PromptLearner
 
 
 @pytest.fixture(autouse=True)

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_modules.errors import InputError
-from prompt_video.bounded_yaml import safe_load
 from prompt_video.cli import main
-from prompt_video.commands.caption_owners import owners
-from prompt_video.commands.score_matrices import read_matrix
-from prompt_video.settings import read_settings
-from prompt_video.sweeps.plan import read_sweep
+from prompt_video.experiment.settings import read_settings
+from prompt_video.experiment.sweeps.plan import read_sweep
+from prompt_video.io.bounded_yaml import safe_load
+from prompt_video.io.caption_owners import owners
+from prompt_video.io.score_matrices import read_matrix
 
 SWEEP = b"method: grid\nparameters:\n  model.temperature: {values: [0.07, 0.01]}\n"
 

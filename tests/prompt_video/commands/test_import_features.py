@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from data_modules.errors import InputError
-from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
-from data_modules.store_format import IMPORTED
-from prompt_video.clip import FrozenCLIP
+from data_modules.features.manifest import IMPORTED
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter
+from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.commands.import_features import main
 from prompt_video.tasks.extraction import open_named
 from prompt_video.tasks.imported_names import names_in

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from data_modules import frames
-from data_modules.feature_store import FeatureStore
-from data_modules.rendering import render, write_mp4
-from data_modules.shapes import SHAPES
+from data_modules.features.store import FeatureStore
+from data_modules.loading import frames
+from data_modules.synthetic.rendering import render, write_mp4
+from data_modules.synthetic.shapes import SHAPES
 from prompt_video.cli import main
 from prompt_video.commands.index import joined
-from prompt_video.reporting.lettering import span_text
+from prompt_video.reports.text_formatting import span_text
 from prompt_video.search.index import VideoIndex
 
 Make = Callable[[Path, int], Path]

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from data_modules.batch import Batch, Record
-from data_modules.frames import FrameChunks
-from data_modules.rendering import render, write_mp4
-from data_modules.transforms import ResizeCrop
+from data_modules.loading.frames import FrameChunks
+from data_modules.loading.transforms import ResizeCrop
+from data_modules.synthetic.rendering import render, write_mp4
 from prompt_video.cli import main
-from prompt_video.embedding import text_vectors, video_vectors
+from prompt_video.model.embedding import text_vectors, video_vectors
 from prompt_video.search.index import VideoIndex
 from prompt_video.search.models import model_of_checkpoint
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.cli import main
-from prompt_video.clip import FrozenCLIP
 from prompt_video.commands.own_input import texts_of
 
 

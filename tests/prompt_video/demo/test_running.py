@@ -12,7 +12,7 @@ from data_modules.errors import InputError
 from prompt_video.commands.demo import _Demo
 from prompt_video.demo import sizes
 from prompt_video.demo.running import Run, Stage, experiments_folder, finished, method_file
-from prompt_video.settings import read_settings
+from prompt_video.experiment.settings import read_settings
 
 
 def made_up(method: str, folder: Path) -> Run:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from data_modules.untrimmed_shapes import UntrimmedShapes
+from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from prompt_video.cli import main
 
 RECOGNITION = """

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from prompt_video.inference.detecting import _Likely
-from prompt_video.suppression import Suppression
+from prompt_video.localization.suppression import Suppression
 
 
 @pytest.mark.parametrize("method", ["soft", "hard"])

@@ -11,8 +11,8 @@ import torch
 
 import prompt_video
 from data_modules.errors import BrokenVideoError, InputError
-from prompt_video.checkpoints import read_checkpoint
 from prompt_video.inference.results import FoundSegments
+from prompt_video.model.checkpoints import read_checkpoint
 
 
 class Run(Protocol):

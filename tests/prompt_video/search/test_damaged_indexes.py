@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from data_modules.errors import InputError
-from data_modules.feature_store import StoreWriter
-from data_modules.transforms import ResizeCrop
-from prompt_video.embedding import dim_of
+from data_modules.features.store import StoreWriter
+from data_modules.loading.transforms import ResizeCrop
 from prompt_video.inference.loaded import load
-from prompt_video.search.card import CARD, Card
+from prompt_video.model.embedding import dim_of
 from prompt_video.search.index import VideoIndex
 from prompt_video.search.indexing import recipe_of
+from prompt_video.search.manifest import CARD, Card
 from prompt_video.search.spans import Cutting
 
 CUTTING = Cutting(8.0, 4.0, 4, 2.0)

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from data_modules.batch import BrokenVideo
-from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter
 from prompt_video.search import clusters as clusters_module
 from prompt_video.search import vectors as vectors_module
 from prompt_video.search.clusters import open_clusters

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.feature_store import Recipe, StoreWriter
-from data_modules.transforms import CENTER, ResizeCrop
+from data_modules.features.store import Recipe, StoreWriter
+from data_modules.loading.transforms import CENTER, ResizeCrop
+from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.cli import main
-from prompt_video.clip import FrozenCLIP
-from prompt_video.linear_probe import LinearProbe
+from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.tasks.extraction import transform_of
 from prompt_video.tasks.localization import LocalizationTask
 

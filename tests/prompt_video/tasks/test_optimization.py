@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from prompt_video.clip import FrozenCLIP
-from prompt_video.model import VideoTextModel
-from prompt_video.prompt import PromptLearner
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.tasks.optimization import Decayed, Optimization, parameter_groups
-from prompt_video.temporal import TemporalEncoder
 
 ADAMW = partial(torch.optim.AdamW, lr=1e-4, weight_decay=0.01)
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from data_modules.batch import Batch, CaptionColumns, CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Part
-from prompt_video.prompt import PromptLearner
-from prompt_video.tasks.found_captions import FoundCaptions, Pairs
+from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.tasks.retrieval import RetrievalTask
-from prompt_video.temporal import TemporalEncoder
+from prompt_video.tasks.retrieval_results import FoundCaptions, Pairs
 
 
 def small_task(**options: Any) -> RetrievalTask:  # noqa: ANN401 - the task's own

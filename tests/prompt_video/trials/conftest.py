@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from data_modules.batch import Record
-from data_modules.dataset import VideoDataset
-from data_modules.feature_store import FeatureStore, Recipe, StoreWriter
-from data_modules.sampling import WindowSampler
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter
+from data_modules.loading.dataset import VideoDataset
+from data_modules.loading.sampling import WindowSampler
 
 NUM_STORED = 40
 

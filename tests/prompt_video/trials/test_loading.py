@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from data_modules.dataset import Collate, VideoDataset
-from data_modules.draws import DrawSampler
 from data_modules.errors import InputError
-from data_modules.sampling import WindowSampler
-from data_modules.transforms import ResizeCrop
+from data_modules.loading.dataset import Collate, VideoDataset
+from data_modules.loading.sample_keys import DrawSampler
+from data_modules.loading.sampling import WindowSampler
+from data_modules.loading.transforms import ResizeCrop
 from prompt_video.trials.loading import StepSampler, TrialSteps, TrialVideos, groups
 
 Videos = Callable[..., VideoDataset]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from data_modules.untrimmed_shapes import UntrimmedShapes
+from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from prompt_video.cli import main
 from prompt_video.tasks.localization import LocalizationTask
 

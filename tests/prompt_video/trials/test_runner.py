@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from data_modules.rendering import render, write_mp4
+from data_modules.synthetic.rendering import render, write_mp4
 from prompt_video.cli import main
 from prompt_video.trials.journal import TrialResult, summarise
 from prompt_video.trials.task import TrialsTask

@@ -14,18 +14,18 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
-from data_modules.dataset import Collate, VideoDataset
-from data_modules.draws import DrawSampler
 from data_modules.errors import InputError
-from prompt_video import losses
-from prompt_video.clip import FrozenCLIP
-from prompt_video.linear_probe import LinearProbe
-from prompt_video.model import VideoTextModel
-from prompt_video.prompt import PromptLearner
+from data_modules.loading.dataset import Collate, VideoDataset
+from data_modules.loading.sample_keys import DrawSampler
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.model import losses
+from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.temporal import TemporalEncoder, mean_frame
+from prompt_video.model.video_text_model import VideoTextModel
+from prompt_video.tasks.classification_results import PartOutcome
 from prompt_video.tasks.optimization import Optimization
-from prompt_video.tasks.outcome import PartOutcome
-from prompt_video.temporal import TemporalEncoder, mean_frame
-from prompt_video.text_side import TextSide
 from prompt_video.trials.loading import TrialsData, TrialSteps, TrialVideos
 from prompt_video.trials.stack import TrialStack
 from prompt_video.trials.task import TrialsTask

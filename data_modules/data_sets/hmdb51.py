@@ -1,0 +1,111 @@
+"""HMDB-51."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
+
+from data_modules.annotations.list_files import ClassTable
+from data_modules.annotations.official_files import Listed, find_file, read_hmdb, read_packed_hmdb
+from data_modules.annotations.official_splits import OfficialSplits, check_splits, to_records
+from data_modules.annotations.published_lists import LISTS, Published, PublishedLists
+from data_modules.batch import Record
+from data_modules.files.file_index import FileIndex, stem_of
+from data_modules.files.text_files import read_text
+from data_modules.modules.trimmed import TrimmedDataModule
+from data_modules.protocols.trial import Catalog, Split
+
+_FOLDERS = ("", "testTrainMulti_7030_splits", "splits", "annotations", "annotations/testTrainMulti_7030_splits")
+_FLAGS: Mapping[Split, str] = {"train": "1", "test": "2"}
+_NATURAL = {"pullup": "pull up", "pushup": "push up", "situp": "sit up"}
+
+
+class HMDB51(TrimmedDataModule):
+    """6,766 video clips of 51 actions, from films and the web; a sample is an avi file of about 3 seconds.
+
+    Three official splits, each of 70 training and 30 test videos a class, which leave 1,666 videos unused. They and the
+    published few-shot and base-to-novel lists are packaged; only the videos must be downloaded, from
+    https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database, and unpacked in any layout.
+
+    Licence: Creative Commons Attribution 4.0, as its page says. Cite: Kuehne, Jhuang, Garrote, Poggio, Serre: HMDB: a
+    large video database for human motion recognition, ICCV 2011.
+
+    Args:
+        root: folder of the videos.
+        splits: official splits, 1 to 3; with `ClosedSet` each is a trial, all else takes the first.
+        spelling: class names as shown to CLIP: ``natural`` English, or the ``official`` ones of the paper's code, such
+            as ``brush hairs`` and ``pullup``.
+        annotations: folder of the 153 official files ``<class>_test_split<n>.txt``; null to look for them below
+            ``root`` and otherwise take the packaged ones.
+        options: those that all data sets share, see `TrimmedDataModule`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        splits: Sequence[int] = (1,),
+        spelling: Literal["natural", "official"] = "natural",
+        annotations: Path | None = None,
+        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+    ) -> None:
+        super().__init__(root, **options)
+        self.splits = check_splits(splits)
+        self.spelling = spelling
+        self.annotations = annotations
+
+    def published_sizes(self) -> Mapping[str, int]:
+        """Of every split; counted in the official files."""
+        return {"train": 3570, "test": 1530}
+
+    def scan(self) -> Catalog:
+        """Find the videos; lists are read when a protocol asks for them."""
+        official = official_names()
+        labels = tuple(official)
+        names = tuple(official.values()) if self.spelling == "official" else class_names()
+        files = FileIndex(self.root)
+        label_of = {listed.stem: listed.label for _, _, listed in self._packaged}
+
+        def locate(name: str, label: str) -> tuple[str, Path]:
+            stem = stem_of(name)
+            return f"{label}/{stem}", files.find(stem, label) or self.root / label / f"{stem}.avi"
+
+        def read(number: int, split: Split) -> tuple[Record, ...]:
+            return to_records(self._official(labels, number, _FLAGS[split]), ClassTable(names, labels), locate)
+
+        lists = PublishedLists("hmdb51", names, labels, locate, lambda name: label_of.get(stem_of(name)))
+        splits = OfficialSplits(names, self.splits, read)
+        published: Published = {
+            "5way_5shot": lists.five_way,
+            "5shot": partial(lists.five_shot, splits.test_of_few_shot),
+            **{f"{shots}shot": partial(lists.few_shot, shots, splits.test_of_few_shot) for shots in (2, 4, 8, 16)},
+            "base_to_novel": lists.base_to_novel,
+            "zero_shot": splits.zero_shot,
+        }
+        if len(self.splits) > 1:
+            published["closed_set"] = splits.closed_set
+        return Catalog(names, splits.records, labels, published, partial(lists.read_path, root=self.root))
+
+    @cached_property
+    def _packaged(self) -> list[tuple[int, str, Listed]]:
+        return list(read_packed_hmdb(LISTS / "hmdb51" / "official_splits.csv.gz"))
+
+    def _official(self, labels: Sequence[str], number: int, flag: str) -> list[Listed]:
+        first = f"{labels[0]}_test_split{number}.txt"
+        file = find_file((self.root / folder for folder in _FOLDERS), [first])
+        if self.annotations is not None:
+            file = self.annotations / first
+        if file is not None:
+            return [listed for found, listed in read_hmdb(file.parent, labels, number) if found == flag]
+        return [listed for split, found, listed in self._packaged if (split, found) == (number, flag)]
+
+
+def class_names() -> tuple[str, ...]:
+    """All classes in plain English, in label order."""
+    return tuple(_NATURAL.get(label, label.replace("_", " ")) for label in official_names())
+
+
+def official_names() -> dict[str, str]:
+    """All classes as the paper's code writes them, by label."""
+    names: dict[str, str] = json.loads(read_text(LISTS / "hmdb51" / "class_names.json"))
+    return names

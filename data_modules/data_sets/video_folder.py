@@ -1,0 +1,120 @@
+"""Any folder of videos, or any list of them: a user's own data without a new class."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_modules.annotations.class_folders import rows_of_folders
+from data_modules.annotations.class_names import names_of
+from data_modules.annotations.label_rows import read_label_rows
+from data_modules.annotations.list_files import known_records, read_list
+from data_modules.annotations.listed_videos import VideosBelow, path_below
+from data_modules.batch import Record
+from data_modules.errors import InputError
+from data_modules.files.regular_files import is_file, is_folder
+from data_modules.files.text_files import cut
+from data_modules.modules.trimmed import TrimmedDataModule
+from data_modules.protocols.trial import SPLITS, Catalog, Split
+
+
+class VideoFolder(TrimmedDataModule):
+    """Videos in class folders, or named in a CSV file.
+
+    Folders: ``root/<class>/<video>``, or ``root/<split>/<class>/<video>`` with splits train, val and test, whatever
+    their capitals and also by their usual synonyms, such as ``Training`` and ``validation``. CSV: a header
+    ``path,label`` or ``path,label,split`` and a row a video, paths relative to ``root``, with or without suffix.
+    Videos without a split are divided by chance: the same way for the same seed, class by class.
+
+    Args:
+        root: folder of the videos.
+        labels: CSV file with the labels, relative to ``root`` or absolute; null to take them from the folders.
+        val_fraction: share of each class for validation where the data names no validation split.
+        test_fraction: share of each class for testing where the data names no test split.
+        split_seed: of that division; runs with different seeds but the same ``split_seed`` share their splits.
+        class_names: names to show to CLIP for folder names or labels that are not natural language, such as
+            ``{brush_hair: brushing hair}``; underscores become blanks by themselves.
+        options: those that all data sets share, see `TrimmedDataModule`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        labels: Path | None = None,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.2,
+        split_seed: int = 0,
+        class_names: dict[str, str] | None = None,
+        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+    ) -> None:
+        super().__init__(root, **options)
+        if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
+            raise InputError("data: val_fraction and test_fraction must be 0 or more and leave room for training.")
+        self.labels = labels
+        self.val_fraction = val_fraction
+        self.test_fraction = test_fraction
+        self.split_seed = split_seed
+        self.renamed = class_names or {}
+
+    def scan(self) -> Catalog:
+        """List the videos, in the order of their paths."""
+        if not is_folder(self.root):
+            raise InputError(
+                f"there is no folder {self.root}; set data.root (data.init_args.root in YAML) to your videos."
+            )
+        rows = list(self._rows_of_csv(self.root / self.labels) if self.labels else rows_of_folders(self.root))
+        if unknown := set(self.renamed) - {label for _, label, _ in rows}:
+            raise InputError(f"data.class_names renames '{min(unknown)}', but no video of {self.root} has that label.")
+        labels = sorted({label for _, label, _ in rows})
+        names = names_of(labels, self.renamed, str(self.root))
+        splits = self._divide(rows)
+        records: dict[Split, list[Record]] = {split: [] for split in SPLITS}
+        for (path, label, _), split in zip(rows, splits, strict=True):
+            video_id = path.relative_to(self.root).as_posix()
+            records[split].append(Record(video_id, path, labels.index(label)))
+        everything = [record for split in SPLITS for record in records[split]]
+        return Catalog(
+            names,
+            records,
+            labels,
+            read_list=lambda path: read_list(Path(path), names, labels, known_records(everything)),
+        )
+
+    def _rows_of_csv(self, file: Path) -> Iterable[tuple[Path, str, Split | None]]:
+        if not is_file(file):
+            raise InputError(
+                f"there is no label file {file}; set data.labels to a CSV with the header path,label[,split]."
+            )
+        videos = VideosBelow(self.root)
+        seen: dict[Path, str] = {}
+        for where, name, label, split in read_label_rows(file):
+            listed = path_below(self.root, name, where)
+            path = videos.find(listed, where) or self.root / listed
+            if (first := seen.setdefault(path, where)) is not where:
+                raise InputError(f"{where}: {cut(name)} stands already on {first.removeprefix(f'{file}, ')}.")
+            yield path, label, split
+
+    def _divide(self, rows: list[tuple[Path, str, Split | None]]) -> list[Split]:
+        """Give every row a split: the one it names, or one by chance where the data names none."""
+        named = {split for _, _, split in rows}
+        fractions: dict[Split, float] = {
+            "test": 0.0 if "test" in named else self.test_fraction,
+            "val": 0.0 if "val" in named else self.val_fraction,
+        }
+        splits: list[Split] = [split or "train" for _, _, split in rows]
+        free: dict[str, list[int]] = defaultdict(list)
+        for index, (_, label, _) in enumerate(rows):
+            if splits[index] == "train":
+                free[label].append(index)
+        for number, label in enumerate(sorted(free)):
+            order = np.random.default_rng((self.split_seed, number)).permutation(free[label]).tolist()
+            for split, fraction in fractions.items():
+                count = min(round(fraction * len(free[label])), len(order) - 1)
+                for index in order[:count]:
+                    splits[index] = split
+                del order[:count]
+        if "train" not in splits:
+            raise InputError(f"{self.root}: no video is left for training.")
+        return splits

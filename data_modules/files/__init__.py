@@ -1,0 +1,1 @@
+"""Files and folders on disk: found, listed, read strictly and written whole."""

@@ -1,0 +1,1 @@
+"""From records to batches: sampling, windows, transforms, order of samples, dropped videos."""

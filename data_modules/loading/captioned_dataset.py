@@ -1,0 +1,89 @@
+"""Index to captioned sample: the views of `VideoDataset`, with the sentences that belong to them."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from data_modules.batch import Batch, BrokenVideo, CaptionColumns, CaptionedRecord, CaptionedSample
+from data_modules.features.store import FeatureStore
+from data_modules.loading.dataset import Collate, DrawnDataset, VideoDataset
+from data_modules.loading.sample_keys import Draw
+from data_modules.loading.sampling import Sampler
+from data_modules.loading.transforms import ResizeCrop
+
+Pairs = Literal["every_caption", "one_caption"]
+
+
+class CaptionedDataset(DrawnDataset[CaptionedSample | BrokenVideo]):
+    """In training pairs of a video and one of its captions; in testing videos, each with all of its captions.
+
+    Args:
+        records: the videos.
+        sampler: which moments of a video to look at.
+        sources: a feature store or, to decode frames, how to crop them.
+        training: one random view; otherwise the sampler's test views.
+        seed: of random moments and captions.
+        pairs: what an epoch of training is, see `CaptionedDataModule`.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[CaptionedRecord],
+        sampler: Sampler,
+        sources: Sequence[FeatureStore] | Sequence[ResizeCrop],
+        *,
+        training: bool,
+        seed: int,
+        pairs: Pairs = "every_caption",
+    ) -> None:
+        self.training, self.seed, self.pairs = training, seed, pairs
+        # An entry of the epoch: the video, and the place of its caption where that is not drawn.
+        self.entries = [(record, -1) for record in records]
+        if training and pairs == "every_caption":
+            self.entries = [(record, place) for record in records for place in range(len(record.captions))]
+        views = [record for record, _ in self.entries]
+        self._views = VideoDataset(views, sampler, sources, training=training, seed=seed)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitems__(self, draws: Sequence[Draw]) -> list[CaptionedSample | BrokenVideo]:
+        """A whole batch."""
+        found: list[CaptionedSample | BrokenVideo] = []
+        for draw, sample in zip(draws, self._views.__getitems__(draws), strict=True):
+            if isinstance(sample, BrokenVideo):
+                found.append(sample)
+            else:
+                found.append(CaptionedSample(**sample, captions=self._captions(draw)))
+        return found
+
+    def _captions(self, draw: Draw) -> tuple[str, ...]:
+        record, place = self.entries[draw[1]]
+        if not self.training:
+            return record.captions
+        if place < 0:
+            # Apart from the chance in the moments, which the same numbers decide.
+            place = int(np.random.default_rng((self.seed, *draw, 1)).integers(len(record.captions)))
+        return (record.captions[place],)
+
+
+class CollateCaptions:
+    """Captioned samples to a batch; broken videos, and their captions, are set aside.
+
+    Args:
+        part: of the trial, that every batch names.
+    """
+
+    def __init__(self, part: str) -> None:
+        self.videos = Collate(part, [])
+
+    def __call__(self, items: Sequence[CaptionedSample | BrokenVideo]) -> Batch:
+        """Stack the samples that could be loaded."""
+        batch = self.videos(items)
+        samples = [item for item in items if not isinstance(item, BrokenVideo)]
+        places = [place for place, sample in enumerate(samples) for _ in sample["captions"]]
+        batch["text"] = [caption for sample in samples for caption in sample["captions"]]
+        batch["captions"] = CaptionColumns(video=torch.tensor(places, dtype=torch.long))
+        return batch

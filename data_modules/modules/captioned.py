@@ -1,0 +1,100 @@
+"""Data sets of short videos that people have described in sentences."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from torch.utils.data import DataLoader
+
+from data_modules.annotations.captions import CaptionTally
+from data_modules.batch import Batch, CaptionedRecord
+from data_modules.errors import InputError
+from data_modules.loading.captioned_dataset import CaptionedDataset, CollateCaptions, Pairs
+from data_modules.loading.sampling import Sampler, SegmentSampler
+from data_modules.modules.base import VideoDataModule
+from data_modules.protocols import ClosedSet
+from data_modules.protocols.trial import Trial
+
+log = logging.getLogger(__name__)
+
+
+class CaptionedDataModule(VideoDataModule):
+    """Videos with one caption or several, for retrieval in both directions.
+
+    Args:
+        root: folder of the data set.
+        sampler: which moments of a video to look at.
+        pairs: what an epoch of training shows: ``every_caption``, each with its video; or each video once with
+            ``one_caption`` of it, drawn anew in every epoch.
+        options: those that all data sets share, see `VideoDataModule`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        sampler: Sampler | None = None,
+        pairs: Pairs = "every_caption",
+        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+    ) -> None:
+        super().__init__(root, **options)
+        self.sampler = sampler or SegmentSampler()
+        self.pairs: Pairs = pairs
+        self.tally = CaptionTally()
+        if not isinstance(self.protocol, ClosedSet):
+            name = type(self.protocol).__name__
+            raise InputError(f"data.protocol: {name} divides classes, and captions have none; retrieval has ClosedSet.")
+
+    def make_trials(self) -> Sequence[Trial]:
+        """What the protocol makes of the data set; tells what was left out of the caption files."""
+        trials = super().make_trials()
+        assert all(isinstance(r, CaptionedRecord) for trial in trials for p in trial.parts.values() for r in p.records)
+        if told := self.tally.describe():
+            log.warning("%s, %s", self.dataset_name, told)
+        return trials
+
+    def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
+        """The usable videos of one part with their captions."""
+        records, stores = self.usable(name, training=training, number=number)
+        return CaptionedDataset(
+            cast("list[CaptionedRecord]", records),
+            self.sampler,
+            stores or self.crops,
+            training=training,
+            seed=self.seed_of(number),
+            pairs=self.pairs,
+        )
+
+    def bank_dataloader(self, count: int) -> DataLoader[Batch]:
+        """Some training videos in the views of testing, each with one of its captions: a bank of queries for QB-Norm.
+
+        Args:
+            count: of videos; all where there are fewer.
+        """
+        records, stores = self.usable("train", training=False)
+        rng = np.random.default_rng((self.seed_of(0), count))
+        chosen = [cast("CaptionedRecord", records[n]) for n in sorted(rng.permutation(len(records))[:count].tolist())]
+        chosen = [replace(r, captions=(r.captions[int(rng.integers(len(r.captions)))],)) for r in chosen]
+        dataset = CaptionedDataset(chosen, self.sampler, stores or self.crops, training=False, seed=self.seed_of(0))
+        return self._in_order(dataset, "train")
+
+    def collate(self, name: str) -> Callable[[list[Any]], Batch]:
+        """Makes batches of videos and captions."""
+        return CollateCaptions(name)
+
+    def captions(self, name: str) -> list[str]:
+        """All captions of one part, video by video."""
+        records = cast("Sequence[CaptionedRecord]", self.part(name).records)
+        return [caption for record in records for caption in record.captions]
+
+    def viewing(self) -> dict[str, Any]:
+        """With the sampler."""
+        chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
+        return {**super().viewing(), "sampler": chosen}
+
+    def describe_views(self) -> str:
+        """What training and testing look at, in words."""
+        counts = ", ".join(f"{len(self.captions(name)):,} {name}" for name in self.trials[0].parts)
+        return f"Captions: {counts}. Tested on {self.sampler.describe()}; similarities are averaged over views."

@@ -1,0 +1,73 @@
+"""Moving shapes to real video files: one seeded video a call, encoded as h264 by PyAV."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from data_modules.synthetic.shapes import (
+    COLORS,
+    FRAME_SIZE,
+    SHAPES,
+    Scene,
+    draw,
+    sample_backgrounds,
+    sample_colors,
+    sample_trajectories,
+)
+
+NUM_FRAMES = 32
+FRAME_RATE = 12
+
+
+@dataclass(frozen=True)
+class RenderedVideo:
+    """Frames of one video together with what is to be seen in them."""
+
+    frames: UInt8[Tensor, "T 3 S S"]
+    shape: str
+    motion: str
+    color: str
+    scene: Scene
+
+
+def video_seed(*parts: object) -> int:
+    """A seed that depends on every part and on nothing else: not on order of rendering, process or platform."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:7], "big")
+
+
+def render(shape: str, motion: str, seed: int) -> RenderedVideo:
+    """Draw one video of ``NUM_FRAMES`` frames; equal arguments give equal frames."""
+    generator = torch.Generator().manual_seed(seed)
+    color = list(COLORS)[int(torch.randint(len(COLORS), (), generator=generator))]
+    scene = sample_trajectories([motion], generator).at(torch.linspace(0, 1, NUM_FRAMES)[None])
+    colors, backgrounds = sample_colors([color], generator), sample_backgrounds(1, generator)
+    frames = draw(torch.tensor([SHAPES.index(shape)]), colors, backgrounds, scene)[0]
+    return RenderedVideo(frames, shape, motion, color, scene)
+
+
+def write_mp4(pieces: Iterable[UInt8[Tensor, "T 3 H W"]], path: Path) -> None:
+    """Encode frames, some at a time, as h264 at `FRAME_RATE`; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with av.open(str(partial), "w", format="mp4") as container:
+        # A fixed quantiser: rate control does not give the same file each time, not even on one thread.
+        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"qp": "18", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = FRAME_SIZE, FRAME_SIZE, "yuv420p"
+        # One thread: the encoder's output depends on their number, and the files are to be the same everywhere.
+        stream.thread_count = 1
+        stream.time_base = Fraction(1, FRAME_RATE)
+        for frames in pieces:
+            for array in frames.permute(0, 2, 3, 1).numpy():
+                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
+                container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    partial.replace(path)

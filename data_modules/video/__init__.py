@@ -1,0 +1,1 @@
+"""Decoding video files, exactly and with as little work as that takes."""

@@ -1,0 +1,1 @@
+"""The frozen image-text model: tokens, text tower, image tower, preprocessing."""

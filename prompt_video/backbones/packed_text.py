@@ -1,0 +1,64 @@
+"""The text encoder without padding: the least arithmetic, in many products; for CPUs, which are bound by arithmetic.
+
+Every text begins with the same start token and learned prefix, and the encoder is causal: those positions are the same
+for all texts and are computed once; each text's own positions attend to their keys and values. Behind a text's end
+token nothing is computed, in the last layer only the end tokens are, and texts of unequal length are packed into one
+matrix, so that no padding exists.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from prompt_video.backbones.packed_attention import Bundle, attend, attend_from_end, ends, in_bundles
+from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.backbones.text_weights import TextWeights
+
+
+def shared_keys_values(weights: TextWeights, prefix: Float[Tensor, "G P W"]) -> list[Float[Tensor, "2 G H P1 A"]]:
+    """Keys and values of the start token and each group's prefix, layer by layer."""
+    x = torch.cat([weights.embed([[weights.start_token]]).expand(len(prefix), -1, -1), prefix], dim=1)
+    x = (x + weights.positions.weight[: x.shape[1]]).flatten(0, 1)  # (G * P1, W)
+    shared = []
+    for block in weights.blocks:
+        heads = torch.unflatten(block.query_key_value(x), 0, (len(prefix), -1))  # (G, P1, 3, H, A)
+        heads = heads.permute(2, 0, 3, 1, 4)  # (3, G, H, P1, A)
+        # What texts of several groups gather from stands ready for it.
+        shared.append(heads[1:] if len(prefix) == 1 else heads[1:].contiguous())
+        if block is not weights.blocks[-1]:
+            query, key, value = heads
+            attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+            x = block.finish(x, attended.transpose(1, 2).reshape(len(x), -1))
+    return shared
+
+
+def encode_packed(
+    weights: TextWeights, texts: PromptedText, shared: Sequence[Float[Tensor, "2 G H P1 A"]]
+) -> Float[Tensor, "K D"]:
+    """Features of texts sorted by length.
+
+    Args:
+        weights: of the encoder.
+        texts: with the axis of groups.
+        shared: of `shared_keys_values`.
+    """
+    bundles = in_bundles(texts, num_shared=shared[0].shape[3])
+    x = torch.cat([_embed(weights, texts, bundle).flatten(0, 1) for bundle in bundles])  # (N, W)
+    for block, prefix in zip(weights.blocks[:-1], shared[:-1], strict=True):
+        x = block.finish(x, attend(block.query_key_value(x), prefix, bundles))
+    last, end = weights.blocks[-1], ends(bundles, x.device)
+    at_end = x[end]
+    at_end = last.finish(at_end, attend_from_end(last.query(at_end), last.key_value(x), shared[-1], bundles))
+    return weights.project(at_end)
+
+
+def _embed(weights: TextWeights, texts: PromptedText, bundle: Bundle) -> Float[Tensor, "C L W"]:
+    """Input of the first layer: own tokens, suffix, end token, with their positions."""
+    own, end = weights.embed(bundle.tokens), weights.embed([[weights.end_token]])
+    suffix = bundle.each(texts.suffix_after(own.shape[1]))
+    rows = torch.cat([own, suffix, end.expand(len(own), -1, -1)], dim=1)
+    start = 1 + texts.prefix.shape[1]
+    return rows + weights.positions.weight[start : start + rows.shape[1]]

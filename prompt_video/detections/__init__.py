@@ -1,1 +1,0 @@
-"""Detections as files for people, and which of them are worth a look."""

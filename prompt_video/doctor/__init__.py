@@ -1,1 +1,0 @@
-"""Looks at everything that an experiment will use, before it runs."""

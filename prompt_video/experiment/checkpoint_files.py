@@ -1,0 +1,43 @@
+"""How Lightning's trainer saves checkpoints: whole or not at all, the one before the last beside it."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.fabric.utilities.types import _PATH
+
+from data_modules.files.atomic import write_whole
+from prompt_video.io.run_files import BEFORE_LAST, LAST
+from prompt_video.model.checkpoints import read_checkpoint
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that a kill or a full disk cannot tear.
+
+    Lightning's own are written to the folder for temporary files and copied from there where that is on another file
+    system, over the only good one.
+    """
+
+    def __init__(self) -> None:
+        self._whole: set[Path] = set()  # only those are worth keeping beside a newer one
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:  # noqa: ANN401
+        """Write a checkpoint beside its target, and rename it; the last one so far gets another name."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = io.BytesIO()  # torch, writing to a file, has other words for a full disk in every version
+        torch.save(checkpoint, content)
+        before = path.with_name(BEFORE_LAST) if path.name == LAST and path in self._whole else None
+        write_whole(path, lambda partial: partial.write_bytes(content.getbuffer()), before=before)
+        self._whole.add(path)
+
+    def load_checkpoint(
+        self, path: _PATH, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint to the CPU, or say in one sentence why not."""
+        checkpoint = read_checkpoint(Path(path), weights_only=weights_only is not False)
+        self._whole.add(Path(path))
+        return checkpoint

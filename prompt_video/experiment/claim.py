@@ -1,0 +1,136 @@
+"""A run folder that one process alone writes to: chosen by making it, locked until that process ends."""
+
+import logging
+import os
+import shutil
+import socket
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from data_modules.errors import InputError
+from data_modules.files.atomic import remove_leftovers
+from prompt_video.io.run_files import CHECKPOINTS
+
+try:
+    import fcntl
+except ImportError:  # where there are no such locks, names still are chosen by making them
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
+
+LOCK = ".lock"
+# What a run leaves before it has computed anything.
+_START = {LOCK, "config.yaml", "environment.json", "wandb", "broken.jsonl"}
+
+
+class Claim:
+    """A run folder, and the right to write to it.
+
+    Args:
+        folder: that is there.
+        made: the folders that were made for it, the outermost first.
+
+    Raises:
+        InputError: when another process writes to it, or nothing can be written there.
+    """
+
+    def __init__(self, folder: Path, made: list[Path]) -> None:
+        self.folder, self.made = folder, made
+        self._lock: TextIO | None = None
+        try:
+            self._lock = _locked(folder)
+            (folder / LOCK).write_text(f"{os.getpid()}@{socket.gethostname()}", encoding="utf-8")
+        except OSError as error:
+            self.leave()
+            raise _unwritable(folder, error) from error
+        remove_leftovers(folder)
+        remove_leftovers(folder / CHECKPOINTS)
+
+    def leave(self) -> None:
+        """Give the folder up; what was made for it goes again if nothing came of it."""
+        if self.made and self.made[-1] == self.folder and _is_unused(self.folder):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            for parent in reversed(self.made[:-1]):
+                if not any(parent.iterdir()):
+                    parent.rmdir()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def claim_new(root: Path, name: str) -> Claim:
+    """A folder that no other run has: ``root/name/<date>_<time>``.
+
+    Raises:
+        InputError: when nothing can be written there.
+    """
+    stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    parent = root / name
+    made = _make(parent)
+    for number in range(1000):
+        folder = parent / (stamp if number == 0 else f"{stamp}_{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        return Claim(folder, [*made, folder])
+    raise InputError(f"{parent} holds a thousand runs of this second; try again.")
+
+
+def claim_named(folder: Path) -> Claim:
+    """A folder of a given name, be it there or not.
+
+    Raises:
+        InputError: when another process writes to it, or nothing can be written there.
+    """
+    return Claim(folder, _make(folder))
+
+
+def _locked(folder: Path) -> TextIO:
+    """The lock file, held until it is closed or this process ends.
+
+    Raises:
+        InputError: when another process holds it.
+    """
+    lock = (folder / LOCK).open("a+", encoding="utf-8")
+    try:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        writer = (folder / LOCK).read_text(encoding="utf-8")
+        raise InputError(
+            f"{folder} is being written by another process ({writer}): wait for it or end it, or name another run with "
+            "--run_folder and --ckpt_path."
+        ) from None
+    except OSError as error:  # the file system has no locks
+        log.info("%s is not locked against other processes: %s", folder, error.strerror)
+    # A fork has the lock too, and may outlive this process for a while.
+    os.register_at_fork(after_in_child=lock.close)
+    return lock
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder; gives what had to be made, the outermost first."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return missing[::-1]
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"the run cannot be written to {folder}: {error.strerror}. Name another place with --runs.")
+
+
+def _is_unused(folder: Path) -> bool:
+    """Nothing was computed, logged or found broken."""
+    for path in folder.rglob("*"):
+        says_nothing = path.relative_to(folder).parts[0] in _START or path.name == "hparams.yaml"
+        names_lost_videos = path.name == "broken.jsonl" and path.stat().st_size
+        if path.is_file() and (names_lost_videos or not says_nothing):
+            return False
+    return True

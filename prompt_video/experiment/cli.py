@@ -1,0 +1,285 @@
+"""The one LightningCLI: an experiment YAML in, a run folder with results out."""
+
+import copy
+import errno
+import logging
+import signal
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+
+from data_modules.errors import InputError
+from data_modules.files.atomic import WriteError
+from data_modules.modules.base import VideoDataModule
+from data_modules.modules.trimmed import TrimmedDataModule
+from data_modules.protocols.trial import Split
+from prompt_video.experiment.building import build
+from prompt_video.experiment.checkpoint_files import WholeCheckpoints
+from prompt_video.experiment.claim import Claim
+from prompt_video.experiment.config_errors import making_trainer
+from prompt_video.experiment.folder import (
+    TRAINED,
+    RunRecord,
+    settle_run_folder,
+)
+from prompt_video.experiment.loggers import close_loggers, log_trials, make_loggers
+from prompt_video.experiment.progress import DataWait, ProgressBar
+from prompt_video.experiment.settings import ExperimentSettings, parse
+from prompt_video.experiment.stopping import Stopped
+from prompt_video.experiment.summary import print_summary
+from prompt_video.io import console
+from prompt_video.io.run_files import BEST, CHECKPOINTS, NO_CHECKPOINT
+from prompt_video.tasks.base import VideoTextTask, learned_weights
+from prompt_video.tasks.extraction import ensure_features
+from prompt_video.tasks.finite import StopAtNotFinite
+from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.trials.journal import summarise, write_table
+from prompt_video.trials.one_by_one import run_one_by_one
+from prompt_video.trials.runner import run_trials
+
+log = logging.getLogger(__name__)
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+class ExperimentCLI(ExperimentSettings):
+    """An experiment as it runs: with a run folder, a feature store, and a test after training."""
+
+    model: VideoTextTask
+    datamodule: VideoDataModule
+    run_folder: Path
+    record: RunRecord
+    claim: Claim | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's, which does all of a run
+        try:
+            super().__init__(*args, **kwargs)
+        except Stopped as stopped:
+            stopped.how_to_go_on = self._how_to_go_on()
+            self._stop_others()
+            raise
+        except OSError as error:
+            if not isinstance(error, WriteError) and error.errno not in NO_ROOM:
+                raise
+            where = error.filename or (self.claim.folder if self.claim else "the run")
+            said = error if isinstance(error, WriteError) else f"{where} cannot be written: {error.strerror}."
+            raise InputError(f"{said} Make room; then {self._how_to_go_on()}") from None
+        finally:
+            close_loggers()
+            if self.claim is not None:
+                self.claim.leave()
+
+    def instantiate_classes(self) -> None:
+        """Take a folder before anything is built, so that two runs never share one."""
+        settings = self.settings
+        folder = Path(settings["run_folder"]) if settings["run_folder"] else None
+        refused = {"fit": (*TRAINED, "results.json"), "predict": ()}.get(str(self.subcommand), TRAINED)
+        if self.subcommand == "fit" and folder and settings["ckpt_path"]:
+            goes_on = Path(settings["ckpt_path"]).resolve().is_relative_to(folder.resolve())
+            refused = () if goes_on else refused
+        self.run_folder, self.claim = settle_run_folder(
+            Path(settings["runs"]), self.name, folder, refused=refused, writes=not settings.get("features_only")
+        )
+        super().instantiate_classes()
+        if self.claim is not None:
+            self.record.begin(anew=self.subcommand != "predict")
+
+    @making_trainer()
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
+        """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""
+        settings = self.settings
+        options = self._get(self.config_init, "trainer")
+        dump = self._parser(self.subcommand).dump(settings, skip_none=False)
+        self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]))
+        callbacks: list[Callback] = [self.record, StopAtNotFinite()]
+        if options.get("enable_checkpointing") is not False and self.subcommand == "fit":
+            callbacks += self._checkpoints()
+        if settings["quiet"]:
+            options["enable_progress_bar"] = False
+        options["enable_model_summary"] = bool(options.get("enable_model_summary"))
+        if options.get("enable_progress_bar") is not False:
+            callbacks.append(ProgressBar(leave=False))
+        logger = options.get("logger")
+        if logger is None:
+            logger = make_loggers(self.run_folder, f"{self.name}/{self.run_folder.name}", settings["wandb"])
+        if logger and self.subcommand == "fit":
+            callbacks.append(DataWait())
+        self._own_callbacks: list[Callback] = list(options.get("callbacks") or [])
+        options["callbacks"] = [*self._own_callbacks, *callbacks]
+        options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
+        return super().instantiate_trainer(logger=logger, default_root_dir=self.run_folder, **kwargs)
+
+    def _checkpoints(self) -> list[Callback]:
+        folder = self.run_folder / CHECKPOINTS
+        monitor: str = self.settings["monitor"] or self.model.monitor
+        # The best holds the learned weights alone; the last also what is needed to go on.
+        best = ModelCheckpoint(
+            folder, "best", monitor=monitor, mode="max", save_weights_only=True, enable_version_counter=False
+        )
+        last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+        callbacks: list[Callback] = [best, last]
+        if (steps := self.settings["save_every_n_steps"]) is not None:
+            callbacks.append(ModelCheckpoint(folder, "last", every_n_train_steps=steps, enable_version_counter=False))
+        return callbacks
+
+    def fit(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Train if there is anything to train, then test."""
+        self._open_features()
+        if self.settings["features_only"]:
+            return
+        if len(self.datamodule.trials) > 1:
+            self._fit_trials(resume=kwargs.get("ckpt_path") is not None)
+            return
+        if self.model.has_weights:
+            weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a linear probe"
+            log.info("training %s on frozen CLIP '%s'", weights, self.model.model.clip.name)
+            self._keep_last_without_validation()
+            self.trainer.fit(model, datamodule=datamodule, **kwargs)
+        else:
+            log.info("nothing to train: the frozen CLIP is tested as it is")
+        if self.settings["test_after_fit"]:
+            # The record's folder is that of the first process, on all of them.
+            if (best := self.record.folder / CHECKPOINTS / BEST).is_file():
+                self.model.load_checkpoint(best)
+            self.trainer.test(model, datamodule=datamodule, verbose=False)
+        self._summarize()
+
+    def _fit_trials(self, *, resume: bool) -> None:
+        """Train and test all trials of the protocol: many at a time where they are small, else one by one."""
+        task, data, settings = self.model, self.datamodule, self.settings
+        data.setup("fit")
+        self.record.note_losses(data)
+        steps: int | None = settings["save_every_n_steps"]
+        if isinstance(task, RecognitionTask) and isinstance(data, TrimmedDataModule):
+            at_a_time = settings["trials_at_a_time"]
+            results = run_trials(task, data, self.run_folder, self._trainer_of_one_device, at_a_time, resume, steps)
+        else:
+            results = run_one_by_one(
+                lambda: cast(VideoTextTask, build(VideoTextTask, settings["model"])),
+                data,
+                self.run_folder,
+                self._trainer_of_one_trial,
+                resume,
+                steps,
+                settings["monitor"],
+            )
+        write_table(results, self.run_folder / "trials.csv")
+        self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
+        log_trials(self.trainer.loggers, results, self.record.results["metrics"])
+        self._summarize()
+
+    def _trainer_of_one_device(self, callbacks: list[Callback]) -> Trainer:
+        """As the experiment's own, for a stack of trials."""
+        # Trials are divided by stacks, not by devices.
+        one = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+        return self._trainer_like(callbacks, {**one, "logger": self.trainer.loggers or False})
+
+    def _trainer_of_one_trial(self, callbacks: list[Callback], folder: Path) -> Trainer:
+        """As the experiment's own, for a trial that is trained alone; its curves are in its own folder."""
+        return self._trainer_like(callbacks, {"logger": CSVLogger(folder, name="", version="logs")})
+
+    def _trainer_like(self, callbacks: list[Callback], changes: dict[str, Any]) -> Trainer:
+        options = dict(self._get(self.config_init, "trainer").items())
+        own = [copy.deepcopy(callback) for callback in self._own_callbacks]
+        if options.get("enable_checkpointing") is False or options.get("fast_dev_run"):
+            callbacks = []
+        if self.settings["quiet"]:
+            options["enable_progress_bar"] = False
+        elif options.get("enable_progress_bar") is not False:
+            own.append(ProgressBar(leave=False))
+        options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
+        options |= {"enable_model_summary": False, "default_root_dir": self.run_folder, **changes}
+        return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *callbacks]})
+
+    def _keep_last_without_validation(self) -> None:
+        """Without validation videos there is no best checkpoint to choose: the last one is tested."""
+        if self.datamodule.trials[0].val is None:
+            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+            callbacks[:] = [c for c in callbacks if not (isinstance(c, ModelCheckpoint) and c.monitor)]
+
+    def validate(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Score on the validation split."""
+        self._load_checkpoint(kwargs)
+        self.trainer.validate(model, datamodule=datamodule, **{**kwargs, "verbose": False})
+        self._summarize()
+
+    def test(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Score on the test split."""
+        self._load_checkpoint(kwargs)
+        self.trainer.test(model, datamodule=datamodule, **{**kwargs, "verbose": False})
+        self._summarize()
+
+    def predict(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Write what was found in each test video, or which videos each caption means, to the run folder."""
+        self._load_checkpoint(kwargs)
+        batches: list[Any] = self.trainer.predict(model, datamodule=datamodule, **kwargs) or []
+        if len(self.datamodule.trials[0].tests) > 1:
+            batches = list(chain.from_iterable(batches))  # one list for each test
+        if self.trainer.is_global_zero:
+            log.info(
+                "wrote %s", self.model.write_predictions([row for batch in batches for row in batch], self.run_folder)
+            )
+
+    def _load_checkpoint(self, options: dict[str, Any]) -> None:
+        """Lightning loads only its own checkpoints; imported ones hold the learned weights alone."""
+        path = options.pop("ckpt_path", None)
+        self.record.results["tested"] = str(path or NO_CHECKPOINT)
+        if path:
+            self.model.load_checkpoint(Path(path))
+        elif self.model.has_weights:
+            log.info("no --ckpt_path: the learned weights are those of an untrained model")
+        self._open_features()
+
+    def _open_features(self) -> None:
+        options = self._get(self.config_init, "trainer")
+        wanted = {key: options[key] for key in ("accelerator", "devices", "num_nodes")}
+        if isinstance(options["strategy"], str):
+            wanted["strategy"] = options["strategy"]
+        if options.get("enable_progress_bar") is False:
+            wanted["enable_progress_bar"] = False
+        else:
+            wanted["callbacks"] = [ProgressBar(leave=False)]
+        if self.subcommand != "fit":
+            bank: tuple[Split, ...] = ("train",) if getattr(self.model, "query_bank", 0) else ()
+            self.datamodule.reads = ("val",) if self.subcommand == "validate" else ("test", *bank)
+        ensure_features(self.model.model.clip, self.datamodule, **wanted)
+
+    def _summarize(self) -> None:
+        if self.trainer.is_global_zero and not self.settings["quiet"]:
+            print_summary(self.run_folder, self.record.results, self.datamodule.ledger)
+
+    def _how_to_go_on(self) -> str:
+        """For a run that is stopped."""
+        if self.subcommand == "fit" and self.claim is not None:
+            folder = self.claim.folder
+            if any((folder / trace).exists() for trace in TRAINED):
+                return f"the same command with --run_folder {folder} --ckpt_path last goes on where it was."
+        return "the same command starts it again; frame features that were computed are kept."
+
+    def _stop_others(self) -> None:
+        """End the processes that Lightning has started beside this one."""
+        launcher = getattr(getattr(self, "trainer", None), "strategy", None) and self.trainer.strategy.launcher
+        if isinstance(launcher, _SubprocessScriptLauncher):
+            launcher.kill(signal.SIGTERM)
+
+
+def _with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Lightning takes
+    """Plugins of a trainer, one of which saves its checkpoints."""
+    own = [] if plugins is None else list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+    return own if any(isinstance(plugin, CheckpointIO) for plugin in own) else [*own, WholeCheckpoints()]
+
+
+def main(arguments: list[str]) -> ExperimentCLI:
+    """Run one experiment.
+
+    Args:
+        arguments: the verb and its options, as typed after ``prompt-video``.
+    """
+    console.configure()
+    return parse(arguments, ExperimentCLI)

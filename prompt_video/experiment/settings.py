@@ -1,0 +1,185 @@
+"""An experiment's settings, read from YAML files and the command line; and its parts, built one by one."""
+
+import sys
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from lightning.pytorch import seed_everything
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+# Imported for their names: a YAML may then say MovingShapes rather than data_modules.MovingShapes.
+import data_modules.registry
+import prompt_video.tasks
+from data_modules.errors import InputError
+from data_modules.loading.sample_keys import trial_seed
+from data_modules.modules.base import VideoDataModule
+from prompt_video.backbones.precision import allow_tf32, device_type, refuse_half_precision, resolve_clip_dtype
+from prompt_video.experiment.building import build
+from prompt_video.experiment.config_errors import PARSER_MODE, ExperimentParser, misconfigured, reading
+from prompt_video.experiment.folder import checked_name, checkpoint_of, newest_checkpoint
+from prompt_video.experiment.loggers import WandbMode
+from prompt_video.model.checkpoints import read_checkpoint, read_learned
+from prompt_video.tasks.base import VideoTextTask
+from prompt_video.tasks.finite import check_settings
+
+__all__ = ["ExperimentSettings", "SettingsCLI", "data_modules", "parse", "prompt_video", "read_settings"]
+
+MOST_SEED = 2**32 - 1  # of numpy
+
+CLI = TypeVar("CLI", bound="ExperimentSettings")
+
+
+class ExperimentSettings(LightningCLI):
+    """Lightning's command line up to where it builds: the options of an experiment, and what is wrong with them."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The verb that was typed: to prepare the options of all four takes a start three times as long."""
+        verbs = LightningCLI.subcommands()
+        typed = [verb for verb in sys.argv[1:2] if verb in verbs]
+        return {verb: verbs[verb] for verb in typed or verbs}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """What an experiment has besides model, data and trainer."""
+        parser.add_argument("--name", type=str | None, default=None, help="of the experiment; else the YAML's")
+        parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for run folders")
+        parser.add_argument(
+            "--run_folder", type=Path | None, default=None, help="of this run; else runs/<name>/<date>_<time>"
+        )
+        parser.add_argument(
+            "--wandb", type=WandbMode, default="auto", help="auto goes online where an account is set up"
+        )
+        parser.add_argument("--test_after_fit", type=bool, default=True, help="test the best checkpoint after training")
+        parser.add_argument(
+            "--save_every_n_steps", type=int | None, default=None, help="save last.ckpt also within long epochs"
+        )
+        parser.add_argument("--features_only", type=bool, default=False, help="fill the feature store, and stop")
+        parser.add_argument("--quiet", type=bool, default=False, help="no progress bar and no summary")
+        parser.add_argument(
+            "--trials_at_a_time", type=int | None, default=None, help="of a protocol with many; null chooses by memory"
+        )
+        parser.add_argument(
+            "--monitor",
+            type=str | None,
+            default=None,
+            help="metric that the best checkpoint is best in; null: the task's",
+        )
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - Lightning's signature
+        """Read everything, or say in one sentence why it cannot be read."""
+        with reading("one of the settings"):
+            super().parse_arguments(parser, args)
+
+    def _parse_ckpt_path(self) -> None:
+        """Our checkpoints hold no settings for Lightning to take, and damaged ones are told of where they are read."""
+
+    def _set_seed(self) -> None:
+        seed = self.config[self.subcommand]["seed_everything"]
+        if not 0 <= int(seed) <= MOST_SEED:
+            raise InputError(f"--seed_everything must be from 0 to {MOST_SEED}, not {seed}.")
+        super()._set_seed()
+
+    def before_instantiate_classes(self) -> None:
+        """Settle what the run is called and where it goes on, before anything is built."""
+        settings = self.settings
+        check_settings(settings.as_dict())
+        files = [Path(str(file)) for file in settings.get("config") or []]
+        self.name = checked_name(settings["name"] or (files[0].stem if files else "experiment"))
+        runs, folder = Path(settings["runs"]), settings["run_folder"]
+        if settings.get("ckpt_path") == "last":
+            checkpoint = newest_checkpoint(runs, self.name) if folder is None else checkpoint_of(Path(folder))
+            settings["ckpt_path"] = str(checkpoint)
+            if self.subcommand == "fit":
+                settings["run_folder"] = checkpoint.parent.parent
+        elif (path := settings.get("ckpt_path")) is not None:
+            read_checkpoint(Path(path))  # before anything is computed
+        if path := settings["model"]["init_args"].get("start_from"):
+            read_learned(Path(path))
+        if (trial := settings["data"]["init_args"].get("trial")) is not None:
+            # Initial weights are drawn as they are where all trials run.
+            seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)
+        self._settle_precision()
+
+    def _settle_precision(self) -> None:
+        """What the device decides; the run's settings then name what was computed in."""
+        place, task = device_type(self.settings["trainer"]["accelerator"]), self.settings["model"]["init_args"]
+        if "clip_dtype" in task:
+            task["clip_dtype"] = resolve_clip_dtype(task["clip_dtype"], place)
+        if place == "cuda":
+            allow_tf32()
+        refuse_half_precision(str(self.settings["trainer"]["precision"]))
+
+    @property
+    def settings(self) -> Any:  # noqa: ANN401 - a namespace of the configuration
+        """Everything as it was resolved."""
+        return self.config[self.subcommand]
+
+
+class SettingsCLI(ExperimentSettings):
+    """The command line of an experiment that is not run: same options, same messages."""
+
+    def instantiate_classes(self) -> None:
+        """Nothing is built."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Nothing is run."""
+
+    @property
+    def runs(self) -> Path:
+        """Folder for run folders."""
+        return Path(self.settings["runs"])
+
+    def task(self) -> VideoTextTask:
+        """The experiment's model."""
+        return cast(VideoTextTask, build(VideoTextTask, self.settings["model"]))
+
+    def data(self, **changes: Any) -> VideoDataModule:  # noqa: ANN401 - as the constructor's arguments
+        """The experiment's data.
+
+        Args:
+            changes: constructor arguments that shall be others.
+        """
+        return cast(VideoDataModule, build(VideoDataModule, self.settings["data"], **changes))
+
+
+@misconfigured()
+def parse(arguments: list[str], kind: type[CLI]) -> CLI:
+    """Hand a command line to what runs the experiment, or only reads it.
+
+    Args:
+        arguments: the verb and its options, as typed after ``prompt-video``.
+        kind: the class.
+    """
+    # Lightning warns when arguments are given in Python while sys.argv has some of its own.
+    sys.argv = [sys.argv[0], *arguments]
+    return kind(
+        VideoTextTask,
+        VideoDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        seed_everything_default=0,
+        save_config_callback=None,
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,  # a checkpoint describes itself, see prompt_video.model.checkpoints
+        parser_class=cast(Any, ExperimentParser),
+        parser_kwargs={"parser_mode": PARSER_MODE},
+    )
+
+
+def image_size(task: VideoTextTask) -> int:
+    """Side of the square that the task's CLIP sees: the data has to be cropped to it."""
+    return task.image_size
+
+
+def read_settings(options: list[str]) -> SettingsCLI:
+    """Read what ``prompt-video fit`` would be given.
+
+    Args:
+        options: as typed after the verb.
+
+    Raises:
+        InputError: as ``fit`` does, for an option or a file that is wrong.
+    """
+    return parse(["fit", *options], SettingsCLI)

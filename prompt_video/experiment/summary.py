@@ -1,0 +1,59 @@
+"""The last thing a run prints: its figures, where everything is, and what was lost on the way."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from data_modules.loading.dropped_videos import BrokenLedger
+from prompt_video.io.console import Terminal
+
+MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
+MANY = 10  # figures; of more the finer ones are left to results.json
+NAMED = 5  # broken videos that are named on the terminal; the ledger names all
+
+
+def print_summary(folder: Path, results: dict[str, Any], ledger: BrokenLedger) -> None:
+    """Print metrics, protocol, and the videos that were dropped."""
+    console = Terminal(soft_wrap=False)
+    console.rule(folder.parent.name, align="left")
+    console.print(_figures(results["metrics"], results.get("confidence", {})))
+    console.print(results.get("protocol", ""), style="dim")
+    console.print(results.get("model", ""), style="dim")
+    for split, videos in ledger.dropped.items():
+        if not videos:
+            continue
+        count = f"{len(videos)} of {ledger.totals.get(split, 0)}"
+        console.print(f"{count} {split} videos could not be used:", style="yellow")
+        for video in list(videos.values())[:NAMED]:
+            console.print(f"  {video.path}: {video.reason}", soft_wrap=True)
+        if len(videos) > NAMED:
+            console.print(f"  ... all in {ledger.path}", soft_wrap=True)
+    console.print(f"run folder: {folder}", soft_wrap=True)
+
+
+def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Table:
+    """One line a figure, the frozen CLIP's beside it; of many tests the main figures only."""
+    names = [name for name in sorted(metrics) if name.startswith(("test/", "val/")) and "frozen_" not in name]
+    if len(names) > MANY:
+        names = [name for name in names if MAIN.match(name.rpartition("/")[2])]
+    table = Table(box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right", style="bold")
+    table.add_column(style="dim")
+    table.add_column("frozen CLIP", justify="right", style="dim")
+    for name in names:
+        folder, _, figure = name.rpartition("/")
+        frozen = metrics.get(f"{folder}/frozen_{figure}")
+        beside = "" if frozen is None else f"{frozen:.4f}"
+        table.add_row(name, f"{metrics[name]:.4f}", _spread(confidence.get(name)), beside)
+    return table
+
+
+def _spread(confidence: dict[str, Any] | None) -> str:
+    """How sure the mean over trials is."""
+    if confidence is None or confidence["ci95"] is None:
+        return ""
+    return f"± {confidence['ci95']:.4f} (95 % over {confidence['trials']} trials)"

@@ -1,0 +1,50 @@
+"""Write a trained model as a folder for the HuggingFace hub."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+
+from data_modules.files.json_files import write_json
+from prompt_video.export.folders import filled, without_paths
+from prompt_video.export.hub_card import card
+from prompt_video.export.licence import LICENCE
+from prompt_video.model.hub_folder import CONFIG, FORMAT, KIND, UNNAMED_CLIP, WEIGHTS, Learned, has_public_name
+
+
+def write_hub_folder(learned: Learned, folder: Path, results: Mapping[str, Any] | None = None) -> None:
+    """Write model card, licence, learned weights and config; see `prompt_video.model.hub_folder`.
+
+    Args:
+        learned: a checkpoint.
+        folder: to write to.
+        results: what the run of the checkpoint measured, its ``results.json``.
+
+    Raises:
+        InputError: when the folder holds something else, or cannot be written to.
+    """
+    spec = public_spec(learned.spec)
+    config = {
+        "kind": KIND,
+        "format": FORMAT,
+        "prompt_video_version": version("prompt-video"),
+        "spec": spec,
+        "task": without_paths(learned.task),
+        "class_names": list(learned.class_names) if learned.class_names is not None else None,
+        "trial": learned.trial,
+    }
+    state = {name: weight.detach().cpu().contiguous().clone() for name, weight in learned.state.items()}
+    with filled(folder, KIND) as place:
+        write_json(place / CONFIG, config)
+        (place / WEIGHTS).write_bytes(save(state, {"format": "pt"}))
+        (place / "LICENSE").write_text(LICENCE, encoding="utf-8")
+        text = card(config, state, results or {}, folder.resolve().name)
+        (place / "README.md").write_text(text, encoding="utf-8")
+
+
+def public_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec without the place of a local CLIP, which means nothing elsewhere."""
+    name = spec["clip"]["name"]
+    return {**spec, "clip": {**spec["clip"], "name": name if has_public_name(name) else UNNAMED_CLIP}}

@@ -1,0 +1,134 @@
+"""The model card: what a model is, what its run measured, how to load it, and where it ends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from torch import Tensor
+
+from prompt_video.model.hub_folder import UNNAMED_CLIP
+
+# A task's name: words for it, the hub's name of the kind of model, and tags.
+_TASKS = {
+    "RecognitionTask": ("action recognition", "video-classification", ["action-recognition"]),
+    "LocalizationTask": ("temporal action localization", "video-classification", ["temporal-action-localization"]),
+    "RetrievalTask": ("text-video retrieval", "feature-extraction", ["text-video-retrieval"]),
+}
+_UNKNOWN: tuple[str, str, list[str]] = ("scoring videos against texts", "video-classification", [])
+_MOST_NAMES = 30  # class names that are shown
+
+
+def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mapping[str, Any], name: str) -> str:
+    """The whole page.
+
+    Args:
+        config: the folder's ``config.json``.
+        state: the learned weights.
+        results: of the run, empty if they are not known.
+        name: of the folder.
+    """
+    words, pipeline, tags = _TASKS.get(_kind(config, state), _UNKNOWN)
+    clip = config["spec"]["clip"]["name"]
+    front: dict[str, Any] = {
+        "license": "mit",
+        "library_name": "prompt-video",
+        "pipeline_tag": pipeline,
+        "tags": ["video", "clip", "prompt-learning", "zero-shot", *tags],
+    }
+    if clip not in ("tiny", UNNAMED_CLIP):
+        front |= {"base_model": clip, "base_model_relation": "adapter"}
+    parts = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
+        f"# {name}",
+        _what(config, state, words),
+        _figures(results),
+        _use(config),
+        _limits(config, state),
+        _licence(clip),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _kind(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
+    if any(name.startswith("detector.") for name in state):
+        return "LocalizationTask"
+    return str(config["task"].get("kind"))
+
+
+def _what(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) -> str:
+    spec, count = config["spec"], sum(weight.numel() for weight in state.values())
+    clip = spec["clip"]["name"]
+    layers = spec["temporal"]["num_layers"]
+    frames = f"a temporal encoder of {layers} layer{'s' * (layers > 1)}" if layers else "the mean of the frames"
+    lines = [
+        f"A model for {words}: {count:,} learned weights on a frozen CLIP, which scores a video against a list of "
+        f"texts. Exported with prompt-video {config['prompt_video_version']}.",
+        "",
+        f"- Frozen CLIP: {'the tiny one that comes with prompt-video' if clip == 'tiny' else clip}, "
+        f"fingerprint `{spec['clip']['fingerprint']}`. Its weights are not in this folder.",
+        f"- Texts: `{spec['prompt']['kind']}`; video: {frames}.",
+    ]
+    if config["trial"]:
+        lines.append(f"- Trial of its protocol: {config['trial']}.")
+    if names := config["class_names"]:
+        lines.append(f"- Classes in training ({len(names)}): {_listed(names)}.")
+    return "\n".join(lines)
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more, in config.json" if rest > 0 else "")
+
+
+def _figures(results: Mapping[str, Any]) -> str:
+    measured = {name: value for name, value in results.get("metrics", {}).items() if name.startswith("test/")}
+    if not measured:
+        return "## Figures\n\nNo figures of a test lay beside the checkpoint when this folder was written."
+    lines = [
+        "## Figures",
+        "",
+        "Measured by the training run itself, on its own test videos, with the epoch that it tested, which need not be "
+        "the one of these weights; nobody else has checked them. "
+        f"Protocol: {results.get('protocol', 'not noted')} Seed: {results.get('seed', 'not noted')}.",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {name.removeprefix('test/')} | {value:.4g} |" for name, value in measured.items()),
+    ]
+    if used := results.get("samples", {}).get("test", {}):
+        lines += ["", f"Test videos: {used.get('used')} used, {used.get('dropped')} dropped because they are broken."]
+    return "\n".join(lines)
+
+
+def _use(config: Mapping[str, Any]) -> str:
+    clip = ', clip="FOLDER_OF_ITS_CLIP"' if config["spec"]["clip"]["name"] == UNNAMED_CLIP else ""
+    texts = list(config["class_names"] or ["a dog that runs", "a cat that sleeps"])[:3]
+    note = (
+        "\n\nThe CLIP was in a local folder, so that `clip=` must say where it is; another CLIP is refused by its "
+        "fingerprint."
+        if clip
+        else ""
+    )
+    return (
+        "## Use\n\nWith `prompt-video` installed:\n\n```python\nimport prompt_video\n\n"
+        f'model = prompt_video.load("THIS_FOLDER"{clip})\n'
+        f'print(model.score("video.mp4", {texts!r}))\n```{note}'
+    )
+
+
+def _limits(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
+    lines = ["## Limits", ""]
+    if config["spec"]["prompt"]["kind"] == "LinearProbe":
+        lines.append("- It is a linear probe: it scores the classes that it learned, and no other text.")
+    else:
+        lines.append("- Any text can be scored; how well it does on texts far from those of training is not known.")
+    lines.append("- Scores compare texts with one another; they are not probabilities of being right.")
+    lines.append("- It sees a few frames of a video and no sound.")
+    if not state:
+        lines.append("- Nothing was learned: this is the frozen CLIP with hand-written prompts.")
+    return "\n".join([*lines, "- What CLIP learned from the web, its biases too, is in every score."])
+
+
+def _licence(clip: str) -> str:
+    its = "comes with prompt-video under the same licence" if clip == "tiny" else "is another's work with its own terms"
+    return f"## Licence\n\nThe learned weights: MIT, see LICENSE. The frozen CLIP {its}; videos and texts have theirs."

@@ -1,0 +1,1 @@
+"""Temporal action localization: detector, proposals, segments, suppression, files of detections."""

@@ -1,0 +1,1 @@
+"""VideoTextModel and what it is made of: prompts, text heads, temporal encoder, losses, saving."""

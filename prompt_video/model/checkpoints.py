@@ -1,0 +1,153 @@
+"""What is saved of a trained model: reading it back, from a run's checkpoint or from a folder for the hub."""
+
+import logging
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data_modules.errors import InputError
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.precision import Precision
+from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
+from prompt_video.model.hub_folder import UNNAMED_CLIP, Learned, read_hub_folder
+from prompt_video.model.video_text_model import VideoTextModel
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_FORMAT = 1
+
+
+def read_checkpoint(path: Path, *, weights_only: bool = True) -> dict[str, Any]:
+    """A checkpoint as it was saved.
+
+    Args:
+        path: the file.
+        weights_only: read nothing that could run code.
+
+    Raises:
+        InputError: when the file cannot be read as one, or holds weights that are no numbers.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no checkpoint {path}.")
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as parts:  # torch reads weights without looking at their checksums
+                if (part := parts.testzip()) is not None:
+                    raise zipfile.BadZipFile(part)
+        checkpoint: object = torch.load(path, map_location="cpu", weights_only=weights_only)
+    except Exception as error:  # a damaged pickle can raise anything
+        # What a pickle's reader says of other files, such as "pop from empty list", tells nobody anything.
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged, or another file"
+        raise InputError(f"{path} cannot be read as a checkpoint: {reason}. {_instead(path)}") from error
+    if not isinstance(checkpoint, dict):
+        raise InputError(f"{path} is no checkpoint. {_instead(path)}")
+    _check_weights(path, checkpoint.get("state_dict"))
+    return checkpoint
+
+
+def _check_weights(path: Path, weights: object) -> None:
+    for name, weight in weights.items() if isinstance(weights, dict) else ():
+        if isinstance(weight, torch.Tensor) and not weight.isfinite().all():
+            raise InputError(f"{path}: the weight {name} is not finite. {_instead(path)}")
+
+
+def _instead(path: Path) -> str:
+    before = path.with_name(BEFORE_LAST)
+    if path.name == LAST and before.is_file():
+        return f"The one before it is {before}, from which --ckpt_path last goes on."
+    return "Name a run's checkpoints/last.ckpt or best.ckpt."
+
+
+def last_checkpoint(run: Path) -> Path | None:
+    """The last checkpoint of a run that can be read; it is said where that is the one before the last.
+
+    Args:
+        run: its folder.
+    """
+    folder = run / CHECKPOINTS
+    for path in (folder / LAST, folder / BEFORE_LAST):
+        try:
+            read_checkpoint(path)
+        except InputError as error:
+            if path.exists():
+                log.warning("%s", error)
+        else:
+            if path.name == BEFORE_LAST:
+                log.warning("taking %s, the checkpoint before the last", path)
+            return path
+    return None
+
+
+def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its model, see `VideoTextModel.spec`.
+
+    Raises:
+        InputError: when it is none of this framework's.
+    """
+    about = checkpoint.get("prompt_video")
+    if about is None and "trials" in checkpoint:
+        raise InputError(
+            "this checkpoint holds the trials of a protocol side by side, as they are trained; a model of one trial is "
+            "wanted: train that trial alone with --data.trial."
+        )
+    about = about if isinstance(about, Mapping) else {}
+    whole = isinstance(about.get("spec"), Mapping) and "state_dict" in checkpoint
+    if not whole or about.get("format") != CHECKPOINT_FORMAT:
+        raise InputError("this is no checkpoint of this framework (or one of another version of it).")
+    spec: dict[str, Any] = about["spec"]
+    return spec
+
+
+def read_learned(path: Path) -> Learned:
+    """What a checkpoint or a folder for the hub holds.
+
+    Raises:
+        InputError: when there is none, or it is damaged or of another version.
+    """
+    if path.is_dir():
+        learned = read_hub_folder(path)
+        _check_weights(path, learned.state)
+        return learned
+    checkpoint = read_checkpoint(path)
+    spec, about = spec_of(checkpoint), checkpoint["prompt_video"]
+    names = about["class_names"]
+    return Learned(
+        spec,
+        checkpoint["state_dict"],
+        None if names is None else list(names),
+        about.get("task") or {},
+        about.get("trial"),
+    )
+
+
+def open_model(
+    learned: Learned, clip: str | None = None, clip_dtype: Precision = "float32", *, cut_texts: bool = False
+) -> VideoTextModel:
+    """The model with its learned weights, on the CPU, no longer to be trained.
+
+    Args:
+        learned: a checkpoint, or what a folder holds.
+        clip: where its CLIP is: hub id or local folder; None: where it was.
+        clip_dtype: what CLIP is to compute in, whatever it computed in while the model learned.
+        cut_texts: of a text that is too long for the model, its beginning counts; otherwise it is refused.
+
+    Raises:
+        InputError: when the CLIP is not there or is another one, or the weights do not fit.
+    """
+    name = clip or learned.spec["clip"]["name"]
+    if name == UNNAMED_CLIP:
+        raise InputError(
+            "this model was trained on a CLIP in a local folder, which it does not name; say where that CLIP is with "
+            f"--clip (its fingerprint is {learned.spec['clip']['fingerprint']})."
+        )
+    spec = dict(learned.spec)
+    if cut_texts and "too_long" in spec["prompt"]["settings"]:
+        spec["prompt"] = {**spec["prompt"], "settings": {**spec["prompt"]["settings"], "too_long": "truncate"}}
+    model = VideoTextModel.from_spec(spec, FrozenCLIP(name, clip_dtype))
+    # What a task learns beside the model is not part of it; imported weights hold nothing else, under shorter names.
+    own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
+    model.load_learned_state(own or learned.state)
+    return model.eval().requires_grad_(False)

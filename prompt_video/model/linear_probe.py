@@ -1,0 +1,69 @@
+"""The baseline that ignores what the texts say: one learned vector for each class name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from data_modules.errors import InputError
+from prompt_video.backbones.prompted_text import TextEncoder, TextSide
+
+
+class LinearProbe(TextSide):
+    """``W x + b`` on the unit video features, with a row of W and an entry of b for every class name.
+
+    Args:
+        width: of CLIP's token embeddings; not used, since a probe stands in the joint space.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.class_names: list[str] = []
+        self.weight, self.bias = nn.Parameter(torch.empty(0, 0)), nn.Parameter(torch.empty(0))
+
+    def set_vocabulary(self, texts: Sequence[str], embed_dim: int) -> None:
+        """Make the rows, all zero; needed before an optimizer is made. The same names again change nothing."""
+        if list(texts) != self.class_names:
+            self.class_names = list(texts)
+            device = self.weight.device
+            self.weight = nn.Parameter(torch.zeros(len(texts), embed_dim, device=device))
+            self.bias = nn.Parameter(torch.zeros(len(texts), device=device))
+
+    def scores(self, video_features: Float[Tensor, "R D"], texts: Sequence[str]) -> Float[Tensor, "R K"]:
+        """Scores of unit video features for known class names, in any order."""
+        rows = torch.tensor(rows_of(texts, self.class_names), device=self.weight.device)
+        return video_features @ self.weight[rows].T + self.bias[rows]
+
+    def forward(
+        self,
+        texts: Sequence[str],
+        clip: TextEncoder,
+        chunk_size: int | None = None,
+        owner: list[int] | None = None,
+    ) -> Float[Tensor, "K D"]:
+        """Impossible."""
+        raise InputError("a linear probe has no text features, only scores of the class names that it learned.")
+
+    def settings(self) -> dict[str, Any]:
+        """Nothing to set."""
+        return {}
+
+    def describe(self) -> str:
+        """In words."""
+        return "linear probe, one learned vector a class"
+
+
+def rows_of(texts: Sequence[str], class_names: Sequence[str]) -> list[int]:
+    """The row of each text among the learned ones."""
+    if not class_names:
+        raise InputError("a linear probe must be told its class names before it is used.")
+    row_of = {name: row for row, name in enumerate(class_names)}
+    unknown = [text for text in texts if text not in row_of]
+    if unknown:
+        raise InputError(
+            f"the linear probe learned {len(row_of)} class names, and '{unknown[0]}' is none of them; only a text "
+            "side that reads the texts can score new ones."
+        )
+    return [row_of[text] for text in texts]

@@ -1,0 +1,154 @@
+"""TemporalEncoder: the frames of a video look at each other, then are averaged over the real ones.
+
+An encoder whose weights are those of several models, stacked, takes their videos with one more axis in front, the `*G`.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data_modules.errors import InputError
+from prompt_video.model.stackable import LayerNorm, Linear
+
+log = logging.getLogger(__name__)
+
+
+class TemporalEncoder(nn.Module):
+    """A few Transformer blocks over frame features, with learned positions added before them.
+
+    With ``start="random"`` this is the paper's encoder. With ``start="frozen"`` two things differ: the blocks' output
+    products start at zero, and the positions are taken out again behind the last block, so that they reach the video's
+    feature only through what the blocks make of them. Both together make it start exactly at the mean of the frames,
+    which is frozen CLIP.
+
+    Args:
+        width: of the frame features.
+        num_layers: blocks; with 0 frames are averaged and nothing is learned.
+        num_heads: attention heads of a block; must divide the width.
+        max_frames: learned positions. For a longer video they are interpolated.
+        start: what the encoder computes before training: ``frozen``: the mean of the frames; ``random``: something
+            near it.
+        position_std: of the normal distribution that the positions start from.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        num_layers: int = 1,
+        num_heads: int = 8,
+        max_frames: int = 16,
+        start: Literal["frozen", "random"] = "random",
+        position_std: float = 0.01,
+    ) -> None:
+        super().__init__()
+        if num_heads < 1 or width % num_heads:
+            raise InputError(
+                f"num_heads of the temporal encoder must divide the width {width}, and {num_heads} does not."
+            )
+        self.num_layers, self.num_heads, self.max_frames = num_layers, num_heads, max_frames
+        self.start, self.position_std = start, position_std
+        blocks = nn.ModuleList(TemporalBlock(width, num_heads) for _ in range(num_layers))
+        self.blocks = cast("Sequence[TemporalBlock]", blocks)
+        if num_layers:
+            self.positions = nn.Parameter(torch.randn(max_frames, width) * position_std)
+        if start == "frozen":
+            for block in self.blocks:
+                block.silence()
+        self._told_of_interpolation = False
+
+    def forward(self, features: Float[Tensor, "*G R T D"], mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G R D"]:
+        """One feature a video; ``mask`` is True at real frames, which stand before all padding."""
+        weight = mask.unsqueeze(-1).to(features.dtype)
+        return (self.frame_features(features, mask) * weight).sum(-2) / weight.sum(-2).clamp(min=1)
+
+    def frame_features(
+        self, features: Float[Tensor, "*G R T D"], mask: Bool[Tensor, "*G R T"]
+    ) -> Float[Tensor, "*G R T D"]:
+        """One feature a frame, each having looked at the other real ones; padding holds no meaning."""
+        x = features.masked_fill(~mask.unsqueeze(-1), 0)  # whatever padding holds, NaN too, it must not count
+        if not self.num_layers:
+            return x
+        positions = self._positions(mask)
+        x = x + positions
+        for block in self.blocks:
+            x = block(x, mask)
+        return x - positions if self.start == "frozen" else x
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments without the width, ready for JSON."""
+        names = ("num_layers", "num_heads", "max_frames", "start", "position_std")
+        return {name: getattr(self, name) for name in names}
+
+    def _positions(self, mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G #R T D"]:
+        num_frames = mask.shape[-1]
+        if num_frames <= self.max_frames:
+            return self.positions[..., None, :num_frames, :]
+        if not self._told_of_interpolation:
+            log.info("videos of up to %d frames: %d learned positions are interpolated", num_frames, self.max_frames)
+            self._told_of_interpolation = True
+        return self._interpolated(mask)
+
+    def _interpolated(self, mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G R T D"]:
+        """Rows for any number of frames; where there are no more of them than positions, the positions themselves."""
+        number = torch.arange(mask.shape[-1], device=mask.device)
+        # Each video's own number of frames counts, not the batch's, so that padding changes nothing.
+        last = torch.where(mask, number, 0).amax(-1, keepdim=True).clamp(min=max(self.max_frames - 1, 1))
+        place = number * (self.max_frames - 1) / last  # (*G, R, T)
+        place = place.clamp(max=self.max_frames - 1)
+        left = place.long().clamp(max=max(self.max_frames - 2, 0))
+        share = (place - left).unsqueeze(-1).to(self.positions.dtype)
+        right = (left + 1).clamp(max=self.max_frames - 1)
+        return torch.lerp(self._rows(left), self._rows(right), share)
+
+    def _rows(self, place: Int[Tensor, "*G R T"]) -> Float[Tensor, "*G R T D"]:
+        if place.ndim == 2:
+            return self.positions[place]
+        return torch.stack([own[rows] for own, rows in zip(self.positions, place, strict=True)])
+
+
+class TemporalBlock(nn.Module):
+    """``x + attention(norm(x))``, then ``x + mlp(norm(x))``; the MLP is four times as wide, with QuickGELU.
+
+    Args:
+        width: of the frame features.
+        num_heads: attention heads.
+    """
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
+        self.qkv, self.out = Linear(width, 3 * width), Linear(width, width)
+        self.fc1, self.fc2 = Linear(width, 4 * width), Linear(4 * width, width)
+        nn.init.xavier_uniform_(self.qkv.weight)
+        nn.init.zeros_(self.qkv.bias)
+        nn.init.zeros_(self.out.bias)
+
+    def silence(self) -> None:
+        """Make the block change nothing, until it has learned to."""
+        for product in (self.out, self.fc2):
+            nn.init.zeros_(product.weight)
+            nn.init.zeros_(product.bias)
+
+    def forward(self, x: Float[Tensor, "*G R T D"], mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G R T D"]:
+        """Frames look at all real frames of their own video."""
+        num_frames = x.shape[-2]
+        heads = self.qkv(self.norm1(x)).view(-1, num_frames, 3, self.num_heads, x.shape[-1] // self.num_heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # (G * R, H, T, A) each
+        real = mask.reshape(-1, 1, 1, num_frames)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=real)
+        x = x + self.out(attended.transpose(1, 2).reshape(x.shape))
+        hidden = self.fc1(self.norm2(x))
+        change: Tensor = self.fc2(hidden * torch.sigmoid(1.702 * hidden))
+        return x + change
+
+
+def mean_frame(frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
+    """The average of the real frames: what frozen CLIP makes of a video."""
+    weight = mask.unsqueeze(-1).to(frames.dtype)
+    return (frames.masked_fill(~mask.unsqueeze(-1), 0) * weight).sum(1) / weight.sum(1).clamp(min=1)

@@ -1,0 +1,280 @@
+"""VideoTextModel: score videos against texts. The page to read first.
+
+    video: frames -> clip.encode_frames -> temporal -> one vector     }
+    text:  words  -> prompt -> clip.encode_text     -> one vector     }  cosine / temperature = score
+
+Only the prompt and the temporal encoder learn; CLIP is frozen.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data_modules.batch import Batch
+from data_modules.errors import InputError
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.prompt import PromptLearner, TemplatePrompt
+from prompt_video.model.templates import DEFAULT, describe, name_of
+from prompt_video.model.temporal import TemporalEncoder, mean_frame
+from prompt_video.model.text_feature_cache import TextMemory
+
+TEXT_SIDES: dict[str, type[TextSide]] = {side.__name__: side for side in (PromptLearner, TemplatePrompt, LinearProbe)}
+TEMPERATURE = 0.07  # the paper's
+SMALLEST_TEMPERATURE = 0.01  # CLIP's own bound while it learned its temperature
+
+
+class VideoTextModel(nn.Module):
+    """Scores of videos for texts.
+
+    Args:
+        clip: the frozen CLIP; several models may share one.
+        prompt: makes the text side, given the width of CLIP's token embeddings.
+        temporal: makes the temporal encoder, given the width of CLIP's joint space.
+        temperature: divides the cosine similarity. None: the paper's 0.07 where anything is learned, and CLIP's own
+            where nothing is.
+        learn_temperature: learn it, starting there.
+        text_chunk: texts whose inner values are kept at a time in training, so that memory does not grow with their
+            number; the result is the same. None keeps all, which is faster.
+        frozen_templates: hand-crafted prompts of the frozen CLIP that this model is compared with; see
+            `TemplatePrompt`.
+        frozen_share: share of the frozen CLIP's cosines in those of testing, from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        clip: FrozenCLIP,
+        prompt: Callable[[int], nn.Module],
+        temporal: Callable[[int], TemporalEncoder],
+        temperature: float | None = None,
+        learn_temperature: bool = False,
+        text_chunk: int | None = None,
+        frozen_templates: str | Sequence[str] = DEFAULT,
+        frozen_share: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.clip = clip
+        self.prompt = cast(TextSide, prompt(clip.width))
+        self.temporal = temporal(clip.embed_dim)
+        start = starting_temperature(temperature, clip, self.prompt, self.temporal)
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_temperature)
+        self.smallest_temperature = min(SMALLEST_TEMPERATURE, start)
+        self.text_chunk = text_chunk
+        self.frozen_prompt = TemplatePrompt(clip.width, frozen_templates, clip.context_length, too_long="truncate")
+        self.frozen_share = frozen_share
+        self._memory = TextMemory()
+        if not 0 <= frozen_share <= 1:
+            raise InputError(f"frozen_share must be in [0, 1], not {frozen_share}")
+        if getattr(self.prompt, "context_length", 0) > clip.context_length:
+            raise InputError(
+                f"the prompt counts on {self.prompt.context_length} positions, and the text encoder of CLIP "
+                f"'{clip.name}' has {clip.context_length}; set context_length of the prompt."
+            )
+
+    @property
+    def temperature(self) -> Float[Tensor, ""]:
+        """What the cosine similarity is divided by."""
+        return self.log_temperature.exp().clamp(min=self.smallest_temperature)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "R K"]:
+        """The score of every video for every text of the batch."""
+        return self.scores(self.video_features(batch), batch["text"])
+
+    def scores(self, video_features: Float[Tensor, "R D"], texts: Sequence[str]) -> Float[Tensor, "R K"]:
+        """Cosine over temperature; of a linear probe, its own scores."""
+        if isinstance(self.prompt, LinearProbe):
+            return self.prompt.scores(F.normalize(video_features, dim=-1), texts)
+        return self.similarity(video_features, self.text_features(texts))
+
+    def similarity(
+        self, video_features: Float[Tensor, "R D"], text_features: Float[Tensor, "K D"]
+    ) -> Float[Tensor, "R K"]:
+        """Cosine over temperature; the videos' features need not be normalised."""
+        return F.normalize(video_features, dim=-1) @ text_features.T / self.temperature
+
+    def test_scores(self, batch: Batch) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
+        """Scores of this model, with its `frozen_share`, and of the frozen CLIP on the same frames."""
+        frames, mask = self.frame_features(batch), batch["mask"]
+        learned = self.scores(self.temporal(frames, mask), batch["text"])
+        return self.beside_frozen(learned, mean_frame(frames, mask), batch["text"])
+
+    def beside_frozen(
+        self, scores: Float[Tensor, "R K"], mean_frames: Float[Tensor, "R D"], texts: Sequence[str]
+    ) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
+        """Scores of testing, and those of the frozen CLIP: at the temperature that it was trained with.
+
+        Args:
+            scores: of this model, without `frozen_share`.
+            mean_frames: features of the same videos or segments, not normalised.
+            texts: the candidates.
+        """
+        cosine = F.normalize(mean_frames, dim=-1) @ self.frozen_text_features(texts).T
+        if self.frozen_share:
+            scores = torch.lerp(scores, cosine / self.temperature, self.frozen_share)
+        return scores, cosine / self.clip.temperature
+
+    def video_features(self, batch: Batch) -> Float[Tensor, "R D"]:
+        """One vector a video, not normalised."""
+        videos: Tensor = self.temporal(self.frame_features(batch), batch["mask"])
+        return videos
+
+    def frame_features(self, batch: Batch) -> Float[Tensor, "R T D"]:
+        """Features of the frozen CLIP: pixels are encoded, stored features taken as they are."""
+        mask = batch["mask"]
+        if "features" in batch:
+            features = batch["features"]
+            return features.to(torch.promote_types(features.dtype, torch.float32))
+        real = self.clip.encode_frames(batch["video"][mask])
+        return real.new_zeros(*mask.shape, real.shape[-1]).masked_scatter(mask.unsqueeze(-1), real)
+
+    def text_features(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
+        """One unit vector a text; computed once for as long as the texts and the prompt stay the same."""
+        learned = [weight for weight in self.prompt.parameters() if weight.requires_grad]
+        if learned and (self.training or torch.is_grad_enabled()):
+            return self._encode(self.prompt, texts)
+        return self._remembered(self.prompt, texts, learned)
+
+    def frozen_text_features(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
+        """One unit vector a text, by the hand-crafted prompts."""
+        return self._remembered(self.frozen_prompt, texts, [])
+
+    def _remembered(self, side: TextSide, texts: Sequence[str], learned: Sequence[Tensor]) -> Float[Tensor, "K D"]:
+        key = (tuple(texts), self.log_temperature.device)
+        return self._memory.features(side, key, learned, lambda: self._encode(side, texts))
+
+    def _encode(self, side: TextSide, texts: Sequence[str]) -> Float[Tensor, "K D"]:
+        features: Tensor = side(texts, self.clip, self.text_chunk)
+        return features
+
+    def forget_texts(self) -> None:
+        """Drop the kept features of learned texts."""
+        self._memory.forget(self.prompt)
+
+    def train(self, mode: bool = True) -> "VideoTextModel":
+        """As ever; text features are computed anew."""
+        self.forget_texts()
+        return super().train(mode)
+
+    def compile_parts(self) -> None:
+        """Use torch.compile for the text path of training and for the temporal encoder; figures change by rounding."""
+        self.clip.compiled = True
+        self.temporal.compile(mode="reduce-overhead" if torch.cuda.is_available() else "default")
+
+    def set_vocabulary(self, texts: Sequence[str]) -> None:
+        """Name the classes before an optimizer is made; a linear probe needs it, other text sides take any text."""
+        if isinstance(self.prompt, LinearProbe):
+            self.prompt.set_vocabulary(texts, self.clip.embed_dim)
+
+    def describe(self) -> str:
+        """How texts are written and frames are joined, in words."""
+        layers = self.temporal.num_layers
+        several = "s" if layers > 1 else ""
+        frames = f"a temporal encoder of {layers} layer{several}" if layers else "frames averaged"
+        share = f"; {self.frozen_share:g} of every score is frozen CLIP's" if self.frozen_share else ""
+        frozen = f"{describe(self.frozen_prompt.templates)}, at its own temperature of {self.clip.temperature:.4g}"
+        return f"{self.prompt.describe()}; {frames}{share}. Frozen CLIP '{self.clip.name}' reads {frozen}."
+
+    def frozen_spec(self) -> dict[str, Any]:
+        """What the frozen CLIP is that every test is compared with, ready for JSON."""
+        templates = self.frozen_prompt.templates
+        return {
+            "clip": self.clip.name,
+            "templates": name_of(templates) or templates,
+            "temperature": self.clip.temperature,
+        }
+
+    def learned_state(self) -> dict[str, Tensor]:
+        """The learned weights, without CLIP."""
+        return {name: weight.detach() for name, weight in self.named_parameters() if weight.requires_grad}
+
+    def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take learned weights of a model of the same `spec`; a task's ``model.`` in front of a name is ignored."""
+        state = {name.removeprefix("model."): weight for name, weight in state.items()}
+        own = self.learned_state()
+        wrong = sorted(name for name in own.keys() | state.keys() if _shape(own, name) != _shape(state, name))
+        if wrong:
+            raise InputError(
+                "these learned weights belong to a model of another shape: "
+                + ", ".join(f"{name} is {_shape(state, name)} instead of {_shape(own, name)}" for name in wrong[:5])
+            )
+        with torch.no_grad():
+            for name, weight in own.items():
+                weight.copy_(state[name])
+        self.forget_texts()
+
+    def spec(self) -> dict[str, Any]:
+        """All that is needed to build this model again and to refuse a wrong CLIP, ready for JSON."""
+        clip, probe = self.clip, self.prompt if isinstance(self.prompt, LinearProbe) else None
+        return {
+            "clip": {
+                "name": clip.name,
+                "dtype": clip.dtype,
+                "fingerprint": clip.fingerprint,
+                "width": clip.width,
+                "embed_dim": clip.embed_dim,
+            },
+            "prompt": {"kind": type(self.prompt).__name__, "settings": self.prompt.settings()},
+            "temporal": self.temporal.settings(),
+            "temperature": self.temperature.item(),
+            "learn_temperature": self.log_temperature.requires_grad,
+            "frozen_templates": self.frozen_prompt.templates,
+            "frozen_share": self.frozen_share,
+            "class_names": probe.class_names if probe else None,
+        }
+
+    def check_spec(self, spec: Mapping[str, Any]) -> None:
+        """Refuse weights that were learned on another CLIP, or in another shape."""
+        clip = spec["clip"]
+        if clip["fingerprint"] != self.clip.fingerprint:
+            raise InputError(
+                f"these weights were learned on CLIP '{clip['name']}' (fingerprint {clip['fingerprint']}), and this is "
+                f"CLIP '{self.clip.name}' (fingerprint {self.clip.fingerprint}); they do not work together."
+            )
+        given, own = _lasting(spec), _lasting(self.spec())
+        wrong = sorted(name for name in given.keys() | own.keys() if given.get(name) != own.get(name))
+        if wrong:
+            raise InputError(
+                "these weights were learned with other settings: "
+                + ", ".join(f"{name} was {given.get(name)} and is {own.get(name)}" for name in wrong)
+            )
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any], clip: FrozenCLIP | None = None) -> "VideoTextModel":
+        """Build a model from its `spec`; its learned weights come by `load_learned_state`."""
+        clip = clip or FrozenCLIP(spec["clip"]["name"], spec["clip"]["dtype"])
+        prompt = partial(TEXT_SIDES[spec["prompt"]["kind"]], **spec["prompt"]["settings"])
+        temporal = partial(TemporalEncoder, **spec["temporal"])
+        options = {name: spec[name] for name in ("frozen_templates", "frozen_share") if name in spec}
+        model = cls(clip, prompt, temporal, spec["temperature"], spec["learn_temperature"], **options)
+        model.set_vocabulary(spec["class_names"] or [])
+        model.check_spec(spec)
+        return model
+
+
+def starting_temperature(given: float | None, clip: FrozenCLIP, prompt: nn.Module, temporal: nn.Module) -> float:
+    """What cosines are divided by before training; see ``temperature`` of `VideoTextModel`."""
+    if given is not None:
+        return given
+    learns = any(True for _ in chain(prompt.parameters(), temporal.parameters()))
+    return TEMPERATURE if learns else clip.temperature
+
+
+def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
+    return tuple(state[name].shape) if name in state else None
+
+
+def _lasting(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that weights are bound to; others only matter before training, or to the reading of texts."""
+    settings = {"prompt": spec["prompt"]["kind"], "class_names": spec["class_names"]}
+    settings |= {f"prompt.{name}": value for name, value in spec["prompt"]["settings"].items()}
+    settings |= {f"temporal.{name}": value for name, value in spec["temporal"].items()}
+    passing = ("prompt.init_std", "prompt.too_long", "temporal.position_std")
+    return {name: value for name, value in settings.items() if name not in passing}

@@ -1,0 +1,201 @@
+"""Checks of trials and class names: pure, no file is looked at."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from data_modules.annotations.class_names import as_read
+from data_modules.protocols import BaseToNovel, CrossDataset, OpenSet, Protocol, RandomHalves
+from data_modules.protocols.trial import Part, Trial
+from prompt_video.preflight.check_results import Finding, Verdict, count, worst
+
+
+def check_labels(trials: Sequence[Trial]) -> Finding:
+    """Every target must be one of the class names of its part."""
+    outside = [
+        f"{where}: {record.video_id} has label {target} of {len(part.class_names)} classes"
+        for where, part in _parts(trials)
+        for record in part.records
+        for target in record.targets
+        if not 0 <= target < len(part.class_names)
+    ]
+    if outside:
+        return Finding("labels", "error", f"{count(len(outside), 'label')} outside of the class list", outside)
+    names = {name for trial in trials for part in trial.parts.values() for name in part.class_names}
+    return Finding("labels", "ok", f"every video has one of {count(len(names), 'class name')}")
+
+
+def check_training_classes(trials: Sequence[Trial], learns: bool) -> Finding:
+    """Every class name that is trained on needs a training video.
+
+    Args:
+        trials: of the experiment.
+        learns: whether there is anything to learn; otherwise no training video is needed.
+    """
+    title = "training classes"
+    if all(not trial.train.records for trial in trials):
+        return Finding(title, "error" if learns else "note", "there are no training videos")
+    without = [
+        f"{where}{name}"
+        for trial, where in named(trials)
+        for name in _untouched(trial.train.class_names, [trial.train])
+    ]
+    if without:
+        found = f"{count(len(without), 'class')} without a training video"
+        return Finding(title, "warning" if learns else "note", found, without)
+    return Finding(title, "ok", "every class has training videos")
+
+
+def check_test_classes(trials: Sequence[Trial], owners: Mapping[str, str]) -> Finding:
+    """Every class name that is tested should have a test video, in any of the tests on the same data set.
+
+    Args:
+        trials: of the experiment.
+        owners: the data set of each test.
+    """
+    without: list[str] = []
+    for trial, where in named(trials):
+        if any(not part.records for part in trial.tests.values()):
+            empty = next(name for name, part in trial.tests.items() if not part.records)
+            return Finding("test classes", "error", f"{where}the test '{empty}' has no videos")
+        for owner in sorted({owners.get(name, "") for name in trial.tests}):
+            parts = [part for name, part in trial.tests.items() if owners.get(name, "") == owner]
+            names = dict.fromkeys(name for part in parts for name in part.class_names)
+            without += [f"{where}{name}" for name in _untouched(names, parts)]
+    if without:
+        found = f"{count(len(without), 'class')} without a test video"
+        return Finding("test classes", "warning", found, without)
+    return Finding("test classes", "ok", "every class has test videos")
+
+
+def check_unique_names(trials: Sequence[Trial]) -> Finding:
+    """Two class names that read alike cannot be told apart; CLIP ignores capitals and extra blanks."""
+    twice: dict[str, None] = {}
+    for _, part in _parts(trials):
+        times = Counter(as_read(name) for name in part.class_names)
+        for plain, number in times.items():
+            if number > 1:
+                alike = [name for name in part.class_names if as_read(name) == plain]
+                twice[" = ".join(repr(name) for name in alike)] = None
+    if twice:
+        found = f"{count(len(twice), 'class name')} given to more than one class: CLIP reads the same text"
+        return Finding("duplicate names", "error", found, list(twice))
+    return Finding("duplicate names", "ok", "no two classes have the same name")
+
+
+def check_repeats(trials: Sequence[Trial], files: Mapping[Path, Hashable]) -> Finding:
+    """No video, and no file, may stand twice in one part.
+
+    Args:
+        trials: of the experiment.
+        files: what tells the file behind a path from others; a path that is not in it is told by itself.
+    """
+    repeats: dict[str, None] = {}
+    for where, part in _parts(trials):
+        ids = Counter(record.video_id for record in part.records)
+        paths = Counter(files.get(record.path, record.path) for record in part.records)
+        for record in part.records:
+            if ids[record.video_id] > 1:
+                repeats[f"{where}: {record.video_id}"] = None
+            elif paths[files.get(record.path, record.path)] > 1:
+                repeats[f"{where}: {record.path} is the same file as another"] = None
+    if repeats:
+        found = f"{count(len(repeats), 'video')} more than once in a part"
+        return Finding("repeated videos", "error", found, list(repeats))
+    return Finding("repeated videos", "ok", "no video stands twice in a part")
+
+
+def check_overlap(trials: Sequence[Trial], owners: Mapping[str, str], files: Mapping[Path, Hashable]) -> Finding:
+    """What is tested must not be trained on, nor the best checkpoint be chosen on it.
+
+    Args:
+        trials: of the experiment.
+        owners: the data set of each test; the same id in two data sets may be another video.
+        files: as for `check_repeats`.
+    """
+    verdicts: list[Verdict] = []
+    shared: list[str] = []
+    for trial, where in named(trials):
+        for first, second in _pairs(trial):
+            same_data = owners.get(first) == owners.get(second)
+            ids = {record.video_id for record in trial.parts[first].records}
+            paths = {files.get(record.path, record.path) for record in trial.parts[first].records}
+            for record in trial.parts[second].records:
+                same_file = files.get(record.path, record.path) in paths
+                if same_file or record.video_id in ids:
+                    verdicts.append("error" if second in trial.tests and (same_data or same_file) else "warning")
+                    shared.append(f"{where}{record.video_id} in {first} and {second}")
+    if shared:
+        return Finding("overlap", worst(verdicts), f"{count(len(shared), 'video')} in two parts of a trial", shared)
+    parts = "training, validation and test" if any(trial.val for trial in trials) else "training and test"
+    return Finding("overlap", "ok", f"{parts} share no video")
+
+
+def check_unseen(protocol: Protocol, trials: Sequence[Trial]) -> Finding | None:
+    """Whether classes that count as unseen are; None for a protocol that has no such classes."""
+    if not isinstance(protocol, (OpenSet, RandomHalves, BaseToNovel, CrossDataset)):
+        return None
+    shared: dict[str, None] = {}
+    tested: set[str] = set()
+    for trial, where in named(trials):
+        seen = {as_read(name) for name in trial.train.class_names}
+        for test, part in trial.tests.items():
+            if not isinstance(protocol, BaseToNovel) or test == "novel":
+                tested.update(part.class_names)
+                shared.update({f"{where}{name}": None for name in part.class_names if as_read(name) in seen})
+    title = "unseen classes"
+    if not shared:
+        return Finding(title, "ok", "no class name of the test is trained on")
+    if isinstance(protocol, CrossDataset):
+        found = f"{len(shared)} of the {count(len(tested), 'class name')} tested on are trained on too"
+        return Finding(title, "note", found, list(shared))
+    return Finding(title, "error", f"{count(len(shared), 'class name')} of the test also in training", list(shared))
+
+
+def check_sizes(found: Mapping[str, int], published: Mapping[str, int]) -> Finding:
+    """The official splits should have as many videos as was published.
+
+    Args:
+        found: videos by split.
+        published: the same, as published.
+    """
+    known = [split for split in published if split in found]
+    if not known:
+        return Finding("split sizes", "note", "no published sizes to compare with")
+    other = [
+        f"{split}: {found[split]:,} listed, {published[split]:,} published"
+        for split in known
+        if found[split] != published[split]
+    ]
+    if other:
+        return Finding("split sizes", "warning", "not the published sizes; figures are not comparable", other)
+    return Finding(
+        "split sizes", "ok", ", ".join(f"{published[split]:,} {split}" for split in known) + ", as published"
+    )
+
+
+def named(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
+    """Each trial, and how a message on it begins: with its name where there are several."""
+    for trial in trials:
+        yield trial, f"{trial.name}: " if len(trials) > 1 else ""
+
+
+def _parts(trials: Sequence[Trial]) -> Iterator[tuple[str, Part]]:
+    for trial, where in named(trials):
+        for name, part in trial.parts.items():
+            yield f"{where}{name}", part
+
+
+def _pairs(trial: Trial) -> Iterator[tuple[str, str]]:
+    val = ["val"] if trial.val is not None else []
+    for first, others in (("train", [*val, *trial.tests]), *((name, list(trial.tests)) for name in val)):
+        yield from ((first, other) for other in others)
+
+
+def _untouched(names: Iterable[str], parts: Sequence[Part]) -> list[str]:
+    """The class names that no video has."""
+    shown: set[str] = set()
+    for part in parts:
+        targets = {target for record in part.records for target in record.targets}
+        shown |= {name for target, name in enumerate(part.class_names) if target in targets}
+    return [name for name in names if name not in shown]

@@ -1,0 +1,142 @@
+"""A miniature of an experiment's data: the layout of the real data set, made-up videos, a few of a few classes."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from data_modules.batch import Record, UntrimmedRecord
+from data_modules.data_sets.video_folder import VideoFolder
+from data_modules.errors import InputError
+from data_modules.modules.base import VideoDataModule
+from data_modules.modules.captioned import CaptionedDataModule
+from data_modules.modules.untrimmed import UntrimmedDataModule
+from data_modules.synthetic.annotation_fixtures import write_annotations
+from data_modules.synthetic.captioned_shapes import CaptionedShapes
+from data_modules.synthetic.moving_shapes import MovingShapes
+from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
+from data_modules.synthetic.video_fixtures import SCENES, SLOW_RATE, Action, long_video, video
+from prompt_video.experiment.settings import SettingsCLI
+
+MARKER = ".made_by_rehearse"
+LIMIT = {"trials": 2, "classes": 3, "videos": 2}
+LIMIT_OF_LONG = {"trials": 2, "classes": 3, "videos": 1}  # each is minutes long
+SMALL_BATCH = 4  # where batches must be full
+FOLDER_VIDEOS = 30  # of each class of a folder: enough for the usual fractions, and for 16 shots
+# Of the user's, where a data set has such options.
+NO_LISTS: Mapping[str, Any] = {"annotations": None, "labels": None, "captions": None}
+
+
+def open_folder(folder: Path) -> None:
+    """An empty folder, marked as ours.
+
+    Raises:
+        InputError: when something else is in it.
+    """
+    if folder.exists() and not (folder / MARKER).exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} was not made by a rehearsal, and is left alone; name another --folder.")
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARKER).touch()
+
+
+def make_miniature(settings: SettingsCLI, folder: Path) -> list[str]:
+    """Write the data that an experiment needs at the least.
+
+    Args:
+        settings: of the experiment.
+        folder: where to; every data set becomes a folder in it.
+
+    Returns:
+        The options that make the experiment use it.
+    """
+    given = settings.settings["data"]["init_args"]
+    changes = _changes(given, folder)
+    if settings.settings["data"]["class_path"].endswith("CaptionedFolder"):
+        changes["captions"] = Path(Path(given["captions"]).name)  # it has no captions but its file's
+    others = []
+    for number, other in enumerate(given.get("test_on") or [], start=1):
+        arguments = {**other["init_args"].as_dict(), **_changes(other["init_args"], folder / f"test_on_{number}")}
+        others.append({"class_path": other["class_path"], "init_args": arguments})
+    changes |= {"limit": LIMIT, "trial": None}
+    if given.get("drop_last"):
+        changes["batch_size"] = SMALL_BATCH
+    if "test_on" in given:
+        changes["test_on"] = others or None
+    if isinstance(settings.data(**changes), UntrimmedDataModule):
+        changes |= {"limit": LIMIT_OF_LONG, "frame_rate": SLOW_RATE}
+    _write(settings.data(**changes))
+    return [
+        f"--data.{name}={value if isinstance(value, Path) else json.dumps(value, default=str)}"
+        for name, value in changes.items()
+    ]
+
+
+def _changes(given: Any, folder: Path) -> dict[str, Any]:  # noqa: ANN401 - a namespace of the configuration
+    root = folder / Path(given["root"]).name
+    return {"root": root, **{name: value for name, value in NO_LISTS.items() if name in given}}
+
+
+def _write(data: VideoDataModule) -> None:
+    for module in (data, *data.test_on):
+        module.root.mkdir(parents=True, exist_ok=True)
+        if isinstance(module, VideoFolder):
+            _fill_folder(module)
+        else:
+            write_annotations(module)
+    scenes: dict[str, int] = {}
+    for name, record in _records(data):
+        if not record.path.exists():
+            record.path.parent.mkdir(parents=True, exist_ok=True)
+            suffix = record.path.suffix.lower()
+            if isinstance(record, UntrimmedRecord):
+                record.path.write_bytes(_long_video(record, suffix))
+            else:
+                scene = scenes.setdefault(name, len(scenes)) % len(SCENES)
+                record.path.write_bytes(video(scene, suffix))
+
+
+def _fill_folder(data: VideoFolder) -> None:
+    labels = [*data.renamed, *(f"class_{letter}" for letter in "abc")]
+    for number, label in enumerate(labels):
+        (data.root / label).mkdir(parents=True)
+        for copy in range(FOLDER_VIDEOS):
+            (data.root / label / f"{copy}.mp4").write_bytes(video(number % len(SCENES), ".mp4"))
+
+
+def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
+    """Class name and record of every video that is needed; what has captions is its own class.
+
+    A long video shows several classes, and has no name.
+    """
+    if isinstance(data, UntrimmedDataModule):
+        # As the data set lists them: what a trial hides is to be seen in its videos too.
+        needed = {record.video_id for records in data.videos().values() for record in records}
+        whole = isinstance(data, UntrimmedShapes)  # it would render what is missing, wanted or not
+        yield from (("", record) for record in _listed(data) if whole or record.video_id in needed)
+        return
+    if isinstance(data, CaptionedDataModule):
+        whole = isinstance(data, CaptionedShapes)
+        needed = {record.video_id for records in data.videos().values() for record in records}
+        yield from ((r.video_id, r) for r in _listed(data) if whole or r.video_id in needed)
+        return
+    for trial in data.trials:
+        for part in trial.parts.values():
+            for record in part.records:
+                yield part.class_names[record.target], record
+    for module in (data, *data.test_on):
+        if isinstance(module, MovingShapes):  # it would render what is missing, wanted or not
+            yield from ((module.catalog.class_names[record.target], record) for record in _listed(module))
+
+
+def _listed(data: VideoDataModule) -> Iterator[Record]:
+    return (record for records in data.catalog.records.values() for record in records)
+
+
+def _long_video(record: UntrimmedRecord, suffix: str) -> bytes:
+    """As long as the real one, and something is to be seen wherever something is annotated."""
+    actions = [Action(s.start_sec, s.end_sec, s.target % len(SCENES)) for s in record.segments]
+    duration_sec = record.duration_sec or max((action.end_sec for action in actions), default=1.0)
+    return long_video(duration_sec, actions, suffix)

@@ -1,0 +1,96 @@
+"""An examination as a table for a person, and as JSON for a program."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from prompt_video.io.console import Terminal
+from prompt_video.io.outputs import write_json
+from prompt_video.io.readable import readable, readable_lines
+from prompt_video.preflight.check_results import Finding, Verdict, worst
+from prompt_video.preflight.examination import Examination
+
+STYLES: dict[Verdict, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red"}
+BULLET = "· "
+NAMED = 3  # examples that stand in the table; the JSON file has all
+
+
+def verdict_of(examination: Examination) -> Verdict:
+    """The worst of all verdicts."""
+    return worst([finding.verdict for finding in examination.findings])
+
+
+def print_report(examination: Examination) -> None:
+    """Print the table."""
+    console = Terminal(soft_wrap=False)
+    # Beside the other columns and the lines between them.
+    room = max(console.width - max(len(finding.check) for finding in examination.findings) - 17 - len(BULLET), 20)
+    table = Table(title=f"{examination.name}, before training", title_justify="left", title_style="bold")
+    table.add_column("check", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("what was found", overflow="fold")
+    for finding in examination.findings:
+        style = STYLES[finding.verdict]
+        table.add_row(finding.check, Text(finding.verdict, style), _in_words(finding, room))
+    console.print(table)
+
+
+def outcome_of(examination: Examination) -> str:
+    """How much is in the way of the run."""
+    verdicts = [finding.verdict for finding in examination.findings]
+    counted = [
+        f"{verdicts.count(verdict)} {verdict}{'s' if verdicts.count(verdict) > 1 else ''}"
+        for verdict in ("error", "warning")
+        if verdict in verdicts
+    ]
+    return ", ".join(counted) or "nothing is in the way"
+
+
+def write_report(examination: Examination, decode: str, path: Path) -> None:
+    """Write everything, the full lists of missing and broken videos too."""
+    write_json(path, _as_json(examination, decode))
+
+
+def _in_words(finding: Finding, room: int) -> Text:
+    words = Text(readable_lines(finding.found))
+    for example in finding.examples[:NAMED]:
+        words.append(f"\n{BULLET}{_shortened(readable(example), room)}", "dim")
+    if (more := len(finding.examples) - NAMED) > 0:
+        words.append(f"\n{BULLET}and {more:,} more", "dim")
+    return words
+
+
+def _shortened(text: str, room: int) -> str:
+    """Without the middle where it is too long: of a path and a reason both ends tell more."""
+    if len(text) <= room:
+        return text
+    behind = room // 2
+    return f"{text[: room - behind - 1]}…{text[-behind:]}"
+
+
+def _as_json(examination: Examination, decode: str) -> dict[str, Any]:
+    lost: dict[str, dict[str, Any]] = {"missing": {}, "broken": {}}
+    for part, records in examination.parts.items():
+        for record in records:
+            look = examination.looks[record.path]
+            if look.problem is not None:
+                reason = {"reason": look.reason} if look.reason else {}
+                entry = {"video_id": record.video_id, "path": str(record.path), "parts": [], **reason}
+                lost[look.problem].setdefault(str(record.path), entry)["parts"].append(part)
+    return {
+        "experiment": examination.name,
+        "verdict": verdict_of(examination),
+        "checks": [
+            {"check": f.check, "verdict": f.verdict, "found": f.found, "examples": list(f.examples)}
+            for f in examination.findings
+        ],
+        "videos": {
+            "files": len(examination.looks),
+            "decode": decode,
+            "decoded": examination.decoded,
+            "parts": {part: len(records) for part, records in examination.parts.items()},
+            **{problem: list(entries.values()) for problem, entries in lost.items()},
+        },
+    }

@@ -1,0 +1,121 @@
+"""What the runs of a row came to: means and spreads, and what they gain on the frozen CLIP."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from prompt_video.reports.comparison.rows import Row
+from prompt_video.reports.comparison.runs import Run
+
+MAIN = ("test/hm", "test/clip_only/map_avg", "test/clip_only/map@0.5", "test/t2v/r@1", "test/top1")
+# Finer figures stay in results.json.
+_SHOWN = re.compile(r"(top[15]|hm(_all)?|map_avg|map@[\d.]+|r@\d+|median_rank)$")
+_FEW_OVERLAPS = re.compile(r"map@0\.(5|75|95)$")
+_MANY = 6  # overlaps; of more, those that are commonly printed
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of one row.
+
+    Args:
+        value: mean over the seeds.
+        spread: as ``over`` says; None for a single number.
+    """
+
+    value: float
+    spread: float | None = None
+
+
+def measure(row: Row, figure: str) -> Measure | None:
+    """A figure of a row; None if none of its runs has it."""
+    runs = [run for run in row.runs if figure in run.metrics]
+    if not runs:
+        return None
+    values = [run.metrics[figure] for run in runs]
+    if len(values) > 1:
+        return Measure(mean(values), stdev(values))
+    return Measure(values[0], _spread_within(runs[0], figure))
+
+
+def over(row: Row) -> str:
+    """What the mean and the spread of a row are over."""
+    seeds = len(row.runs)
+    words = f"{seeds} seeds" if seeds > 1 else "1 seed"
+    inside = max((_trials(run) for run in row.runs), default=1)
+    tests = max((_tests(run) for run in row.runs), default=1)
+    if inside > 1:
+        words += f" of {inside} trials"
+    if tests > 1:
+        words += f" of {tests} tests"
+    if seeds > 1:
+        return f"{words}; ± std over seeds"
+    if inside > 1:
+        return f"{words}; ± 95 % over trials"
+    return f"{words}; ± std over tests" if tests > 1 else words
+
+
+def frozen_name(figure: str) -> str:
+    """The same figure of the frozen CLIP on the same frames."""
+    place, _, name = figure.rpartition("/")
+    return f"{place}/frozen_{name}"
+
+
+def gain(row: Row, figure: str) -> Measure | None:
+    """A row's figure less the frozen CLIP's, run by run; None where that was not measured."""
+    gains = [
+        run.metrics[figure] - run.metrics[frozen_name(figure)]
+        for run in row.runs
+        if figure in run.metrics and frozen_name(figure) in run.metrics
+    ]
+    return Measure(mean(gains), stdev(gains) if len(gains) > 1 else None) if gains else None
+
+
+def columns(figures: Iterable[str]) -> list[str]:
+    """The figures that a table shows, in order.
+
+    Args:
+        figures: all that the runs of an experiment or published rows have.
+    """
+    found = [name for name in dict.fromkeys(figures) if name.startswith("test/") and _SHOWN.search(name)]
+    found = [name for name in found if not re.search(r"/(frozen|dual_softmax|qb_norm)_", name)]
+    places = {name.rpartition("/")[0] for name in found if name.endswith("top1")}
+    if len(places) > 1:
+        found = [name for name in found if not name.endswith("top5")]
+    for place in {name.rpartition("/")[0] for name in found}:
+        overlaps = [name for name in found if name.startswith(f"{place}/map@")]
+        if len(overlaps) > _MANY:
+            found = [name for name in found if name not in overlaps or _FEW_OVERLAPS.search(name)]
+    return sorted(found, key=_order)
+
+
+def main_figure(shown: Sequence[str]) -> str:
+    """The one that rows are compared by."""
+    return next((name for name in MAIN if name in shown), shown[0])
+
+
+def _order(name: str) -> tuple[bool, bool, bool, str, bool, list[float]]:
+    place, _, figure = name.rpartition("/")
+    numbers = [float(number) for number in re.findall(r"[\d.]+", figure)]
+    is_mean = figure.startswith("hm")
+    return is_mean, figure.endswith("_all"), place == "test/v2t", place, not numbers, numbers
+
+
+def _spread_within(run: Run, figure: str) -> float | None:
+    """Of the trials or tests of one run."""
+    confidence = run.results.get("confidence", {}).get(figure)
+    if confidence is not None:
+        spread: float | None = confidence.get("ci95")
+        return spread
+    return run.metrics.get(f"{figure}_std")
+
+
+def _trials(run: Run) -> int:
+    return max((int(found.get("trials", 1)) for found in run.results.get("confidence", {}).values()), default=1)
+
+
+def _tests(run: Run) -> int:
+    return (
+        sum(bool(re.fullmatch(r"test/[^/]+/top1", name)) for name in run.metrics) if "test/top1" in run.metrics else 1
+    )

@@ -1,0 +1,80 @@
+"""What each class gains on the frozen CLIP, from the tables that a run has written."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from prompt_video.io.spreadsheet import text_of
+from prompt_video.reports.comparison.rows import Row
+from prompt_video.reports.comparison.runs import Run
+
+
+@dataclass(frozen=True)
+class ClassGain:
+    """One class; figures are shares.
+
+    Args:
+        name: of the class.
+        learned: accuracy or average precision, mean over seeds, trials and tests.
+        frozen: the same of the frozen CLIP.
+    """
+
+    name: str
+    learned: float
+    frozen: float
+
+    @property
+    def gain(self) -> float:
+        """What was learned adds."""
+        return self.learned - self.frozen
+
+
+def class_gains(row: Row) -> list[ClassGain]:
+    """Of all classes that a row's runs have written figures of, largest gain first; runs of many trials have none.
+
+    Raises:
+        ValueError: when a table is damaged; the message names the file.
+    """
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for run in row.runs:
+        for path in _tables(run):
+            try:
+                with path.open(newline="", encoding="utf-8") as file:
+                    pairs = _precisions(file) if path.name == "classes.csv" else _accuracies(file)
+            except (KeyError, ValueError, TypeError) as error:
+                raise ValueError(f"{path} is damaged: no figures of classes are shown") from error
+            for name, pair in pairs.items():
+                found[name].append(pair)
+    gains = [
+        ClassGain(name, mean(learned for learned, _ in pairs), mean(frozen for _, frozen in pairs))
+        for name, pairs in found.items()
+    ]
+    return sorted(gains, key=lambda one: (-one.gain, one.name))
+
+
+def _tables(run: Run) -> list[Path]:
+    precisions = [run.folder / "classes.csv", *sorted(run.folder.glob("trials/*/classes.csv"))]
+    # The table of predictions is older than the frozen CLIP's accuracy in the table of classes.
+    return [path for path in (*precisions, *sorted(run.folder.glob("predictions*.csv"))) if path.is_file()]
+
+
+def _precisions(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
+    rows = csv.DictReader(lines)
+    return {
+        text_of(row["class"]): (float(row["clip_only"]), float(row["frozen"]))
+        for row in rows
+        if row["clip_only"] and row["frozen"]
+    }
+
+
+def _accuracies(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
+    rights: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    for row in csv.DictReader(lines):
+        rights[text_of(row["target"])].append((row["pred"] == row["target"], row["frozen_pred"] == row["target"]))
+    return {
+        name: (mean(float(learned) for learned, _ in videos), mean(float(frozen) for _, frozen in videos))
+        for name, videos in rights.items()
+    }

@@ -1,0 +1,232 @@
+"""The report as plain parts, which HTML and Markdown then write down, so that both hold the same numbers."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from prompt_video.reports.comparison.aggregates import Measure, columns, frozen_name, gain, main_figure, measure, over
+from prompt_video.reports.comparison.classes import ClassGain, class_gains
+from prompt_video.reports.comparison.curves import Curve, curves, validated
+from prompt_video.reports.comparison.published import Published, published
+from prompt_video.reports.comparison.rows import Row
+from prompt_video.reports.comparison.runs import Run
+
+NONE = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+FEW_CLASSES = 10  # of the largest gains, and as many of the smallest
+
+ABOUT_SPREAD = (
+    "Per cent, but for ranks. Of several seeds: mean ± standard deviation over the seeds. Of one seed: of many trials "
+    "the mean ± half the width of Student's 95 % interval over the trials, of several tests the mean ± standard "
+    "deviation over them. Δ is the gain on the frozen CLIP on the same frames, run by run."
+)
+ABOUT_PUBLISHED = "Published figures are for CLIP ViT-B/16 and were not measured here."
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text; the first column is a name.
+
+    Args:
+        header: of the columns.
+        rows: as many cells each.
+        quoted: places of the rows that were not measured here.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    quoted: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How one run was made.
+
+    Args:
+        row: name of the row that it is part of.
+        command: that can be typed again.
+        facts: (name, value).
+    """
+
+    row: str
+    command: str
+    facts: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that is told of one experiment.
+
+    Args:
+        name: of the experiment.
+        protocols: what its runs say of theirs; several where they differ.
+        results: the table of rows.
+        sources: of the published rows.
+        main: the figure that rows are compared by.
+        classes: of each row, largest gain first.
+        curves: (what it is, lines of (step, value) by row).
+        origins: of each run.
+    """
+
+    name: str
+    protocols: Sequence[str]
+    results: Table
+    sources: Sequence[str]
+    main: str
+    classes: Mapping[str, Sequence[ClassGain]]
+    curves: Sequence[tuple[str, Mapping[str, Curve]]]
+    origins: Sequence[Origin]
+
+
+@dataclass(frozen=True)
+class Document:
+    """The whole report.
+
+    Args:
+        experiments: in the order of their names.
+        left_out: what is not in it, and why.
+    """
+
+    experiments: Sequence[Experiment]
+    left_out: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def num_runs(self) -> int:
+        """In all rows."""
+        return sum(len(experiment.origins) for experiment in self.experiments)
+
+
+def document(rows: Mapping[str, Sequence[Row]], left_out: Sequence[str]) -> Document:
+    """What is to be told of some rows.
+
+    Args:
+        rows: by experiment.
+        left_out: lines on what is not in the report.
+    """
+    notes = list(left_out)
+    experiments = [_experiment(name, found, notes) for name, found in sorted(rows.items())]
+    return Document(experiments, notes)
+
+
+def class_table(gains: Sequence[ClassGain]) -> Table:
+    """The classes that gain most and least on the frozen CLIP."""
+    shown = list(gains)
+    if len(shown) > 2 * FEW_CLASSES:
+        shown = [*gains[:FEW_CLASSES], *gains[-FEW_CLASSES:]]
+    rows = [(one.name, _percent(one.learned), _percent(one.frozen), _signed(one.gain)) for one in shown]
+    return Table(("class", "learned", "frozen CLIP", "Δ"), rows)
+
+
+def class_note(gains: Sequence[ClassGain]) -> str:
+    """How many classes there are, and how they fare."""
+    better = sum(one.gain > 0 for one in gains)
+    worse = sum(one.gain < 0 for one in gains)
+    words = f"{len(gains)} classes: {better} above the frozen CLIP, {worse} below, {len(gains) - better - worse} equal."
+    if len(gains) > 2 * FEW_CLASSES:
+        words += f" Shown are the {FEW_CLASSES} largest gains and the {FEW_CLASSES} smallest."
+    return words
+
+
+def shown_name(figure: str) -> str:
+    """A figure's name in a heading: ``test/t2v/r@1`` becomes ``t2v R@1``."""
+    words = figure.removeprefix("test/").removeprefix("clip_only/").replace("/", " ").replace("_", " ")
+    for plain, usual in (
+        ("r@", "R@"),
+        ("map@", "mAP@"),
+        ("map avg", "mAP average"),
+        ("top1", "top-1"),
+        ("top5", "top-5"),
+    ):
+        words = words.replace(plain, usual)
+    return words
+
+
+def _experiment(name: str, rows: Sequence[Row], notes: list[str]) -> Experiment:
+    others = published(name)
+    measured = [figure for row in rows for run in row.runs for figure in run.metrics]
+    shown = columns([*measured, *(figure for other in others for figure in other.figures)])
+    main = main_figure([figure for figure in shown if figure in measured] or shown)
+    gains = {}
+    logged: dict[str, dict[str, Curve]] = {}
+    for row in rows:
+        try:
+            gains[row.name] = class_gains(row)
+        except ValueError as error:
+            notes.append(str(error))
+        try:
+            logged[row.name] = curves(row.newest)
+        except ValueError as error:
+            notes.append(str(error))
+    return Experiment(
+        name=name,
+        protocols=list(dict.fromkeys(str(run.results["protocol"]) for row in rows for run in row.runs)),
+        results=_results(rows, others, shown, main),
+        sources=[_source(other) for other in {other.letter: other for other in others}.values()],
+        main=main,
+        classes={row: found for row, found in gains.items() if any(one.gain for one in found)},
+        curves=_curves(logged),
+        origins=[_origin(row.name, run) for row in rows for run in row.runs],
+    )
+
+
+def _results(rows: Sequence[Row], others: Sequence[Published], shown: Sequence[str], main: str) -> Table:
+    header = ("", *(shown_name(figure) for figure in shown), f"frozen CLIP: {shown_name(main)}", "Δ", "over")
+    lines = []
+    for row in rows:
+        cells = (_cell(measure(row, figure), figure) for figure in shown)
+        frozen, gained = _cell(measure(row, frozen_name(main)), main), gain(row, main)
+        lines.append((row.name, *cells, frozen, NONE if gained is None else _signed(gained.value), over(row)))
+    for other in others:
+        values = (
+            _cell(Measure(other.figures[figure], other.spread.get(figure)), figure) if figure in other.figures else NONE
+            for figure in shown
+        )
+        mark = other.letter if other.state == "found" else f"{other.letter}, {other.state}"
+        note = f"; {other.note}" if other.note else ""
+        lines.append((f"published: {other.who}", *values, "", "", f"{mark}{note}"))
+    return Table(header, lines, quoted=range(len(rows), len(lines)))
+
+
+def _source(other: Published) -> str:
+    state = "" if other.state == "found" else f" ({other.state})"
+    return f"{other.letter}: {other.source}{state}"
+
+
+def _curves(logged: Mapping[str, dict[str, Curve]]) -> list[tuple[str, Mapping[str, Curve]]]:
+    names = dict.fromkeys(["train/loss", validated(list(logged.values()))])
+    drawn = ((name, {row: found[name] for row, found in logged.items() if name in found}) for name in names if name)
+    return [(name, lines) for name, lines in drawn if lines]
+
+
+def _origin(row: str, run: Run) -> Origin:
+    git = run.environment.get("git") or {}
+    commit = str(git.get("commit", "not recorded"))[:12] + (", changed since" if git.get("changed") else "")
+    packages: Mapping[str, str | None] = run.environment.get("packages", {})
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+    gpus = ", ".join(run.environment.get("gpus", [])) or run.environment.get("processor", "not recorded")
+    facts = [
+        ("folder", str(run.folder)),
+        ("seed", str(run.seed)),
+        ("commit", commit),
+        ("python", str(run.environment.get("python", "not recorded"))),
+        ("packages", versions or "not recorded"),
+        ("machine", str(gpus)),
+        ("model", str(run.results.get("model", "not recorded"))),
+    ]
+    return Origin(row, shlex.join(str(word) for word in run.command) or "not recorded", facts)
+
+
+def _cell(found: Measure | None, figure: str) -> str:
+    if found is None:
+        return NONE
+    if figure.endswith("rank"):
+        return f"{found.value:.1f}" + (f" ± {found.spread:.1f}" if found.spread is not None else "")
+    return _percent(found.value) + (f" ± {100 * found.spread:.1f}" if found.spread is not None else "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", MINUS)

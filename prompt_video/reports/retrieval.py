@@ -1,0 +1,124 @@
+"""Sentences that asked for their video, and what was found: examples of a retrieval test as a part of a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_modules.errors import BrokenVideoError
+from prompt_video.io.readable import escaped
+from prompt_video.reports.film_strip import film_strip, read_strip
+from prompt_video.reports.text_formatting import plain, shortened
+
+NUM_HITS, NUM_MISSES = 3, 3
+_MAX_SIGNS = 400  # of a sentence; people have written whole paragraphs
+_FRAME_HEIGHT = 96
+
+
+@dataclass(frozen=True)
+class Described:
+    """A video, and the sentence that tells of it."""
+
+    path: Path
+    caption: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A sentence that asked for its video among all of the test.
+
+    Args:
+        own: the video, and the sentence itself.
+        first: the video that was found first, with a sentence of its own.
+        rank: of the own video, from 1; the mean one where scores are equal.
+        frozen_rank: the same by the frozen CLIP, which has learned nothing.
+    """
+
+    own: Described
+    first: Described
+    rank: float
+    frozen_rank: float
+
+    @property
+    def is_hit(self) -> bool:
+        """Its own video stands first, and no other beside it."""
+        return self.rank == 1
+
+    @property
+    def is_miss(self) -> bool:
+        """Another video stands first. Neither hit nor miss: the own one does, but only by chance among equals."""
+        return self.first.path != self.own.path
+
+
+def hits(questions: Sequence[Question], count: int = NUM_HITS) -> list[Question]:
+    """Some that found their video, evenly spread from the one that was easiest for the frozen CLIP to the hardest.
+
+    Args:
+        questions: of the whole test.
+        count: as many, or fewer where there are fewer.
+    """
+    found = [question for question in questions if question.is_hit]
+    return _spread(sorted(found, key=lambda question: question.frozen_rank), count)
+
+
+def misses(questions: Sequence[Question], count: int = NUM_MISSES) -> list[Question]:
+    """Some that found another video, evenly spread from the nearest to the one that is the furthest off.
+
+    Args:
+        questions: of the whole test.
+        count: as many, or fewer where there are fewer.
+    """
+    missed = [question for question in questions if question.is_miss]
+    return _spread(sorted(missed, key=lambda question: question.rank), count)
+
+
+def _spread(ranked: Sequence[Question], count: int) -> list[Question]:
+    places = np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)
+    return [ranked[place] for place in places.tolist()]
+
+
+def examples(questions: Sequence[Question]) -> str:
+    """Some hits and some misses as film strips, as HTML.
+
+    Args:
+        questions: of the whole test; of equal ones their order settles which are shown.
+    """
+    return (
+        "<h3>Found</h3>"
+        + _cards(
+            hits(questions), "From the easiest for the frozen CLIP to the hardest.", "No sentence found its video."
+        )
+        + "<h3>Missed</h3>"
+        + _cards(misses(questions), "From the nearest to the furthest off.", "Every sentence found its video.")
+    )
+
+
+def _cards(questions: Sequence[Question], order: str, nothing: str) -> str:
+    if not questions:
+        return f'<p class="soft">{nothing}</p>'
+    return f'<p class="soft">{order}</p><div class="asked">{"".join(map(_card, questions))}</div>'
+
+
+def _card(question: Question) -> str:
+    kind, sign = ("bad", "✗") if question.is_miss else ("good", "✓")
+    verdict = (
+        f'<span class="{kind}">{sign} rank {question.rank:g}</span> '
+        f'<span class="soft">frozen CLIP: rank {question.frozen_rank:g}</span>'
+    )
+    html = f"<p>{_sentence(question.own)}<br>{verdict}</p>{_strip(question.own)}"
+    if question.is_miss:
+        html += f'<p><span class="soft">found instead:</span> {_sentence(question.first)}</p>{_strip(question.first)}'
+    return f"<article>{html}</article>"
+
+
+def _sentence(video: Described) -> str:
+    return escaped(shortened(plain(video.caption), _MAX_SIGNS))
+
+
+def _strip(video: Described) -> str:
+    try:
+        frames = read_strip(video.path, height=_FRAME_HEIGHT).frames
+    except BrokenVideoError:
+        return '<p class="soft">This video cannot be shown.</p>'
+    return f'<div class="scroll"><img src="{film_strip(frames)}" alt="frames of {_sentence(video)}"></div>'

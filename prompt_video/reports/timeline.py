@@ -1,0 +1,183 @@
+"""Timelines as pictures. Imported late by who draws one: half a second goes into matplotlib."""
+
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from PIL import Image
+
+from prompt_video.localization.detection_files import NO_LABEL
+from prompt_video.localization.verdicts import TIOU
+from prompt_video.reports.figures import COLORS, STYLE, svg
+from prompt_video.reports.film_strip import FilmStrip
+from prompt_video.reports.text_formatting import clock, plain, room, shortened
+from prompt_video.reports.timeline_rows import Bar, Kind, Lane, Timeline, make_lanes
+
+MAX_LANES = 10
+INK, SOFT, BAND = "#2b313b", "#6b7482", "#f1f3f5"
+KINDS: dict[Kind, tuple[str, str]] = {
+    "annotated": (INK, "annotated"),
+    "right": (COLORS[0], f"detected, right (overlap of {TIOU} or more)"),
+    "wrong": (COLORS[1], "detected, wrong"),
+    "detected": (COLORS[0], "detected"),
+}
+_WIDTH, _EDGE, _ROW, _GAP = 9.6, 0.14, 0.17, 0.1  # inches: of the picture, its margin, a row of bars, between lanes
+_TITLE, _AXIS, _MAX_STRIP = 0.38, 0.5, 0.9  # inches: above, the title; below, seconds and legend; height of the frames
+_EM = 0.073  # inches: a sign of the labels, on average
+_MAX_SIGNS = 34  # of a label; more are cut
+_STEPS_SEC = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+# Asked in turn, as far as they are installed, for a sign that the ones before lack. An SVG leaves that to the browser.
+_FONTS = ("DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Emoji", "Arial Unicode MS")
+
+
+def timeline_svg(timeline: Timeline) -> str:
+    """A timeline as an element of a page."""
+    with _style():
+        return svg(_draw(timeline))
+
+
+def timeline_picture(timeline: Timeline, dpi: float = 150.0) -> Image.Image:
+    """A timeline as pixels.
+
+    Args:
+        timeline: what to draw.
+        dpi: pixels per inch; a timeline is 9.6 inches wide.
+    """
+    buffer = io.BytesIO()
+    with _style():
+        _draw(timeline).savefig(buffer, format="png", dpi=dpi)
+    return Image.open(buffer).convert("RGB")
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    installed = set(font_manager.get_font_names())
+    fonts = [font for font in _FONTS if font in installed]
+    style = {**STYLE, "font.family": fonts or ["sans-serif"], "svg.hashsalt": "timeline"}
+    with mpl.rc_context(style), warnings.catch_warnings():
+        # A sign that no installed font has is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
+
+
+def _draw(timeline: Timeline) -> Figure:
+    lanes = make_lanes(timeline.detections, timeline.truth)
+    shown, span = lanes[:MAX_LANES], _span_sec(timeline)
+    left = _EDGE + 0.1 + _EM * max((room(_name(lane)) for lane in shown), default=0)
+    width = _WIDTH - left - 2 * _EDGE
+    frames = _frame_size(timeline.strip, width / span) if timeline.strip else (0.0, 0.0)
+    above = _TITLE + frames[1] + (0.06 if timeline.strip else 0)
+    height = sum(_height(lane) for lane in shown or [Lane("", ())])
+    whole = above + height + _AXIS
+    figure = Figure(figsize=(_WIDTH, whole))
+    note = plain(timeline.note)
+    title = shortened(plain(timeline.title), 115 - room(note))
+    figure.text(_EDGE / _WIDTH, 1 - _EDGE / whole, title, va="top", weight="bold", parse_math=False)
+    right = 1 - 2 * _EDGE / _WIDTH
+    figure.text(right, 1 - _EDGE / whole, note, va="top", ha="right", color=SOFT, parse_math=False)
+    # Both ways in what can be thought of: seconds to the right, inches down.
+    axes = figure.add_axes((left / _WIDTH, _AXIS / whole, width / _WIDTH, height / whole))
+    axes.set(xlim=(0, span), ylim=(height, 0))
+    _draw_lanes(axes, shown, timeline, width / span)
+    if timeline.strip:
+        _draw_strip(axes, timeline.strip, frames)
+    _label_seconds(axes, span)
+    _draw_legend(figure, {bar.kind for lane in shown for bar in lane.bars}, (right, 0.1 / whole))
+    if more := len(lanes) - len(shown):
+        figure.text(_EDGE / _WIDTH, (_AXIS - 0.06) / whole, f"+ {more} more", color=SOFT, va="top", size=8)
+    return figure
+
+
+def _draw_lanes(axes: Axes, lanes: Sequence[Lane], timeline: Timeline, inch: float) -> None:
+    """From the top down; a second is so many inches wide."""
+    end = axes.get_xlim()[1]
+    full = timeline.full_score or max((detection.score for detection in timeline.detections), default=0) or 1.0
+    top, middles = 0.0, []
+    for lane in lanes or [Lane("", ())]:
+        # Grey as long as the video lasts: annotations and detections may lie behind its end.
+        grey = Rectangle((0, top + 0.02), min(timeline.duration_sec or end, end), _height(lane) - 0.04)
+        grey.set(facecolor=BAND, linewidth=0)
+        axes.add_patch(grey)
+        for bar in reversed(lane.bars):  # the best lie above the others
+            _draw_bar(axes, bar, top + _GAP / 2 + _ROW * bar.row, full, inch)
+        middles.append(top + _height(lane) / 2)
+        top += _height(lane)
+    if not lanes:
+        axes.text(end / 2, top / 2, "nothing annotated, nothing detected", color=SOFT, ha="center", va="center")
+    axes.set_yticks(middles[: len(lanes)], [_name(lane) for lane in lanes], parse_math=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
+def _draw_bar(axes: Axes, bar: Bar, top: float, full: float, inch: float) -> None:
+    shade = 1.0 if bar.score is None else 0.2 + 0.8 * min(bar.score / full, 1.0)
+    color = tuple(1 - shade * (1 - channel) for channel in to_rgb(KINDS[bar.kind][0]))
+    width = max(bar.end_sec - bar.start_sec, 0.03 / inch)  # the shortest can still be seen
+    stretch = Rectangle((bar.start_sec, top + 0.015), width, _ROW - 0.03)
+    stretch.set(facecolor=color, edgecolor="white", linewidth=0.5)
+    axes.add_patch(stretch)
+    if bar.score is not None and not bar.is_covered and width * inch > 0.3:
+        place = (bar.start_sec + width / 2, top + _ROW / 2)
+        is_dark = np.dot(color, (0.2126, 0.7152, 0.0722)) < 0.5
+        ink = "white" if is_dark else INK
+        axes.text(*place, f"{bar.score:.2f}", color=ink, size=6.5, ha="center", va="center_baseline", clip_on=True)
+
+
+def _draw_strip(axes: Axes, strip: FilmStrip, size: tuple[float, float]) -> None:
+    """Frames above the lanes, each over the middle of its part of the video."""
+    part = strip.duration_sec / len(strip.frames)
+    end, lowest = axes.get_xlim()[1], axes.get_ylim()[0]
+    for number, frame in enumerate(strip.frames.permute(0, 2, 3, 1).numpy()):
+        middle = (number + 0.5) * part
+        extent = (middle - size[0] / 2, middle + size[0] / 2, -0.06, -0.06 - size[1])
+        # Not resampled: a browser shows the page larger than it was drawn.
+        axes.imshow(frame, extent=extent, aspect="auto", interpolation="none", clip_on=False)
+    axes.set(xlim=(0, end), ylim=(lowest, 0))  # as before the pictures came
+
+
+def _frame_size(strip: FilmStrip, inch: float) -> tuple[float, float]:
+    """Width in seconds and height in inches of one frame, at so many inches a second: not too wide, not too high."""
+    height, width = strip.frames.shape[-2:]
+    part = strip.duration_sec / len(strip.frames) * inch
+    scale = min(max(part - 0.02, 0.5 * part) / width, _MAX_STRIP / height)
+    return scale * width / inch, scale * height
+
+
+def _label_seconds(axes: Axes, span: float) -> None:
+    step = next((step for step in _STEPS_SEC if span / step <= 12), span)
+    ticks = np.arange(0, span * (1 + 1e-9), step)
+    axes.set_xticks(ticks, [clock(tick) if span > 120 else f"{tick:g} s" for tick in ticks.tolist()], size=8)
+    axes.tick_params(axis="x", colors=SOFT, length=3)
+
+
+def _draw_legend(figure: Figure, kinds: set[Kind], corner: tuple[float, float]) -> None:
+    patches = [Patch(color=color, label=title) for kind, (color, title) in KINDS.items() if kind in kinds]
+    if kinds - {"annotated"}:
+        patches.append(Patch(alpha=0, label="the darker, the higher the score"))
+    style: dict[str, Any] = {"ncols": 4, "frameon": False, "fontsize": 7.5, "handlelength": 1.2}
+    figure.legend(handles=patches, loc="lower right", bbox_to_anchor=corner, borderaxespad=0, borderpad=0, **style)
+
+
+def _span_sec(timeline: Timeline) -> float:
+    """To the end of the video, or of what lies behind it."""
+    ends = [timeline.duration_sec or 0.0, timeline.strip.duration_sec if timeline.strip else 0.0]
+    ends += [detection.end_sec for detection in timeline.detections]
+    ends += [action.end_sec for action in timeline.truth or ()]
+    return max(ends) if max(ends) > 0 else 1.0
+
+
+def _height(lane: Lane) -> float:
+    return _ROW * lane.num_rows + _GAP
+
+
+def _name(lane: Lane) -> str:
+    return shortened(plain(lane.label), _MAX_SIGNS) or NO_LABEL

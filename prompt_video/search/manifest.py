@@ -1,0 +1,156 @@
+"""What stands beside the vectors of an index: all that is needed to read a query as the videos were read."""
+
+import dataclasses
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from data_modules.errors import InputError
+from data_modules.files.atomic import write_whole
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.model.video_text_model import VideoTextModel
+from prompt_video.search.spans import Cutting
+
+CARD = "search.pt"
+CARD_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Card:
+    """One index.
+
+    Args:
+        folder: of the videos.
+        cutting: how they were cut.
+        spec: of the model.
+        state: its learned weights.
+    """
+
+    folder: Path
+    cutting: Cutting
+    spec: Mapping[str, Any]
+    state: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, model: VideoTextModel, folder: Path, cutting: Cutting) -> "Card":
+        """Of a model and a folder."""
+        spec = model.spec()
+        if (place := Path(spec["clip"]["name"]).expanduser()).is_dir():
+            spec["clip"]["name"] = str(place.resolve())  # searching may start from another folder
+        state = {name: weight.cpu().clone() for name, weight in model.learned_state().items()}
+        return cls(folder.resolve(), cutting, spec, state)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the learned weights and their settings; CLIP counts by its own in the recipe of a store."""
+        digest = hashlib.sha256(json.dumps({**self.spec, "clip": ""}, sort_keys=True).encode())
+        for name, weight in sorted(self.state.items()):
+            digest.update(name.encode())
+            digest.update(weight.float().contiguous().numpy().data)
+        return digest.hexdigest()[:16]
+
+    @property
+    def made_with(self) -> str:
+        """How the videos were cut, and by which model they were seen: what the vectors' recipe ends with."""
+        cutting = self.cutting
+        spans = f"spans of {cutting.span_sec:g} s every {cutting.stride_sec:g} s, {cutting.num_frames} frames each"
+        return f"{spans}/model {self.fingerprint}"
+
+    def write(self, root: Path) -> None:
+        """Write it into the folder of an index."""
+        root.mkdir(parents=True, exist_ok=True)
+        content = {
+            "format": CARD_FORMAT,
+            "folder": str(self.folder),
+            "cutting": dataclasses.asdict(self.cutting),
+            "spec": dict(self.spec),
+            "state": dict(self.state),
+            "checksum": self._checksum,
+        }
+        write_whole(root / CARD, lambda partial: torch.save(content, partial))
+
+    @property
+    def _checksum(self) -> int:
+        """Of all but the weights, which the recipe of the vectors names."""
+        said = [str(self.folder), dataclasses.asdict(self.cutting), dict(self.spec)]
+        return zlib.crc32(json.dumps(said, sort_keys=True).encode())
+
+    def model(self, clip: str | None = None) -> VideoTextModel:
+        """The model, on the CPU; queries that are too long for it are cut.
+
+        Args:
+            clip: where its CLIP is; None: where it was.
+
+        Raises:
+            InputError: when the CLIP is not there, or is another one.
+        """
+        made_with = self.spec["clip"]
+        name = clip or made_with["name"]
+        try:
+            found = FrozenCLIP(name)
+        except InputError as error:
+            reason = str(error)
+        else:
+            return self._model_on(found)
+        # Outside of the handler, since the innermost message is the one that the command line shows.
+        raise InputError(
+            f"the index was made with CLIP '{made_with['name']}', and a search needs it to read the query. Put it "
+            f"back, or say where it is with --clip. {reason}"
+        )
+
+    def _model_on(self, found: FrozenCLIP) -> VideoTextModel:
+        made_with = self.spec["clip"]
+        if found.fingerprint != made_with["fingerprint"]:
+            raise InputError(
+                f"the index was made with a CLIP of fingerprint {made_with['fingerprint']}, and '{found.name}' has "
+                f"{found.fingerprint}: their vectors cannot be compared. Name the right one with --clip, or index the "
+                "videos again into another folder."
+            )
+        settings = {**self.spec["prompt"]["settings"], "too_long": "truncate"}
+        spec = {**self.spec, "prompt": {**self.spec["prompt"], "settings": settings}}
+        model = VideoTextModel.from_spec(spec, found)
+        model.load_learned_state(self.state)
+        return model.eval().requires_grad_(False)
+
+
+def read_card(root: Path) -> Card:
+    """The card of an index.
+
+    Raises:
+        InputError: when there is none, or it is damaged or of another version.
+    """
+    path = root / CARD
+    if not path.is_file():
+        what = f"is no index of videos: it has no {CARD}" if root.is_dir() else "does not exist"
+        raise InputError(f"the index {root} {what}. Make one with `prompt-video index`, or correct the path.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        version = content["format"]
+        if version == CARD_FORMAT:
+            card = Card(Path(content["folder"]), Cutting(**content["cutting"]), content["spec"], content["state"])
+            if content["checksum"] != card._checksum:
+                raise ValueError("its checksum differs")
+            _check(card)
+            return card
+    except Exception as error:  # a damaged pickle can raise anything
+        raise InputError(f"{path} is damaged. Run `prompt-video index` again to write it anew.") from error
+    raise InputError(f"{path} has version {version}, and this program reads version {CARD_FORMAT}; index again.")
+
+
+def _check(card: Card) -> None:
+    """Types and ranges of what was read.
+
+    Raises:
+        ValueError: when they are wrong.
+    """
+    names = [card.spec["clip"][key] for key in ("name", "fingerprint")]
+    is_text = all(isinstance(name, str) for name in names) and card.folder.is_absolute()
+    if not is_text or not all(weight.isfinite().all() for weight in card.state.values()) or not card.made_with:
+        raise ValueError("a field is not as it should be")

@@ -1,0 +1,76 @@
+"""What a retrieval test has to show on a dashboard."""
+
+from collections.abc import Mapping, Sequence
+
+from data_modules.batch import CaptionedRecord
+from prompt_video.reports.retrieval import Described, Question, hits, misses
+from prompt_video.tasks.media import NUM_VIDEOS, Cell, Shown, Table, VideoCell, half_wrong
+from prompt_video.tasks.retrieval_results import Answers
+
+
+def retrieval_shown(
+    answers: Mapping[str, Answers], records: Mapping[str, Sequence[CaptionedRecord]]
+) -> dict[str, Shown]:
+    """Sentences that found their video, sentences that found another, and for some videos the best sentence.
+
+    Args:
+        answers: of the tests, by name.
+        records: the videos of each test.
+    """
+    some = max(1, NUM_VIDEOS // 2 // max(len(answers), 1))
+    found: dict[str, list[list[Cell]]] = {"hits": [], "misses": []}
+    videos: list[list[Cell]] = []
+    for name, test in answers.items():
+        asked = questions(test, records[name])
+        for kind, chosen in (("hits", hits(asked, some)), ("misses", misses(asked, some))):
+            found[kind] += [
+                [name, q.own.caption, VideoCell(q.own.path), q.rank, q.frozen_rank, VideoCell(q.first.path)]
+                for q in chosen
+            ]
+        videos += _videos(name, test, records[name], 2 * some)
+    columns = ["test", "caption", "video", "rank", "frozen_rank", "found_first"]
+    return {
+        "tables/videos": Table(["test", "video", "video_id", "truth", "prediction", "rank", "verdict"], videos),
+        **{f"retrieval/{kind}": Table(columns, rows) for kind, rows in found.items()},
+    }
+
+
+def _videos(name: str, answers: Answers, records: Sequence[CaptionedRecord], count: int) -> list[list[Cell]]:
+    """Videos that asked for a sentence: half of them found one of another video."""
+    of_id = {record.video_id: record for record in records}
+    ranks = answers.learned.ranks["v2t"].expected().tolist()
+    first = answers.learned.top(1, "v2t").numbers[:, 0].tolist()
+    right: list[list[Cell]] = []
+    wrong: list[list[Cell]] = []
+    for video, rank in zip(answers.learned.asking.tolist(), ranks, strict=True):
+        record, best = of_id[answers.video_ids[video]], first[video]
+        is_right = answers.learned.owner[best] == video
+        row: list[Cell] = [name, VideoCell(record.path), record.video_id, " / ".join(record.captions)]
+        row += [answers.captions[best], rank, "right" if is_right else "wrong"]
+        (right if is_right else wrong).append(row)
+    return half_wrong(right, wrong, count)
+
+
+def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Question]:
+    """Every sentence of a test with its video and the one that was found.
+
+    Args:
+        answers: of the test.
+        records: its videos.
+    """
+    of_id = {record.video_id: record for record in records}
+    videos = [of_id[video_id] for video_id in answers.video_ids]
+    ranks = answers.learned.ranks["t2v"].expected().tolist()
+    frozen_ranks = answers.frozen.ranks["t2v"].expected().tolist()
+    owner, first = answers.learned.owner.tolist(), answers.learned.top(1, "t2v").numbers[:, 0].tolist()
+    return [
+        Question(
+            own=Described(videos[own].path, caption),
+            first=Described(videos[best].path, videos[best].captions[0]),
+            rank=rank,
+            frozen_rank=frozen_rank,
+        )
+        for caption, own, best, rank, frozen_rank in zip(
+            answers.captions, owner, first, ranks, frozen_ranks, strict=True
+        )
+    ]

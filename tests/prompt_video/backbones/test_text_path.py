@@ -1,0 +1,235 @@
+"""Every way of the fast text path against transformers' plain one: equal features and equal prompt gradients."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from prompt_video.backbones import padded_text, text_tower
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.packed_attention import in_bundles
+from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.backbones.text_tower import TextTower
+from prompt_video.model.prompt import PromptLearner
+
+Reference = Callable[[Path, PromptedText, torch.dtype], Tensor]
+TEXTS = ["star", "a red circle", "", "two squares moving to the left", "a star", "ring", "a car at the top"]
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+
+
+WAYS = {"packed": ("packed", 0.0), "padded": ("padded", torch.inf), "padded_shared": ("padded", 0.0)}
+
+
+@pytest.fixture(params=list(WAYS))
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """One way of computing the text path; the padded one with the prefix in every text, and once for all."""
+    name, cost_of_sharing = WAYS[request.param]
+    monkeypatch.setattr(TextTower, "way", name)
+    monkeypatch.setattr(padded_text, "FLOPS_A_LAYER_OF_SHARING", cost_of_sharing)
+    return str(request.param)
+
+
+def learner(clip: FrozenCLIP, **settings: object) -> PromptLearner:
+    torch.manual_seed(1)
+    return PromptLearner(clip.width, init_std=0.5, **settings).to(clip.towers.text.positions.weight.dtype)  # type: ignore[arg-type]
+
+
+def with_gradient(
+    encode: Callable[[PromptedText], Tensor], prompt: PromptLearner, tokens: list[list[int]]
+) -> list[Tensor]:
+    prompt.zero_grad()
+    features = encode(prompt.surround(tokens))
+    weights = torch.randn(features.shape, generator=torch.Generator().manual_seed(2)).to(features.dtype)
+    if features.requires_grad:  # without learned vectors there is none to be had
+        torch.autograd.backward((features * weights).sum())
+    gradient = torch.zeros_like(prompt.context) if prompt.context.grad is None else prompt.context.grad.clone()
+    return [features.detach(), gradient]
+
+
+def assert_equal(found: list[Tensor], wanted: list[Tensor], tolerance: float) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        assert one.shape == other.shape
+        if other.numel():
+            assert (one - other).abs().max() <= tolerance * other.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("layout", ["shared", "by_position"])
+@pytest.mark.parametrize(("num_prefix", "num_suffix"), [(16, 16), (0, 5), (4, 0), (0, 0)])
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[3:4]], ids=["ragged", "one"])
+def test_equals_transformers(
+    way: str,
+    clip: FrozenCLIP,
+    double_clip: FrozenCLIP,
+    clip_folder: Path,
+    reference: Reference,
+    dtype: torch.dtype,
+    layout: str,
+    num_prefix: int,
+    num_suffix: int,
+    texts: list[str],
+) -> None:
+    frozen = clip if dtype == torch.float32 else double_clip
+    prompt = learner(frozen, num_prefix=num_prefix, num_suffix=num_suffix, layout=layout)
+    tokens = frozen.tokenize(texts)
+    wanted = with_gradient(lambda prompted: reference(clip_folder, prompted, dtype), prompt, tokens)
+    assert_equal(with_gradient(frozen.encode_text, prompt, tokens), wanted, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize(("hidden_act", "old_eos"), [("gelu", False), ("quick_gelu", True)])
+def test_other_checkpoints_equal_transformers(
+    way: str, make_clip_folder: Callable[..., Path], reference: Reference, hidden_act: str, old_eos: bool
+) -> None:
+    folder = make_clip_folder(hidden_act, old_eos)
+    clip = FrozenCLIP(str(folder))
+    prompt, tokens = learner(clip), clip.tokenize(TEXTS)
+    wanted = with_gradient(lambda prompted: reference(folder, prompted, torch.float32), prompt, tokens)
+    assert_equal(with_gradient(clip.encode_text, prompt, tokens), wanted, 1e-5)
+
+
+def test_the_layouts_are_two_models(way: str, clip: FrozenCLIP) -> None:
+    """A reference that ignored the learned vectors would pass the tests above; it does not pass this one."""
+    tokens = clip.tokenize(TEXTS)
+    shared, by_position = learner(clip), learner(clip, layout="by_position")
+    with torch.no_grad():
+        by_position.context[1:33] = shared.context
+        one, other = clip.encode_text(shared.surround(tokens)), clip.encode_text(by_position.surround(tokens))
+    empty = TEXTS.index("")
+    torch.testing.assert_close(one[empty], other[empty])
+    assert all((one - other).abs().amax(1)[i] > 1e-2 for i in range(len(TEXTS)) if i != empty)
+
+
+@pytest.mark.parametrize("layout", ["shared", "by_position"])
+@pytest.mark.parametrize("chunk_size", [1, 2, 3, 100])
+def test_chunks_change_nothing(way: str, double_clip: FrozenCLIP, layout: str, chunk_size: int) -> None:
+    prompt, tokens = learner(double_clip, layout=layout), double_clip.tokenize(TEXTS)
+    wanted = with_gradient(double_clip.encode_text, prompt, tokens)
+    found = with_gradient(lambda prompted: double_clip.encode_text(prompted, chunk_size), prompt, tokens)
+    assert_equal(found, wanted, 1e-12)
+
+
+def test_passes_change_nothing(double_clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt, tokens = learner(double_clip), double_clip.tokenize(TEXTS)
+    wanted = with_gradient(double_clip.encode_text, prompt, tokens)
+    monkeypatch.setattr(text_tower, "ROWS_PER_PASS", 40)
+    assert_equal(with_gradient(double_clip.encode_text, prompt, tokens), wanted, 1e-12)
+
+
+def test_readings_of_a_device_change_nothing(double_clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without gradients the padded way bounds the rows of a pass; the order of the texts stays."""
+    prompt, tokens = learner(double_clip), double_clip.tokenize(TEXTS)
+    monkeypatch.setattr(TextTower, "way", "padded")
+    wanted = double_clip.encode_text(prompt.surround(tokens)).detach()
+    monkeypatch.setattr(text_tower, "ROWS_PER_READING", 40)
+    with torch.no_grad():
+        torch.testing.assert_close(double_clip.encode_text(prompt.surround(tokens)), wanted, rtol=0, atol=1e-12)
+
+
+def in_groups(clip: FrozenCLIP, prompts: list[PromptLearner]) -> tuple[PromptedText, list[PromptedText], Tensor]:
+    """Texts of three groups in a mixed order, each group's by itself, and the vectors they all come from."""
+    owner = [2, 0, 0, 1, 2, 0, 2]
+    tokens = clip.tokenize(TEXTS)
+    context = torch.stack([prompt.context.detach() for prompt in prompts]).requires_grad_()
+    joint = copy.copy(prompts[0])
+    joint._parameters = {"context": context}  # type: ignore[dict-item]
+    apart = []
+    for group, prompt in enumerate(prompts):
+        apart.append(prompt.surround([text for text, own in zip(tokens, owner, strict=True) if own == group]))
+    return joint.surround(tokens, owner), apart, context
+
+
+@pytest.mark.parametrize("chunk_size", [None, 2])
+@pytest.mark.parametrize("layout", ["shared", "by_position"])
+@pytest.mark.parametrize(("num_prefix", "num_suffix"), [(16, 16), (0, 5), (4, 0), (0, 0)])
+def test_groups_equal_transformers(
+    way: str,
+    double_clip: FrozenCLIP,
+    clip_folder: Path,
+    reference: Reference,
+    layout: str,
+    num_prefix: int,
+    num_suffix: int,
+    chunk_size: int | None,
+) -> None:
+    prompts = [learner(double_clip, num_prefix=num_prefix, num_suffix=num_suffix, layout=layout) for _ in range(3)]
+    for number, prompt in enumerate(prompts):
+        prompt.context.data.mul_(number + 1)
+    joint, apart, context = in_groups(double_clip, prompts)
+    weights = torch.randn(len(TEXTS), double_clip.embed_dim, dtype=torch.float64)
+    found = double_clip.encode_text(joint, chunk_size)
+    if found.requires_grad:
+        torch.autograd.backward((found * weights).sum())
+    assert joint.owner is not None
+    for group, (prompt, texts) in enumerate(zip(prompts, apart, strict=True)):
+        mine = [own == group for own in joint.owner]
+        wanted = reference(clip_folder, texts, torch.float64)
+        assert_equal([found[mine].detach()], [wanted.detach()], 1e-10)
+        if num_prefix + num_suffix:
+            torch.autograd.backward((wanted * weights[mine]).sum())
+            assert prompt.context.grad is not None
+            assert context.grad is not None
+            assert_equal([context.grad[group]], [prompt.context.grad], 1e-10)
+
+
+def test_one_group_copies_nothing(clip: FrozenCLIP) -> None:
+    """Of one group, texts share its keys and values; of several, each text gathers its own."""
+    texts = learner(clip).surround(clip.tokenize(["star", "ring"])).in_groups(clip.towers.text.positions.weight)
+    (bundle, *_) = in_bundles(texts, num_shared=17)
+    assert bundle.owner is None
+    assert bundle.each(texts.prefix).untyped_storage().data_ptr() == texts.prefix.untyped_storage().data_ptr()
+
+
+def test_chunks_keep_less(way: str, clip: FrozenCLIP) -> None:
+    """What is saved for the backward pass does not grow with the texts when they come in chunks."""
+    prompt, tokens = learner(clip), clip.tokenize(["a star"])
+
+    def kept(number: int, chunk_size: int | None) -> int:
+        sizes = {}
+
+        def keep(saved: Tensor) -> Tensor:
+            sizes[saved.untyped_storage().data_ptr()] = saved.untyped_storage().nbytes()
+            return saved
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+            features = clip.encode_text(prompt.surround(tokens * number), chunk_size)
+        assert features.requires_grad
+        return sum(sizes.values())
+
+    assert kept(64, None) > 3 * kept(16, None)
+    assert kept(64, 16) < 2 * kept(16, 16) < kept(16, None)
+
+
+def test_gradients_reach_the_prompt_only(way: str, clip: FrozenCLIP) -> None:
+    prompt = learner(clip)
+    torch.autograd.backward(clip.encode_text(prompt.surround(clip.tokenize(TEXTS))).sum())
+    assert prompt.context.grad is not None
+    assert (prompt.context.grad.abs().sum(1) > 0).all()
+    assert all(weight.grad is None and not weight.requires_grad for weight in clip.parameters())
+
+
+def test_order_of_texts(way: str, clip: FrozenCLIP) -> None:
+    prompt = learner(clip)
+    with torch.no_grad():
+        features = clip.encode_text(prompt.surround(clip.tokenize(TEXTS)))
+        turned = clip.encode_text(prompt.surround(clip.tokenize(TEXTS[::-1])))
+    torch.testing.assert_close(turned.flip(0), features)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
+def test_half_precision(way: str, clip: FrozenCLIP, clip_folder: Path, dtype: str, tolerance: float) -> None:
+    half = FrozenCLIP(str(clip_folder), dtype)  # type: ignore[arg-type]
+    prompt, tokens = learner(clip), clip.tokenize(TEXTS)
+    wanted = with_gradient(clip.encode_text, prompt, tokens)
+    found = with_gradient(half.encode_text, prompt, tokens)
+    assert half.towers.text.positions.weight.dtype == getattr(torch, dtype)
+    assert found[0].dtype == found[1].dtype == torch.float32
+    assert_equal(found, wanted, tolerance)
+
+
+def test_a_deep_copy_stands_alone(clip: FrozenCLIP) -> None:
+    twin = copy.deepcopy(clip).double()
+    assert twin.towers.text.positions.weight.dtype == torch.float64
+    assert clip.towers.text.positions.weight.dtype == torch.float32

@@ -1,0 +1,98 @@
+"""Any bytes in the place of an array, a manifest, a shard or a card: a value, or one sentence that names the file."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_modules.errors import InputError
+from data_modules.features.shards import read_shard
+from data_modules.features.store import FeatureStore, Recipe, StoreWriter
+from prompt_video.io.numpy_files import open_array
+from prompt_video.search.manifest import CARD, read_card
+
+RECIPE = Recipe("tiny", "abcd", 2, 25.0, "resize 32")
+FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+
+words = st.sampled_from(
+    ["'descr':", "'<f4'", "'|O',", "'fortran_order':", "True,", "'shape':", "(2, 2)", "(-1,)", "9**9"]
+)
+headers = st.lists(words | st.text("{}():,'\n 03", max_size=4), max_size=12).map(lambda parts: "{" + "".join(parts))
+values = (
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20) | st.lists(st.none(), max_size=1)
+)
+edits = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=3)), min_size=1, max_size=4)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("any") / "store"
+    with StoreWriter(root, RECIPE) as writer:
+        writer.add("a", torch.ones(3, 2), np.arange(3) / 25, 0.12, root)
+    spec = {"clip": {"name": "tiny", "fingerprint": "abcd"}}
+    cutting = {"span_sec": 8.0, "stride_sec": 4.0, "num_frames": 4, "frame_rate": 2.0}
+    torch.save({"format": 2, "folder": "/x", "cutting": cutting, "spec": spec, "state": {}, "checksum": 0}, root / CARD)
+    return root
+
+
+def edited(content: bytes, changes: list[tuple[float, bytes]]) -> bytes:
+    """With pieces of it replaced, each at a share of its length."""
+    for share, piece in changes:
+        place = int(share * len(content))
+        content = content[:place] + piece + content[place + len(piece) :]
+    return content
+
+
+def told(place: Path, read: Callable[[], object]) -> None:
+    """Whatever is read, or an error that names the place."""
+    try:
+        read()
+    except InputError as error:
+        assert str(place) in str(error)  # noqa: PT017 - either is right
+
+
+@FEW
+@given(header=headers, rest=st.binary(max_size=40))
+def test_arrays(store: Path, header: str, rest: bytes) -> None:
+    path, text = store.parent / "a.npy", header.encode()
+    for content in (rest, b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + rest):
+        path.write_bytes(content)
+        told(path, lambda: open_array(path))
+
+
+@FEW
+@given(
+    changes=st.dictionaries(st.sampled_from(["version", "id", *vars(RECIPE), "more"]), values, min_size=1), rest=edits
+)
+def test_manifests(store: Path, changes: dict[str, object], rest: list[tuple[float, bytes]]) -> None:
+    path = store / "manifest.json"
+    whole = path.read_bytes()
+    try:
+        for content in (json.dumps(json.loads(whole) | changes).encode(), edited(whole, rest)):
+            path.write_bytes(content)
+            told(store, lambda: FeatureStore(store))
+    finally:
+        path.write_bytes(whole)
+
+
+@FEW
+@given(changes=edits)
+def test_shards_whose_checksum_is_right(store: Path, changes: list[tuple[float, bytes]]) -> None:
+    (shard,) = store.glob("shard-*")
+    path = store.parent / shard.name
+    head = shard.read_bytes()[:600]
+    path.write_bytes(edited(head, changes) + shard.read_bytes()[600:])
+    told(path, lambda: read_shard(path, RECIPE))
+
+
+@FEW
+@given(changes=edits)
+def test_cards(store: Path, changes: list[tuple[float, bytes]]) -> None:
+    path = store.parent / CARD
+    path.write_bytes(edited((store / CARD).read_bytes(), changes))
+    told(path, lambda: read_card(store.parent))

@@ -1,0 +1,209 @@
+"""One process, one frozen CLIP, three tasks: none of them notices the others."""
+
+import copy
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_modules.batch import Batch
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.cli import main
+from prompt_video.localization.detector import ProposalDetector
+from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.tasks.base import VideoTextTask, learned_weights
+from prompt_video.tasks.localization import LocalizationTask
+from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.tasks.retrieval import RetrievalTask
+
+PROMPT = {"class_path": "PromptLearner", "init_args": {"num_prefix": 2, "num_suffix": 1, "too_long": "truncate"}}
+TEMPORAL = {"class_path": "TemporalEncoder", "init_args": {"num_layers": 1, "num_heads": 4}}
+DETECTOR = {"class_path": "ProposalDetector", "init_args": {"channels": 16, "num_scales": 4, "num_proposals": 20}}
+Options = dict[str, Any]
+EXPERIMENTS: dict[str, tuple[str, str, Options, Options]] = {
+    "recognition": ("MovingShapes", "RecognitionTask", {"train_videos": 1, "val_videos": 1, "test_videos": 1}, {}),
+    "localization": (
+        "UntrimmedShapes",
+        "LocalizationTask",
+        {
+            "train_videos": 3,
+            "test_videos": 2,
+            "frame_rate": 6,
+            "windows": {"class_path": "SlidingWindows", "init_args": {"num_frames": 48, "overlap": 0.5}},
+        },
+        {"detector": DETECTOR, "frames_inside": 8},
+    ),
+    "retrieval": (
+        "CaptionedShapes",
+        "RetrievalTask",
+        {"train_videos": 6, "val_videos": 2, "test_videos": 3, "captions_per_video": 2},
+        {"frozen_templates": "video"},  # as the other tasks read names
+    ),
+}
+TEXTS = ["a star moves left", "a small blue heart spins", "then a ring"]
+Scores = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folders of three runs, one of each task."""
+    folders = {}
+    for name, (data, task, of_data, of_task) in EXPERIMENTS.items():
+        world = tmp_path_factory.mktemp(name)
+        common = {"root": str(world / "videos"), "features_root": str(world / "features"), "num_workers": 0}
+        experiment = {
+            "trainer": {"accelerator": "cpu", "max_epochs": 1, "num_sanity_val_steps": 0, "log_every_n_steps": 1},
+            "data": {"class_path": data, "init_args": {**common, "batch_size": 4, **of_data}},
+            "model": {"class_path": task, "init_args": {"prompt": PROMPT, "temporal": TEMPORAL, **of_task}},
+        }
+        config = world / "small.yaml"
+        config.write_text(json.dumps(experiment))  # which YAML understands
+        folders[name] = world / "run"
+        options = [f"--run_folder={folders[name]}", "--wandb=disabled", "--quiet=true"]
+        assert main(["fit", f"--config={config}", *options]) == 0
+    return folders
+
+
+def make(name: str) -> VideoTextTask:
+    """A task as its experiment describes it, without what it has learned."""
+    prompt = partial(PromptLearner, num_prefix=2, num_suffix=1, too_long="truncate")
+    temporal = partial(TemporalEncoder, num_layers=1, num_heads=4)
+    if name == "recognition":
+        return RecognitionTask(prompt=prompt, temporal=temporal)
+    if name == "retrieval":
+        return RetrievalTask(prompt=prompt, temporal=temporal, frozen_templates="video")
+    detector = partial(ProposalDetector, channels=16, num_scales=4, num_proposals=20)
+    return LocalizationTask(prompt=prompt, temporal=temporal, detector=detector, frames_inside=8)
+
+
+def checkpoint(runs: Mapping[str, Path], name: str) -> Path:
+    return runs[name] / "checkpoints" / "last.ckpt"
+
+
+def load(runs: Mapping[str, Path], name: str) -> VideoTextTask:
+    task = make(name)
+    task.load_checkpoint(checkpoint(runs, name))
+    return task.eval()
+
+
+def pixels() -> Batch:
+    """Two videos of eight frames, the second one shorter."""
+    size = FrozenCLIP("tiny").image_size
+    chance = torch.Generator().manual_seed(0)
+    return Batch(
+        video=torch.randint(0, 256, (2, 8, 3, size, size), dtype=torch.uint8, generator=chance),
+        mask=torch.arange(8) < torch.tensor([[8], [6]]),
+        time_sec=torch.arange(8).float().expand(2, 8),
+        text=TEXTS,
+        part="test",
+        target=torch.tensor([0, 1]),
+        video_id=["a", "b"],
+        num_views=1,
+        broken=[],
+    )
+
+
+@torch.no_grad()
+def scores(task: VideoTextTask) -> Scores:
+    """All that a task says of the same two videos."""
+    batch = pixels()
+    learned, frozen = task.model.test_scores(batch)
+    said = {"learned": learned, "frozen": frozen}
+    if isinstance(task, LocalizationTask):
+        assert task.detector is not None
+        coarse = task.detector(task.model.frame_features(batch), batch["mask"])
+        said |= {field: value for field, value in coarse._asdict().items() if isinstance(value, Tensor)}
+    return said
+
+
+def assert_same(found: Mapping[str, Scores], expected: Mapping[str, Scores]) -> None:
+    assert found.keys() == expected.keys()
+    for name, own in expected.items():
+        assert found[name].keys() == own.keys()
+        assert all(torch.equal(found[name][what], value) for what, value in own.items()), name
+
+
+@pytest.fixture(scope="module")
+def alone(runs: dict[str, Path]) -> dict[str, Scores]:
+    """What each says with a CLIP of its own."""
+    said = {}
+    for name in EXPERIMENTS:
+        task = load(runs, name)
+        task.model.clip.towers = copy.deepcopy(task.model.clip.towers)
+        said[name] = scores(task)
+    return said
+
+
+@pytest.fixture
+def tasks(runs: dict[str, Path], alone: object) -> dict[str, VideoTextTask]:
+    """All three, after each has been alone."""
+    return {name: load(runs, name) for name in EXPERIMENTS}
+
+
+def test_they_share_one_clip_and_say_what_they_said_alone(
+    tasks: dict[str, VideoTextTask], alone: dict[str, Scores]
+) -> None:
+    towers = tasks["recognition"].model.clip.towers
+    assert all(task.model.clip.towers is towers for task in tasks.values())
+    for _ in range(2):  # also after the others were asked
+        assert_same({name: scores(task) for name, task in tasks.items()}, alone)
+    learned = [said["learned"] for said in alone.values()]
+    assert all(not torch.equal(learned[0], other) for other in learned[1:]), "and they are not all the same"
+    assert all(torch.equal(said["frozen"], alone["recognition"]["frozen"]) for said in alone.values())
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_training_one_changes_nothing_of_the_others(
+    tasks: dict[str, VideoTextTask], alone: dict[str, Scores], name: str
+) -> None:
+    task = tasks[name]
+    frozen = {key: weight.clone() for key, weight in task.model.clip.named_parameters()}
+    task.train()
+    optimizer = torch.optim.SGD([weight for weight in task.parameters() if weight.requires_grad], lr=0.1)
+    torch.autograd.backward(F.cross_entropy(task.model(pixels()), torch.tensor([0, 1])))
+    optimizer.step()
+    others = {other: own for other, own in tasks.items() if other != name}
+    assert all(not own.training for own in others.values())
+    assert all(weight.grad is None for own in others.values() for weight in own.parameters())
+    assert_same({other: scores(own) for other, own in others.items()}, {other: alone[other] for other in others})
+    task.eval()
+    assert not torch.equal(scores(task)["learned"], alone[name]["learned"])
+    assert torch.equal(scores(task)["frozen"], alone[name]["frozen"])
+    for key, weight in task.model.clip.named_parameters():
+        assert weight.grad is None
+        assert torch.equal(weight, frozen[key])
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_moving_one_changes_nothing_of_the_others(
+    tasks: dict[str, VideoTextTask], alone: dict[str, Scores], name: str
+) -> None:
+    """To the device where all are, and from mode to mode, as every run moves its task; CLIP has one mode."""
+    towers = tasks[name].model.clip.towers
+    tasks[name].to("cpu").train().requires_grad_(False)
+    assert not towers.training
+    assert not any(own.training for other, own in tasks.items() if other != name)
+    assert [other for other, own in tasks.items() if not learned_weights(own)] == [name]
+    tasks[name].eval()
+    assert all(task.model.clip.towers is towers for task in tasks.values())
+    assert_same({other: scores(task) for other, task in tasks.items()}, alone)
+
+
+def test_what_is_saved_is_what_was_learned(tasks: dict[str, VideoTextTask], runs: dict[str, Path]) -> None:
+    for name, task in tasks.items():
+        state = task.state_dict()
+        assert state.keys() == {key for key, weight in task.named_parameters() if weight.requires_grad}
+        assert sum(weight.numel() for weight in state.values()) == learned_weights(task)
+        assert not any("clip" in key for key in state)
+        saved = torch.load(checkpoint(runs, name), weights_only=True)["state_dict"]
+        assert saved.keys() == state.keys()
+        assert all(torch.equal(saved[key], state[key]) for key in state)
+        results = json.loads((runs[name] / "results.json").read_text())
+        assert results["learned_weights"] == learned_weights(task)

@@ -1,0 +1,355 @@
+"""Whole runs through the command line, on real videos and the built-in CLIP."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from data_modules.errors import InputError
+from prompt_video.cli import main
+from prompt_video.commands.rehearse import main as rehearse
+from prompt_video.experiment.settings import read_settings
+
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+YAML = """
+trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0, log_every_n_steps: 1}}
+data:
+  class_path: VideoFolder
+  init_args:
+    root: {root}
+    val_fraction: 0.25
+    test_fraction: 0.25
+    batch_size: 4
+    num_workers: 0
+    features_root: {features}
+    sampler: {{class_path: WindowSampler, init_args: {{num_frames: 8, strides: [1, 2]}}}}
+model:
+  class_path: RecognitionTask
+  init_args:
+    prompt: {{class_path: PromptLearner, init_args: {{num_prefix: 2, num_suffix: 1}}}}
+    temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4, max_frames: 8}}}}
+    optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.01}}}}
+    schedule: cosine
+"""
+
+
+def _methods(folder: str) -> list[str]:
+    return sorted(path.stem for path in (EXPERIMENTS / "parts" / folder).glob("*.yaml"))
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, int], Path]) -> Path:
+    """Two classes of eight videos: 8 to train, 4 to validate, 4 to test."""
+    return make_videos(tmp_path_factory.mktemp("videos"), 8)
+
+
+@pytest.fixture(scope="session")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture
+def run(tmp_path: Path, root: Path, features: Path) -> Callable[..., dict[str, Any]]:
+    """Run a verb on the small experiment; gives what results.json says."""
+    config = tmp_path / "small.yaml"
+    config.write_text(YAML.format(root=root, features=features))
+
+    def run(verb: str, *options: str, folder: str = "run") -> dict[str, Any]:
+        out = tmp_path / folder
+        common = ["--config", str(config), "--run_folder", str(out), "--wandb", "disabled", "--quiet", "true"]
+        assert main([verb, *common, *options]) == 0
+        results: dict[str, Any] = json.loads((out / "results.json").read_text())
+        return results
+
+    return run
+
+
+def test_a_run_leaves_everything_behind(run: Callable[..., Any], tmp_path: Path) -> None:
+    results = run("fit")
+    out = tmp_path / "run"
+    assert {"test/top1", "test/top5", "test/mean_class", "val/top1", "train/loss"} <= set(results["metrics"])
+    assert results["samples"] == {
+        "train": {"used": 8, "dropped": 0},
+        "val": {"used": 4, "dropped": 0},
+        "test": {"used": 4, "dropped": 0},
+    }
+    assert results["protocol"].startswith("closed set: all 2 classes")
+    assert results["seed"] == 0
+    environment = json.loads((out / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert "num_prefix: 2" in (out / "config.yaml").read_text()
+    for name in ("per_class.csv", "predictions.csv", "confusion.csv", "logs/metrics.csv"):
+        assert (out / name).stat().st_size > 0
+    assert len((out / "predictions.csv").read_text().splitlines()) == 1 + 4
+
+
+def test_checkpoints_hold_the_learned_weights_only(run: Callable[..., Any], tmp_path: Path) -> None:
+    results = run("fit")
+    best = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)
+    assert sum(weight.numel() for weight in best["state_dict"].values()) == results["learned_weights"]
+    assert not any(".clip." in name for name in best["state_dict"])
+    assert "optimizer_states" not in best
+    assert best["prompt_video"]["spec"]["clip"]["name"] == "tiny"
+    assert best["prompt_video"]["class_names"] == ["moving left", "spinning"]
+
+
+def test_the_same_seed_gives_the_same_numbers_and_evaluate_gives_them_again(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    first, again = run("fit", folder="a"), run("fit", folder="b")
+    for results in (first, again):  # what depends on the clock
+        del results["seconds"], results["metrics"]["data_wait"]
+    assert first == again
+    weights = [torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for name in "ab"]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    checkpoint = str(tmp_path / "a" / "checkpoints" / "best.ckpt")
+    evaluated = run("test", "--ckpt_path", checkpoint, folder="c")
+    assert evaluated["metrics"]["test/top1"] == first["metrics"]["test/top1"]
+
+
+def test_another_seed_gives_other_numbers(run: Callable[..., Any]) -> None:
+    assert (
+        run("fit", folder="a")["metrics"]["train/loss"]
+        != run("fit", "--seed_everything", "1", folder="b")["metrics"]["train/loss"]
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--data.batch_size", "1"],
+        ["--data.batch_size", "7"],
+        ["--data.batch_size", "64"],
+        ["--data.num_workers", "2"],
+        ["--data.features", "off"],
+    ],
+)
+def test_the_test_score_depends_on_neither_batches_nor_workers_nor_the_store(
+    run: Callable[..., Any], tmp_path: Path, options: list[str]
+) -> None:
+    run("fit")
+    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+
+    def predictions(folder: str, *more: str) -> list[list[str]]:
+        run("test", "--ckpt_path", checkpoint, "--data.sampler.num_views", "3", *more, folder=folder)
+        lines = (tmp_path / folder / "predictions.csv").read_text().splitlines()[1:]
+        return [line.split(",") for line in lines]
+
+    reference, other = predictions("reference"), predictions("other", *options)
+    assert [row[:3] for row in reference] == [row[:3] for row in other]
+    # Features of the store are kept in half precision.
+    near = 2e-3 if "off" in options else 1e-5
+    assert [float(row[3]) for row in other] == pytest.approx([float(row[3]) for row in reference], abs=near)
+
+
+@pytest.mark.parametrize(
+    "text_side",
+    ["{class_path: TemplatePrompt, init_args: {templates: ['a video of {}', '{}']}}", "{class_path: LinearProbe}"],
+)
+def test_baselines_run_through_the_same_yaml(run: Callable[..., Any], text_side: str) -> None:
+    results = run("fit", "--model.prompt", text_side, "--model.temporal.num_layers", "0")
+    assert results["learned_weights"] == (0 if "Template" in text_side else 2 * 128 + 2)
+    assert 0 <= results["metrics"]["test/top1"] <= 1
+
+
+def test_broken_videos_are_dropped_counted_and_named(
+    run: Callable[..., Any], tmp_path: Path, root: Path, videos: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(root, damaged / "train")
+    for split in ("val", "test"):
+        shutil.copytree(root, damaged / split)
+    shutil.copy(videos / "audio_only.mp4", damaged / "train" / "spinning" / "silent.mp4")
+    for features in ("off", "auto"):
+        options = ["--data.root", str(damaged), "--data.features", features, "--data.max_broken_fraction", "0.1"]
+        results = run("fit", *options, folder=features)
+        assert results["samples"]["train"] == {"used": 16, "dropped": 1}
+        line = json.loads((tmp_path / features / "broken.jsonl").read_text())
+        assert line["video_id"] == "train/spinning/silent.mp4"
+        assert "no video stream" in line["reason"]
+
+
+def test_too_many_broken_videos_end_the_run(
+    run: Callable[..., Any], tmp_path: Path, root: Path, videos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(root, damaged)
+    shutil.copy(videos / "audio_only.mp4", damaged / "spinning" / "silent.mp4")
+    config = str(tmp_path / "small.yaml")
+    assert main(["fit", "--config", config, "--data.root", str(damaged), "--wandb=disabled", "--quiet=true"]) == 1
+    error = capsys.readouterr().err
+    assert "cannot be used, more than the share of 1.0%" in error
+    assert "silent.mp4 (no video stream)" in error
+
+
+def test_a_checkpoint_of_another_shape_or_none_at_all_is_refused(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("fit")
+    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    config = str(tmp_path / "small.yaml")
+    common = ["test", "--config", config, "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]
+    assert main([*common, "--ckpt_path", checkpoint, "--model.prompt.num_prefix", "4"]) == 1
+    assert "num_prefix" in capsys.readouterr().err
+    torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
+    assert main([*common, "--ckpt_path", str(tmp_path / "other.ckpt")]) == 1
+    assert "no checkpoint of this framework" in capsys.readouterr().err
+
+
+def test_damage_is_one_sentence_and_failed_starts_leave_no_folder(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("fit", "--test_after_fit=false")
+    folder, runs = tmp_path / "run", tmp_path / "runs"
+    last = folder / "checkpoints" / "last.ckpt"
+    common = ["--config", str(tmp_path / "small.yaml"), "--wandb=disabled", "--quiet=true", f"--runs={runs}"]
+
+    def said(verb: str, *options: str) -> str:
+        assert main([verb, *common, *options]) == 1
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert not runs.exists(), "nothing came of it"
+        return error
+
+    assert "holds a run already (checkpoints/last.ckpt): go on with it by --ckpt_path last" in said(
+        "fit", f"--run_folder={folder}"
+    )
+    whole = last.read_bytes()
+    last.write_bytes(whole[: len(whole) // 2])
+    for verb in ("fit", "test"):
+        error = said(verb, f"--ckpt_path={last}")
+        assert f"{last} cannot be read as a checkpoint: it is damaged" in error
+        assert f"The one before it is {folder / 'checkpoints' / 'previous.ckpt'}" in error
+    assert "--model.optimizer.lr is -1.0" in said("fit", "--model.optimizer.lr=-1")
+    assert "the loss of step 2 is not finite" in said("fit", "--model.optimizer.lr=1e6", "--trainer.logger=false")
+    assert run("fit", "--ckpt_path=last", "--trainer.max_epochs=3")["epochs"] == 3
+    assert "max_epochs: 3" in (folder / "config.yaml").read_text(), "the settings that the results are of"
+    assert "max_epochs: 2" in (folder / "config_1.yaml").read_text()
+
+
+def test_a_store_of_another_recipe_is_refused_with_what_differs(
+    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "stores"
+    run("fit", "--data.features_root", str(store))
+    folder = next(store.iterdir())
+    config = str(tmp_path / "small.yaml")
+    arguments = ["fit", "--config", config, "--data.features", str(folder), "--data.frame_rate", "5"]
+    assert main([*arguments, "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]) == 1
+    assert "frame_rate" in capsys.readouterr().err
+
+
+def test_missing_and_empty_folders(run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["fit", "--config", str(tmp_path / "small.yaml"), "--wandb=disabled", f"--runs={tmp_path}"]
+    assert main([*common, "--data.root", str(tmp_path / "nowhere")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    (tmp_path / "hollow" / "empty class").mkdir(parents=True)
+    assert main([*common, "--data.root", str(tmp_path / "hollow")]) == 1
+    assert "has no videos" in capsys.readouterr().err
+
+
+def test_wandb_works_offline_without_an_account(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    run("fit", "--wandb", "auto", "--trainer.max_epochs", "1")
+    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+
+
+def test_predict_writes_the_likeliest_classes(run: Callable[..., Any], tmp_path: Path) -> None:
+    run("fit")
+    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    run("predict", "--ckpt_path", checkpoint)
+    lines = (tmp_path / "run" / "scores.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    assert len(lines) == 4
+    assert sum(first["scores"].values()) == pytest.approx(1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")))
+def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, tmp_path: Path) -> None:
+    """Each YAML trains and tests on a small world in the layout of its data set, lists and all."""
+    config = str(EXPERIMENTS / f"{experiment}.yaml")
+    cli = rehearse(["rehearse", "--config", config, "--folder", str(tmp_path / "rehearsal"), "--quiet=true"])
+    results = cli.record.results
+    assert results["protocol"].startswith("REHEARSAL")
+    main_figures = ("top1", "map_avg", "r@1")
+    scores = [v for key, v in results["metrics"].items() if key.endswith(main_figures) and key.startswith("test/")]
+    assert scores
+    assert all(0 <= score <= 1 for score in scores)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", _methods("methods"))
+@pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
+def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
+    config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "methods" / f"{method}.yaml"
+    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    scored = {key for key in metrics if key.startswith("test/") and key.endswith("top1")}
+    if method != "linear_probe":
+        assert scored
+        assert any("frozen" in key for key in scored)
+    elif experiment == "hmdb51_base2novel":
+        assert "test/base/top1" in scored
+        assert "test/novel/top1" not in scored, "a linear probe cannot score what it has not learned"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", _methods("localization"))
+@pytest.mark.parametrize("experiment", ["thumos14_closed", "thumos14_openset_50"])
+def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, method: str, tmp_path: Path) -> None:
+    config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "localization" / f"{method}.yaml"
+    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    if (method, experiment) == ("linear_probe", "thumos14_openset_50"):
+        with pytest.raises(InputError, match="linear probe cannot name classes"):
+            rehearse(["rehearse", *options])
+        return
+    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    assert {"test/clip_only/map@0.3", "test/clip_only/frozen_map_avg", "test/proposals/auc"} <= metrics.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", _methods("retrieval"))
+def test_every_retrieval_method_runs(method: str, tmp_path: Path) -> None:
+    config, model = EXPERIMENTS / "msrvtt_full.yaml", EXPERIMENTS / "parts" / "retrieval" / f"{method}.yaml"
+    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    assert {"test/t2v/r@1", "test/v2t/frozen_r@1", "test/t2v/dual_softmax_median_rank"} <= metrics.keys()
+
+
+@pytest.mark.parametrize(
+    ("methods", "experiments"),
+    [
+        ("methods", ("k700_openset", "hmdb51_closed", "hmdb51_as_released")),
+        ("demo_methods", ("demo_openset",)),
+        ("localization", ("thumos14_openset_75", "activitynet13_closed")),
+        ("demo_localization", ("demo_localization_openset",)),
+        ("retrieval", ("msrvtt_1ka_9k", "didemo", "folder_retrieval")),
+        ("demo_retrieval", ("demo_retrieval",)),
+    ],
+)
+def test_a_method_in_the_place_of_another_leaves_nothing_of_it(methods: str, experiments: tuple[str, ...]) -> None:
+    """Settings that a file does not name would be those of the experiment's own method."""
+    for number, method in enumerate(_methods(methods)):
+        model = str(EXPERIMENTS / "parts" / methods / f"{method}.yaml")
+        fresh = read_settings(["--data=MovingShapes", "--model", model]).settings["model"]
+        for experiment in experiments if number == 0 else experiments[:1]:
+            config = str(EXPERIMENTS / f"{experiment}.yaml")
+            assert read_settings(["--config", config, "--model", model]).settings["model"] == fresh
+
+
+def test_every_experiment_is_in_the_table_of_experiments() -> None:
+    text = (EXPERIMENTS / "README.md").read_text()
+    for path in EXPERIMENTS.glob("*.yaml"):
+        first, _, last = path.stem.rpartition("_")
+        listed = f"`{path.stem}`" in text or (last.endswith("shot") and f"`{first}_2shot`" in text)
+        assert listed, path.stem
+        assert path.read_text().startswith("# "), "the head says what the experiment answers"

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from prompt_video.cli import main
+
+DEMO = Path(__file__).parents[3] / "experiments" / "demo_closed.yaml"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model.promt.num_prefix", "3"], "model: there is no option 'promt'; did you mean 'prompt'?"),
+        (["--model.temporal.num_layerz", "3"], "no option 'num_layerz'; did you mean 'num_layers'?"),
+        (["--model.temporal.num_layers", "x"], "model.temporal.num_layers: expected a whole number, not x."),
+        (["--model.schedule", "cosin"], "model.schedule: expected one of constant, cosine, not cosin."),
+        (["--model.prompt", "PromptLerner"], "no class 'PromptLerner'; did you mean 'PromptLearner'?"),
+        (["--data", "MovingShape"], "data: there is no class 'MovingShape'; did you mean 'MovingShapes'?"),
+        (["--data.features_rot", "x"], "no option 'features_rot'; did you mean 'features_root'?"),
+        (["--data.sampler.strides", "[x]"], "data.sampler.strides: expected a whole number, not x."),
+        (["--trainer.max_epochs", "abc"], "trainer.max_epochs: expected a whole number or null, not abc."),
+        (["--model.temporal.num_heads", "7"], "must divide the width 128, and 7 does not."),
+        (["--model.optimizer.lr", "nan"], "model.optimizer.lr: expected a number, not nan."),
+        (["--model.optimizer.class_path", "torch.optim.Adamx"], "no class 'torch.optim.Adamx'; did you mean 'Adamax'?"),
+        (["--wandb", "sometimes"], "wandb: expected one of auto, online, offline, disabled, not sometimes."),
+        (["--ckpt_path", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt."),
+        (["--ckpt_path", "last", "--runs", "nowhere"], "no run of 'demo_closed' below nowhere has a checkpoint"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_nearest_name(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", str(DEMO), *options]) == 1
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_mistyped_section_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = DEMO.read_text().replace("model:", "modle:").replace("parts/", f"{DEMO.parent}/parts/")
+    (tmp_path / "typo.yaml").write_text(text)
+    assert main(["fit", "--config", str(tmp_path / "typo.yaml")]) == 1
+    assert "there is no option 'modle'; did you mean 'model'?" in capsys.readouterr().err
+
+
+def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", "nowhere.yaml"]) == 1
+    assert "there is no file" in capsys.readouterr().err
+
+
+def test_junk_in_place_of_a_released_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "junk.pth.tar").write_text("junk")
+    command = ["import-official", str(tmp_path / "junk.pth.tar"), str(tmp_path / "out.ckpt"), "--clip", "tiny"]
+    assert main(command) == 1
+    assert "is no file of weights alone" in capsys.readouterr().err
+
+
+def test_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "import-official" in capsys.readouterr().out
+    assert main(["fitt"]) == 1
+    assert "no command 'fitt'; did you mean 'fit'?" in capsys.readouterr().err

@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from prompt_video.experiment.loggers import close_loggers, make_loggers
+from prompt_video.reports.dashboard.items import MOST_CELLS, confusion_rows, log_items
+from prompt_video.tasks.media import Cell, Confusion, Shown, Table, VideoCell, half_wrong
+
+
+def test_tables_go_to_wandb_and_to_no_other_logger(
+    tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    loggers = make_loggers(tmp_path, "tables", "offline")
+    cells: list[list[Cell]] = [
+        [VideoCell(tmp_path / "lost.mp4"), Image.new("RGB", (8, 4), "red"), "a", None],
+        [VideoCell(videos / "audio_only.mp4"), None, "b", 0.5],
+        [VideoCell(videos / "bframes_4frames.mov"), None, "c", 1],
+    ]
+    log_items(loggers, lambda: {"tables/some": Table(["video", "picture", "name", "figure"], cells)})
+    for logger in loggers:
+        logger.finalize("success")
+    close_loggers()
+    (table,) = (tmp_path / "wandb").glob("offline-run-*/files/media/table/tables/some*.json")
+    assert [row[2:] for row in json.loads(table.read_text())["data"]] == [["a", None], ["b", 0.5], ["c", 1]]
+    assert not (tmp_path / "logs" / "metrics.csv").exists()
+
+
+def test_without_a_dashboard_nothing_is_drawn(tmp_path: Path) -> None:
+    def show() -> dict[str, Shown]:
+        pytest.fail("drawn for nobody")
+
+    log_items(make_loggers(tmp_path, "pictures", "disabled"), show)
+    log_items([], show)
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["logs"])
+
+
+def test_a_large_confusion_matrix_is_written_without_its_zeros() -> None:
+    few = Confusion(["a", "b"], torch.tensor([[2, 0], [1, 3]]))
+    assert confusion_rows(few) == [["a", "a", 2], ["a", "b", 0], ["b", "a", 1], ["b", "b", 3]]
+    size = int(MOST_CELLS**0.5) + 1
+    many = Confusion([str(n) for n in range(size)], torch.eye(size, dtype=torch.long) * 5)
+    assert confusion_rows(many) == [[str(n), str(n), 5] for n in range(size)]
+
+
+def test_half_of_what_is_shown_went_wrong() -> None:
+    assert half_wrong(range(100), range(100, 200), 4) == [100, 199, 0, 99]
+    assert half_wrong(range(3), [100], 4) == [100, 0, 1, 2]
+    assert half_wrong([], range(9), 4) == [0, 3, 5, 8]
+    assert half_wrong([0], [], 4) == [0]

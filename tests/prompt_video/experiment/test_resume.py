@@ -1,0 +1,107 @@
+"""A run that is killed and resumed ends with the weights of an unbroken one; so does a feature extraction."""
+
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data_modules.features.store import FeatureStore
+
+Start = Callable[..., ForkServerProcess]
+COMMAND = """
+from prompt_video.cli import main
+sys.exit(main())
+"""
+Options = Callable[[Path, Path, Path], list[str]]  # of root, features and run folder
+# Writes every video to the disk at once, so that there is something to be found after a kill.
+EAGER = """
+from functools import partial
+import prompt_video.tasks.extraction as extraction
+from prompt_video.cli import main
+extraction.StoreWriter = partial(extraction.StoreWriter, max_pending_sec=0.0)
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def options(small_training: list[str]) -> Options:
+    def make(root: Path, features: Path, folder: Path) -> list[str]:
+        own = [f"--data.root={root}", f"--data.features_root={features}", f"--run_folder={folder}"]
+        return [*small_training, *own, "--test_after_fit=false"]
+
+    return make
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    return state
+
+
+def finish(process: ForkServerProcess) -> None:
+    process.join()
+    assert process.exitcode == 0
+
+
+def kill_when(process: ForkServerProcess, condition: Callable[[], bool]) -> None:
+    while not condition():
+        assert process.is_alive(), "the run ended before it could be killed"
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("every", "more"),
+    [(None, []), (3, []), (None, ["--data.num_workers=2", "--data.val_fraction=0", "--data.test_fraction=0.5"])],
+    ids=["between epochs", "within an epoch", "with workers, without validation"],
+)
+def test_resume_after_a_kill_is_exact(
+    tmp_path: Path,
+    make_videos: Callable[[Path, int], Path],
+    start_python: Start,
+    options: Options,
+    every: int | None,
+    more: list[str],
+) -> None:
+    root = make_videos(tmp_path / "videos", 8)  # 8 training videos: 4 steps an epoch, 24 in all
+    extra = more if every is None else [f"--save_every_n_steps={every}"]
+    finish(start_python(COMMAND, "fit", *options(root, tmp_path / "features", tmp_path / "whole"), *extra))
+
+    broken = ["fit", *options(root, tmp_path / "features", tmp_path / "killed"), *extra]
+    last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
+    kill_when(start_python(COMMAND, *broken), last.exists)
+    step = torch.load(last, weights_only=True)["global_step"]
+    assert 0 < step < 24
+    finish(start_python(COMMAND, *broken, f"--ckpt_path={last}"))
+
+    expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert expected.keys() == resumed.keys()
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+
+
+def test_extraction_after_a_kill_gives_the_same_store(
+    tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start, options: Options
+) -> None:
+    root = make_videos(tmp_path / "videos", 30)
+
+    def extract(features: Path) -> ForkServerProcess:
+        return start_python(EAGER, "features", *options(root, features, tmp_path / "run"))
+
+    finish(extract(tmp_path / "whole"))
+    kill_when(extract(tmp_path / "killed"), lambda: len(list((tmp_path / "killed").rglob("*.safetensors"))) >= 2)
+    found = next((tmp_path / "killed").iterdir())
+    assert 0 < len(FeatureStore(found)) < 60
+    finish(extract(tmp_path / "killed"))
+
+    whole, resumed = FeatureStore(next((tmp_path / "whole").iterdir())), FeatureStore(found)
+    assert sorted(whole.video_ids) == sorted(resumed.video_ids)
+    for video_id in whole.video_ids:
+        assert np.array_equal(whole.times_sec(video_id), resumed.times_sec(video_id))
+        # Which frames are encoded together differs after a kill, and with it the last bit of a half.
+        assert torch.allclose(whole.read(video_id), resumed.read(video_id), rtol=2e-3, atol=2e-3)

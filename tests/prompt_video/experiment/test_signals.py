@@ -1,0 +1,188 @@
+"""Ctrl-C and SIGTERM in each phase of real commands, sent as a terminal does: to the loaders' processes too."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import pytest
+
+from data_modules.features.store import FeatureStore
+
+pytestmark = pytest.mark.slow
+Start = Callable[..., ForkServerProcess]
+OBEYED_SEC = 90.0  # on a machine that is busy with other tests
+# A place of the code is slowed down, and says that it was reached.
+SLOWED = """
+import functools, importlib, os, pathlib, pickle, time
+marker, module, owner, name, calls = sys.argv[1:6]
+del sys.argv[1:6]
+os.setpgrp()
+for number, end in ((1, ".out"), (2, ".err")):
+    os.dup2(os.open(marker + end, os.O_CREAT | os.O_WRONLY), number)
+owner = getattr(importlib.import_module(module), owner)
+original, count = getattr(owner, name), []
+
+@functools.wraps(original)
+def slowed(*args, **kwargs):
+    count.append(1)
+    if len(count) >= int(calls):
+        pathlib.Path(marker).touch()
+    time.sleep(0.5)
+    return original(*args, **kwargs)
+
+setattr(owner, name, slowed)
+from prompt_video.cli import main
+sys.exit(main())
+"""
+FIT = {
+    "start": ("prompt_video.experiment.cli", "ExperimentCLI", "before_instantiate_classes", 1),
+    "extraction": ("prompt_video.tasks.extraction", "ExtractionTask", "predict_step", 2),
+    "training": ("prompt_video.tasks.recognition", "RecognitionTask", "training_step", 6),
+    "validation": ("prompt_video.tasks.recognition", "RecognitionTask", "validation_step", 3),
+    "test": ("prompt_video.tasks.recognition", "RecognitionTask", "test_step", 1),
+    "trials": ("prompt_video.trials.task", "TrialsTask", "training_step", 2),
+}
+TRIALS = ["--data.protocol=FewShot", "--data.protocol.source=drawn", "--data.protocol.shots=2"]
+TRIALS += ["--data.protocol.num_trials=3", "--data.test_fraction=0.5", "--data.val_fraction=0"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, int], Path]) -> Path:
+    return make_videos(tmp_path_factory.mktemp("videos"), 8)
+
+
+def options(root: Path, folder: Path) -> list[str]:
+    return [
+        "--data=VideoFolder",
+        f"--data.root={root}",
+        f"--data.features_root={folder / 'features'}",
+        "--data.val_fraction=0.25",
+        "--data.test_fraction=0.25",
+        "--data.batch_size=2",
+        "--data.num_workers=1",
+        "--model=RecognitionTask",
+        "--model.prompt.num_prefix=2",
+        "--model.prompt.num_suffix=2",
+        "--model.temporal.num_heads=4",
+        "--model.optimizer=torch.optim.AdamW",
+        "--model.optimizer.lr=0.01",
+        "--trainer.max_epochs=3",
+        "--trainer.num_sanity_val_steps=0",
+        "--trainer.accelerator=cpu",
+        "--wandb=disabled",
+        "--quiet=true",
+    ]
+
+
+def stopped(process: ForkServerProcess, signum: signal.Signals, marker: Path) -> str:
+    """Signal a process and its loaders once the marker is there; gives what the process said on stderr."""
+    while not marker.exists():
+        assert process.is_alive(), marker.with_name(marker.name + ".err").read_text()
+        time.sleep(0.02)
+    assert process.pid is not None
+    asked = time.monotonic()
+    if signum == signal.SIGINT:
+        os.killpg(process.pid, signum)
+    else:
+        os.kill(process.pid, signum)
+    process.join(OBEYED_SEC)
+    error = marker.with_name(marker.name + ".err").read_text()
+    assert process.exitcode == 128 + signum, error
+    assert time.monotonic() - asked < OBEYED_SEC
+    said = [line for line in error.splitlines() if line.startswith("prompt-video: stopped by")]
+    assert len(said) == 1, error
+    assert "Traceback" not in error
+    assert "Error" not in error
+    return said[0]
+
+
+def start(start_python: Start, marker: Path, place: Sequence[str | int], *arguments: str) -> ForkServerProcess:
+    return start_python(SLOWED, str(marker), *map(str, place), *arguments)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize("phase", FIT)
+def test_a_run_stops_in_each_phase(
+    tmp_path: Path, root: Path, start_python: Start, phase: str, signum: signal.Signals
+) -> None:
+    more = TRIALS if phase == "trials" else []
+    arguments = ["fit", *options(root, tmp_path), *more, f"--runs={tmp_path / 'runs'}", "--name=mine"]
+    process = start(start_python, tmp_path / "marker", FIT[phase], *arguments)
+    said = stopped(process, signum, tmp_path / "marker")
+    folders = list((tmp_path / "runs").glob("mine/*"))
+    if phase in ("training", "validation", "test"):
+        assert f"--run_folder {folders[0]} --ckpt_path last goes on" in said
+        assert not (folders[0] / "results.json").exists() or phase == "test"
+    else:
+        assert "the same command starts it again" in said
+    if phase in ("start", "extraction"):
+        assert not folders, "it had not begun"
+    if phase == "extraction":
+        (store,) = (tmp_path / "features").iterdir()
+        assert 0 < len(FeatureStore(store)) < 16, "what was computed is kept"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: Start, signum: signal.Signals) -> None:
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text("method: grid\nparameters: {seed_everything: {values: [0, 1]}}\n")
+    runs = f"--runs={tmp_path / 'runs'}"
+    place = ("prompt_video.experiment.sweeps.running", "subprocess", "Popen", 1)
+    arguments = ["sweep", str(sweep), *options(root, tmp_path), runs, "--name=mine", "--trainer.max_epochs=2000"]
+    process = start(start_python, tmp_path / "begun", place, *arguments)
+    while not list((tmp_path / "runs").rglob("last.ckpt")):
+        assert process.is_alive()
+        time.sleep(0.05)
+    assert process.pid is not None
+    os.kill(process.pid, signum)
+    process.join(OBEYED_SEC)
+    assert process.exitcode == 128 + signum
+    error = (tmp_path / "begun.err").read_text()
+    assert "prompt-video: stopped by" in error.splitlines()[-1]
+    assert "Traceback" not in error
+    assert len(list((tmp_path / "runs" / "sweeps").glob("*/*"))) == 1, "the second point has not begun"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_the_demo_stops_with_its_runs(
+    tmp_path: Path, start_python: Start, signum: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = ("prompt_video.commands.demo", "_Demo", "run", 1)
+    process = start(start_python, tmp_path / "marker", place, "demo", f"--out={tmp_path / 'demo'}")
+    while not list((tmp_path / "demo").rglob("environment.json")):
+        assert process.is_alive()
+        time.sleep(0.05)
+    stopped(process, signum, tmp_path / "marker")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+@pytest.mark.parametrize(
+    ("verb", "place", "arguments"),
+    [
+        ("index", FIT["extraction"], ["--frozen", "--model=RecognitionTask", "--data=VideoFolder", "--data.root=none"]),
+        (
+            "label",
+            ("prompt_video.backbones.clip", "FrozenCLIP", "encode_frames", 2),
+            ["--classes=spinning, moving left"],
+        ),
+    ],
+    ids=["index", "label"],
+)
+def test_work_on_own_videos_stops(
+    tmp_path: Path,
+    root: Path,
+    start_python: Start,
+    verb: str,
+    place: Sequence[str | int],
+    arguments: list[str],
+    signum: signal.Signals,
+) -> None:
+    out = [f"--out={tmp_path / 'index'}"] if verb == "index" else []
+    process = start(start_python, tmp_path / "marker", place, verb, str(root), *arguments, *out)
+    stopped(process, signum, tmp_path / "marker")
+    if verb == "index":
+        assert 0 < len(FeatureStore(tmp_path / "index")) < 16, "what was computed is kept"

@@ -1,0 +1,120 @@
+"""Prompts around texts: what fits, what does not, and what templates do."""
+
+from typing import Literal
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from data_modules.errors import InputError
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.prompt import PromptLearner, TemplatePrompt
+
+LONG = "x " * 44  # one token a letter
+
+
+def test_initial_values() -> None:
+    torch.manual_seed(0)
+    prompt = PromptLearner(512)
+    assert prompt.context.shape == (32, 512)
+    assert prompt.context.std().item() == pytest.approx(0.01, rel=0.02)
+    assert PromptLearner(512, layout="by_position").context.shape == (77, 512)
+
+
+def test_shared_layout() -> None:
+    prompt = PromptLearner(8, num_prefix=2, num_suffix=3)
+    texts = prompt.surround([[5], [5, 6]])
+    assert torch.equal(texts.prefix, prompt.context[:2])
+    assert torch.equal(texts.suffix_after(1), prompt.context[2:])
+    assert torch.equal(texts.suffix_after(2), prompt.context[2:])
+
+
+def test_layout_by_position() -> None:
+    """Row p of the table stands at position p: a name of n tokens covers rows k + 1 to k + n."""
+    prompt = PromptLearner(8, num_prefix=2, num_suffix=3, layout="by_position")
+    texts = prompt.surround([[5], [5, 6]])
+    assert torch.equal(texts.prefix, prompt.context[1:3])
+    assert torch.equal(texts.suffix_after(1), prompt.context[4:7])
+    assert torch.equal(texts.suffix_after(2), prompt.context[5:8])
+
+
+def test_any_texts_at_call_time(clip: FrozenCLIP) -> None:
+    prompt = PromptLearner(clip.width)
+    both = prompt(["star", "a ring"], clip)
+    torch.testing.assert_close(prompt(["a ring"], clip), both[1:])
+    torch.testing.assert_close(both.norm(dim=1), torch.ones(2))
+
+
+@pytest.mark.parametrize("layout", ["shared", "by_position"])
+def test_the_longest_text_that_fits(clip: FrozenCLIP, layout: Literal["shared", "by_position"]) -> None:
+    prompt = PromptLearner(clip.width, layout=layout)
+    assert prompt([LONG[:-2]], clip).shape == (1, clip.embed_dim)
+
+
+def test_a_text_too_long_is_named(clip: FrozenCLIP) -> None:
+    with pytest.raises(InputError, match="has 44 tokens, and there is room for 43") as caught:
+        PromptLearner(clip.width)(["star", LONG], clip)
+    assert f"'{LONG[:77]}...'" in str(caught.value)
+
+
+def test_truncation_is_counted(clip: FrozenCLIP) -> None:
+    prompt = PromptLearner(clip.width, too_long="truncate")
+    cut = prompt([LONG, "star", LONG], clip)
+    torch.testing.assert_close(cut[:1], prompt([LONG[:-2]], clip))
+    assert prompt.num_truncated == 1
+
+
+def test_no_room_at_all() -> None:
+    with pytest.raises(InputError, match="75 learned vectors leave no room"):
+        PromptLearner(8, num_prefix=40, num_suffix=35)
+
+
+def test_no_texts(clip: FrozenCLIP) -> None:
+    assert PromptLearner(clip.width)([], clip).shape == (0, clip.embed_dim)
+
+
+def test_templates_are_averaged(clip: FrozenCLIP) -> None:
+    nothing = torch.empty(0, clip.width)
+
+    def unit(text: str) -> torch.Tensor:
+        return F.normalize(clip.encode_text(PromptedText(clip.tokenize([text]), nothing, nothing, 0)), dim=-1)[0]
+
+    found = TemplatePrompt(clip.width, ["a {}", "{} at the top"])(["star", "ring"], clip)
+    wanted = F.normalize(unit("a ring") + unit("ring at the top"), dim=0)
+    torch.testing.assert_close(found[1], wanted)
+    torch.testing.assert_close(TemplatePrompt(clip.width, "names")(["star"], clip)[0], unit("star"))
+
+
+@pytest.mark.parametrize("templates", [[], ["a {}", "a star"]])
+def test_templates_without_a_place(templates: list[str]) -> None:
+    with pytest.raises(InputError, match="a template needs"):
+        TemplatePrompt(8, templates)
+
+
+def test_linear_probe_scores() -> None:
+    probe = LinearProbe(8)
+    probe.set_vocabulary(["star", "ring"], embed_dim=2)
+    probe.weight.data, probe.bias.data = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([0.5, -0.5])
+    scores = probe.scores(torch.tensor([[1.0, 1.0]]), ["ring", "star", "ring"])
+    assert scores.tolist() == [[6.5, 3.5, 6.5]]
+
+
+def test_linear_probe_keeps_what_it_learned() -> None:
+    probe = LinearProbe(8)
+    probe.set_vocabulary(["star", "ring"], embed_dim=2)
+    weight = probe.weight
+    probe.set_vocabulary(["star", "ring"], embed_dim=2)
+    assert probe.weight is weight
+
+
+def test_linear_probe_refuses_unknown_names(clip: FrozenCLIP) -> None:
+    probe = LinearProbe(8)
+    with pytest.raises(InputError, match="must be told its class names"):
+        probe.scores(torch.ones(1, 2), ["star"])
+    probe.set_vocabulary(["star"], embed_dim=2)
+    with pytest.raises(InputError, match="'ring' is none of them"):
+        probe.scores(torch.ones(1, 2), ["star", "ring"])
+    with pytest.raises(InputError, match="no text features"):
+        probe(["star"], clip)

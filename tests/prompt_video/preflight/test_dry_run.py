@@ -1,0 +1,146 @@
+"""Rehearsals: real experiments on miniatures of their data."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from data_modules.batch import UntrimmedRecord
+from data_modules.synthetic.video_fixtures import NUM_FRAMES, SCENES, SLOW_RATE, Action, long_video, video
+from data_modules.video.decoding import VideoReader
+from prompt_video.cli import main
+from prompt_video.commands import rehearse
+from prompt_video.experiment.settings import read_settings
+from prompt_video.preflight.dry_run import make_miniature
+
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+
+
+@pytest.mark.parametrize("experiment", ["demo_closed", "folder_closed", "hmdb51_5way5shot", "k400_to_ucf101"])
+def test_a_rehearsal_leaves_what_a_run_leaves(
+    experiment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "rehearsal"
+    config = str(EXPERIMENTS / f"{experiment}.yaml")
+    cli = rehearse.main(["rehearse", "--config", config, "--folder", str(folder)])
+    assert cli.name == experiment
+    assert cli.run_folder.is_relative_to(folder / "runs" / experiment)
+    results = json.loads((cli.run_folder / "results.json").read_text())
+    assert results["protocol"].startswith("REHEARSAL")
+    assert cli.trainer.max_epochs == 1
+    assert any(name.startswith("test/") and name.endswith("top1") for name in results["metrics"])
+    assert all(count["dropped"] == 0 < count["used"] <= 12 for count in results["samples"].values())
+    data = cli.datamodule
+    assert data.root.is_relative_to(folder)
+    assert all(other.root.is_relative_to(folder) for other in data.test_on)
+    assert (folder / "features").is_dir()
+    assert "its figures are no results" in capsys.readouterr().out
+
+
+def test_a_second_rehearsal_replaces_the_first_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["rehearse", f"--config={EXPERIMENTS / 'folder_closed.yaml'}", "--quiet=true", f"--runs={tmp_path}"]
+    assert main(command) == 0
+    folder = tmp_path / "rehearse" / "folder_closed"
+    (folder / "left over").touch()
+    assert main(command) == 0
+    assert not (folder / "left over").exists()
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").touch()
+    assert main([*command, f"--folder={precious}"]) == 1
+    assert "was not made by a rehearsal" in capsys.readouterr().err
+    assert (precious / "thesis.txt").exists()
+
+
+def test_lists_and_renamed_classes_of_a_folder_need_not_be_there(tmp_path: Path) -> None:
+    command = ["rehearse", f"--config={EXPERIMENTS / 'folder_closed.yaml'}", "--quiet=true", f"--runs={tmp_path}"]
+    options = ["--data.labels=none.csv", '--data.class_names={"brush_hair": "brushing hair"}', "--data.root=/nowhere"]
+    cli = rehearse.main([*command, *options])
+    assert "brushing hair" in cli.datamodule.class_names
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".webm", ".mp4", ".mkv"])
+def test_videos_can_be_read_and_differ(suffix: str, tmp_path: Path) -> None:
+    first = []
+    for scene in range(len(SCENES)):
+        path = tmp_path / f"{scene}{suffix}"
+        path.write_bytes(video(scene, suffix))
+        with VideoReader(path) as reader:
+            assert reader.timeline.num_frames == NUM_FRAMES
+            frames, _ = reader.decode([0.0, reader.timeline.duration_sec])
+        first.append(frames.float().mean(dim=(0, 2, 3)))
+    assert all(not (one == other).all() for number, one in enumerate(first) for other in first[:number])
+
+
+def untrimmed_experiment(folder: Path, class_path: str, **options: object) -> Path:
+    """Of a data set of long videos; its model is not run here."""
+    parts = EXPERIMENTS / "parts"
+    init_args = {"root": "/nowhere/videos", "frame_rate": 10, **options}
+    content = {
+        "trainer": str(parts / "trainer.yaml"),
+        "model": str(parts / "methods" / "prompts_temporal.yaml"),
+        "data": {"class_path": f"data_modules.data_sets.{class_path}", "init_args": init_args},
+    }
+    path = folder / "untrimmed.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("class_path", "options", "at_most"),
+    [
+        ("thumos14.Thumos14", {"protocol": {"class_path": "OpenSet", "init_args": {"split": "75_25"}}}, 12),
+        ("activitynet.ActivityNet13", {}, 6),
+        ("untrimmed_folder.UntrimmedFolder", {"annotations": "/nowhere/mine.json", "class_names": {"a_b": "AB"}}, 12),
+        (
+            "untrimmed_folder.UntrimmedFolder",
+            {
+                "subsets": {"Validation": "train", "Test": "test"},
+                "protocol": {"class_path": "OpenSet", "init_args": {"train_classes": ["jump"]}},
+            },
+            12,
+        ),
+    ],
+)
+def test_a_miniature_of_long_videos(
+    class_path: str, options: dict[str, Any], at_most: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = f"--config={untrimmed_experiment(tmp_path, class_path, **options)}"
+    common = [config, "--model.clip=tiny", "--quiet=true"]
+    miniature = make_miniature(read_settings(common), tmp_path / "data")
+    data = read_settings([*common, *miniature]).data()
+    assert data.root == tmp_path / "data" / "videos"
+    assert data.frame_rate == SLOW_RATE
+    data.prepare_data()
+    listed = {record.video_id: record for records in data.catalog.records.values() for record in records}
+    videos = [record for records in data.videos().values() for record in records]
+    assert 0 < len(videos) <= at_most
+    assert {name for trial in data.trials for name in trial.parts} == {"train", "test"}
+    for video_id in {record.video_id for record in videos}:
+        record = listed[video_id]
+        assert isinstance(record, UntrimmedRecord)
+        assert record.duration_sec is not None
+        with VideoReader(record.path) as reader:
+            assert reader.timeline.duration_sec == pytest.approx(record.duration_sec, abs=1.01)
+    if "class_names" in options:
+        assert "AB" in data.class_names
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_long_videos_show_something_where_something_is_annotated(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"long{suffix}"
+    actions = [Action(20.0, 40.0, 0), Action(30.0, 50.0, 1), Action(70.0, 500.0, 2), Action(9.0, 3.0, 3)]
+    path.write_bytes(long_video(100.0, actions, suffix))
+    with VideoReader(path) as reader:
+        assert reader.timeline.duration_sec == pytest.approx(100.0, abs=0.1)
+        frames, _ = reader.decode((np.arange(100) + 0.5).tolist())
+    spread = frames.float().flatten(1).std(dim=1)
+    shown = np.array([20 <= second < 50 or second >= 70 for second in range(100)])
+    assert (spread.numpy()[~shown] < 3).all()
+    assert (spread.numpy()[shown] > 6).all()

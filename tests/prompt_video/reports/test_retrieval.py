@@ -1,0 +1,144 @@
+"""Retrieval in the demo's report, from plain data."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from data_modules.batch import CaptionedRecord
+from prompt_video.demo import retrieval as demo
+from prompt_video.metrics.retrieval.results import Retrieval
+from prompt_video.reports import page
+from prompt_video.reports.retrieval import Described, Question, examples, hits, misses
+from prompt_video.tasks.retrieval_media import questions
+from prompt_video.tasks.retrieval_results import Answers
+
+NOWHERE = Path("nowhere")
+
+
+def question(number: int, rank: float, frozen_rank: float = 1.0, folder: Path = NOWHERE) -> Question:
+    own = Described(folder / f"{number}.mp4", f"sentence {number}")
+    other = Described(folder / f"{number + 1}.mp4", f"another {number}")
+    return Question(own, own if rank == 1 else other, rank, frozen_rank)
+
+
+def numbers(questions: list[Question]) -> list[str]:
+    return [shown.own.path.stem for shown in questions]
+
+
+def metrics(scale: float) -> dict[str, float]:
+    names = [f"{prefix}{name}" for prefix in ("frozen_", "") for name in demo.FIGURES]
+    return {f"test/{way}/{name}": scale * (1 + place) for way in ("t2v", "v2t") for place, name in enumerate(names)}
+
+
+@pytest.fixture
+def outcomes() -> list[demo.Outcome]:
+    return [demo.Outcome(seed, metrics(scale), 150, 150, "") for seed, scale in enumerate((0.18, 0.2))]
+
+
+def test_hits_and_misses_are_spread_over_their_ranks() -> None:
+    found = [question(number, 1.0, float(10 - number)) for number in range(9)]
+    missed = [question(number, float(100 - number)) for number in range(20, 27)]
+    mixed = [*missed, *found]
+    assert numbers(hits(mixed, 3)) == ["8", "4", "0"]
+    assert numbers(misses(mixed, 3)) == ["26", "23", "20"]
+    assert numbers(hits(mixed, 50)) == numbers(found[::-1])
+    assert numbers(hits(mixed, 1)) == ["8"]
+
+
+def test_of_equal_ones_the_order_settles_which_are_shown() -> None:
+    equal = [question(number, 2.0) for number in range(7)]
+    assert numbers(misses(equal, 3)) == numbers(misses(list(equal), 3)) == ["0", "3", "6"]
+
+
+def test_standing_first_by_chance_is_neither() -> None:
+    own = Described(NOWHERE / "0.mp4", "sentence")
+    tied = Question(own, own, 1.5, 1.0)
+    assert hits([tied]) == misses([tied]) == []
+
+
+def test_a_page_says_when_all_or_none_were_found() -> None:
+    all_found = examples([question(0, 1.0)])
+    assert "Every sentence found its video." in all_found
+    assert "No sentence" not in all_found
+    none_found = examples([question(0, 3.0, 2.5)])
+    assert "No sentence found its video." in none_found
+    assert "Every sentence" not in none_found
+    for words in ("✗ rank 3<", "frozen CLIP: rank 2.5<", "another 0", "This video cannot be shown."):
+        assert words in none_found
+    assert examples([]).count('class="asked"') == 0
+
+
+def test_a_miss_shows_both_videos(tmp_path: Path, make_videos: Callable[[Path, int], Path]) -> None:
+    root = make_videos(tmp_path, 1)
+    own, other = (Described(root / name / "0.mp4", f"it is {name}") for name in ("moving_left", "spinning"))
+    html = examples([Question(own, other, 2.0, 7.0), Question(other, other, 1.0, 4.0)])
+    assert html.count("data:image/png;base64,") == 3
+    found, missed = html.split("<h3>Missed</h3>")
+    assert "✓ rank 1<" in found
+    assert "it is moving_left" not in found
+    assert missed.index("it is moving_left") < missed.index("found instead:") < missed.index("it is spinning")
+
+
+def test_captions_cannot_break_the_report() -> None:
+    own = Described(NOWHERE / "0.mp4", 'a <script>alert("x")</script> & \n "b"')
+    long = Described(NOWHERE / "1.mp4", "</article>" + "word " * 1000)
+    html = page.page("t", "", [("Retrieval", examples([Question(own, long, 2.0, 7.0)]))])
+    assert "<script" not in html
+    assert "a &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &quot;b&quot;" in html
+    assert html.count("</article>") == 1
+    assert len(html) < len(page.page("t", "", [])) + 3000
+
+
+def test_one_row_with_and_one_without_learning(outcomes: list[demo.Outcome]) -> None:
+    rows = demo.results(outcomes)
+    assert [(row["method"], row["seed"]) for row in rows] == [
+        ("frozen_clip", 0),
+        ("prompts_temporal", 0),
+        ("frozen_clip", 1),
+        ("prompts_temporal", 1),
+    ]
+    assert {row["protocol"] for row in rows} == {"retrieval"}
+    assert rows[0]["t2v/r@1"] == pytest.approx(0.18)
+    assert rows[1]["v2t/median_rank"] == pytest.approx(1.08)
+    assert list(rows[0])[3:] == [f"{way}/{name}" for way in ("t2v", "v2t") for name in ("r@1", "r@5", "median_rank")]
+
+
+def test_a_table_of_several_seeds_fits_a_terminal(outcomes: list[demo.Outcome]) -> None:
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(demo.table(outcomes))
+    lines = console.export_text().splitlines()
+    assert next(line for line in lines if "frozen CLIP" in line).split()[2:] == ["19.0±1.4", "38.0±2.8", "0.6±0.0"] * 2
+    assert not any("…" in line for line in lines)
+    console.print(demo.table(outcomes[:1]))
+    line = next(line for line in console.export_text().splitlines() if "prompts + temporal" in line)
+    assert line.split()[3:] == ["72.0", "90.0", "1.1"] * 2
+
+
+def test_every_sentence_of_a_test_becomes_a_question() -> None:
+    """Three videos, the second with two sentences; the last sentence finds the first video."""
+    records = [
+        CaptionedRecord("a", NOWHERE / "a.mp4", captions=("tells a",)),
+        CaptionedRecord("broken", NOWHERE / "broken.mp4", captions=("tells nothing",)),
+        CaptionedRecord("b", NOWHERE / "b.mp4", captions=("tells b", "b again")),
+        CaptionedRecord("c", NOWHERE / "c.mp4", captions=("tells c",)),
+    ]
+    texts = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 0], [0.5, 0, 0.25]], dtype=np.float32)
+    places = np.arange(4), texts, np.arange(3), np.eye(3, dtype=np.float32), np.array([0, 1, 1, 2])
+    alike = np.arange(4), np.ones_like(texts), *places[2:]
+    answers = Answers(["a", "b", "c"], ["tells a", "tells b", "b again", "tells c"], *map(_retrieval, (places, alike)))
+    asked = questions(answers, records)
+    assert [(one.own.path.stem, one.own.caption) for one in asked] == [
+        *(("a", "tells a"), ("b", "tells b")),
+        *(("b", "b again"), ("c", "tells c")),
+    ]
+    assert [(one.first.path.stem, one.first.caption) for one in asked[2:]] == [("b", "tells b"), ("a", "tells a")]
+    assert [one.rank for one in asked] == [1, 1, 1, 2]
+    assert [one.frozen_rank for one in asked] == [2, 2, 2, 2]
+
+
+def _retrieval(found: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]) -> Retrieval:
+    return Retrieval(*found)

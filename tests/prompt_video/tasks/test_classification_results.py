@@ -1,0 +1,47 @@
+from typing import Any
+
+import pytest
+import torch
+
+from prompt_video.tasks.classification_results import PartOutcome, combined, harmonic_mean
+from prompt_video.tasks.tables import per_class
+
+FIGURES: Any = {
+    "base": {"top1": 0.9, "frozen_top1": 0.5},
+    "novel": {"top1": 0.3, "frozen_top1": 0.5},
+}
+
+
+def test_figures_of_one_part() -> None:
+    outcome = PartOutcome(["a", "b", "c"])
+    learned = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.5, 0.2, 0.3]])
+    frozen = torch.tensor([[0.1, 0.8, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.5, 0.2, 0.3]])
+    outcome.update(["v", "w", "x", "y"], torch.tensor([0, 0, 1, 2]), learned, frozen)
+    figures = outcome.figures()
+    assert figures == pytest.approx({"top1": 0.75, "top5": 1.0, "mean_class": 2 / 3, "frozen_top1": 0.5})
+    assert outcome.confusion().tolist() == [[2, 0, 0], [0, 1, 0], [1, 0, 0]]
+    rows = per_class(outcome)
+    assert [row["taken_for"] for row in rows] == ["", "", "a"]
+
+
+def test_one_test_alone_has_the_plain_names() -> None:
+    assert combined({"test": {"top1": 0.5}}, {}) == {"test/top1": 0.5}
+
+
+def test_harmonic_means_of_this_model_and_of_the_frozen_one() -> None:
+    together = combined(FIGURES, {"hm": ("base", "novel"), "hm_all": ("base_all", "novel_all")})
+    assert together["test/hm"] == pytest.approx(2 * 0.27 / 1.2)
+    assert together["test/frozen_hm"] == pytest.approx(0.5)
+    assert "test/hm_all" not in together
+    assert "test/top1" not in together
+    assert together["test/novel/top1"] == 0.3
+
+
+def test_several_tests_are_averaged_with_their_spread() -> None:
+    together = combined(FIGURES, {})
+    assert together["test/top1"] == pytest.approx(0.6)
+    assert together["test/top1_std"] == pytest.approx(0.6 / 2**0.5)
+
+
+def test_harmonic_mean_of_nothing() -> None:
+    assert harmonic_mean(0.0, 0.9) == 0.0
