@@ -137,7 +137,7 @@ class Batch(TypedDict):
     mask: Bool[Tensor, "R T"]  # True: a real frame; False: padding
     time_sec: Float[Tensor, "R T"]  # when each frame is on screen, seconds from the video's first frame
     text: list[str]  # the candidates
-    part: str  # of the trial: train, val, or the name of a test
+    subset: str  # of the trial: train, val, or the name of a test
     target: Int[Tensor, " B"]  # index into text; -1: unknown
     video_id: list[str]
     num_views: int

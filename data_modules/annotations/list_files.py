@@ -13,7 +13,7 @@ from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.files.file_index import VIDEO_SUFFIXES
 from data_modules.files.text_files import composed, cut, read_lines, shown
-from data_modules.protocols.trial import Part, Split
+from data_modules.protocols.trial import Split, Subset
 
 MakeRecord: TypeAlias = Callable[[str, int], Record]  # name as listed, target -> record
 
@@ -98,7 +98,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise InputError(f"{path} names no video.")
 
 
-def read_list(path: Path, class_names: Sequence[str], labels: Sequence[str], record: MakeRecord) -> Part:
+def read_list(path: Path, class_names: Sequence[str], labels: Sequence[str], record: MakeRecord) -> Subset:
     """A list as videos with targets.
 
     Args:
@@ -127,7 +127,7 @@ def read_list(path: Path, class_names: Sequence[str], labels: Sequence[str], rec
                 f"{path}, line {row.line}: {cut(name)} stands already on line {first}; remove one of the two."
             )
         records.append(made)
-    return Part(tuple(class_names), tuple(records))
+    return Subset(tuple(class_names), tuple(records))
 
 
 def known_records(records: Iterable[Record]) -> MakeRecord:

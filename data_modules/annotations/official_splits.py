@@ -10,7 +10,7 @@ from data_modules.annotations.list_files import ClassTable
 from data_modules.annotations.official_files import Listed
 from data_modules.batch import Record
 from data_modules.errors import InputError
-from data_modules.protocols.trial import Part, Split, Trial
+from data_modules.protocols.trial import Split, Subset, Trial
 
 Locate: TypeAlias = Callable[[str, str], tuple[str, Path]]  # name as listed, official label -> video id, file
 
@@ -60,23 +60,23 @@ class OfficialSplits:
         """Of the first split asked for."""
         return self._read[self.chosen[0]]
 
-    def part(self, number: int, split: Split) -> Part:
+    def subset(self, number: int, split: Split) -> Subset:
         """Training or test videos of one split."""
-        return Part(self.class_names, tuple(self._read[number][split]))
+        return Subset(self.class_names, tuple(self._read[number][split]))
 
     def closed_set(self) -> list[Trial]:
         """A trial for each split that is asked for."""
         return [
-            Trial(f"split {number}", self.part(number, "train"), {"test": self.part(number, "test")})
+            Trial(f"split {number}", self.subset(number, "train"), {"test": self.subset(number, "test")})
             for number in self.chosen
         ]
 
     def zero_shot(self) -> list[Trial]:
         """Nothing to train on; all three test splits."""
-        tests = {f"split{number}": self.part(number, "test") for number in ALL_SPLITS}
-        return [Trial("zero-shot", Part(self.class_names, ()), tests)]
+        tests = {f"split{number}": self.subset(number, "test") for number in ALL_SPLITS}
+        return [Trial("zero-shot", Subset(self.class_names, ()), tests)]
 
-    def test_of_few_shot(self) -> Part:
+    def test_of_few_shot(self) -> Subset:
         """The test videos of split 1, the split that published few-shot lists are drawn from.
 
         Raises:
@@ -87,7 +87,7 @@ class OfficialSplits:
                 "data: the published few-shot lists are drawn from the training videos of official split 1, and many "
                 "of those are test videos of the other splits: leave data.splits at [1]."
             )
-        return self.part(1, "test")
+        return self.subset(1, "test")
 
 
 def check_splits(splits: Sequence[int]) -> tuple[int, ...]:

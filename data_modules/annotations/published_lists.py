@@ -13,7 +13,7 @@ from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file
 from data_modules.files.text_files import read_text
 from data_modules.protocols.base_to_novel import HARMONIC
-from data_modules.protocols.trial import Part, Trial
+from data_modules.protocols.trial import Subset, Trial
 
 Published: TypeAlias = dict[str, Callable[[], Sequence[Trial]]]
 
@@ -45,14 +45,14 @@ class PublishedLists:
         self._table = ClassTable(class_names, labels)
         self._locate, self._label_of = locate, label_of
 
-    def read_path(self, path: str, root: Path) -> Part:
+    def read_path(self, path: str, root: Path) -> Subset:
         """Any list of all classes, by path; one that is not there is looked for below ``root``."""
         file = Path(path)
         if not is_file(file) and is_file(root / file):
             file = root / file
         return read_list(file, self.class_names, self.labels, self._record(self.labels))
 
-    def read(self, file: str, labels: Sequence[str] | None = None) -> Part:
+    def read(self, file: str, labels: Sequence[str] | None = None) -> Subset:
         """A packaged list; ``labels`` are what its numbers count, all classes where not given."""
         labels = self.labels if labels is None else labels
         names = [self.class_names[self.labels.index(label)] for label in labels]
@@ -70,25 +70,25 @@ class PublishedLists:
             classes = list(dict.fromkeys(records[index].target for index in indices[0]))
             names = tuple(self.class_names[target] for target in classes)
             parts = []
-            for part in indices:
-                keys = [(index, classes.index(records[index].target)) for index in part]
+            for subset in indices:
+                keys = [(index, classes.index(records[index].target)) for index in subset]
                 for index, target in set(keys).difference(shared):
                     shared[index, target] = replace(records[index], target=target)
-                parts.append(Part(names, tuple(shared[key] for key in keys)))
+                parts.append(Subset(names, tuple(shared[key] for key in keys)))
             made.append(Trial(f"trial {number}", parts[0], {"test": parts[1]}))
         return made
 
-    def five_shot(self, test: Callable[[], Part]) -> list[Trial]:
+    def five_shot(self, test: Callable[[], Subset]) -> list[Trial]:
         """10 samplings of 5 training videos of all classes.
 
         Source: ``datasplits/Few-shot Action Recognition/5-Shot-C-Way setting`` of ju-chen/Efficient-Prompt.
         """
         tests = {"test": test()}
         records, trials = self._packed("5shot.json.gz")
-        parts = (Part(self.class_names, tuple(records[index] for index in train)) for train in trials["train"])
+        parts = (Subset(self.class_names, tuple(records[index] for index in train)) for train in trials["train"])
         return [Trial(f"sampling {number}", train, tests) for number, train in enumerate(parts)]
 
-    def few_shot(self, shots: int, test: Callable[[], Part]) -> list[Trial]:
+    def few_shot(self, shots: int, test: Callable[[], Subset]) -> list[Trial]:
         """The one list of so many training videos of all classes.
 
         Source: ``datasets_splits`` of muzairkhattak/ViFi-CLIP.
@@ -139,5 +139,5 @@ class PublishedLists:
             assert target is not None, video
             records.append(record(video, target))
         return records, {
-            part: [trials[str(number)] for number in range(len(trials))] for part, trials in packed["parts"].items()
+            subset: [trials[str(number)] for number in range(len(trials))] for subset, trials in packed["parts"].items()
         }

@@ -14,7 +14,7 @@ from data_modules.errors import InputError
 from data_modules.files.file_index import FileIndex
 from data_modules.files.regular_files import is_folder
 from data_modules.files.text_files import read_text
-from data_modules.protocols.trial import Catalog, Trial
+from data_modules.protocols.trial import DatasetIndex, Trial
 
 AMBIGUOUS = "Ambiguous"  # what THUMOS14 calls a stretch of which the annotators could not tell; no class
 OPEN_SETS = ("75_25", "50_50")  # seen and unseen classes, in per cent
@@ -122,30 +122,32 @@ def oddities(records: Iterable[UntrimmedRecord]) -> Oddities:
     return Oddities(tuple(turned), tuple(before), tuple(beyond), tuple(ambiguous))
 
 
-def published_open_sets(folder: str, catalog: Catalog) -> Published:
+def published_open_sets(folder: str, dataset_index: DatasetIndex) -> Published:
     """The packaged class splits of a data set, 10 trials each: ``open_set_75_25`` and ``open_set_50_50``.
 
     Args:
         folder: below ``lists``.
-        catalog: of all classes.
+        dataset_index: of all classes.
     """
     return {
-        f"open_set_{split}": partial(_open_set, LISTS / folder / f"open_set_{split}.json.gz", catalog)
+        f"open_set_{split}": partial(_open_set, LISTS / folder / f"open_set_{split}.json.gz", dataset_index)
         for split in OPEN_SETS
     }
 
 
-def _open_set(file: Path, catalog: Catalog) -> list[Trial]:
+def _open_set(file: Path, dataset_index: DatasetIndex) -> list[Trial]:
     """Trained on the training videos of the seen classes, tested on the test videos of the unseen ones.
 
     Source: ``datasplits/Open-set Action Localisation`` of ju-chen/Efficient-Prompt.
     """
     packed = json.loads(read_text(file))
-    name_of = dict(zip(catalog.labels, catalog.class_names, strict=True))
+    name_of = dict(zip(dataset_index.labels, dataset_index.class_names, strict=True))
     names = [name_of[label] for label in packed["classes"]]
-    train, test = catalog.part("train"), catalog.part("test")
+    train, test = dataset_index.subset("train"), dataset_index.subset("test")
     trials = []
     for number in range(len(packed["parts"]["train"])):
-        seen, unseen = ([names[index] for index in packed["parts"][part][str(number)]] for part in ("train", "test"))
+        seen, unseen = (
+            [names[index] for index in packed["parts"][subset][str(number)]] for subset in ("train", "test")
+        )
         trials.append(Trial(f"split {number}", train.only(seen), {"test": test.only(unseen)}))
     return trials

@@ -15,7 +15,7 @@ from data_modules.errors import InputError
 from data_modules.files.regular_files import is_folder
 from data_modules.files.text_files import read_text
 from data_modules.modules.untrimmed import UntrimmedDataModule
-from data_modules.protocols.trial import Catalog, Split
+from data_modules.protocols.trial import DatasetIndex, Split
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +71,14 @@ class ActivityNet13(UntrimmedDataModule):
         """Counted in the packaged ground truth."""
         return {"train": 10024, "test": 4926}
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Find the videos, and read what is in them."""
         labels = read_labels()
         names = labels if self.spelling == "official" else tuple(map(natural, labels))
         records = self._records({label: target for target, label in enumerate(labels)})
         log.info("ActivityNet 1.3: %s", oddities(record for split in records.values() for record in split))
-        catalog = Catalog(names, records, labels)
-        return replace(catalog, published=published_open_sets("activitynet", catalog))
+        dataset_index = DatasetIndex(names, records, labels)
+        return replace(dataset_index, published=published_open_sets("activitynet", dataset_index))
 
     @property
     def ground_truth(self) -> Path:

@@ -15,7 +15,7 @@ from data_modules.errors import InputError
 from data_modules.files.file_index import stem_of
 from data_modules.files.regular_files import is_file, is_folder
 from data_modules.modules.captioned import CaptionedDataModule
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
 
 class CaptionedFolder(CaptionedDataModule):
@@ -60,7 +60,7 @@ class CaptionedFolder(CaptionedDataModule):
         Raises:
             InputError: when there are none, and no feature store is named.
         """
-        paths = [record.path for records in self.catalog.records.values() for record in records]
+        paths = [record.path for records in self.dataset_index.records.values() for record in records]
         if self.features in ("auto", "off") and not any(path.exists() for path in paths):
             raise InputError(
                 f"none of the {len(paths)} videos of {self.caption_file} is below {self.root}; the first would be "
@@ -68,7 +68,7 @@ class CaptionedFolder(CaptionedDataModule):
                 "store of their features."
             )
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Read the captions, in the order of the file, and find the videos."""
         if self.features in ("auto", "off") and not is_folder(self.root):
             raise InputError(
@@ -97,7 +97,7 @@ class CaptionedFolder(CaptionedDataModule):
         records = captioned_records(captions, partial(self._place, VideosBelow(self.root), suffixed), self.tally)
         if not records:
             raise InputError(f"{self.caption_file}: all captions are empty.")
-        return Catalog((), self._divide(records, {video_id: split for video_id, (split, _) in splits.items()}))
+        return DatasetIndex((), self._divide(records, {video_id: split for video_id, (split, _) in splits.items()}))
 
     def _place(self, videos: VideosBelow, named: Mapping[str, str], video_id: str) -> Path:
         """The file of a video; of a missing one where it would be.

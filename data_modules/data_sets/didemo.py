@@ -14,7 +14,7 @@ from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.loading.captioned_dataset import CaptionedDataset
 from data_modules.modules.captioned import CaptionedDataModule
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class DiDeMo(CaptionedDataModule):
         places = (self.annotations,) if self.annotations else (self.root, self.root / "annotations")
         return find_file((*places, _FOLDER), (name, f"{name}.gz"))
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Read the lists and the descriptions, and find the videos."""
         files = VideoFiles(self.root, needed=self.features == "auto")
         records: dict[Split, list[CaptionedRecord]] = {}
@@ -87,7 +87,7 @@ class DiDeMo(CaptionedDataModule):
                 log.info("%s: %d videos are in no list for retrieval, first %s", file, len(others), next(iter(others)))
             places = {video_id: self._place(files, video_id, names[video_id]) for video_id in listed}
             records[split] = captioned_records(self._paragraphs(told), places.__getitem__, self.tally)
-        return Catalog((), records)
+        return DatasetIndex((), records)
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
         """The usable videos of one part with their captions.

@@ -14,7 +14,7 @@ from data_modules.batch import Record
 from data_modules.files.file_index import FileIndex, stem_of
 from data_modules.files.text_files import read_text
 from data_modules.modules.trimmed import TrimmedDataModule
-from data_modules.protocols.trial import Catalog, Split
+from data_modules.protocols.trial import DatasetIndex, Split
 
 _FOLDERS = ("", "testTrainMulti_7030_splits", "splits", "annotations", "annotations/testTrainMulti_7030_splits")
 _FLAGS: Mapping[Split, str] = {"train": "1", "test": "2"}
@@ -58,7 +58,7 @@ class HMDB51(TrimmedDataModule):
         """Of every split; counted in the official files."""
         return {"train": 3570, "test": 1530}
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Find the videos; lists are read when a protocol asks for them."""
         official = official_names()
         labels = tuple(official)
@@ -84,7 +84,7 @@ class HMDB51(TrimmedDataModule):
         }
         if len(self.splits) > 1:
             published["closed_set"] = splits.closed_set
-        return Catalog(names, splits.records, labels, published, partial(lists.read_path, root=self.root))
+        return DatasetIndex(names, splits.records, labels, published, partial(lists.read_path, root=self.root))
 
     @cached_property
     def _packaged(self) -> list[tuple[int, str, Listed]]:

@@ -14,7 +14,7 @@ from data_modules.annotations.published_lists import Published, PublishedLists
 from data_modules.batch import Record
 from data_modules.files.file_index import FileIndex
 from data_modules.modules.trimmed import TrimmedDataModule
-from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.protocols.trial import DatasetIndex, Subset, Trial
 
 # 400: what the crawler lists of ActivityNet hold, its training list not counted here. 600 and 700: the data set's short
 # notes, not counted here either, except the 30,000 validation clips of 600. Downloads have fewer, as videos disappear.
@@ -64,7 +64,7 @@ class Kinetics(TrimmedDataModule):
         """The official lists."""
         return KineticsLists(self.version, self.root, self.annotations)
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Find the videos; lists are read when a protocol asks for them."""
         official, files = self.official, FileIndex(self.root)
         labels, place = official.labels, official.place
@@ -76,20 +76,22 @@ class Kinetics(TrimmedDataModule):
         def read(split: KineticsSplit) -> tuple[Record, ...]:
             return to_records(official.videos(split, files), ClassTable(labels), locate)
 
-        catalog = Catalog(labels, LazyRecords(partial(read, "train"), partial(read, "val")), labels)
+        dataset_index = DatasetIndex(labels, LazyRecords(partial(read, "train"), partial(read, "val")), labels)
         lists = PublishedLists(
             "kinetics", labels, labels, locate, lambda name: official.validation_labels.get(video_id_of(name))
         )
         published: dict[int, Published] = {
             400: {
                 "5way_5shot": lists.five_way,
-                "5shot": partial(lists.five_shot, partial(catalog.part, "test")),
+                "5shot": partial(lists.five_shot, partial(dataset_index.subset, "test")),
                 "base_to_novel": lists.base_to_novel,
             },
             600: {"zero_shot": partial(_zero_shot, lists)},
-            700: {"open_set": partial(_open_set, catalog, *official.open_set())},
+            700: {"open_set": partial(_open_set, dataset_index, *official.open_set())},
         }
-        return replace(catalog, published=published[self.version], read_list=partial(lists.read_path, root=self.root))
+        return replace(
+            dataset_index, published=published[self.version], read_list=partial(lists.read_path, root=self.root)
+        )
 
 
 def _zero_shot(lists: PublishedLists) -> list[Trial]:
@@ -102,12 +104,14 @@ def _zero_shot(lists: PublishedLists) -> list[Trial]:
     for number in (1, 2, 3):
         order = [row.label for row in read_rows(lists.folder / f"zero_shot_split{number}_labels.csv")]
         tests[f"split{number}"] = lists.read(f"zero_shot_split{number}.txt.gz", order)
-    return [Trial("zero-shot", Part(lists.class_names, ()), tests)]
+    return [Trial("zero-shot", Subset(lists.class_names, ()), tests)]
 
 
-def _open_set(catalog: Catalog, seen: list[str], unseen: list[str]) -> list[Trial]:
+def _open_set(dataset_index: DatasetIndex, seen: list[str], unseen: list[str]) -> list[Trial]:
     """400 classes to train on, 300 to test on.
 
     Source: ``datasplits/Open-set Action Recognition/K700`` of ju-chen/Efficient-Prompt.
     """
-    return [Trial("open set", catalog.part("train").only(seen), {"test": catalog.part("test").only(unseen)})]
+    return [
+        Trial("open set", dataset_index.subset("train").only(seen), {"test": dataset_index.subset("test").only(unseen)})
+    ]

@@ -10,7 +10,7 @@ from data_modules.annotations.official_files import find_file
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.errors import InputError
 from data_modules.modules.captioned import CaptionedDataModule
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
 FILES: Mapping[Split, str] = {
     "train": "LSMDC16_annos_training.csv",
@@ -58,7 +58,7 @@ class LSMDC(CaptionedDataModule):
         places = (self.annotations,) if self.annotations else (self.root, self.root / "annotations")
         return find_file(places, (FILES[split], f"{FILES[split]}.gz"))
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Read the sentences, in the order of the files, and find the clips."""
         found = {split: self.find_sentences(split) for split in SPLITS}
         if missing := [FILES[split] for split, file in found.items() if file is None]:
@@ -73,7 +73,7 @@ class LSMDC(CaptionedDataModule):
             # The name of a movie, which is its folder, ends where the times begin.
             return files.find(clip_id) or self.root / clip_id.partition(".")[0][:-3] / f"{clip_id}.avi"
 
-        return Catalog(
+        return DatasetIndex(
             (),
             {
                 split: captioned_records(read_lsmdc(file), place_of, self.tally)

@@ -17,7 +17,7 @@ from data_modules.files.regular_files import is_file, is_folder
 from data_modules.files.text_files import read_text
 from data_modules.loading.captioned_dataset import CaptionedDataset
 from data_modules.modules.captioned import CaptionedDataModule
-from data_modules.protocols.trial import Catalog, Split
+from data_modules.protocols.trial import DatasetIndex, Split
 
 log = logging.getLogger(__name__)
 
@@ -104,14 +104,14 @@ class MSRVTT(CaptionedDataModule):
             raise InputError(f"data.captions: {self.captions_at} has no captions; {self._wanted()}")
         return found
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Read the lists and the captions, and find the videos."""
         files = VideoFiles(self.root, needed=self.features == "auto")
         sentences = self._sentences()
         if not sentences and not self.split.startswith("1k-a"):
             raise InputError(f"MSR-VTT: captions are missing; {self._wanted()}")
         records: dict[Split, list[CaptionedRecord]] = {}
-        for part, name in _LISTS[self.split].items():
+        for subset, name in _LISTS[self.split].items():
             if name == _TEST_1KA:
                 rows: Iterable[tuple[str, str]] = ((row["video_id"], row["sentence"]) for row in _table(name))
             elif sentences:
@@ -119,8 +119,8 @@ class MSRVTT(CaptionedDataModule):
             else:
                 log.warning("MSR-VTT: no captions to train on, so this can only be tested; %s", self._wanted())
                 rows = ()
-            records[part] = captioned_records(rows, files.place, self.tally)
-        return Catalog((), records)
+            records[subset] = captioned_records(rows, files.place, self.tally)
+        return DatasetIndex((), records)
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
         """The usable videos of one part with their captions.

@@ -16,7 +16,7 @@ from data_modules.errors import InputError
 from data_modules.files.file_index import FileIndex, stem_of
 from data_modules.files.text_files import read_text
 from data_modules.modules.trimmed import TrimmedDataModule
-from data_modules.protocols.trial import Catalog
+from data_modules.protocols.trial import DatasetIndex
 
 _FOLDERS = ("", "labels", "annotations", "annotations/labels")
 _SIZES = {"train": 168913, "test": 24777}
@@ -53,7 +53,7 @@ class SomethingSomethingV2(TrimmedDataModule):
         """Training videos as the data set's page counts them; validation videos counted in the packaged list."""
         return dict(_SIZES)
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Find the videos; lists are read when a protocol asks for them."""
         labels = read_labels()
         table = ClassTable(labels)
@@ -79,13 +79,13 @@ class SomethingSomethingV2(TrimmedDataModule):
 
         records = LazyRecords(train, test)
         lists = PublishedLists("ssv2", labels, labels, locate, lambda name: self._known.get(stem_of(name)))
-        catalog = Catalog(labels, records, labels)
-        test_part = partial(catalog.part, "test")
+        dataset_index = DatasetIndex(labels, records, labels)
+        test_part = partial(dataset_index.subset, "test")
         published: Published = {
             **{f"{shots}shot": partial(lists.few_shot, shots, test_part) for shots in (2, 4, 8, 16)},
             "base_to_novel": lists.base_to_novel,
         }
-        return replace(catalog, published=published, read_list=partial(lists.read_path, root=self.root))
+        return replace(dataset_index, published=published, read_list=partial(lists.read_path, root=self.root))
 
     def find_list(self, split: Literal["train", "validation"]) -> Path | None:
         """The official JSON file of a split, where the user has it."""

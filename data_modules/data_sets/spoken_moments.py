@@ -13,7 +13,7 @@ from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.files.text_files import read_text
 from data_modules.modules.captioned import CaptionedDataModule
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class SpokenMoments(CaptionedDataModule):
         places = (self.annotations,) if self.annotations else (self.root, self.root / "annotations")
         return find_file(places, _LISTS[split])
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Read the lists and transcriptions, in the order of the lists, and find the videos."""
         lists = {split: self.find_list(split) for split in SPLITS}
         if missing := [_LISTS[split][0] for split, file in lists.items() if file is None and split != "val"]:
@@ -85,7 +85,7 @@ class SpokenMoments(CaptionedDataModule):
         for split, file in lists.items():
             if file is not None:
                 records[split] = captioned_records(self._rows(file), place_of, self.tally)
-        return Catalog((), records)
+        return DatasetIndex((), records)
 
     def _rows(self, file: Path) -> Iterator[tuple[str, str]]:
         """Videos of a list, each with its transcription."""

@@ -14,7 +14,7 @@ from data_modules.annotations.untrimmed_lists import VideoFiles, oddities, publi
 from data_modules.batch import UntrimmedRecord
 from data_modules.files.text_files import read_text
 from data_modules.modules.untrimmed import UntrimmedDataModule
-from data_modules.protocols.trial import Catalog, Split
+from data_modules.protocols.trial import DatasetIndex, Split
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Thumos14(UntrimmedDataModule):
         """Counted in the annotation tables of AFSD."""
         return {"train": 200, "test": 212}
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Find the videos, and read what is in them."""
         labels = read_labels()
         names = labels if self.spelling == "official" else tuple(map(natural, labels))
@@ -77,8 +77,8 @@ class Thumos14(UntrimmedDataModule):
             if left_out := [record.video_id for record in annotated if not record.segments]:
                 log.info("THUMOS14: left out, as all of it is ambiguous: %s", ", ".join(left_out))
         log.info("THUMOS14: %s", oddities(record for split in records.values() for record in split))
-        catalog = Catalog(names, records, labels)
-        return replace(catalog, published=published_open_sets("thumos14", catalog))
+        dataset_index = DatasetIndex(names, records, labels)
+        return replace(dataset_index, published=published_open_sets("thumos14", dataset_index))
 
 
 def read_annotations(subset: str) -> list[AnnotatedVideo]:

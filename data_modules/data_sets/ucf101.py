@@ -14,7 +14,7 @@ from data_modules.batch import Record
 from data_modules.files.file_index import FileIndex, stem_of
 from data_modules.files.text_files import read_text
 from data_modules.modules.trimmed import TrimmedDataModule
-from data_modules.protocols.trial import Catalog, Split
+from data_modules.protocols.trial import DatasetIndex, Split
 
 _FOLDERS = ("", "ucfTrainTestlist", "splits", "annotations", "annotations/ucfTrainTestlist")
 _SIZES = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}
@@ -69,7 +69,7 @@ class UCF101(TrimmedDataModule):
         train, test = _SIZES[self.splits[0]]
         return {"train": train, "test": test}
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Find the videos; lists are read when a protocol asks for them."""
         labels = read_labels()
         names = {"official": labels, "clip": names_of_clip()}.get(self.spelling) or tuple(map(natural, labels))
@@ -100,7 +100,7 @@ class UCF101(TrimmedDataModule):
         }
         if len(self.splits) > 1:
             published["closed_set"] = splits.closed_set
-        return Catalog(names, splits.records, labels, published, partial(lists.read_path, root=self.root))
+        return DatasetIndex(names, splits.records, labels, published, partial(lists.read_path, root=self.root))
 
     def _official(self, name: str) -> Path:
         if self.annotations is not None:

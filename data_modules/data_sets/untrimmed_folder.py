@@ -11,7 +11,7 @@ from data_modules.annotations.times import misfits
 from data_modules.annotations.untrimmed_lists import AMBIGUOUS, VideoFiles, oddities, to_record
 from data_modules.errors import InputError
 from data_modules.modules.untrimmed import UntrimmedDataModule
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class UntrimmedFolder(UntrimmedDataModule):
         Raises:
             InputError: when there are none, and no feature store is named.
         """
-        paths = [record.path for records in self.catalog.records.values() for record in records]
+        paths = [record.path for records in self.dataset_index.records.values() for record in records]
         if self.features == "auto" and not any(path.exists() for path in paths):
             raise InputError(
                 f"none of the {len(paths)} videos of {self.ground_truth} is below {self.root}; the first would be "
@@ -77,7 +77,7 @@ class UntrimmedFolder(UntrimmedDataModule):
                 "of their features."
             )
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Read the annotations, in the order of the file, and find the videos."""
         splits = self._split(list(read_ground_truth(self.ground_truth).values()))
         videos = [video for split in SPLITS for video in splits[split]]
@@ -96,7 +96,7 @@ class UntrimmedFolder(UntrimmedDataModule):
         }
         misfits((record for split in SPLITS for record in records[split]), {}).check_units(self.annotated_in)
         log.info("%s: %s", self.ground_truth, oddities(record for split in SPLITS for record in records[split]))
-        return Catalog(names, records, labels)
+        return DatasetIndex(names, records, labels)
 
     def _split(self, videos: Sequence[AnnotatedVideo]) -> dict[Split, list[AnnotatedVideo]]:
         """The videos of each split."""

@@ -17,7 +17,7 @@ from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file, is_folder
 from data_modules.files.text_files import cut
 from data_modules.modules.trimmed import TrimmedDataModule
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
 
 class VideoFolder(TrimmedDataModule):
@@ -58,7 +58,7 @@ class VideoFolder(TrimmedDataModule):
         self.split_seed = split_seed
         self.renamed = class_names or {}
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """List the videos, in the order of their paths."""
         if not is_folder(self.root):
             raise InputError(
@@ -75,7 +75,7 @@ class VideoFolder(TrimmedDataModule):
             video_id = path.relative_to(self.root).as_posix()
             records[split].append(Record(video_id, path, labels.index(label)))
         everything = [record for split in SPLITS for record in records[split]]
-        return Catalog(
+        return DatasetIndex(
             names,
             records,
             labels,

@@ -9,7 +9,7 @@ import torch
 from data_modules.batch import Batch, BrokenVideo, CaptionColumns, CaptionedRecord, CaptionedSample
 from data_modules.features.store import FeatureStore
 from data_modules.loading.dataset import Collate, DrawnDataset, VideoDataset
-from data_modules.loading.sample_keys import Draw
+from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.sampling import Sampler
 from data_modules.loading.transforms import ResizeCrop
 
@@ -49,7 +49,7 @@ class CaptionedDataset(DrawnDataset[CaptionedSample | BrokenVideo]):
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitems__(self, draws: Sequence[Draw]) -> list[CaptionedSample | BrokenVideo]:
+    def __getitems__(self, draws: Sequence[SampleKey]) -> list[CaptionedSample | BrokenVideo]:
         """A whole batch."""
         found: list[CaptionedSample | BrokenVideo] = []
         for draw, sample in zip(draws, self._views.__getitems__(draws), strict=True):
@@ -59,7 +59,7 @@ class CaptionedDataset(DrawnDataset[CaptionedSample | BrokenVideo]):
                 found.append(CaptionedSample(**sample, captions=self._captions(draw)))
         return found
 
-    def _captions(self, draw: Draw) -> tuple[str, ...]:
+    def _captions(self, draw: SampleKey) -> tuple[str, ...]:
         record, place = self.entries[draw[1]]
         if not self.training:
             return record.captions
@@ -73,11 +73,11 @@ class CollateCaptions:
     """Captioned samples to a batch; broken videos, and their captions, are set aside.
 
     Args:
-        part: of the trial, that every batch names.
+        subset: of the trial, that every batch names.
     """
 
-    def __init__(self, part: str) -> None:
-        self.videos = Collate(part, [])
+    def __init__(self, subset: str) -> None:
+        self.videos = Collate(subset, [])
 
     def __call__(self, items: Sequence[CaptionedSample | BrokenVideo]) -> Batch:
         """Stack the samples that could be loaded."""

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from data_modules.batch import Batch, BrokenVideo, Record, Sample
 from data_modules.errors import BrokenVideoError
 from data_modules.features.store import FeatureStore
-from data_modules.loading.sample_keys import Draw
+from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.sampling import Sampler
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.video.decoding import VideoReader
@@ -31,10 +31,10 @@ class DrawnDataset(Dataset[T], ABC):
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def __getitems__(self, draws: Sequence[Draw]) -> list[T]:
+    def __getitems__(self, draws: Sequence[SampleKey]) -> list[T]:
         """A whole batch at once, as PyTorch's loader asks for it: a store is then read in one call."""
 
-    def __getitem__(self, draw: Draw) -> T:
+    def __getitem__(self, draw: SampleKey) -> T:
         return self.__getitems__([draw])[0]
 
     @property
@@ -74,20 +74,20 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitems__(self, draws: Sequence[Draw]) -> list[Sample | BrokenVideo]:
+    def __getitems__(self, draws: Sequence[SampleKey]) -> list[Sample | BrokenVideo]:
         """A whole batch."""
         if self.crops:
             return [self._decode(draw) for draw in draws]
         by_store = [self._read(store, draws) for store in self.stores]
         return [_joined(views) for views in zip(*by_store, strict=True)]
 
-    def _moments(self, draw: Draw, duration_sec: float, frame_rate: float) -> Float64[np.ndarray, "V T"]:
+    def _moments(self, draw: SampleKey, duration_sec: float, frame_rate: float) -> Float64[np.ndarray, "V T"]:
         """Seconds from the first frame: where sound comes first, nothing is to be seen before it."""
         rng = np.random.default_rng((self.seed, *draw))
         choose = self.sampler.train if self.training else self.sampler.test
         return choose(duration_sec, frame_rate, rng)
 
-    def _read(self, store: FeatureStore, draws: Sequence[Draw]) -> list[Sample]:
+    def _read(self, store: FeatureStore, draws: Sequence[SampleKey]) -> list[Sample]:
         requests, times = [], []
         for draw in draws:
             video_id = self.records[draw[1]].video_id
@@ -110,7 +110,7 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
             for (_, index), time_sec in zip(draws, times, strict=True)
         ]
 
-    def _decode(self, draw: Draw) -> Sample | BrokenVideo:
+    def _decode(self, draw: SampleKey) -> Sample | BrokenVideo:
         record = self.records[draw[1]]
         try:
             with VideoReader(record.path) as reader:
@@ -148,12 +148,12 @@ class Collate:
     """Samples to a batch; broken videos are set aside, never replaced.
 
     Args:
-        part: of the trial, that every batch names.
+        subset: of the trial, that every batch names.
         class_names: the candidates that every batch carries.
     """
 
-    def __init__(self, part: str, class_names: Sequence[str]) -> None:
-        self.part = part
+    def __init__(self, subset: str, class_names: Sequence[str]) -> None:
+        self.subset = subset
         self.class_names = list(class_names)
 
     def __call__(self, items: Sequence[Sample | BrokenVideo]) -> Batch:
@@ -165,7 +165,7 @@ class Collate:
             mask=torch.ones(time_sec.shape[:2], dtype=torch.bool),
             time_sec=time_sec,
             text=self.class_names,
-            part=self.part,
+            subset=self.subset,
             target=torch.tensor([sample["target"] for sample in samples], dtype=torch.long),
             video_id=[sample["video_id"] for sample in samples],
             num_views=len(samples[0]["time_sec"]) if samples else 1,

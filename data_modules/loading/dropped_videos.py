@@ -9,7 +9,7 @@ from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
 
 
-class BrokenLedger:
+class DroppedVideos:
     """Videos dropped in one run, by split.
 
     Args:

@@ -7,10 +7,10 @@ import numpy as np
 from torch.utils.data import DataLoader, DistributedSampler
 
 T = TypeVar("T")
-Draw = tuple[int, int]  # (epoch, index): all that the chance in a sample depends on, besides the seed
+SampleKey = tuple[int, int]  # (epoch, index): all that the chance in a sample depends on, besides the seed
 
 
-class LateLoader(DataLoader[T]):
+class LazyLoader(DataLoader[T]):
     """A loader that asks its sampler for draws when the first batch is wanted, not when an iterator is made.
 
     Lightning makes an iterator before it has told the sampler which epoch a resumed run is in, and workers would have
@@ -70,7 +70,7 @@ class DrawSampler(DistributedSampler[Any]):
             return self.num_videos // self.world_size // self.multiple_of * self.multiple_of
         return len(self._tested())
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[SampleKey]:
         if not self.training:
             return iter([(0, index) for index in self._tested()])
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_videos)

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from data_modules.batch import Batch, Segment, Span, UntrimmedRecord, WindowColumns
 from data_modules.features.store import FeatureStore
 from data_modules.loading.dataset import DrawnDataset
-from data_modules.loading.sample_keys import Draw
+from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.windows import Window, Windows
 from data_modules.video.timeline import Timeline, shown_from
 
@@ -61,7 +61,7 @@ class WindowDataset(DrawnDataset[WindowSample]):
         """Which video each window is of."""
         return [index for index, _ in self.places]
 
-    def __getitems__(self, draws: Sequence[Draw]) -> list[WindowSample]:
+    def __getitems__(self, draws: Sequence[SampleKey]) -> list[WindowSample]:
         """A whole batch."""
         chosen = [self._window(draw) for draw in draws]
         rows = [self._rows(record, window) for record, window in chosen]
@@ -90,7 +90,7 @@ class WindowDataset(DrawnDataset[WindowSample]):
         start_sec = float(self._stands_for(record.video_id)[0][0])
         return duration_sec, self.store.num_frames(record.video_id) / (duration_sec - start_sec), start_sec
 
-    def _window(self, draw: Draw) -> tuple[UntrimmedRecord, Window]:
+    def _window(self, draw: SampleKey) -> tuple[UntrimmedRecord, Window]:
         index, window = self.places[draw[1]]
         record = self.records[index]
         if not self.training:
@@ -151,12 +151,12 @@ class CollateWindows:
     """Windows to a batch, padded to the longest.
 
     Args:
-        part: of the trial, that every batch names.
+        subset: of the trial, that every batch names.
         class_names: the candidates that every batch carries.
     """
 
-    def __init__(self, part: str, class_names: Sequence[str]) -> None:
-        self.part = part
+    def __init__(self, subset: str, class_names: Sequence[str]) -> None:
+        self.subset = subset
         self.class_names = list(class_names)
 
     def __call__(self, samples: Sequence[WindowSample]) -> Batch:
@@ -167,7 +167,7 @@ class CollateWindows:
             mask=pad_sequence([sample["mask"] for sample in samples], batch_first=True),
             time_sec=pad_sequence([_column(window.moments_sec) for window in windows], batch_first=True),
             text=self.class_names,
-            part=self.part,
+            subset=self.subset,
             target=torch.full((len(samples),), -1),
             video_id=[sample["video_id"] for sample in samples],
             num_views=1,

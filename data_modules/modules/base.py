@@ -15,14 +15,14 @@ from data_modules.batch import Batch, BrokenVideo, Record
 from data_modules.errors import InputError
 from data_modules.features.store import FeatureStore
 from data_modules.loading.dataset import Collate, DrawnDataset, InOrder
-from data_modules.loading.dropped_videos import BrokenLedger
+from data_modules.loading.dropped_videos import DroppedVideos
 from data_modules.loading.frames import MOST_A_SECOND, FrameChunks
 from data_modules.loading.loaders import loader_options
-from data_modules.loading.sample_keys import DrawSampler, LateLoader, trial_seed
+from data_modules.loading.sample_keys import DrawSampler, LazyLoader, trial_seed
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.protocols import ClosedSet, Protocol
 from data_modules.protocols.limit import Limit, limited
-from data_modules.protocols.trial import SPLITS, Catalog, Part, Split, Trial
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Subset, Trial
 
 
 class VideoDataModule(LightningDataModule, ABC):
@@ -83,17 +83,17 @@ class VideoDataModule(LightningDataModule, ABC):
         self.num_workers = num_workers
         self.seed = seed
         self.limit = limit
-        self.ledger = BrokenLedger(max_broken_fraction)
+        self.ledger = DroppedVideos(max_broken_fraction)
         self.stores: list[FeatureStore] = []
         self.test_on: Sequence[VideoDataModule] = ()  # data sets that hold some of the tests
         self.reads: Collection[Split] = (
             SPLITS  # what a run looks at: testing alone needs nothing of the training videos
         )
-        self._catalog: Catalog | None = None
+        self._catalog: DatasetIndex | None = None
         self._trials: list[Trial] = []
 
     @abstractmethod
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """Read the annotations and list the videos; called once, after `prepare_data`."""
 
     @abstractmethod
@@ -119,7 +119,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return {}
 
     @property
-    def catalog(self) -> Catalog:
+    def dataset_index(self) -> DatasetIndex:
         """The data set as `scan` found it, broken videos included."""
         if self._catalog is None:
             self._catalog = self.scan()
@@ -144,7 +144,7 @@ class VideoDataModule(LightningDataModule, ABC):
 
     def make_trials(self) -> Sequence[Trial]:
         """What the protocol makes of the data set."""
-        return self.protocol.trials(self.catalog, self.seed)
+        return self.protocol.trials(self.dataset_index, self.seed)
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -160,8 +160,8 @@ class VideoDataModule(LightningDataModule, ABC):
         """The videos of all trials, each once, by the part they stand in."""
         found: dict[str, dict[str, Record]] = {}
         for trial in self.trials:
-            for name, part in trial.parts.items():
-                found.setdefault(name, {}).update({record.video_id: record for record in part.records})
+            for name, subset in trial.parts.items():
+                found.setdefault(name, {}).update({record.video_id: record for record in subset.records})
         return {name: list(records.values()) for name, records in found.items()}
 
     def _read_videos(self) -> dict[str, list[Record]]:
@@ -175,7 +175,7 @@ class VideoDataModule(LightningDataModule, ABC):
 
     def describe_protocol(self) -> str:
         """The protocol in words, for the run's summary, and what is looked at in testing."""
-        words = self.protocol.describe(self.catalog, self.trials)
+        words = self.protocol.describe(self.dataset_index, self.trials)
         if self.limit is not None:
             words = f"REHEARSAL with a part of the data, figures are no results. {words}"
         if self.trial is not None:
@@ -281,13 +281,13 @@ class VideoDataModule(LightningDataModule, ABC):
 
     def collate(self, name: str) -> Callable[[list[Any]], Batch]:
         """Makes batches of the samples of one part."""
-        return Collate(name, self.part(name).class_names)
+        return Collate(name, self.subset(name).class_names)
 
     def seed_of(self, number: int) -> int:
         """The seed of a trial's draws and of its initial weights."""
         return trial_seed(self.seed, number if self.trial is None else self.trial)
 
-    def part(self, name: str, number: int = 0) -> Part:
+    def subset(self, name: str, number: int = 0) -> Subset:
         """One part of a trial."""
         return self.trials[number].parts[name]
 
@@ -323,7 +323,7 @@ class VideoDataModule(LightningDataModule, ABC):
         if training and self.trainer is not None:
             progress = self.trainer.fit_loop.epoch_loop.batch_progress
             sampler.leave_out(lambda: progress.current.ready * self.batch_size)
-        return LateLoader(
+        return LazyLoader(
             cast("Dataset[Batch]", dataset),  # batches come out of the collation
             batch_size=self.batch_size,
             sampler=sampler,

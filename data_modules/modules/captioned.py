@@ -86,7 +86,7 @@ class CaptionedDataModule(VideoDataModule):
 
     def captions(self, name: str) -> list[str]:
         """All captions of one part, video by video."""
-        records = cast("Sequence[CaptionedRecord]", self.part(name).records)
+        records = cast("Sequence[CaptionedRecord]", self.subset(name).records)
         return [caption for record in records for caption in record.captions]
 
     def viewing(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from data_modules.loading.sampling import Sampler, WindowSampler
 from data_modules.loading.transforms import THREE_CROPS, ResizeCrop
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols import CrossDataset
-from data_modules.protocols.trial import Part, Trial
+from data_modules.protocols.trial import Subset, Trial
 
 
 class TrimmedDataModule(VideoDataModule):
@@ -77,25 +77,25 @@ class TrimmedDataModule(VideoDataModule):
             )
         if not crosses:
             return trials
-        tests: dict[str, Part] = {}
+        tests: dict[str, Subset] = {}
         for other in self.test_on:
-            for name, part in other.tests_of_its_own().items():
+            for name, subset in other.tests_of_its_own().items():
                 name = other.dataset_name if name == "test" else f"{other.dataset_name}_{name}"
                 if name in tests:
                     raise InputError(
                         f"data.test_on: the folders {self._elsewhere[name].root} and {other.root} have one name, and "
                         "so would their tests; call one of them otherwise."
                     )
-                tests[name] = part
+                tests[name] = subset
                 self._elsewhere[name] = other
         return [Trial(trial.name, trial.train, tests, trial.val) for trial in trials]
 
-    def tests_of_its_own(self) -> Mapping[str, Part]:
+    def tests_of_its_own(self) -> Mapping[str, Subset]:
         """What a model that was trained elsewhere is tested on here."""
-        if "zero_shot" in self.catalog.published:
-            (trial,) = self.catalog.published["zero_shot"]()
+        if "zero_shot" in self.dataset_index.published:
+            (trial,) = self.dataset_index.published["zero_shot"]()
             return trial.tests
-        return {"test": self.catalog.part("test")}
+        return {"test": self.dataset_index.subset("test")}
 
     def _take_settings_of(self, other: "TrimmedDataModule") -> None:
         self.sampler, self.crops, self.frame_rate = other.sampler, other.crops, other.frame_rate

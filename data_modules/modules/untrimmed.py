@@ -69,9 +69,9 @@ class UntrimmedDataModule(VideoDataModule):
         super().setup(stage)
         used: dict[str, UntrimmedRecord] = {}
         for records in self.videos().values():
-            part = {record.video_id: cast("UntrimmedRecord", record) for record in records}
-            misfits(part.values(), self._lengths_sec(part)).check_units(self.annotated_in)
-            used |= part
+            subset = {record.video_id: cast("UntrimmedRecord", record) for record in records}
+            misfits(subset.values(), self._lengths_sec(subset)).check_units(self.annotated_in)
+            used |= subset
         told = misfits(used.values(), self._lengths_sec(used)).describe()
         if told and not self._told:
             log.warning("%s: %s", self.annotated_in, told)
@@ -91,7 +91,7 @@ class UntrimmedDataModule(VideoDataModule):
 
     def collate(self, name: str) -> Callable[[list[Any]], Batch]:
         """Makes batches of windows."""
-        return CollateWindows(name, self.part(name).class_names)
+        return CollateWindows(name, self.subset(name).class_names)
 
     def viewing(self) -> dict[str, Any]:
         """With the windows."""

@@ -7,7 +7,7 @@ from data_modules.errors import InputError
 from data_modules.protocols.drawing import draw_by_class
 from data_modules.protocols.open_set import known_names
 from data_modules.protocols.protocol import Protocol, published, sizes
-from data_modules.protocols.trial import Catalog, Trial
+from data_modules.protocols.trial import DatasetIndex, Trial
 
 HARMONIC = {"hm": ("base", "novel")}
 HARMONIC_ALL = {"hm_all": ("base_all", "novel_all")}
@@ -43,37 +43,39 @@ class BaseToNovel(Protocol):
         self.shots, self.source, self.base_classes = shots, source, base_classes
         self.num_trials, self.trials_seed, self.among_all = num_trials, trials_seed, among_all
 
-    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """The published trials, or drawn ones."""
         if self.source == "published":
-            trials = published(catalog, "base_to_novel", "With source: drawn trials are drawn.")[: self.num_trials]
+            trials = published(dataset_index, "base_to_novel", "With source: drawn trials are drawn.")[
+                : self.num_trials
+            ]
         else:
-            trials = [self._draw(catalog, number) for number in range(self.num_trials or 1)]
+            trials = [self._draw(dataset_index, number) for number in range(self.num_trials or 1)]
         return [self._among_all(trial) for trial in trials] if self.among_all else trials
 
-    def _draw(self, catalog: Catalog, number: int) -> Trial:
-        names = list(catalog.class_names)
+    def _draw(self, dataset_index: DatasetIndex, number: int) -> Trial:
+        names = list(dataset_index.class_names)
         base = names[: (len(names) + 1) // 2]
         if self.base_classes is not None:
-            base = known_names(catalog, self.base_classes, "base_classes")
+            base = known_names(dataset_index, self.base_classes, "base_classes")
         novel = [name for name in names if name not in base]
         if not base or not novel:
             raise InputError("protocol: there must be base classes and novel ones.")
-        train = catalog.part("train").only(base)
+        train = dataset_index.subset("train").only(base)
         if (shots := self.shots) is not None:
             train = draw_by_class(train, lambda _: shots, self.trials_seed, number)
-        val, test = catalog.part("val").only(base), catalog.part("test")
+        val, test = dataset_index.subset("val").only(base), dataset_index.subset("test")
         tests = {"base": test.only(base), "novel": test.only(novel)}
         return Trial(f"draw {number}", train, tests, val if val.records else None, HARMONIC)
 
     def _among_all(self, trial: Trial) -> Trial:
         names = [*trial.tests["base"].class_names, *trial.tests["novel"].class_names]
-        both = {f"{name}_all": part.among(names) for name, part in trial.tests.items()}
+        both = {f"{name}_all": subset.among(names) for name, subset in trial.tests.items()}
         return Trial(
             trial.name, trial.train, {**trial.tests, **both}, trial.val, {**trial.harmonic_means, **HARMONIC_ALL}
         )
 
-    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """In words."""
         first = trials[0]
         base, novel = (len(first.tests[name].class_names) for name in ("base", "novel"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from data_modules.errors import InputError
 from data_modules.protocols.protocol import Protocol, sizes
-from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.protocols.trial import DatasetIndex, Subset, Trial
 
 
 class ByList(Protocol):
@@ -25,17 +25,17 @@ class ByList(Protocol):
         if not self.test_lists:
             raise InputError("protocol: test_list names no list.")
 
-    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """One trial."""
-        if catalog.read_list is None:
+        if dataset_index.read_list is None:
             raise InputError("protocol: lists cannot be read for this data set.")
-        tests: dict[str, Part] = {}
+        tests: dict[str, Subset] = {}
         for number, path in enumerate(self.test_lists, start=1):
-            tests["test" if len(self.test_lists) == 1 else f"list{number}"] = catalog.read_list(path)
-        val = catalog.read_list(self.val_list) if self.val_list else None
-        return [Trial("lists", catalog.read_list(self.train_list), tests, val)]
+            tests["test" if len(self.test_lists) == 1 else f"list{number}"] = dataset_index.read_list(path)
+        val = dataset_index.read_list(self.val_list) if self.val_list else None
+        return [Trial("lists", dataset_index.read_list(self.train_list), tests, val)]
 
-    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """In words."""
         (trial,) = trials
         seen = {record.target for record in trial.train.records}

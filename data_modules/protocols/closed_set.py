@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from data_modules.errors import InputError
 from data_modules.protocols.drawing import draw_any, draw_by_class
 from data_modules.protocols.protocol import Protocol, sizes
-from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.protocols.trial import DatasetIndex, Subset, Trial
 
 
 class ClosedSet(Protocol):
@@ -24,14 +24,14 @@ class ClosedSet(Protocol):
             raise InputError(f"protocol: val_fraction must be 0 or more and less than 1, not {val_fraction}")
         self.val_fraction = val_fraction
 
-    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """One trial for each official split."""
-        if "closed_set" in catalog.published:
-            trials = catalog.published["closed_set"]()
+        if "closed_set" in dataset_index.published:
+            trials = dataset_index.published["closed_set"]()
         else:
-            val = catalog.part("val")
-            tests = {"test": catalog.part("test")}
-            trials = [Trial("closed set", catalog.part("train"), tests, val if val.records else None)]
+            val = dataset_index.subset("val")
+            tests = {"test": dataset_index.subset("test")}
+            trials = [Trial("closed set", dataset_index.subset("train"), tests, val if val.records else None)]
         return [self._with_val(trial, seed) for trial in trials]
 
     def _with_val(self, trial: Trial, seed: int) -> Trial:
@@ -43,10 +43,10 @@ class ClosedSet(Protocol):
         if not held_out.records:
             return trial
         ids = {record.video_id for record in held_out.records}
-        rest = Part(train.class_names, tuple(r for r in train.records if r.video_id not in ids))
+        rest = Subset(train.class_names, tuple(r for r in train.records if r.video_id not in ids))
         return Trial(trial.name, rest, trial.tests, held_out, trial.harmonic_means)
 
-    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """In words."""
         names = len(trials[0].train.class_names)
         if not names:

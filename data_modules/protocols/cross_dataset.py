@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from data_modules.protocols.protocol import Protocol, sizes
-from data_modules.protocols.trial import Catalog, Trial
+from data_modules.protocols.trial import DatasetIndex, Trial
 
 
 class CrossDataset(Protocol):
@@ -13,15 +13,15 @@ class CrossDataset(Protocol):
     Kinetics-600 over three sets of 160 classes that Kinetics-400 lacks.
     """
 
-    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """One trial, without tests: the data module adds those of the other data sets."""
-        val = catalog.part("val")
-        return [Trial("cross-data-set", catalog.part("train"), {}, val if val.records else None)]
+        val = dataset_index.subset("val")
+        return [Trial("cross-data-set", dataset_index.subset("train"), {}, val if val.records else None)]
 
-    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """In words."""
         (trial,) = trials
-        others = ", ".join(f"{name} ({len(part.class_names)} classes)" for name, part in trial.tests.items())
+        others = ", ".join(f"{name} ({len(subset.class_names)} classes)" for name, subset in trial.tests.items())
         return (
             f"cross-data-set: trained on all {len(trial.train.class_names)} classes of this data set, tested on "
             f"{others}, of which no video was seen; {sizes(trial)} videos."

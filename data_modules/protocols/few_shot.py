@@ -7,7 +7,7 @@ from typing import Literal
 from data_modules.errors import InputError
 from data_modules.protocols.drawing import draw_by_class, draw_names
 from data_modules.protocols.protocol import Protocol, published, sizes
-from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.protocols.trial import DatasetIndex, Subset, Trial
 
 
 class FewShot(Protocol):
@@ -46,28 +46,30 @@ class FewShot(Protocol):
         """What such published trials are called."""
         return f"{self.shots}shot" if self.ways is None else f"{self.ways}way_{self.shots}shot"
 
-    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """The published trials, or drawn ones."""
         if self.source == "published":
-            trials = published(catalog, self.published_name, "With source: drawn trials are drawn.")
+            trials = published(dataset_index, self.published_name, "With source: drawn trials are drawn.")
             if self.num_trials is not None and self.num_trials > len(trials):
                 raise InputError(f"protocol: num_trials is {self.num_trials}, and {len(trials)} are published.")
             return trials[: self.num_trials]
-        return [self._draw(catalog, number) for number in range(self.num_trials or 1)]
+        return [self._draw(dataset_index, number) for number in range(self.num_trials or 1)]
 
-    def _draw(self, catalog: Catalog, number: int) -> Trial:
-        train, test = catalog.part("train"), catalog.part("test")
+    def _draw(self, dataset_index: DatasetIndex, number: int) -> Trial:
+        train, test = dataset_index.subset("train"), dataset_index.subset("test")
         if self.ways is not None:
-            if self.ways > len(catalog.class_names):
-                raise InputError(f"protocol: {self.ways} ways of a data set of {len(catalog.class_names)} classes.")
+            if self.ways > len(dataset_index.class_names):
+                raise InputError(
+                    f"protocol: {self.ways} ways of a data set of {len(dataset_index.class_names)} classes."
+                )
             # The first number keeps these draws apart from those of the videos.
-            names = draw_names(catalog.class_names, self.ways, self.trials_seed, 1, number)
+            names = draw_names(dataset_index.class_names, self.ways, self.trials_seed, 1, number)
             train, test = train.only(names), test.only(names)
         _check_enough(train, self.shots)
         support = draw_by_class(train, lambda _: self.shots, self.trials_seed, 2, number)
         return Trial(f"draw {number}", support, {"test": test})
 
-    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """In words."""
         first = trials[0]
         names, shots = len(first.train.class_names), len(first.train.records)
@@ -83,7 +85,7 @@ def _drawn_from(trials: Sequence[Trial]) -> int:
     return len({name for trial in trials for name in trial.train.class_names})
 
 
-def _check_enough(train: Part, shots: int) -> None:
+def _check_enough(train: Subset, shots: int) -> None:
     have = Counter(record.target for record in train.records)
     for target, name in enumerate(train.class_names):
         if have[target] < shots:

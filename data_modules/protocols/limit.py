@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from data_modules.errors import InputError
 from data_modules.protocols.drawing import first_of_class
-from data_modules.protocols.trial import Part, Trial
+from data_modules.protocols.trial import Subset, Trial
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ def limited(trials: Sequence[Trial], limit: Limit) -> list[Trial]:
 def _limited(trial: Trial, limit: Limit) -> Trial:
     # Parts that share class names must keep the same ones.
     kept: set[str] = set()
-    for part in trial.parts.values():
-        if not kept.intersection(part.class_names):
-            kept.update(part.class_names[: limit.classes])
-    few = {name: _few(part, kept, limit) for name, part in trial.parts.items()}
+    for subset in trial.parts.values():
+        if not kept.intersection(subset.class_names):
+            kept.update(subset.class_names[: limit.classes])
+    few = {name: _few(subset, kept, limit) for name, subset in trial.parts.items()}
     tests = {name: few[name] for name in trial.tests}
     return replace(trial, train=few["train"], val=few.get("val"), tests=tests)
 
 
-def _few(part: Part, kept: set[str], limit: Limit) -> Part:
-    if not part.class_names:
-        return replace(part, records=part.records[: limit.classes * limit.videos])
-    return first_of_class(part.only([name for name in part.class_names if name in kept]), limit.videos)
+def _few(subset: Subset, kept: set[str], limit: Limit) -> Subset:
+    if not subset.class_names:
+        return replace(subset, records=subset.records[: limit.classes * limit.videos])
+    return first_of_class(subset.only([name for name in subset.class_names if name in kept]), limit.videos)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from data_modules.errors import InputError
 from data_modules.protocols.protocol import Protocol, published, sizes
-from data_modules.protocols.trial import Catalog, Trial
+from data_modules.protocols.trial import DatasetIndex, Trial
 
 SEVERAL = "open_set_"  # how published splits begin where a data set has several
 
@@ -34,20 +34,20 @@ class OpenSet(Protocol):
         self.train_classes, self.test_classes = train_classes, test_classes
         self.split = None if split is None else str(split)
 
-    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """One trial, or those of a published split."""
         if self.train_classes is None:
-            return self._published(catalog)
-        seen = known_names(catalog, self.train_classes, "train_classes")
-        others = [name for name in catalog.class_names if name not in seen]
-        unseen = known_names(catalog, self.test_classes, "test_classes") if self.test_classes else others
+            return self._published(dataset_index)
+        seen = known_names(dataset_index, self.train_classes, "train_classes")
+        others = [name for name in dataset_index.class_names if name not in seen]
+        unseen = known_names(dataset_index, self.test_classes, "test_classes") if self.test_classes else others
         if both := sorted(set(seen) & set(unseen)):
             raise InputError(f"protocol: '{both[0]}' stands in train_classes and in test_classes.")
-        val = catalog.part("val").only(seen)
-        tests = {"test": catalog.part("test").only(unseen)}
-        return [Trial("open set", catalog.part("train").only(seen), tests, val if val.records else None)]
+        val = dataset_index.subset("val").only(seen)
+        tests = {"test": dataset_index.subset("test").only(unseen)}
+        return [Trial("open set", dataset_index.subset("train").only(seen), tests, val if val.records else None)]
 
-    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """In words."""
         first = trials[0]
         seen, unseen = len(first.train.class_names), len(first.tests["test"].class_names)
@@ -61,29 +61,29 @@ class OpenSet(Protocol):
             f"{sizes(first)} videos."
         )
 
-    def _published(self, catalog: Catalog) -> Sequence[Trial]:
+    def _published(self, dataset_index: DatasetIndex) -> Sequence[Trial]:
         """What others have published: the only split, or the one that is named."""
-        several = sorted(name.removeprefix(SEVERAL) for name in catalog.published if name.startswith(SEVERAL))
-        if self.split is None and ("open_set" in catalog.published or not several):
-            return published(catalog, "open_set", "Name the classes in train_classes.")
+        several = sorted(name.removeprefix(SEVERAL) for name in dataset_index.published if name.startswith(SEVERAL))
+        if self.split is None and ("open_set" in dataset_index.published or not several):
+            return published(dataset_index, "open_set", "Name the classes in train_classes.")
         for name in several:
             if self.split in (name, name.replace("_", "")):  # YAML takes 75_25 for the number 7525
-                return catalog.published[f"{SEVERAL}{name}"]()
+                return dataset_index.published[f"{SEVERAL}{name}"]()
         asked = "name one of them in split" if self.split is None else f"there is no '{self.split}'"
         known = f"are {', '.join(several)}" if several else "have no names"
         raise InputError(f"protocol: the published open-set splits of this data set {known}; {asked}.")
 
 
-def known_names(catalog: Catalog, names: Sequence[str], what: str) -> list[str]:
+def known_names(dataset_index: DatasetIndex, names: Sequence[str], what: str) -> list[str]:
     """Class names as shown to CLIP, given as such or in the official spelling.
 
     Raises:
         InputError: when there is no such class, or one stands there twice.
     """
-    by_label = dict(zip(catalog.labels, catalog.class_names, strict=False))
+    by_label = dict(zip(dataset_index.labels, dataset_index.class_names, strict=False))
     found = [by_label.get(name, name) for name in names]
     for name, given in zip(found, names, strict=True):
-        if name not in catalog.class_names:
+        if name not in dataset_index.class_names:
             raise InputError(f"protocol: {what} names '{given}', which is no class of this data set.")
         if found.count(name) > 1:
             raise InputError(f"protocol: {what} names '{given}' twice.")

@@ -4,38 +4,38 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from data_modules.errors import InputError
-from data_modules.protocols.trial import Catalog, Trial
+from data_modules.protocols.trial import DatasetIndex, Trial
 
 
 class Protocol(ABC):
     """Which videos and class names train, and which test. Pure: no files, no chance besides the seed."""
 
     @abstractmethod
-    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """The trials, each with one training; nothing but the seed decides what is drawn."""
 
     @abstractmethod
-    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """The protocol in words, for the run's summary: which classes are seen, how many draws."""
 
 
-def published(catalog: Catalog, name: str, otherwise: str) -> Sequence[Trial]:
+def published(dataset_index: DatasetIndex, name: str, otherwise: str) -> Sequence[Trial]:
     """Trials that others have published.
 
     Args:
-        catalog: what the data set holds.
+        dataset_index: what the data set holds.
         name: of the published trials.
         otherwise: what to do where there are none, for the message.
 
     Raises:
         InputError: when nobody has published such trials for this data set.
     """
-    if name not in catalog.published:
-        known = f"; published are: {', '.join(sorted(catalog.published))}" if catalog.published else ""
+    if name not in dataset_index.published:
+        known = f"; published are: {', '.join(sorted(dataset_index.published))}" if dataset_index.published else ""
         raise InputError(f"no published trials '{name}' are known for this data set{known}. {otherwise}")
-    return catalog.published[name]()
+    return dataset_index.published[name]()
 
 
 def sizes(trial: Trial) -> str:
     """The videos of a trial, part by part, in words."""
-    return ", ".join(f"{len(part.records):,} {name}" for name, part in trial.parts.items())
+    return ", ".join(f"{len(subset.records):,} {name}" for name, subset in trial.parts.items())

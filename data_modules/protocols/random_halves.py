@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from data_modules.errors import InputError
 from data_modules.protocols.drawing import draw_names
 from data_modules.protocols.protocol import Protocol
-from data_modules.protocols.trial import Catalog, Trial
+from data_modules.protocols.trial import DatasetIndex, Trial
 
 
 class RandomHalves(Protocol):
@@ -23,24 +23,25 @@ class RandomHalves(Protocol):
             raise InputError("protocol: num_trials must be 1 or more.")
         self.num_trials, self.trials_seed = num_trials, trials_seed
 
-    def trials(self, catalog: Catalog, seed: int) -> Sequence[Trial]:
+    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """A trial for each half; of an odd number of classes the larger half is seen."""
-        names = list(catalog.class_names)
+        names = list(dataset_index.class_names)
         if len(names) < 2:
             raise InputError("protocol: one class cannot be halved.")
         trials = []
         for number in range(self.num_trials):
             seen = draw_names(names, (len(names) + 1) // 2, self.trials_seed, number)
             unseen = [name for name in names if name not in seen]
-            tests = {"test": catalog.part("test").only(unseen)}
-            trials.append(Trial(f"half {number}", catalog.part("train").only(seen), tests))
+            tests = {"test": dataset_index.subset("test").only(unseen)}
+            trials.append(Trial(f"half {number}", dataset_index.subset("train").only(seen), tests))
         return trials
 
-    def describe(self, catalog: Catalog, trials: Sequence[Trial]) -> str:
+    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """In words."""
         first = trials[0]
         return (
-            f"open set by random halves: {len(first.train.class_names)} of {len(catalog.class_names)} classes are seen "
-            f"in training, and tested are the {len(first.tests['test'].class_names)} others, among their own names; "
+            f"open set by random halves: {len(first.train.class_names)} of {len(dataset_index.class_names)} classes "
+            f"are seen in training, and tested are the {len(first.tests['test'].class_names)} others, among their own "
+            f"names; "
             f"{len(trials)} draws."
         )

@@ -11,7 +11,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 @dataclass(frozen=True)
-class Part:
+class Subset:
     """Videos, and the class names that they are scored against.
 
     Args:
@@ -22,17 +22,17 @@ class Part:
     class_names: tuple[str, ...]
     records: tuple[Record, ...]
 
-    def only(self, class_names: Sequence[str]) -> "Part":
+    def only(self, class_names: Sequence[str]) -> "Subset":
         """The videos of some classes, scored against the names of those alone."""
         new_target = {self.class_names.index(name): target for target, name in enumerate(class_names)}
         kept = (record.renumbered(new_target) for record in self.records)
-        return Part(tuple(class_names), tuple(record for record in kept if record is not None))
+        return Subset(tuple(class_names), tuple(record for record in kept if record is not None))
 
-    def among(self, class_names: Sequence[str]) -> "Part":
+    def among(self, class_names: Sequence[str]) -> "Subset":
         """The same videos, scored against more names."""
         new_target = {target: list(class_names).index(name) for target, name in enumerate(self.class_names)}
         kept = (record.renumbered(new_target) for record in self.records)
-        return Part(tuple(class_names), tuple(record for record in kept if record is not None))
+        return Subset(tuple(class_names), tuple(record for record in kept if record is not None))
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,20 @@ class Trial:
     """
 
     name: str
-    train: Part
-    tests: Mapping[str, Part]
-    val: Part | None = None
+    train: Subset
+    tests: Mapping[str, Subset]
+    val: Subset | None = None
     harmonic_means: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, Subset]:
         """Every part of the trial by name."""
         val = {"val": self.val} if self.val is not None else {}
         return {"train": self.train, **val, **self.tests}
 
 
 @dataclass(frozen=True)
-class Catalog:
+class DatasetIndex:
     """What a data set holds, whatever the protocol.
 
     Args:
@@ -76,8 +76,8 @@ class Catalog:
     records: Mapping[Split, Sequence[Record]]
     labels: Sequence[str] = ()
     published: Mapping[str, Callable[[], Sequence[Trial]]] = field(default_factory=dict)
-    read_list: Callable[[str], Part] | None = None
+    read_list: Callable[[str], Subset] | None = None
 
-    def part(self, split: Split) -> Part:
+    def subset(self, split: Split) -> Subset:
         """One official split, all classes."""
-        return Part(tuple(self.class_names), tuple(self.records.get(split, ())))
+        return Subset(tuple(self.class_names), tuple(self.records.get(split, ())))

@@ -13,7 +13,7 @@ from data_modules.annotations.captions import captioned_records
 from data_modules.batch import CaptionedRecord
 from data_modules.files.atomic import write_whole
 from data_modules.modules.captioned import CaptionedDataModule
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 from data_modules.synthetic.rendering import video_seed
 from data_modules.synthetic.story_script import Story, tell, write_story
 from data_modules.synthetic.video_script import play
@@ -84,9 +84,9 @@ class CaptionedShapes(CaptionedDataModule):
         if not path.exists() or path.read_text() != text:
             write_whole(path, lambda partial: partial.write_text(text))
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """The rendered videos."""
-        return Catalog((), {split: self._records(split) for split in SPLITS})
+        return DatasetIndex((), {split: self._records(split) for split in SPLITS})
 
     def _records(self, split: Split) -> list[CaptionedRecord]:
         wordings = self.captions_per_video if split == "train" else 1

@@ -12,7 +12,7 @@ from data_modules.annotations.list_files import known_records, read_list
 from data_modules.batch import Record
 from data_modules.modules.trimmed import TrimmedDataModule
 from data_modules.protocols.base_to_novel import HARMONIC
-from data_modules.protocols.trial import SPLITS, Catalog, Split, Trial
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Trial
 from data_modules.synthetic.rendering import render, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
 from data_modules.synthetic.world import Rendering, Script, render_missing
@@ -67,7 +67,7 @@ class MovingShapes(TrimmedDataModule):
         renderings = [Rendering(path, script) for split in SPLITS for path, script in self._files(split)]
         render_missing(self.root, world, renderings)
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """The rendered videos, class by class."""
         names = [class_name(shape, motion) for shape in SHAPES for motion in MOTIONS]
         records: dict[Split, list[Record]] = {}
@@ -80,12 +80,12 @@ class MovingShapes(TrimmedDataModule):
                 )
                 for path, script in self._files(split)
             ]
-        catalog = Catalog(names, records)
+        dataset_index = DatasetIndex(names, records)
         everything = [record for split in SPLITS for record in records[split]]
         return replace(
-            catalog,
+            dataset_index,
             read_list=lambda path: read_list(Path(path), names, names, known_records(everything)),
-            published={"base_to_novel": lambda: [_fold(catalog, fold) for fold in range(FOLDS)]},
+            published={"base_to_novel": lambda: [_fold(dataset_index, fold) for fold in range(FOLDS)]},
         )
 
     def _files(self, split: Split) -> Iterable[tuple[Path, _Script]]:
@@ -102,11 +102,11 @@ def fold_of(shape: str, motion: str) -> int:
     return -(SHAPES.index(shape) + 2 * MOTIONS.index(motion)) % FOLDS
 
 
-def _fold(catalog: Catalog, fold: int) -> Trial:
+def _fold(dataset_index: DatasetIndex, fold: int) -> Trial:
     """Every shape and every motion is seen, a third of their combinations is not; each of them in one fold."""
     pairs = [(shape, motion) for shape in SHAPES for motion in MOTIONS]
     novel = [class_name(*pair) for pair in pairs if fold_of(*pair) == fold]
-    base = [name for name in catalog.class_names if name not in novel]
-    train, val, test = (catalog.part(split) for split in SPLITS)
+    base = [name for name in dataset_index.class_names if name not in novel]
+    train, val, test = (dataset_index.subset(split) for split in SPLITS)
     tests = {"base": test.only(base), "novel": test.only(novel)}
     return Trial(f"fold {fold}", train.only(base), tests, val.only(base), HARMONIC)

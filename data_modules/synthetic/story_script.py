@@ -50,7 +50,7 @@ class Story:
 
 @lru_cache(maxsize=4096)  # a data module asks for all its stories whenever a trainer starts
 def write_story(seed: int) -> Story:
-    """Draw what happens; equal seeds give equal stories. No shape and no colour stands in a story twice."""
+    """SampleKey what happens; equal seeds give equal stories. No shape and no colour stands in a story twice."""
     rng = random.Random(seed)
     generator = torch.Generator().manual_seed(seed)
     count = rng.choice(NUM_ACTIONS)

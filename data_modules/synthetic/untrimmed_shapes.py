@@ -13,7 +13,7 @@ from torch import Tensor
 from data_modules.batch import Segment, UntrimmedRecord
 from data_modules.files.atomic import write_whole
 from data_modules.modules.untrimmed import UntrimmedDataModule
-from data_modules.protocols.trial import SPLITS, Catalog, Split, Trial
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Trial
 from data_modules.synthetic.moving_shapes import FOLDS, fold_of
 from data_modules.synthetic.rendering import FRAME_RATE, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
@@ -85,12 +85,14 @@ class UntrimmedShapes(UntrimmedDataModule):
         if not path.exists() or path.read_text() != text:
             write_whole(path, lambda partial: partial.write_text(text))
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         """The rendered videos."""
         names = [class_name(*pair) for pair in _PAIRS]
         records = {split: [self._record(*file) for file in self._files(split)] for split in SPLITS}
-        catalog = Catalog(names, records)
-        return replace(catalog, published={"open_set": lambda: [_fold(catalog, fold) for fold in range(FOLDS)]})
+        dataset_index = DatasetIndex(names, records)
+        return replace(
+            dataset_index, published={"open_set": lambda: [_fold(dataset_index, fold) for fold in range(FOLDS)]}
+        )
 
     def _record(self, path: Path, script: _Script) -> UntrimmedRecord:
         screenplay = script.screenplay
@@ -110,9 +112,9 @@ class UntrimmedShapes(UntrimmedDataModule):
             yield self.root / split / f"{number:03d}.mp4", _Script(number % FOLDS, seed)
 
     def _annotation(self) -> dict[str, Any]:
-        names, database = self.catalog.class_names, {}
+        names, database = self.dataset_index.class_names, {}
         for split in SPLITS:
-            for record in self.catalog.records[split]:
+            for record in self.dataset_index.records[split]:
                 assert isinstance(record, UntrimmedRecord)
                 segments = [{"label": names[s.target], "segment": [s.start_sec, s.end_sec]} for s in record.segments]
                 about = {"subset": _SUBSETS[split], "duration": record.duration_sec, "annotations": segments}
@@ -120,10 +122,10 @@ class UntrimmedShapes(UntrimmedDataModule):
         return {"version": "untrimmed shapes 1", "database": database}
 
 
-def _fold(catalog: Catalog, fold: int) -> Trial:
+def _fold(dataset_index: DatasetIndex, fold: int) -> Trial:
     """A third of the combinations of shape and motion is unseen."""
     unseen = [class_name(*pair) for pair in _PAIRS if fold_of(*pair) == fold]
-    seen = [name for name in catalog.class_names if name not in unseen]
-    val = catalog.part("val").only(seen)
-    tests = {"test": catalog.part("test").only(unseen)}
-    return Trial(f"fold {fold}", catalog.part("train").only(seen), tests, val if val.records else None)
+    seen = [name for name in dataset_index.class_names if name not in unseen]
+    val = dataset_index.subset("val").only(seen)
+    tests = {"test": dataset_index.subset("test").only(unseen)}
+    return Trial(f"fold {fold}", dataset_index.subset("train").only(seen), tests, val if val.records else None)

@@ -73,7 +73,7 @@ class Screenplay:
 
 
 def write_screenplay(classes: Sequence[tuple[str, str]], seed: int) -> Screenplay:
-    """Draw what happens; equal arguments give an equal video.
+    """SampleKey what happens; equal arguments give an equal video.
 
     Args:
         classes: shape and motion of every action that may be shown.
@@ -122,7 +122,7 @@ def write_screenplay(classes: Sequence[tuple[str, str]], seed: int) -> Screenpla
 
 
 def play(screenplay: Screenplay) -> Iterator[UInt8[Tensor, "T 3 S S"]]:
-    """Draw a video, a piece at a time."""
+    """SampleKey a video, a piece at a time."""
     generator = torch.Generator().manual_seed(screenplay.seed + 1)
     background = sample_backgrounds(1, generator)
     shades = {color: sample_colors([color], generator) for color in COLORS}

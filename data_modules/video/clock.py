@@ -80,15 +80,15 @@ def one_clock(
     pts, dts = pts.copy(), dts.copy()
     end = 0
     for start, stop in zip([0, *starts], [*starts, len(pts)], strict=True):
-        part = slice(start, stop)
-        known = np.flatnonzero(pts[part] != NO_STAMP)
-        stamps, lengths = (pts if len(known) else dts)[part], duration[part]
+        subset = slice(start, stop)
+        known = np.flatnonzero(pts[subset] != NO_STAMP)
+        stamps, lengths = (pts if len(known) else dts)[subset], duration[subset]
         known = np.flatnonzero(stamps != NO_STAMP)
         if not len(known):
             continue
         if start:
             shift = end - stamps[known].min()
-            for column in (pts[part], dts[part]):
+            for column in (pts[subset], dts[subset]):
                 column[column != NO_STAMP] += shift
         last = known[stamps[known].argmax()]
         usual = int(np.median(np.diff(np.sort(stamps[known])))) if len(known) > 1 else 0

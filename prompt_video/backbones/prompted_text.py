@@ -1,4 +1,4 @@
-"""What passes between the text side and the frozen CLIP, so that neither needs to know the other."""
+"""What passes between the text head and the frozen CLIP, so that neither needs to know the other."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class PromptedText:
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """The part of the frozen CLIP that a text side needs."""
+    """The part of the frozen CLIP that a text head needs."""
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Each text's own tokens, without start and end token."""
@@ -55,7 +55,7 @@ class TextEncoder(Protocol):
         """Features in the joint space, not normalised."""
 
 
-class TextSide(nn.Module, ABC):
+class TextHead(nn.Module, ABC):
     """What a list of texts becomes. A subclass is made with the width of CLIP's token embeddings."""
 
     @abstractmethod
@@ -72,7 +72,7 @@ class TextSide(nn.Module, ABC):
             texts: any.
             clip: encodes them.
             chunk_size: see `FrozenCLIP.encode_text`.
-            owner: of a text side whose learned weights are those of several, stacked: which of them writes each text.
+            owner: of a text head whose learned weights are those of several, stacked: which of them writes each text.
         """
 
     @abstractmethod

@@ -25,7 +25,7 @@ class Method:
 
 METHODS = (
     Method("paper", "paper's recipe", "prompts_temporal"),
-    Method("guarded", "guarded", "guarded"),
+    Method("regularized", "regularized", "regularized"),
 )
 FROZEN = Method("frozen_clip", "frozen CLIP", "")
 
@@ -97,7 +97,7 @@ def section(outcomes: Sequence[Outcome]) -> tuple[str, str]:
     """Of the report: heading and HTML."""
     about = (
         "<p>Trained on two thirds of the combinations of shape and motion, tested on the rest too: every shape and "
-        "every motion is seen, these combinations of them are not. The guarded method is the paper's with features "
+        "every motion is seen, these combinations of them are not. The regularized method is the paper's with features "
         "held near what frozen CLIP makes of names and frames, and noise on what a video shows all along.</p>"
         '<p class="soft">Top-1, each half among its own names; "/all": among all 48. "mean" is the harmonic mean of '
         "base and novel. Mean and standard deviation over folds and seeds.</p>"

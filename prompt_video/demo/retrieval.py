@@ -37,7 +37,7 @@ def run_method(run: Run) -> Outcome:
     """Train and test prompts and temporal encoder; the frozen CLIP's figures come with it."""
     cli = run.train_and_test()
     assert isinstance(cli.model, RetrievalTask)
-    records = [r for r in cli.datamodule.part("test").records if isinstance(r, CaptionedRecord)]
+    records = [r for r in cli.datamodule.subset("test").records if isinstance(r, CaptionedRecord)]
     asked = questions(cli.model.answers["test"], records)
     return Outcome(run.seed, cli.record.results["metrics"], len(records), len(asked), examples(asked))
 

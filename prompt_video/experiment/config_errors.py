@@ -22,7 +22,7 @@ from data_modules.loading.sampling import Sampler
 from data_modules.loading.windows import Windows
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols import Protocol
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.experiment.class_paths import guard_imports
 from prompt_video.io.bounded_yaml import bound_loader
 from prompt_video.io.suggest import nearest
@@ -37,7 +37,7 @@ _BASES: tuple[type, ...] = (
     Protocol,
     Sampler,
     Windows,
-    TextSide,
+    TextHead,
     TemporalEncoder,
     ProposalDetector,
     Suppression,

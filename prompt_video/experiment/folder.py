@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from data_modules.errors import InputError
 from data_modules.files.atomic import WriteError, write_whole
 from data_modules.files.json_files import json_text, write_json
-from data_modules.loading.dropped_videos import BrokenLedger
+from data_modules.loading.dropped_videos import DroppedVideos
 from data_modules.modules.base import VideoDataModule
 from prompt_video.experiment.claim import Claim, claim_named, claim_new
 from prompt_video.experiment.environment import environment
@@ -175,7 +175,7 @@ class RunRecord(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Count what the loader had to drop."""
-        _data_of(trainer).ledger.add(batch["part"], batch["broken"])
+        _data_of(trainer).ledger.add(batch["subset"], batch["broken"])
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the last training and validation metrics."""
@@ -235,7 +235,7 @@ class RunRecord(Callback):
             raise
 
 
-def samples(ledger: BrokenLedger) -> dict[str, dict[str, int]]:
+def samples(ledger: DroppedVideos) -> dict[str, dict[str, int]]:
     """Videos used and dropped, by split."""
     dropped = {split: len(ledger.dropped.get(split, ())) for split in ledger.totals}
     return {
@@ -243,7 +243,7 @@ def samples(ledger: BrokenLedger) -> dict[str, dict[str, int]]:
     }
 
 
-def broken(ledger: BrokenLedger) -> dict[str, float]:
+def broken(ledger: DroppedVideos) -> dict[str, float]:
     """Videos dropped, by split, as metrics."""
     return {f"broken/{split}": float(videos["dropped"]) for split, videos in samples(ledger).items()}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from data_modules.loading.dropped_videos import BrokenLedger
+from data_modules.loading.dropped_videos import DroppedVideos
 from prompt_video.io.console import Terminal
 
 MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
@@ -15,7 +15,7 @@ MANY = 10  # figures; of more the finer ones are left to results.json
 NAMED = 5  # broken videos that are named on the terminal; the ledger names all
 
 
-def print_summary(folder: Path, results: dict[str, Any], ledger: BrokenLedger) -> None:
+def print_summary(folder: Path, results: dict[str, Any], ledger: DroppedVideos) -> None:
     """Print metrics, protocol, and the videos that were dropped."""
     console = Terminal(soft_wrap=False)
     console.rule(folder.parent.name, align="left")

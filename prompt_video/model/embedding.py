@@ -67,7 +67,7 @@ def refuse_probe(prompt: str) -> None:
     """A model that reads no texts cannot be searched with.
 
     Args:
-        prompt: name of the class of its text side.
+        prompt: name of the class of its text head.
 
     Raises:
         InputError: when it is a linear probe.

@@ -17,7 +17,7 @@ from data_modules.errors import InputError
 from data_modules.files.text_files import read_json, shown
 from prompt_video.model.kept_settings import check_settings, fits
 from prompt_video.model.temporal import TemporalEncoder
-from prompt_video.model.video_text_model import TEXT_SIDES, VideoTextModel
+from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND, FORMAT = "prompt-video model", 1
@@ -101,7 +101,7 @@ def _check(config: Mapping[str, Any]) -> None:
             raise InputError(f"its spec.{part} is missing or no such thing.")
     if any(not isinstance(spec["clip"][name], str) or "\0" in spec["clip"][name] for name in ("name", "fingerprint")):
         raise InputError("its spec.clip is missing or no such thing.")
-    side = TEXT_SIDES.get(str(spec["prompt"]["kind"]))
+    side = TEXT_HEADS.get(str(spec["prompt"]["kind"]))
     if side is None:
         raise InputError(f"its spec.prompt.kind cannot be {shown(spec['prompt']['kind'])}.")
     check_settings(side, spec["prompt"]["settings"], "spec.prompt.settings")

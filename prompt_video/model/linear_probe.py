@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import TextEncoder, TextSide
+from prompt_video.backbones.prompted_text import TextEncoder, TextHead
 
 
-class LinearProbe(TextSide):
+class LinearProbe(TextHead):
     """``W x + b`` on the unit video features, with a row of W and an entry of b for every class name.
 
     Args:

@@ -24,7 +24,7 @@ def drift(learned: Float[Tensor, "*N D"], frozen: Float[Tensor, "*N D"]) -> Floa
     return 1 - F.cosine_similarity(learned, frozen, dim=-1)
 
 
-def static_noise(
+def feature_noise(
     frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"], scale: float, rng: np.random.Generator
 ) -> Float[Tensor, "R T D"]:
     """Frame features of a batch, all real frames of a video moved by one random vector.

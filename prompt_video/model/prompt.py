@@ -1,4 +1,4 @@
-"""The text side: learned vectors around a text's tokens, or hand-written templates around its words."""
+"""The text head: learned vectors around a text's tokens, or hand-written templates around its words."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import PromptedText, TextEncoder, TextSide
+from prompt_video.backbones.prompted_text import PromptedText, TextEncoder, TextHead
 from prompt_video.model.templates import DEFAULT, describe, templates_of
 
 
-class PromptLearner(TextSide):
+class PromptLearner(TextHead):
     """``[k + X + k]``: learned vectors before and behind the tokens of any text, shared by all texts.
 
     Args:
@@ -81,7 +81,7 @@ class PromptLearner(TextSide):
         return f"texts as {self.num_prefix} learned vectors + text + {self.num_suffix} learned vectors ({self.layout})"
 
 
-class TemplatePrompt(TextSide):
+class TemplatePrompt(TextHead):
     """Hand-written prompts: a text is put into every template, and the unit features are averaged, as CLIP does.
 
     Args:

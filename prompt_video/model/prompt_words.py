@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.prompt import PromptLearner
 
 BLOCK = 8192  # words that are compared at a time
@@ -44,11 +44,11 @@ class VectorWords:
 
 
 @torch.no_grad()
-def prompt_words(prompt: TextSide, clip: FrozenCLIP, count: int = 5) -> list[VectorWords]:
+def prompt_words(prompt: TextHead, clip: FrozenCLIP, count: int = 5) -> list[VectorWords]:
     """The nearest words of each learned vector, in the order of the prompt.
 
     Args:
-        prompt: the text side; one that learns no vectors around a text has none.
+        prompt: the text head; one that learns no vectors around a text has none.
         clip: whose vocabulary it is; the tokens that begin and end a text are no words.
         count: words of each vector.
     """

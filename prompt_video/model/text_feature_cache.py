@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 
-class TextMemory:
-    """The newest features of each text side."""
+class TextFeatureCache:
+    """The newest features of each text head."""
 
     def __init__(self) -> None:
         self._kept: dict[nn.Module, tuple[object, Tensor]] = {}

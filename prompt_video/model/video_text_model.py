@@ -20,14 +20,14 @@ from torch.nn import functional as F
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe, name_of
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
-from prompt_video.model.text_feature_cache import TextMemory
+from prompt_video.model.text_feature_cache import TextFeatureCache
 
-TEXT_SIDES: dict[str, type[TextSide]] = {side.__name__: side for side in (PromptLearner, TemplatePrompt, LinearProbe)}
+TEXT_HEADS: dict[str, type[TextHead]] = {side.__name__: side for side in (PromptLearner, TemplatePrompt, LinearProbe)}
 TEMPERATURE = 0.07  # the paper's
 SMALLEST_TEMPERATURE = 0.01  # CLIP's own bound while it learned its temperature
 
@@ -37,7 +37,7 @@ class VideoTextModel(nn.Module):
 
     Args:
         clip: the frozen CLIP; several models may share one.
-        prompt: makes the text side, given the width of CLIP's token embeddings.
+        prompt: makes the text head, given the width of CLIP's token embeddings.
         temporal: makes the temporal encoder, given the width of CLIP's joint space.
         temperature: divides the cosine similarity. None: the paper's 0.07 where anything is learned, and CLIP's own
             where nothing is.
@@ -62,7 +62,7 @@ class VideoTextModel(nn.Module):
     ) -> None:
         super().__init__()
         self.clip = clip
-        self.prompt = cast(TextSide, prompt(clip.width))
+        self.prompt = cast(TextHead, prompt(clip.width))
         self.temporal = temporal(clip.embed_dim)
         start = starting_temperature(temperature, clip, self.prompt, self.temporal)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_temperature)
@@ -70,7 +70,7 @@ class VideoTextModel(nn.Module):
         self.text_chunk = text_chunk
         self.frozen_prompt = TemplatePrompt(clip.width, frozen_templates, clip.context_length, too_long="truncate")
         self.frozen_share = frozen_share
-        self._memory = TextMemory()
+        self._memory = TextFeatureCache()
         if not 0 <= frozen_share <= 1:
             raise InputError(f"frozen_share must be in [0, 1], not {frozen_share}")
         if getattr(self.prompt, "context_length", 0) > clip.context_length:
@@ -146,11 +146,11 @@ class VideoTextModel(nn.Module):
         """One unit vector a text, by the hand-crafted prompts."""
         return self._remembered(self.frozen_prompt, texts, [])
 
-    def _remembered(self, side: TextSide, texts: Sequence[str], learned: Sequence[Tensor]) -> Float[Tensor, "K D"]:
+    def _remembered(self, side: TextHead, texts: Sequence[str], learned: Sequence[Tensor]) -> Float[Tensor, "K D"]:
         key = (tuple(texts), self.log_temperature.device)
         return self._memory.features(side, key, learned, lambda: self._encode(side, texts))
 
-    def _encode(self, side: TextSide, texts: Sequence[str]) -> Float[Tensor, "K D"]:
+    def _encode(self, side: TextHead, texts: Sequence[str]) -> Float[Tensor, "K D"]:
         features: Tensor = side(texts, self.clip, self.text_chunk)
         return features
 
@@ -169,7 +169,7 @@ class VideoTextModel(nn.Module):
         self.temporal.compile(mode="reduce-overhead" if torch.cuda.is_available() else "default")
 
     def set_vocabulary(self, texts: Sequence[str]) -> None:
-        """Name the classes before an optimizer is made; a linear probe needs it, other text sides take any text."""
+        """Name the classes before an optimizer is made; a linear probe needs it, other text head take any text."""
         if isinstance(self.prompt, LinearProbe):
             self.prompt.set_vocabulary(texts, self.clip.embed_dim)
 
@@ -250,7 +250,7 @@ class VideoTextModel(nn.Module):
     def from_spec(cls, spec: Mapping[str, Any], clip: FrozenCLIP | None = None) -> "VideoTextModel":
         """Build a model from its `spec`; its learned weights come by `load_learned_state`."""
         clip = clip or FrozenCLIP(spec["clip"]["name"], spec["clip"]["dtype"])
-        prompt = partial(TEXT_SIDES[spec["prompt"]["kind"]], **spec["prompt"]["settings"])
+        prompt = partial(TEXT_HEADS[spec["prompt"]["kind"]], **spec["prompt"]["settings"])
         temporal = partial(TemporalEncoder, **spec["temporal"])
         options = {name: spec[name] for name in ("frozen_templates", "frozen_share") if name in spec}
         model = cls(clip, prompt, temporal, spec["temperature"], spec["learn_temperature"], **options)

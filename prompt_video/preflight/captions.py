@@ -8,7 +8,7 @@ from typing import cast
 from data_modules.annotations.captions import CaptionTally
 from data_modules.annotations.class_names import as_read
 from data_modules.batch import CaptionedRecord, Record
-from data_modules.protocols.trial import Part, Trial
+from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.video_text_model import VideoTextModel
@@ -32,7 +32,7 @@ def check_captions(trials: Sequence[Trial], parts: Parts, tally: CaptionTally, l
     """
     if learns and any(not trial.train.records for trial in trials):
         return Finding("captions", "error", "there are no training videos")
-    if empty := [name for trial in trials for name, part in trial.tests.items() if not part.records]:
+    if empty := [name for trial in trials for name, subset in trial.tests.items() if not subset.records]:
         return Finding("captions", "error", f"the test '{empty[0]}' has no videos")
     found = "; ".join(f"{name}: {_size(records)}" for name, records in parts.items())
     left_out = [
@@ -51,7 +51,7 @@ def check_shared(trials: Sequence[Trial]) -> Finding:
     shared: dict[str, None] = {}
     known: dict[str, None] = {}
     for trial, where in named(trials):
-        videos = {name: _videos_by_caption(part) for name, part in trial.parts.items()}
+        videos = {name: _videos_by_caption(subset) for name, subset in trial.parts.items()}
         for name, by_caption in videos.items():
             several = {caption: ids for caption, ids in by_caption.items() if len(ids) > 1}
             if several:
@@ -75,7 +75,7 @@ def check_lengths(model: VideoTextModel, parts: Parts) -> Finding:
     """Whether every caption fits into CLIP's text encoder, beside the learned vectors or inside the templates.
 
     Args:
-        model: whose text side is to read them.
+        model: whose text head is to read them.
         parts: the videos of each part, each once.
     """
     side = model.prompt
@@ -137,10 +137,10 @@ def _size(records: Sequence[Record]) -> str:
     return f"{size}, {min(each):,} to {max(each):,} each, median {median(each):g}"
 
 
-def _videos_by_caption(part: Part) -> dict[str, list[str]]:
+def _videos_by_caption(subset: Subset) -> dict[str, list[str]]:
     """The videos of each caption as CLIP reads it."""
     videos: dict[str, list[str]] = {}
-    for record in _captioned(part.records):
+    for record in _captioned(subset.records):
         for caption in dict.fromkeys(as_read(caption) for caption in record.captions):
             videos.setdefault(caption, []).append(record.video_id)
     return videos

@@ -6,22 +6,22 @@ from pathlib import Path
 
 from data_modules.annotations.class_names import as_read
 from data_modules.protocols import BaseToNovel, CrossDataset, OpenSet, Protocol, RandomHalves
-from data_modules.protocols.trial import Part, Trial
+from data_modules.protocols.trial import Subset, Trial
 from prompt_video.preflight.check_results import Finding, Verdict, count, worst
 
 
 def check_labels(trials: Sequence[Trial]) -> Finding:
     """Every target must be one of the class names of its part."""
     outside = [
-        f"{where}: {record.video_id} has label {target} of {len(part.class_names)} classes"
-        for where, part in _parts(trials)
-        for record in part.records
+        f"{where}: {record.video_id} has label {target} of {len(subset.class_names)} classes"
+        for where, subset in _parts(trials)
+        for record in subset.records
         for target in record.targets
-        if not 0 <= target < len(part.class_names)
+        if not 0 <= target < len(subset.class_names)
     ]
     if outside:
         return Finding("labels", "error", f"{count(len(outside), 'label')} outside of the class list", outside)
-    names = {name for trial in trials for part in trial.parts.values() for name in part.class_names}
+    names = {name for trial in trials for subset in trial.parts.values() for name in subset.class_names}
     return Finding("labels", "ok", f"every video has one of {count(len(names), 'class name')}")
 
 
@@ -55,12 +55,12 @@ def check_test_classes(trials: Sequence[Trial], owners: Mapping[str, str]) -> Fi
     """
     without: list[str] = []
     for trial, where in named(trials):
-        if any(not part.records for part in trial.tests.values()):
-            empty = next(name for name, part in trial.tests.items() if not part.records)
+        if any(not subset.records for subset in trial.tests.values()):
+            empty = next(name for name, subset in trial.tests.items() if not subset.records)
             return Finding("test classes", "error", f"{where}the test '{empty}' has no videos")
         for owner in sorted({owners.get(name, "") for name in trial.tests}):
-            parts = [part for name, part in trial.tests.items() if owners.get(name, "") == owner]
-            names = dict.fromkeys(name for part in parts for name in part.class_names)
+            parts = [subset for name, subset in trial.tests.items() if owners.get(name, "") == owner]
+            names = dict.fromkeys(name for subset in parts for name in subset.class_names)
             without += [f"{where}{name}" for name in _untouched(names, parts)]
     if without:
         found = f"{count(len(without), 'class')} without a test video"
@@ -71,11 +71,11 @@ def check_test_classes(trials: Sequence[Trial], owners: Mapping[str, str]) -> Fi
 def check_unique_names(trials: Sequence[Trial]) -> Finding:
     """Two class names that read alike cannot be told apart; CLIP ignores capitals and extra blanks."""
     twice: dict[str, None] = {}
-    for _, part in _parts(trials):
-        times = Counter(as_read(name) for name in part.class_names)
+    for _, subset in _parts(trials):
+        times = Counter(as_read(name) for name in subset.class_names)
         for plain, number in times.items():
             if number > 1:
-                alike = [name for name in part.class_names if as_read(name) == plain]
+                alike = [name for name in subset.class_names if as_read(name) == plain]
                 twice[" = ".join(repr(name) for name in alike)] = None
     if twice:
         found = f"{count(len(twice), 'class name')} given to more than one class: CLIP reads the same text"
@@ -91,10 +91,10 @@ def check_repeats(trials: Sequence[Trial], files: Mapping[Path, Hashable]) -> Fi
         files: what tells the file behind a path from others; a path that is not in it is told by itself.
     """
     repeats: dict[str, None] = {}
-    for where, part in _parts(trials):
-        ids = Counter(record.video_id for record in part.records)
-        paths = Counter(files.get(record.path, record.path) for record in part.records)
-        for record in part.records:
+    for where, subset in _parts(trials):
+        ids = Counter(record.video_id for record in subset.records)
+        paths = Counter(files.get(record.path, record.path) for record in subset.records)
+        for record in subset.records:
             if ids[record.video_id] > 1:
                 repeats[f"{where}: {record.video_id}"] = None
             elif paths[files.get(record.path, record.path)] > 1:
@@ -139,10 +139,10 @@ def check_unseen(protocol: Protocol, trials: Sequence[Trial]) -> Finding | None:
     tested: set[str] = set()
     for trial, where in named(trials):
         seen = {as_read(name) for name in trial.train.class_names}
-        for test, part in trial.tests.items():
+        for test, subset in trial.tests.items():
             if not isinstance(protocol, BaseToNovel) or test == "novel":
-                tested.update(part.class_names)
-                shared.update({f"{where}{name}": None for name in part.class_names if as_read(name) in seen})
+                tested.update(subset.class_names)
+                shared.update({f"{where}{name}": None for name in subset.class_names if as_read(name) in seen})
     title = "unseen classes"
     if not shared:
         return Finding(title, "ok", "no class name of the test is trained on")
@@ -180,10 +180,10 @@ def named(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
         yield trial, f"{trial.name}: " if len(trials) > 1 else ""
 
 
-def _parts(trials: Sequence[Trial]) -> Iterator[tuple[str, Part]]:
+def _parts(trials: Sequence[Trial]) -> Iterator[tuple[str, Subset]]:
     for trial, where in named(trials):
-        for name, part in trial.parts.items():
-            yield f"{where}{name}", part
+        for name, subset in trial.parts.items():
+            yield f"{where}{name}", subset
 
 
 def _pairs(trial: Trial) -> Iterator[tuple[str, str]]:
@@ -192,10 +192,10 @@ def _pairs(trial: Trial) -> Iterator[tuple[str, str]]:
         yield from ((first, other) for other in others)
 
 
-def _untouched(names: Iterable[str], parts: Sequence[Part]) -> list[str]:
+def _untouched(names: Iterable[str], parts: Sequence[Subset]) -> list[str]:
     """The class names that no video has."""
     shown: set[str] = set()
-    for part in parts:
-        targets = {target for record in part.records for target in record.targets}
-        shown |= {name for target, name in enumerate(part.class_names) if target in targets}
+    for subset in parts:
+        targets = {target for record in subset.records for target in record.targets}
+        shown |= {name for target, name in enumerate(subset.class_names) if target in targets}
     return [name for name in names if name not in shown]

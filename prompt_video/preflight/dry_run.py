@@ -123,16 +123,16 @@ def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
         yield from ((r.video_id, r) for r in _listed(data) if whole or r.video_id in needed)
         return
     for trial in data.trials:
-        for part in trial.parts.values():
-            for record in part.records:
-                yield part.class_names[record.target], record
+        for subset in trial.parts.values():
+            for record in subset.records:
+                yield subset.class_names[record.target], record
     for module in (data, *data.test_on):
         if isinstance(module, MovingShapes):  # it would render what is missing, wanted or not
-            yield from ((module.catalog.class_names[record.target], record) for record in _listed(module))
+            yield from ((module.dataset_index.class_names[record.target], record) for record in _listed(module))
 
 
 def _listed(data: VideoDataModule) -> Iterator[Record]:
-    return (record for records in data.catalog.records.values() for record in records)
+    return (record for records in data.dataset_index.records.values() for record in records)
 
 
 def _long_video(record: UntrimmedRecord, suffix: str) -> bytes:

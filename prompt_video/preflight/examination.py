@@ -73,7 +73,9 @@ def _of_texts(data: VideoDataModule, task: VideoTextTask) -> Finding:
     """Whether CLIP can read all texts to their ends."""
     if isinstance(data, CaptionedDataModule):
         return captions.check_lengths(task.model, data.videos())
-    names = dict.fromkeys(name for trial in data.trials for part in trial.parts.values() for name in part.class_names)
+    names = dict.fromkeys(
+        name for trial in data.trials for subset in trial.parts.values() for name in subset.class_names
+    )
     return check_texts(task.model, list(names))
 
 
@@ -123,7 +125,7 @@ def _build_task(settings: SettingsCLI) -> tuple[VideoTextTask | None, list[Findi
 def _of_trials(data: VideoDataModule, looks: Mapping[Path, Look], *, learns: bool) -> Iterator[Finding]:
     """What texts, lists and splits tell without a look at a file."""
     trials = list(data.trials)
-    owners = {part: data.owner_of(part).dataset_name for part in data.videos()}
+    owners = {subset: data.owner_of(subset).dataset_name for subset in data.videos()}
     files = {path: look.file for path, look in looks.items() if look.file is not None}
     yield Finding("protocol", "ok", data.describe_protocol())
     if isinstance(data, CaptionedDataModule):
@@ -140,8 +142,8 @@ def _of_trials(data: VideoDataModule, looks: Mapping[Path, Look], *, learns: boo
         yield unseen
     if segments.is_untrimmed(trials):
         lengths = {path: look.duration_sec for path, look in looks.items() if look.duration_sec}
-        yield segments.check_segments(trials, data.catalog, lengths)
-        if (unseen := segments.check_unseen_segments(trials, data.catalog)) is not None:
+        yield segments.check_segments(trials, data.dataset_index, lengths)
+        if (unseen := segments.check_unseen_segments(trials, data.dataset_index)) is not None:
             yield unseen
     for module in (data, *data.test_on):
         yield _sizes(module, several=bool(data.test_on))
@@ -151,7 +153,7 @@ def _sizes(data: VideoDataModule, *, several: bool) -> Finding:
     title = f"split sizes, {data.dataset_name}" if several else "split sizes"
     published = data.published_sizes()
     try:
-        listed = data.catalog.records
+        listed = data.dataset_index.records
         found: dict[str, int] = {split: len(listed[split]) for split in SPLITS if split in published}
     except InputError as error:  # of a protocol with lists of its own, which needs no official ones
         return Finding(title, "note", f"not checked: {error}")

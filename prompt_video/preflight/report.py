@@ -72,13 +72,13 @@ def _shortened(text: str, room: int) -> str:
 
 def _as_json(examination: Examination, decode: str) -> dict[str, Any]:
     lost: dict[str, dict[str, Any]] = {"missing": {}, "broken": {}}
-    for part, records in examination.parts.items():
+    for subset, records in examination.parts.items():
         for record in records:
             look = examination.looks[record.path]
             if look.problem is not None:
                 reason = {"reason": look.reason} if look.reason else {}
                 entry = {"video_id": record.video_id, "path": str(record.path), "parts": [], **reason}
-                lost[look.problem].setdefault(str(record.path), entry)["parts"].append(part)
+                lost[look.problem].setdefault(str(record.path), entry)["parts"].append(subset)
     return {
         "experiment": examination.name,
         "verdict": verdict_of(examination),
@@ -90,7 +90,7 @@ def _as_json(examination: Examination, decode: str) -> dict[str, Any]:
             "files": len(examination.looks),
             "decode": decode,
             "decoded": examination.decoded,
-            "parts": {part: len(records) for part, records in examination.parts.items()},
+            "parts": {subset: len(records) for subset, records in examination.parts.items()},
             **{problem: list(entries.values()) for problem, entries in lost.items()},
         },
     }

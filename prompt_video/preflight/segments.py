@@ -11,26 +11,26 @@ from data_modules.annotations.times import misfits
 from data_modules.annotations.untrimmed_lists import oddities
 from data_modules.batch import Segment, Span, UntrimmedRecord
 from data_modules.errors import InputError
-from data_modules.protocols.trial import Catalog, Trial
+from data_modules.protocols.trial import DatasetIndex, Trial
 from prompt_video.preflight.check_results import Finding, count
 
 
 def is_untrimmed(trials: Sequence[Trial]) -> bool:
     """Whether these are trials of untrimmed videos."""
-    records = (record for trial in trials for part in trial.parts.values() for record in part.records)
+    records = (record for trial in trials for subset in trial.parts.values() for record in subset.records)
     return isinstance(next(records, None), UntrimmedRecord)
 
 
-def check_segments(trials: Sequence[Trial], catalog: Catalog, lengths_sec: Mapping[Path, float]) -> Finding:
+def check_segments(trials: Sequence[Trial], dataset_index: DatasetIndex, lengths_sec: Mapping[Path, float]) -> Finding:
     """What is odd in the annotation of the videos in use; the evaluation takes all of it as it stands.
 
     Args:
         trials: of the experiment.
-        catalog: the data set as it was found.
+        dataset_index: the data set as it was found.
         lengths_sec: how long the files are that were opened.
     """
-    used = {record.video_id for trial in trials for part in trial.parts.values() for record in part.records}
-    records = [record for video_id, record in _listed(catalog).items() if video_id in used]
+    used = {record.video_id for trial in trials for subset in trial.parts.values() for record in subset.records}
+    records = [record for video_id, record in _listed(dataset_index).items() if video_id in used]
     decoded = {record.video_id: lengths_sec[record.path] for record in records if record.path in lengths_sec}
     found = oddities(replace(r, duration_sec=decoded.get(r.video_id, r.duration_sec)) for r in records)
     unfit = misfits(records, decoded)
@@ -52,16 +52,16 @@ def check_segments(trials: Sequence[Trial], catalog: Catalog, lengths_sec: Mappi
     return Finding("segments", "note", f"{segments}, {odd}", [one for examples in said.values() for one in examples])
 
 
-def check_unseen_segments(trials: Sequence[Trial], catalog: Catalog) -> Finding | None:
+def check_unseen_segments(trials: Sequence[Trial], dataset_index: DatasetIndex) -> Finding | None:
     """No moment of a class that is not trained on may be looked at in training; None where all classes are.
 
     Every such segment of a training video, as the data set lists it, must lie in what is hidden of the video.
 
     Args:
         trials: of the experiment.
-        catalog: the data set as it was found.
+        dataset_index: the data set as it was found.
     """
-    listed = _listed(catalog)
+    listed = _listed(dataset_index)
     hidden, dropped = 0, 0
     videos: set[str] = set()
     open_to_view: list[str] = []
@@ -72,7 +72,7 @@ def check_unseen_segments(trials: Sequence[Trial], catalog: Catalog) -> Finding 
             assert isinstance(record, UntrimmedRecord)
             hidden_sec = merged(record.hidden_sec)
             for segment in listed[record.video_id].segments:
-                if (name := catalog.class_names[segment.target]) not in seen:
+                if (name := dataset_index.class_names[segment.target]) not in seen:
                     hidden += 1
                     videos.add(record.video_id)
                     if not _covers(hidden_sec, segment):
@@ -113,7 +113,7 @@ def _when(segment: Segment) -> str:
     return f"{segment.start_sec:g} to {segment.end_sec:g} s"
 
 
-def _listed(catalog: Catalog) -> dict[str, UntrimmedRecord]:
+def _listed(dataset_index: DatasetIndex) -> dict[str, UntrimmedRecord]:
     """The videos of all splits as the data set lists them, by id."""
-    everything = (record for records in catalog.records.values() for record in records)
+    everything = (record for records in dataset_index.records.values() for record in records)
     return {record.video_id: record for record in everything if isinstance(record, UntrimmedRecord)}

@@ -14,7 +14,7 @@ def check_texts(model: VideoTextModel, names: Sequence[str]) -> Finding:
     """Count the tokens of every class name.
 
     Args:
-        model: whose text side is to read them.
+        model: whose text head is to read them.
         names: each once.
     """
     side = model.prompt

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.features.store import FeatureStore
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.embedding import dim_of, text_vectors
 from prompt_video.model.video_text_model import VideoTextModel
@@ -183,7 +183,7 @@ def thinned(hits: Sequence[Hit]) -> list[Hit]:
     return kept
 
 
-def _is_cut(side: TextSide, text: str) -> bool:
-    """Whether a text side had to cut a text, in any of its templates."""
+def _is_cut(side: TextHead, text: str) -> bool:
+    """Whether a text head had to cut a text, in any of its templates."""
     templates: Sequence[str] = getattr(side, "templates", ("{}",))
     return any(template.replace("{}", text) in getattr(side, "truncated", ()) for template in templates)

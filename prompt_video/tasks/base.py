@@ -19,7 +19,7 @@ from data_modules.files.json_files import json_text
 from data_modules.protocols.trial import Trial
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.precision import ClipDtype, resolve_clip_dtype
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.prompt_words import prompt_words
@@ -41,7 +41,7 @@ class VideoTextTask(LightningModule, ABC):
         clip: the frozen CLIP: a HuggingFace hub id, a local folder, or ``tiny``, which is built in.
         clip_dtype: precision that CLIP computes in; ``auto``: half precision on GPUs (bfloat16, or float16 on those
             without), float32 on CPUs.
-        prompt: the text side: `PromptLearner` learns vectors around each text, `TemplatePrompt` is hand-crafted,
+        prompt: the text head: `PromptLearner` learns vectors around each text, `TemplatePrompt` is hand-crafted,
             `LinearProbe` ignores the words and learns one vector a class.
         temporal: the temporal encoder over the frame features; with ``num_layers`` 0 frames are averaged.
         temperature: divides the cosine similarity; null: the paper's 0.07 where anything is learned, and CLIP's own
@@ -67,7 +67,7 @@ class VideoTextTask(LightningModule, ABC):
         self,
         clip: str = "tiny",
         clip_dtype: ClipDtype = "auto",
-        prompt: Callable[[int], TextSide] = PromptLearner,
+        prompt: Callable[[int], TextHead] = PromptLearner,
         temporal: Callable[[int], TemporalEncoder] = TemporalEncoder,
         temperature: float | None = None,
         learn_temperature: bool = False,

@@ -22,7 +22,7 @@ class Prediction:
     frozen_pred: int
 
 
-class PartOutcome:
+class ClassificationResults:
     """Guesses on one part, each video counted once however many processes there are.
 
     Args:

@@ -12,7 +12,7 @@ from torch import Tensor, distributed, nn
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Annotation, Detection
 from data_modules.batch import UntrimmedRecord
-from data_modules.protocols.trial import Part
+from data_modules.protocols.trial import Subset
 from prompt_video.localization.external_scores import ExternalScores, fuse
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.metrics.localization import DetectionMAP, ProposalRecall
@@ -20,14 +20,14 @@ from prompt_video.metrics.localization import DetectionMAP, ProposalRecall
 CLIP_ONLY, WITH_EXTERNAL, FROZEN = "clip_only", "with_external", "frozen"
 
 
-class FoundActions(nn.Module):
+class DetectionResults(nn.Module):
     """Detections on one part, video by video.
 
     Every figure says which score it is of: ``clip_only``, all classification by prompted CLIP; ``with_external``,
     where the user gave video-level scores of another classifier; and ``frozen``, the frozen CLIP on the same proposals.
 
     Args:
-        part: of the trial.
+        subset: of the trial.
         tious: thresholds of mAP.
         suppression: how overlapping proposals are thinned out.
         external: video-level scores, if any.
@@ -36,18 +36,18 @@ class FoundActions(nn.Module):
 
     def __init__(
         self,
-        part: Part,
+        subset: Subset,
         tious: Sequence[float],
         suppression: Suppression,
         external: ExternalScores | None = None,
         external_weight: float = 0.5,
     ) -> None:
         super().__init__()
-        self.class_names, self.tious = part.class_names, tuple(tious)
+        self.class_names, self.tious = subset.class_names, tuple(tious)
         self.suppression, self.external, self.external_weight = suppression, external, external_weight
-        self._records = {r.video_id: r for r in part.records if isinstance(r, UntrimmedRecord)}
+        self._records = {r.video_id: r for r in subset.records if isinstance(r, UntrimmedRecord)}
         names = [CLIP_ONLY, FROZEN, *([WITH_EXTERNAL] if external else [])]
-        maps = nn.ModuleDict({name: DetectionMAP(len(part.class_names), tious) for name in names})
+        maps = nn.ModuleDict({name: DetectionMAP(len(subset.class_names), tious) for name in names})
         self.maps = cast("dict[str, DetectionMAP]", maps)
         self.proposals = ProposalRecall()
         self.detections: dict[str, dict[str, tuple[Detection, ...]]] = {name: {} for name in names}

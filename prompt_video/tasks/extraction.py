@@ -81,7 +81,7 @@ class ExtractionTask(LightningModule):
             parts.append((features[start:stop][piece.frame_of], piece.times_sec))
             start = stop
             if piece.duration_sec is not None:
-                whole = torch.cat([part for part, _ in parts])
+                whole = torch.cat([subset for subset, _ in parts])
                 times_sec = np.concatenate([times for _, times in parts])
                 self.keep(self.writer, piece.video_id, whole, times_sec, piece.duration_sec, piece.path)
                 del self._unfinished[piece.video_id]

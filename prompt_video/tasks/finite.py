@@ -34,7 +34,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for place, value in _numbers(settings, ()):
         if place[:2] == ("trainer", "callbacks"):
             continue
-        name = ".".join(part for part in place if part != "init_args")
+        name = ".".join(subset for subset in place if subset != "init_args")
         if not math.isfinite(value):
             raise InputError(f"--{name} is {value}: a finite number is wanted.")
         if (value < 0 and place[-1] in NOT_NEGATIVE) or (value <= 0 and place[-1] in POSITIVE):

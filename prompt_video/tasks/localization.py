@@ -14,7 +14,7 @@ from data_modules.annotations.activitynet_format import Detection
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.modules.untrimmed import UntrimmedDataModule
-from data_modules.protocols.trial import Part, Trial
+from data_modules.protocols.trial import Subset, Trial
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.detector_loss import best_overlap, detector_loss
 from prompt_video.localization.external_scores import ExternalScores
@@ -26,17 +26,17 @@ from prompt_video.localization.selection import MIN_SCORE
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model import losses
 from prompt_video.model.linear_probe import LinearProbe
-from prompt_video.tasks.detection_results import CLIP_ONLY, FoundActions
+from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.localization_files import write_results, write_test
 from prompt_video.tasks.localization_media import localization_shown
 from prompt_video.tasks.media import Shown
-from prompt_video.tasks.regularized import GuardedTask
+from prompt_video.tasks.regularized import RegularizedTask
 
 log = logging.getLogger(__name__)
 
 
-class LocalizationTask(GuardedTask):
+class LocalizationTask(RegularizedTask):
     """Find the actions in a video and name them: one proposal stage, one classification stage, trained together.
 
     Proposals come from an anchor-free detector on the frozen CLIP's frame features, or from a file. Frame features
@@ -59,7 +59,7 @@ class LocalizationTask(GuardedTask):
         external_scores: JSON of video-level class scores of another classifier, in ActivityNet's classification
             format. They never enter ``clip_only``.
         external_weight: their weight in ``with_external``, from 0 to 1.
-        options: those that tasks which name classes share, see `GuardedTask`; the detector sees none of the noise.
+        options: those that tasks which name classes share, see `RegularizedTask`; the detector sees none of the noise.
     """
 
     monitor: ClassVar[str] = f"val/{CLIP_ONLY}/map_avg"
@@ -89,7 +89,7 @@ class LocalizationTask(GuardedTask):
         self.tious, self.suppression, self.match_tiou = tious, suppression, match_tiou
         self.external_path, self.external_weight = external_scores, external_weight
         self.frames_inside = frames_inside
-        self.found: dict[str, FoundActions] = {}
+        self.found: dict[str, DetectionResults] = {}
         self._unfinished: dict[str, list[Candidates]] = {}
 
     @property
@@ -114,30 +114,30 @@ class LocalizationTask(GuardedTask):
             seen.issuperset(p.class_names) for p in parts.values()
         ):
             raise InputError("a linear probe cannot name classes that it is not trained on: take another prompt.")
-        self.found = {name: self._found(name, part) for name, part in parts.items()}
+        self.found = {name: self._found(name, subset) for name, subset in parts.items()}
 
-    def _found(self, name: str, part: Part) -> FoundActions:
+    def _found(self, name: str, subset: Subset) -> DetectionResults:
         data: UntrimmedDataModule = self.trainer.datamodule  # type: ignore[attr-defined]  # set by every entry point
         external = None
-        video_ids = [record.video_id for record in part.records]
+        video_ids = [record.video_id for record in subset.records]
         if self.external_path is not None:
-            labels = dict(zip(data.catalog.labels, data.catalog.class_names, strict=False))
-            external = ExternalScores(self.external_path, part.class_names, labels, data.catalog.class_names)
+            labels = dict(zip(data.dataset_index.labels, data.dataset_index.class_names, strict=False))
+            external = ExternalScores(self.external_path, subset.class_names, labels, data.dataset_index.class_names)
             self._tell_missing(name, len(video_ids), external.missing(video_ids), self.external_path)
         if self.given is not None:
             self.given.check(video_ids)
             self._tell_missing(name, len(video_ids), self.given.missing(video_ids), self.given.path)
         # It stays on the CPU: figures need double precision, which not every device has.
-        return FoundActions(part, self.tious or data.tious, self.suppression, external, self.external_weight)
+        return DetectionResults(subset, self.tious or data.tious, self.suppression, external, self.external_weight)
 
-    def _tell_missing(self, part: str, total: int, missing: Sequence[str], path: Path) -> None:
+    def _tell_missing(self, subset: str, total: int, missing: Sequence[str], path: Path) -> None:
         if missing:
             log.warning(
                 "%s says nothing of %d of the %d videos of '%s', the first being %s",
                 path,
                 len(missing),
                 total,
-                part,
+                subset,
                 missing[0],
             )
 
@@ -215,7 +215,7 @@ class LocalizationTask(GuardedTask):
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Note what is found, video by video."""
         for video_id, found in self._finished(batch):
-            self.found[batch["part"]].add(video_id, found)
+            self.found[batch["subset"]].add(video_id, found)
 
     def on_validation_epoch_end(self) -> None:
         """Log what the validation came to."""
@@ -264,7 +264,7 @@ class LocalizationTask(GuardedTask):
         return {**super().shown(), **localization_shown(self._tests)}
 
     @property
-    def _tests(self) -> dict[str, FoundActions]:
+    def _tests(self) -> dict[str, DetectionResults]:
         return {name: found for name, found in self.found.items() if name != "val"}
 
     def describe(self) -> str:

@@ -10,7 +10,7 @@ from prompt_video.io.spreadsheet import write_table
 from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.metrics.tables import RECALLS
 from prompt_video.reports.localization import Localization, Proposals, Scores, write_report
-from prompt_video.tasks.detection_results import FROZEN, FoundActions
+from prompt_video.tasks.detection_results import FROZEN, DetectionResults
 
 
 def write_results(
@@ -32,7 +32,7 @@ def write_results(
     write_subtitles(place / "subtitles", detections, min_score)
 
 
-def write_test(folder: Path, title: str, tests: Mapping[str, FoundActions], about: Mapping[str, Any]) -> None:
+def write_test(folder: Path, title: str, tests: Mapping[str, DetectionResults], about: Mapping[str, Any]) -> None:
     """Write all that is known of a test, a folder for each part where there are several, and one report.
 
     Args:
@@ -52,7 +52,7 @@ def write_test(folder: Path, title: str, tests: Mapping[str, FoundActions], abou
     write_report(folder / "report.html", title, lead, reported)
 
 
-def localization(found: FoundActions) -> Localization:
+def localization(found: DetectionResults) -> Localization:
     """A test as reports want it: ``clip_only`` first, then the frozen CLIP, then what has external scores."""
     figures = found.results
     scores = []
@@ -65,7 +65,7 @@ def localization(found: FoundActions) -> Localization:
     return Localization(scores, by_clip, found.truth(), proposals, found.paths())
 
 
-def _write_classes(path: Path, found: FoundActions) -> None:
+def _write_classes(path: Path, found: DetectionResults) -> None:
     """Average precision of each class by each score, averaged over the thresholds."""
     rows = ([name, *(f"{ap[name]:.6f}" for ap in found.class_ap.values())] for name in found.class_ap[FROZEN])
     write_table(path, ["class", *found.class_ap], rows)

@@ -6,14 +6,14 @@ from itertools import groupby
 from data_modules.annotations.activitynet_format import Annotation, Detection
 from prompt_video.reports.localization import timelines
 from prompt_video.reports.text_formatting import clock
-from prompt_video.tasks.detection_results import FoundActions
+from prompt_video.tasks.detection_results import DetectionResults
 from prompt_video.tasks.localization_files import localization
 from prompt_video.tasks.media import NUM_VIDEOS, Cell, Shown, Table, VideoCell
 
 LEAD_SEC = 2.0  # of a clip, before the first action
 
 
-def localization_shown(tests: Mapping[str, FoundActions]) -> dict[str, Shown]:
+def localization_shown(tests: Mapping[str, DetectionResults]) -> dict[str, Shown]:
     """Average precision by class beside the frozen CLIP's, some videos, and their timelines.
 
     Args:

@@ -17,15 +17,15 @@ from data_modules.protocols.trial import Trial
 from prompt_video.model import losses
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.temporal import mean_frame
-from prompt_video.tasks.classification_results import PartOutcome, combined
+from prompt_video.tasks.classification_results import ClassificationResults, combined
 from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.media import Shown
 from prompt_video.tasks.recognition_media import recognition_shown
-from prompt_video.tasks.regularized import GuardedTask
+from prompt_video.tasks.regularized import RegularizedTask
 from prompt_video.tasks.tables import write_tables
 
 
-class RecognitionTask(GuardedTask):
+class RecognitionTask(RegularizedTask):
     """Name the action in a video: softmax cross-entropy over all class names.
 
     Views of one test video are averaged as probabilities. Logged for every test: top-1, top-5 and mean class accuracy,
@@ -34,7 +34,7 @@ class RecognitionTask(GuardedTask):
     Args:
         classes_per_step: class names that a training step scores against, the batch's own and random others; null for
             all, which is exact. The paper takes 400 of Kinetics-700.
-        options: those that tasks which name classes share, see `GuardedTask`.
+        options: those that tasks which name classes share, see `RegularizedTask`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RecognitionTask(GuardedTask):
         if classes_per_step is not None and classes_per_step < 2:
             raise InputError("model: classes_per_step must be 2 or more.")
         self.classes_per_step = classes_per_step
-        self.outcomes: dict[str, PartOutcome] = {}
+        self.outcomes: dict[str, ClassificationResults] = {}
 
     def make_metrics(self, trial: Trial) -> None:
         """Accuracies for validation and for each test."""
@@ -61,7 +61,7 @@ class RecognitionTask(GuardedTask):
             },
             prefix="val/",
         ).to(self.device)
-        self.outcomes = {name: PartOutcome(part.class_names) for name, part in trial.tests.items()}
+        self.outcomes = {name: ClassificationResults(subset.class_names) for name, subset in trial.tests.items()}
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of each view against its video's class, and how far features have drifted from frozen CLIP."""
@@ -105,7 +105,7 @@ class RecognitionTask(GuardedTask):
         """Note what each test video was taken for."""
         if not len(batch["target"]) or not self._can_score(batch["text"]):
             return
-        self.outcomes[batch["part"]].update(batch["video_id"], batch["target"], *self.probabilities(batch))
+        self.outcomes[batch["subset"]].update(batch["video_id"], batch["target"], *self.probabilities(batch))
 
     def on_test_epoch_end(self) -> None:
         """Log every test by itself and what the tests come to together."""
@@ -140,7 +140,7 @@ class RecognitionTask(GuardedTask):
     def shown(self) -> dict[str, Shown]:
         """Confusion, accuracy by class, and some videos of every test; and the words near the prompts."""
         scored = {name: outcome for name, outcome in self.outcomes.items() if outcome.videos}
-        paths = {name: {r.video_id: r.path for r in part.records} for name, part in self.trial.tests.items()}
+        paths = {name: {r.video_id: r.path for r in subset.records} for name, subset in self.trial.tests.items()}
         return {**super().shown(), **recognition_shown(scored, paths)}
 
     def _can_score(self, texts: Sequence[str]) -> bool:

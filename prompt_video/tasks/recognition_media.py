@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from prompt_video.tasks.classification_results import PartOutcome, Prediction
+from prompt_video.tasks.classification_results import ClassificationResults, Prediction
 from prompt_video.tasks.media import NUM_VIDEOS, Confusion, Shown, Table, VideoCell, half_wrong
 from prompt_video.tasks.tables import per_class
 
 
-def recognition_shown(outcomes: Mapping[str, PartOutcome], paths: Mapping[str, Mapping[str, Path]]) -> dict[str, Shown]:
+def recognition_shown(
+    outcomes: Mapping[str, ClassificationResults], paths: Mapping[str, Mapping[str, Path]]
+) -> dict[str, Shown]:
     """Confusion of every test; of all tests together, accuracy by class beside the frozen CLIP's, and some videos.
 
     Args:
@@ -42,7 +44,7 @@ def recognition_shown(outcomes: Mapping[str, PartOutcome], paths: Mapping[str, M
     return shown
 
 
-def _some(outcome: PartOutcome, count: int) -> list[Prediction]:
+def _some(outcome: ClassificationResults, count: int) -> list[Prediction]:
     """Half of them wrong, each half spread over the classes."""
     by_class = sorted(outcome.videos, key=lambda video: video.target)
     right = [video for video in by_class if video.pred == video.target]

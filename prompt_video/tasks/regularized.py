@@ -15,15 +15,15 @@ from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.tasks.base import VideoTextTask
 
 
-class GuardedTask(VideoTextTask, ABC):
+class RegularizedTask(VideoTextTask, ABC):
     """What tasks that name classes share: cross-entropy, and guards for classes that training does not show.
 
     Args:
-        text_pull: weight of 1 - cosine between each learned text feature and the hand-crafted one, added to the loss:
-            prompts that stay near it keep what CLIP knows of classes that training does not show.
-        video_pull: weight of 1 - cosine between each feature of a video or a segment and the mean of its frames, added
-            to the loss: the same for the temporal encoder.
-        static_noise: standard deviation of a random vector that is added to all frame features of a training video or
+        text_consistency: weight of 1 - cosine between each learned text feature and the hand-crafted one, added to the
+            loss: prompts that stay near it keep what CLIP knows of classes that training does not show.
+        video_consistency: weight of 1 - cosine between each feature of a video or a segment and the mean of its frames,
+            added to the loss: the same for the temporal encoder.
+        feature_noise: standard deviation of a random vector that is added to all frame features of a training video or
             window, relative to that of those in the batch: the temporal encoder then learns what changes apart from
             what is shown.
         options: those that all tasks share, see `VideoTextTask`.
@@ -31,23 +31,27 @@ class GuardedTask(VideoTextTask, ABC):
 
     def __init__(
         self,
-        text_pull: float = 0.0,
-        video_pull: float = 0.0,
-        static_noise: float = 0.0,
+        text_consistency: float = 0.0,
+        video_consistency: float = 0.0,
+        feature_noise: float = 0.0,
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
         super().__init__(**options)
-        if min(text_pull, video_pull, static_noise) < 0:
-            raise InputError("model: text_pull, video_pull and static_noise must be 0 or more.")
-        if text_pull and isinstance(self.model.prompt, LinearProbe):
-            raise InputError("model: a linear probe has no text features that text_pull could pull at.")
-        self.text_pull, self.video_pull, self.static_noise = text_pull, video_pull, static_noise
+        if min(text_consistency, video_consistency, feature_noise) < 0:
+            raise InputError("model: text_consistency, video_consistency and feature_noise must be 0 or more.")
+        if text_consistency and isinstance(self.model.prompt, LinearProbe):
+            raise InputError("model: a linear probe has no text features that text_consistency could pull at.")
+        self.text_consistency, self.video_consistency, self.feature_noise = (
+            text_consistency,
+            video_consistency,
+            feature_noise,
+        )
 
     def noisy(
         self, frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"], rng: np.random.Generator
     ) -> Float[Tensor, "R T D"]:
         """Frame features with the noise that is asked for."""
-        return losses.static_noise(frames, mask, self.static_noise, rng) if self.static_noise else frames
+        return losses.feature_noise(frames, mask, self.feature_noise, rng) if self.feature_noise else frames
 
     def classification(
         self,
@@ -72,12 +76,14 @@ class GuardedTask(VideoTextTask, ABC):
         else:
             text_features = self.model.text_features(texts)
             scores = self.model.similarity(features, text_features)
-            drift = losses.drift(text_features, self.model.frozen_text_features(texts)) if self.text_pull else None
+            drift = (
+                losses.drift(text_features, self.model.frozen_text_features(texts)) if self.text_consistency else None
+            )
         if not len(target):
             return scores.sum() * 0.0, scores  # of no effect, but it reaches every weight, as on other processes
         loss = F.cross_entropy(scores, target)
         if drift is not None:
-            loss = loss + self.text_pull * drift.mean()
-        if self.video_pull:
-            loss = loss + self.video_pull * losses.drift(features, mean_frames()).mean()
+            loss = loss + self.text_consistency * drift.mean()
+        if self.video_consistency:
+            loss = loss + self.video_consistency * losses.drift(features, mean_frames()).mean()
         return loss, scores

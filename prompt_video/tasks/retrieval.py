@@ -16,7 +16,7 @@ from data_modules.files.atomic import write_whole
 from data_modules.files.json_files import json_text
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols.trial import Trial
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
 from prompt_video.model.embedding import text_vectors, video_vectors
 from prompt_video.model.gradient_cache import in_chunks
@@ -28,14 +28,14 @@ from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.media import Shown
 from prompt_video.tasks.retrieval_files import best_videos, write_queries
 from prompt_video.tasks.retrieval_media import retrieval_shown
-from prompt_video.tasks.retrieval_results import Answers, FoundCaptions, Pairs
+from prompt_video.tasks.retrieval_results import Answers, Pairs, RetrievalResults
 
 log = logging.getLogger(__name__)
 
 SENTENCES = 10  # videos that a prediction names for each caption
 
 
-def _sentence_prompt(width: int) -> TextSide:
+def _sentence_prompt(width: int) -> TextHead:
     return PromptLearner(width, too_long="truncate")
 
 
@@ -51,7 +51,7 @@ class RetrievalTask(VideoTextTask):
     of the frozen CLIP with ``frozen_templates`` on the same frames. Re-scored figures have names of their own.
 
     Args:
-        prompt: the text side; captions that do not fit are to be cut (``too_long: truncate``), which is counted.
+        prompt: the text head; captions that do not fit are to be cut (``too_long: truncate``), which is counted.
         frozen_templates: as of all tasks; sentences are read as they are, since they are no names.
         video_chunk: videos that the temporal encoder encodes at a time in training, the rest being recomputed in the
             backward pass; null for all at once. ``text_chunk`` is the same for captions.
@@ -66,7 +66,7 @@ class RetrievalTask(VideoTextTask):
 
     def __init__(
         self,
-        prompt: Callable[[int], TextSide] = _sentence_prompt,
+        prompt: Callable[[int], TextHead] = _sentence_prompt,
         frozen_templates: str | Sequence[str] = "names",
         video_chunk: int | None = None,
         dual_softmax: bool = True,
@@ -79,7 +79,7 @@ class RetrievalTask(VideoTextTask):
         if (video_chunk is not None and video_chunk < 1) or query_bank < 0:
             raise InputError("model: video_chunk must be 1 or more, or null, and query_bank 0 or more.")
         self.video_chunk, self.dual_softmax, self.query_bank = video_chunk, dual_softmax, query_bank
-        self.found: dict[str, FoundCaptions] = {}
+        self.found: dict[str, RetrievalResults] = {}
         self.answers: dict[str, Answers] = {}  # of each finished test
         self.cut: dict[str, tuple[int, int]] = {}  # captions that are too long, and all, of each part
 
@@ -87,7 +87,7 @@ class RetrievalTask(VideoTextTask):
         """What is found in validation and in each test; tells how many captions are too long."""
         parts = {**({"val": trial.val} if trial.val else {}), **trial.tests}
         # They stay on the CPU, where there is room for large tests.
-        self.found = {name: FoundCaptions(part) for name, part in parts.items()}
+        self.found = {name: RetrievalResults(subset) for name, subset in parts.items()}
         room = cast("PromptLearner | TemplatePrompt", self.model.prompt).room
         for name in trial.parts:
             if name in self.cut:  # training counted, and the test after it need not
@@ -171,7 +171,7 @@ class RetrievalTask(VideoTextTask):
         if batch["video_id"]:
             learned, frozen = self._encoded(batch)
             check_scores(learned.videos, batch["video_id"])
-            self.found[batch["part"]].add(batch["video_id"], batch["captions"]["video"], learned, frozen)
+            self.found[batch["subset"]].add(batch["video_id"], batch["captions"]["video"], learned, frozen)
 
     def on_validation_epoch_end(self) -> None:
         """Log what the validation came to."""
@@ -204,7 +204,7 @@ class RetrievalTask(VideoTextTask):
                 parts.append(self._encoded(moved)[0])
         if not parts:
             raise InputError("model.query_bank: none of its training videos could be read; 0 goes without a bank.")
-        return Pairs(torch.cat([part.videos for part in parts]), torch.cat([part.texts for part in parts]))
+        return Pairs(torch.cat([subset.videos for subset in parts]), torch.cat([subset.texts for subset in parts]))
 
     def on_predict_epoch_start(self) -> None:
         """Forget an earlier prediction.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
-from data_modules.protocols.trial import Part
+from data_modules.protocols.trial import Subset
 from prompt_video.metrics.retrieval.metric import RetrievalMetrics
 from prompt_video.metrics.retrieval.results import Retrieval
 
@@ -40,16 +40,16 @@ class Answers:
     frozen: Retrieval
 
 
-class FoundCaptions(nn.Module):
+class RetrievalResults(nn.Module):
     """Features of one part, batch by batch, on any number of processes.
 
     Args:
-        part: of the trial.
+        subset: of the trial.
     """
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, subset: Subset) -> None:
         super().__init__()
-        self.records = [record for record in part.records if isinstance(record, CaptionedRecord)]
+        self.records = [record for record in subset.records if isinstance(record, CaptionedRecord)]
         self._number = {record.video_id: number for number, record in enumerate(self.records)}
         counts = torch.tensor([len(record.captions) for record in self.records])
         self._first = (counts.cumsum(0) - counts).tolist()  # number of each video's first caption

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from prompt_video.io.spreadsheet import write_table
-from prompt_video.tasks.classification_results import PartOutcome
+from prompt_video.tasks.classification_results import ClassificationResults
 
 
-def write_tables(folder: Path, suffix: str, outcome: PartOutcome) -> None:
+def write_tables(folder: Path, suffix: str, outcome: ClassificationResults) -> None:
     """Accuracy by class, every prediction, and the confusion matrix (rows: truth).
 
     Args:
@@ -36,7 +36,7 @@ def write_tables(folder: Path, suffix: str, outcome: PartOutcome) -> None:
     write_csv(folder / f"confusion{suffix}.csv", rows)
 
 
-def per_class(outcome: PartOutcome) -> list[dict[str, Any]]:
+def per_class(outcome: ClassificationResults) -> list[dict[str, Any]]:
     """Accuracy of each class beside that of the frozen CLIP, with the class it is most often taken for.
 
     Args:

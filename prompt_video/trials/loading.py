@@ -16,7 +16,7 @@ from data_modules.batch import Sample
 from data_modules.errors import InputError
 from data_modules.loading.dataset import VideoDataset
 from data_modules.loading.loaders import loader_options
-from data_modules.loading.sample_keys import Draw, DrawSampler, LateLoader
+from data_modules.loading.sample_keys import DrawSampler, LazyLoader, SampleKey
 from data_modules.modules.trimmed import TrimmedDataModule
 
 TEST_ROWS = 4096  # rows of a test batch over all trials: a row of 16 frames by 512 is 32 KiB
@@ -34,7 +34,7 @@ class TrialBatch(TypedDict):
     num_views: int
     texts: list[list[str]]  # each trial's candidates
     video_id: list[list[str]]  # each trial's videos, without padding
-    part: str  # train, or the name of a test
+    subset: str  # train, or the name of a test
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class TrialSteps(Dataset[TrialBatch]):
         drop_last: of training: an epoch is full steps only.
     """
 
-    def __init__(self, part: str, trials: Sequence[TrialVideos], batch_size: int, *, drop_last: bool = False) -> None:
+    def __init__(self, subset: str, trials: Sequence[TrialVideos], batch_size: int, *, drop_last: bool = False) -> None:
         if any(trial.dataset.crops for trial in trials):
             raise InputError(
                 "trials that are trained many at a time need stored features: set data.features to 'auto' or to the "
                 "path of a feature store, or train them one by one."
             )
-        self.part, self.trials, self.batch_size = part, list(trials), batch_size
+        self.subset, self.trials, self.batch_size = subset, list(trials), batch_size
         self.multiple_of = batch_size if drop_last else 1
         steps = [_num_steps(len(trial.dataset), batch_size, drop_last=drop_last) for trial in trials]
         self.num_steps = max(steps)
@@ -92,10 +92,10 @@ class TrialSteps(Dataset[TrialBatch]):
             num_views=num_views,
             texts=[list(trial.class_names) for trial in self.trials],
             video_id=[[sample["video_id"] for sample in own] for own in samples],
-            part=self.part,
+            subset=self.subset,
         )
 
-    def _draws(self, trial: TrialVideos, epoch: int, step: int) -> list[Draw]:
+    def _draws(self, trial: TrialVideos, epoch: int, step: int) -> list[SampleKey]:
         dataset = trial.dataset
         sampler = DrawSampler(len(dataset), training=dataset.training, seed=dataset.seed, multiple_of=self.multiple_of)
         sampler.set_epoch(epoch)
@@ -143,17 +143,19 @@ class TrialsData(LightningDataModule):
     def of(cls, data: TrimmedDataModule, numbers: Sequence[int]) -> "TrialsData":
         """Some of the trials of a data set."""
 
-        def steps(part: str, batch_size: int | None) -> TrialSteps:
-            training = part == "train"
+        def steps(subset: str, batch_size: int | None) -> TrialSteps:
+            training = subset == "train"
             trials = [
-                TrialVideos(data.dataset(part, training=training, number=number), data.part(part, number).class_names)
+                TrialVideos(
+                    data.dataset(subset, training=training, number=number), data.subset(subset, number).class_names
+                )
                 for number in numbers
             ]
             if batch_size is not None:
                 for trial in trials:
                     data.full_batches_of(len(trial.dataset))
-                return TrialSteps(part, trials, batch_size, drop_last=data.drop_last)
-            return TrialSteps(part, trials, max(1, TEST_ROWS // (len(trials) * _views(trials[0]))))
+                return TrialSteps(subset, trials, batch_size, drop_last=data.drop_last)
+            return TrialSteps(subset, trials, max(1, TEST_ROWS // (len(trials) * _views(trials[0]))))
 
         tests = {name: steps(name, None) for name in data.trials[numbers[0]].tests}
         return cls(steps("train", data.batch_size), tests, data.num_workers)
@@ -173,7 +175,7 @@ class TrialsData(LightningDataModule):
     def _loader(self, steps: TrialSteps) -> tuple[DataLoader[TrialBatch], StepSampler]:
         sampler = StepSampler(len(steps))
         device = self.trainer.strategy.root_device if self.trainer else None
-        loader: LateLoader[TrialBatch] = LateLoader(
+        loader: LazyLoader[TrialBatch] = LazyLoader(
             steps,
             batch_size=None,
             sampler=sampler,

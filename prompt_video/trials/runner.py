@@ -107,7 +107,9 @@ def _run_stack(
         for trial_number in range(len(trials)):
             stack.load_learned_state(trial_number, weights)
     names = [trial.name for trial in trials]
-    module = TrialsTask(stack, names, seeds, task.optimization, task.text_pull, task.video_pull, task.static_noise)
+    module = TrialsTask(
+        stack, names, seeds, task.optimization, task.text_consistency, task.video_consistency, task.feature_noise
+    )
     videos = TrialsData.of(data, numbers)
     last = folder / CHECKPOINTS / LAST
     trainer = make_trainer([_checkpoints(last, save_every_n_steps)])

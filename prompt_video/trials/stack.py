@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.linear_probe import LinearProbe, rows_of
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
-from prompt_video.model.text_feature_cache import TextMemory
+from prompt_video.model.text_feature_cache import TextFeatureCache
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, starting_temperature
 
 Texts = Sequence[Sequence[str]]  # the candidates of each trial
@@ -46,7 +46,7 @@ class TrialStack(nn.Module):
         self,
         clip: FrozenCLIP,
         seeds: Sequence[int],
-        prompt: Callable[[int], TextSide],
+        prompt: Callable[[int], TextHead],
         temporal: Callable[[int], TemporalEncoder],
         temperature: float | None = None,
         learn_temperature: bool = False,
@@ -64,7 +64,7 @@ class TrialStack(nn.Module):
                 single = nn.ModuleDict({"prompt": prompt(clip.width), "temporal": temporal(clip.embed_dim)})
             drawn = {name: weight.detach() for name, weight in single.named_parameters()}
             if not trial:
-                self.prompt = cast(TextSide, single["prompt"])
+                self.prompt = cast(TextHead, single["prompt"])
                 self.temporal = cast(TemporalEncoder, single["temporal"])
                 _make_room(single, len(seeds))
             with torch.no_grad():
@@ -82,7 +82,7 @@ class TrialStack(nn.Module):
             shape = (self.num_trials, max(map(len, self.class_names)))
             self.prompt.weight = nn.Parameter(torch.zeros(*shape, clip.embed_dim))
             self.prompt.bias = nn.Parameter(torch.zeros(shape))
-        self._memory = TextMemory()
+        self._memory = TextFeatureCache()
 
     @property
     def temperature(self) -> Float[Tensor, " G"]:
@@ -159,11 +159,11 @@ class TrialStack(nn.Module):
         count = torch.tensor([len(own) for own in texts])
         return (torch.arange(int(count.max())) < count.unsqueeze(1)).to(self.log_temperature.device)
 
-    def _remembered(self, side: TextSide, texts: Texts, learned: Sequence[Tensor]) -> Float[Tensor, "G K D"]:
+    def _remembered(self, side: TextHead, texts: Texts, learned: Sequence[Tensor]) -> Float[Tensor, "G K D"]:
         key = (tuple(map(tuple, texts)), self.log_temperature.device)
         return self._memory.features(side, key, learned, lambda: self._encode(side, texts))
 
-    def _encode(self, side: TextSide, texts: Texts) -> Float[Tensor, "G K D"]:
+    def _encode(self, side: TextHead, texts: Texts) -> Float[Tensor, "G K D"]:
         if any(True for _ in side.parameters()):
             owner = [trial for trial, own in enumerate(texts) for _ in own]
             features: Tensor = side(list(chain.from_iterable(texts)), self.clip, self.text_chunk, owner)

@@ -14,7 +14,7 @@ from data_modules.errors import InputError
 from prompt_video.model import losses
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.temporal import mean_frame
-from prompt_video.tasks.classification_results import PartOutcome
+from prompt_video.tasks.classification_results import ClassificationResults
 from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.optimization import Optimization
 from prompt_video.trials.loading import TrialBatch
@@ -32,9 +32,9 @@ class TrialsTask(LightningModule):
         seeds: of the trials.
         optimization: made for all trials' learned weights together. It must change each number on its own, as SGD and
             AdamW do: one that looks at a tensor as a whole would mix the trials.
-        text_pull: as of `RecognitionTask`.
-        video_pull: as of `RecognitionTask`.
-        static_noise: as of `RecognitionTask`.
+        text_consistency: as of `RecognitionTask`.
+        video_consistency: as of `RecognitionTask`.
+        feature_noise: as of `RecognitionTask`.
     """
 
     def __init__(
@@ -43,16 +43,20 @@ class TrialsTask(LightningModule):
         names: Sequence[str],
         seeds: Sequence[int],
         optimization: Optimization,
-        text_pull: float = 0.0,
-        video_pull: float = 0.0,
-        static_noise: float = 0.0,
+        text_consistency: float = 0.0,
+        video_consistency: float = 0.0,
+        feature_noise: float = 0.0,
     ) -> None:
         super().__init__()
         assert len(names) == stack.num_trials
         self.stack, self.names, self.optimization = stack, list(names), optimization
         self.seeds = list(seeds)
-        self.text_pull, self.video_pull, self.static_noise = text_pull, video_pull, static_noise
-        self.outcomes: list[dict[str, PartOutcome]] = [{} for _ in names]
+        self.text_consistency, self.video_consistency, self.feature_noise = (
+            text_consistency,
+            video_consistency,
+            feature_noise,
+        )
+        self.outcomes: list[dict[str, ClassificationResults]] = [{} for _ in names]
         self.strict_loading = False  # as of `VideoTextTask`
 
     def losses(self, batch: TrialBatch) -> Float[Tensor, " G"]:
@@ -60,7 +64,7 @@ class TrialsTask(LightningModule):
         stack, texts = self.stack, batch["texts"]
         target = batch["target"].repeat_interleave(batch["num_views"], dim=1)
         frames, mask = batch["features"], batch["mask"]
-        if self.static_noise:
+        if self.feature_noise:
             frames = self._noisy(frames, mask, target)
         video_features = stack.video_features(frames, mask)
         text_features = None if isinstance(stack.prompt, LinearProbe) else stack.text_features(texts)
@@ -69,12 +73,12 @@ class TrialsTask(LightningModule):
         else:
             similarity = stack.similarity(video_features, text_features, texts)
         loss = classification(similarity, target)
-        if self.text_pull and text_features is not None:
+        if self.text_consistency and text_features is not None:
             drift = losses.drift(text_features, stack.frozen_text_features(texts))
-            loss = loss + self.text_pull * _average(drift, stack.present(texts))
-        if self.video_pull:
+            loss = loss + self.text_consistency * _average(drift, stack.present(texts))
+        if self.video_consistency:
             mean = mean_frame(frames.flatten(0, 1), mask.flatten(0, 1)).view(video_features.shape)
-            loss = loss + self.video_pull * _average(losses.drift(video_features, mean), target >= 0)
+            loss = loss + self.video_consistency * _average(losses.drift(video_features, mean), target >= 0)
         return loss
 
     def _noisy(self, frames: Tensor, mask: Tensor, target: Tensor) -> Float[Tensor, "G R T D"]:
@@ -82,8 +86,8 @@ class TrialsTask(LightningModule):
         noisy = frames.clone()
         for trial, (seed, count) in enumerate(zip(self.seeds, target.ge(0).sum(1).tolist(), strict=True)):
             rng = losses.step_rng(seed, self.global_step)
-            noisy[trial, :count] = losses.static_noise(
-                frames[trial, :count], mask[trial, :count], self.static_noise, rng
+            noisy[trial, :count] = losses.feature_noise(
+                frames[trial, :count], mask[trial, :count], self.feature_noise, rng
             )
         return noisy
 
@@ -123,7 +127,7 @@ class TrialsTask(LightningModule):
         )
         target = batch["target"].cpu()
         for trial, (texts, videos) in enumerate(zip(batch["texts"], batch["video_id"], strict=True)):
-            outcome = self.outcomes[trial].setdefault(batch["part"], PartOutcome(texts))
+            outcome = self.outcomes[trial].setdefault(batch["subset"], ClassificationResults(texts))
             own = slice(len(videos))
             probabilities = [each[trial, own, : len(texts)] for each in (learned, frozen)]
             check_scores(probabilities[0], videos)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data_modules.batch import Record, Segment, Span, UntrimmedRecord
-from data_modules.protocols.trial import Part
+from data_modules.protocols.trial import Subset
 
 NAMES = ("cut", "dive", "eat", "fall")
 
@@ -16,7 +16,7 @@ def video(video_id: str, *segments: tuple[float, float, int], hidden: tuple[Span
     return UntrimmedRecord(video_id, Path(video_id), segments=made, ambiguous_sec=((8.0, 9.0),), hidden_sec=hidden)
 
 
-PART = Part(
+PART = Subset(
     NAMES,
     (
         video("a", (1.0, 2.0, 0), (3.0, 4.0, 1), (5.0, 6.0, 0)),
@@ -27,12 +27,12 @@ PART = Part(
 )
 
 
-def shown(part: Part) -> list[tuple[str, list[tuple[float, float, str]], tuple[Span, ...]]]:
+def shown(subset: Subset) -> list[tuple[str, list[tuple[float, float, str]], tuple[Span, ...]]]:
     """What each video of a part shows, in the part's own names, and what it hides."""
     found = []
-    for record in part.records:
+    for record in subset.records:
         assert isinstance(record, UntrimmedRecord)
-        segments = [(s.start_sec, s.end_sec, part.class_names[s.target]) for s in record.segments]
+        segments = [(s.start_sec, s.end_sec, subset.class_names[s.target]) for s in record.segments]
         found.append((record.video_id, segments, record.hidden_sec))
     return found
 
@@ -45,14 +45,14 @@ def test_targets_stand_once_each_in_their_order() -> None:
 
 
 def test_other_classes_are_hidden_and_videos_without_any_dropped() -> None:
-    part = PART.only(["fall", "cut"])
-    assert part.class_names == ("fall", "cut")
-    assert shown(part) == [
+    subset = PART.only(["fall", "cut"])
+    assert subset.class_names == ("fall", "cut")
+    assert shown(subset) == [
         ("a", [(1.0, 2.0, "cut"), (5.0, 6.0, "cut")], ((3.0, 4.0),)),
         ("b", [(1.5, 2.5, "fall")], ((1.0, 2.0),)),
         ("c", [(1.0, 2.0, "fall")], ((4.0, 5.0),)),
     ]
-    assert all(isinstance(r, UntrimmedRecord) and r.ambiguous_sec == ((8.0, 9.0),) for r in part.records)
+    assert all(isinstance(r, UntrimmedRecord) and r.ambiguous_sec == ((8.0, 9.0),) for r in subset.records)
 
 
 def test_a_second_restriction_hides_more() -> None:
@@ -67,16 +67,16 @@ def test_a_second_restriction_hides_more() -> None:
 
 @pytest.mark.parametrize("span", [(3.0, 2.0), (3.0, 3.0)])
 def test_a_segment_the_wrong_way_round_hides_what_lies_between_its_ends(span: Span) -> None:
-    part = Part(NAMES, (video("a", (1.0, 2.0, 0), (*span, 1)),))
-    ((_, _, hidden),) = shown(part.only(["cut"]))
+    subset = Subset(NAMES, (video("a", (1.0, 2.0, 0), (*span, 1)),))
+    ((_, _, hidden),) = shown(subset.only(["cut"]))
     assert hidden == ((min(span), max(span)),)
 
 
 def test_more_names_hide_nothing() -> None:
-    part = PART.only(["dive", "cut"])
-    among = part.among(["eat", "cut", "dive"])
+    subset = PART.only(["dive", "cut"])
+    among = subset.among(["eat", "cut", "dive"])
     assert among.class_names == ("eat", "cut", "dive")
-    assert shown(among) == shown(part)
+    assert shown(among) == shown(subset)
 
 
 def test_every_segment_is_either_kept_or_hidden() -> None:
@@ -84,12 +84,12 @@ def test_every_segment_is_either_kept_or_hidden() -> None:
     for _ in range(100):
         segments = [(float(n), n + 0.5, draw.randrange(4)) for n in range(draw.randrange(6))]
         names = draw.sample(NAMES, draw.randrange(1, 5))
-        part = Part(NAMES, (video("a", *segments),)).only(names)
+        subset = Subset(NAMES, (video("a", *segments),)).only(names)
         wanted = [(start, end, NAMES[target]) for start, end, target in segments if NAMES[target] in names]
         others = tuple((start, end) for start, end, target in segments if NAMES[target] not in names)
-        assert shown(part) == ([("a", wanted, others)] if wanted else [])
+        assert shown(subset) == ([("a", wanted, others)] if wanted else [])
 
 
 def test_a_trimmed_video_shows_one_class() -> None:
-    part = Part(NAMES, (Record("a", Path("a"), 1), Record("b", Path("b"), 2), Record("unknown", Path("c"), -1)))
-    assert part.only(["eat", "cut"]).records == (Record("b", Path("b"), 0),)
+    subset = Subset(NAMES, (Record("a", Path("a"), 1), Record("b", Path("b"), 2), Record("unknown", Path("c"), -1)))
+    assert subset.only(["eat", "cut"]).records == (Record("b", Path("b"), 0),)

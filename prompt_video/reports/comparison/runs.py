@@ -134,8 +134,8 @@ def method_of(config: Mapping[str, Any]) -> str:
             return "temporal"
         if not layers:
             return "prompts"
-        if any(settings.get(guard) for guard in ("text_pull", "video_pull", "static_noise")):
-            return "guarded"
+        if any(settings.get(guard) for guard in ("text_consistency", "video_consistency", "feature_noise")):
+            return "regularized"
         if settings.get("decayed") == "all":
             return "as_released"
         return "prompts_temporal_inside" if settings.get("frames_inside") else "prompts_temporal"

@@ -38,7 +38,7 @@ def lines(rows: Iterable[Iterable[object]], between: str) -> str:
 
 
 def records(data: VideoFolder | CaptionedFolder | UntrimmedFolder) -> list[object]:
-    return [record for split in data.catalog.records.values() for record in split]
+    return [record for split in data.dataset_index.records.values() for record in split]
 
 
 # What is read, in what file, and how: each is fine as it stands here.

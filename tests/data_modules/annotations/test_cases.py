@@ -24,9 +24,9 @@ def read(file: Path, root: Path) -> int:
     """How many things a reader makes of a list, chosen by what the list is called."""
     root.mkdir()
     if file.name.startswith("captions"):
-        data = CaptionedFolder(root, file).catalog
+        data = CaptionedFolder(root, file).dataset_index
     elif file.name == "labels.csv":
-        data = VideoFolder(root, file).catalog
+        data = VideoFolder(root, file).dataset_index
     elif file.name == "c.txt":
         return len(read_class_names(file))
     elif file.name == "train_set.txt":
@@ -73,8 +73,8 @@ def test_one_sentence_with_file_and_line(tmp_path: Path, file: str, message: str
 
 
 def test_line_ends_of_old_systems(tmp_path: Path) -> None:
-    part = read_list(CASES / "cr.txt", ["a", "b"], [], lambda name, target: Record(name, Path(name), target))
-    assert [(record.video_id, record.target) for record in part.records] == [("a/a0.mov", 0), ("b/b0.mov", 1)]
+    subset = read_list(CASES / "cr.txt", ["a", "b"], [], lambda name, target: Record(name, Path(name), target))
+    assert [(record.video_id, record.target) for record in subset.records] == [("a/a0.mov", 0), ("b/b0.mov", 1)]
     shutil.copyfile(CASES / "latin1.csv", tmp_path / "labels.csv")
     with pytest.raises(InputError, match=r"labels\.csv, line 2: this is not UTF-8 text; save the file as UTF-8"):
         read(tmp_path / "labels.csv", tmp_path / "videos")

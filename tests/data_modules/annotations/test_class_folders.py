@@ -42,7 +42,7 @@ def test_splits_whatever_they_are_called(tmp_path: Path, train: str, val: str, t
     names = [f"{train}/jump/1.mp4", f"{train}/run/2.mp4", f"{val}/run/3.mp4", f"{test}/jump/4.mp4"]
     data = VideoFolder(make(tmp_path, *names))
     assert data.class_names == ["jump", "run"]
-    found = {split: [record.video_id for record in own] for split, own in data.catalog.records.items()}
+    found = {split: [record.video_id for record in own] for split, own in data.dataset_index.records.items()}
     assert found == {"train": names[:2], "val": names[2:3], "test": names[3:]}
 
 

@@ -13,56 +13,60 @@ from data_modules.batch import UntrimmedRecord
 from data_modules.data_sets.activitynet import ActivityNet13
 from data_modules.errors import InputError
 from data_modules.protocols import OpenSet
-from data_modules.protocols.trial import Catalog, Part, Split
+from data_modules.protocols.trial import DatasetIndex, Split, Subset
 
 FOLDER = LISTS / "activitynet"
 SUBSETS: dict[Split, str] = {"train": "training", "test": "validation"}
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    return ActivityNet13(tmp_path_factory.mktemp("no_videos")).catalog
+def dataset_index(tmp_path_factory: pytest.TempPathFactory) -> DatasetIndex:
+    return ActivityNet13(tmp_path_factory.mktemp("no_videos")).dataset_index
 
 
 def packed(name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(gzip.decompress((FOLDER / name).read_bytes())))
 
 
-def untrimmed(part: Part) -> list[UntrimmedRecord]:
-    assert all(isinstance(record, UntrimmedRecord) for record in part.records)
-    return cast("list[UntrimmedRecord]", list(part.records))
+def untrimmed(subset: Subset) -> list[UntrimmedRecord]:
+    assert all(isinstance(record, UntrimmedRecord) for record in subset.records)
+    return cast("list[UntrimmedRecord]", list(subset.records))
 
 
 @pytest.mark.parametrize(("split", "videos", "segments"), [("train", 10024, 15410), ("test", 4926, 7654)])
-def test_every_segment_is_there_as_annotated(catalog: Catalog, split: Split, videos: int, segments: int) -> None:
+def test_every_segment_is_there_as_annotated(
+    dataset_index: DatasetIndex, split: Split, videos: int, segments: int
+) -> None:
     database = packed("ground_truth.json.gz")["database"]
-    records = untrimmed(catalog.part(split))
+    records = untrimmed(dataset_index.subset(split))
     expected = {video_id: video for video_id, video in database.items() if video["subset"] == SUBSETS[split]}
     assert [record.video_id for record in records] == list(expected)
     for record in records:
         video = expected[record.video_id]
         assert record.duration_sec == video["duration"]
         assert [
-            {"segment": [s.start_sec, s.end_sec], "label": catalog.labels[s.target]} for s in record.segments
+            {"segment": [s.start_sec, s.end_sec], "label": dataset_index.labels[s.target]} for s in record.segments
         ] == video["annotations"]
     assert (len(records), sum(len(record.segments) for record in records)) == (videos, segments)
     assert not any(record.ambiguous_sec or record.hidden_sec for record in records)
 
 
-def test_what_is_odd_is_kept_and_counted(catalog: Catalog) -> None:
-    found = oddities(record for split in SUBSETS for record in untrimmed(catalog.part(split)))
+def test_what_is_odd_is_kept_and_counted(dataset_index: DatasetIndex) -> None:
+    found = oddities(record for split in SUBSETS for record in untrimmed(dataset_index.subset(split)))
     assert (len(found.reversed), len(found.beyond_end), len(found.ambiguous)) == (12, 226, 0)
     assert "H-yBxySDyTw: 0 to 0 s" in found.reversed
 
 
-def test_class_names_in_both_spellings(tmp_path: Path, catalog: Catalog) -> None:
+def test_class_names_in_both_spellings(tmp_path: Path, dataset_index: DatasetIndex) -> None:
     labels = (FOLDER / "label_map.txt").read_text().splitlines()
-    assert list(catalog.labels) == labels
-    assert len(set(labels)) == len(set(catalog.class_names)) == 200
+    assert list(dataset_index.labels) == labels
+    assert len(set(labels)) == len(set(dataset_index.class_names)) == 200
     database = packed("ground_truth.json.gz")["database"]
     assert {one["label"] for video in database.values() for one in video["annotations"]} == set(labels)
-    assert list(ActivityNet13(tmp_path, spelling="official").catalog.class_names) == labels
-    mended = {label: name for label, name in zip(labels, catalog.class_names, strict=True) if name != label.lower()}
+    assert list(ActivityNet13(tmp_path, spelling="official").dataset_index.class_names) == labels
+    mended = {
+        label: name for label, name in zip(labels, dataset_index.class_names, strict=True) if name != label.lower()
+    }
     assert mended == {
         "Mooping floor": "mopping floor",
         "Plataform diving": "platform diving",
@@ -73,22 +77,22 @@ def test_class_names_in_both_spellings(tmp_path: Path, catalog: Catalog) -> None
 
 
 @pytest.mark.parametrize(("split", "seen", "unseen"), [("75_25", 150, 50), ("50_50", 100, 100)])
-def test_published_open_sets(catalog: Catalog, split: str, seen: int, unseen: int) -> None:
+def test_published_open_sets(dataset_index: DatasetIndex, split: str, seen: int, unseen: int) -> None:
     plain = packed(f"open_set_{split}.json.gz")
-    name_of = dict(zip(catalog.labels, catalog.class_names, strict=True))
-    trials = OpenSet(split=split).trials(catalog, 0)
+    name_of = dict(zip(dataset_index.labels, dataset_index.class_names, strict=True))
+    trials = OpenSet(split=split).trials(dataset_index, 0)
     assert [trial.name for trial in trials] == [f"split {number}" for number in range(10)]
     assert len({trial.train.class_names for trial in trials}) == 10
     for number, trial in enumerate(trials):
         test = trial.tests["test"]
-        for part, half, count in ((trial.train, "train", seen), (test, "test", unseen)):
+        for subset, half, count in ((trial.train, "train", seen), (test, "test", unseen)):
             listed = [plain["classes"][index] for index in plain["parts"][half][str(number)]]
-            assert list(part.class_names) == [name_of[label] for label in listed]
+            assert list(subset.class_names) == [name_of[label] for label in listed]
             assert len(listed) == count
-            assert all(record.segments for record in untrimmed(part))
-        assert sorted((*trial.train.class_names, *test.class_names)) == sorted(catalog.class_names)
+            assert all(record.segments for record in untrimmed(subset))
+        assert sorted((*trial.train.class_names, *test.class_names)) == sorted(dataset_index.class_names)
         total = sum(len(record.segments) + len(record.hidden_sec) for record in untrimmed(trial.train))
-        whole = {record.video_id: len(record.segments) for record in untrimmed(catalog.part("train"))}
+        whole = {record.video_id: len(record.segments) for record in untrimmed(dataset_index.subset("train"))}
         assert total == sum(whole[record.video_id] for record in trial.train.records)
 
 
@@ -97,9 +101,9 @@ def test_videos_are_called_with_or_without_v(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     data = ActivityNet13(tmp_path)
-    paths = [record.path for record in data.catalog.records["train"][:3]]
+    paths = [record.path for record in data.dataset_index.records["train"][:3]]
     assert paths == [tmp_path / "a/v_QOlSCBRmfWY.mkv", tmp_path / "ehGHCYKzyZ8.mp4", tmp_path / "v_nwznKOuZM7w.mp4"]
-    assert {split: len(data.catalog.records[split]) for split in SUBSETS} == data.published_sizes()
+    assert {split: len(data.dataset_index.records[split]) for split in SUBSETS} == data.published_sizes()
 
 
 def official(path: Path, **subsets: str) -> Path:
@@ -129,13 +133,13 @@ def test_the_official_file_comes_before_the_packaged_one(tmp_path: Path) -> None
         ActivityNet13(tmp_path, annotations=own.parent),
     ):
         assert data.ground_truth == own
-        assert {split: [r.video_id for r in data.catalog.records[split]] for split in SUBSETS} == {
+        assert {split: [r.video_id for r in data.dataset_index.records[split]] for split in SUBSETS} == {
             "train": ["a"],
             "test": ["b"],
         }
-        assert len(data.catalog.class_names) == 200
-    (record,) = untrimmed(data.catalog.part("train"))
-    assert data.catalog.labels[record.segments[0].target] == "Ballet"
+        assert len(data.dataset_index.class_names) == 200
+    (record,) = untrimmed(data.dataset_index.subset("train"))
+    assert data.dataset_index.labels[record.segments[0].target] == "Ballet"
 
 
 def test_mistakes_in_the_annotations(tmp_path: Path) -> None:

@@ -29,12 +29,12 @@ def write(root: Path, text: str, name: str = "captions.csv") -> Path:
 
 
 def ids(data: CaptionedFolder) -> dict[str, list[str]]:
-    return {split: [record.video_id for record in data.catalog.records[split]] for split in SPLITS}
+    return {split: [record.video_id for record in data.dataset_index.records[split]] for split in SPLITS}
 
 
 def captions(data: CaptionedFolder) -> dict[str, tuple[str, ...]]:
     found = {}
-    for records in data.catalog.records.values():
+    for records in data.dataset_index.records.values():
         for record in records:
             assert isinstance(record, CaptionedRecord)
             found[record.video_id] = record.captions
@@ -77,7 +77,7 @@ def test_one_video_by_several_names(tmp_path: Path) -> None:
     write(root, "\n".join(["video,caption", *rows]))
     data = CaptionedFolder(root, val_fraction=0.0, test_fraction=0.0)
     assert captions(data) == {"v/a": ("1", "2", "3", "4", "5", "6"), "v/b.c": ("7",), "d": ("8",)}
-    paths = [record.path for record in data.catalog.records["train"]]
+    paths = [record.path for record in data.dataset_index.records["train"]]
     assert paths == [root / "v" / "a.mp4", root / "v" / "b.c.WebM", root / "d.mkv"]
 
 
@@ -87,7 +87,7 @@ def test_a_suffix_is_written_where_a_name_may_be_two_files(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"captions\.csv: a may be a\.mp4 or a\.webm in .*; write its suffix"):
         CaptionedFolder(root).scan()
     write(root, "video,caption\na,x\na.webm,y\n")
-    (record,) = CaptionedFolder(root).catalog.records["train"]
+    (record,) = CaptionedFolder(root).dataset_index.records["train"]
     assert record.path == root / "a.webm"
     write(root, "video,caption\na.mp4,x\n\na.webm,y\n")
     with pytest.raises(InputError, match=r"line 4: a\.webm is the file a\.webm here and the file a\.mp4 on line 2"):
@@ -211,7 +211,7 @@ def test_missing_files(tmp_path: Path) -> None:
     make_files(tmp_path, ["v/a.avi"])
     data = CaptionedFolder(tmp_path, test_fraction=0.0)
     data.prepare_data()
-    assert [record.path.name for record in data.catalog.records["train"]] == ["a.avi", "b.webm"]
+    assert [record.path.name for record in data.dataset_index.records["train"]] == ["a.avi", "b.webm"]
 
 
 def test_ids_are_the_same_where_only_features_are_left(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_links_may_lead_out_of_the_folder(tmp_path: Path) -> None:
     write(tmp_path / "root", "video,caption\nv/a,x\n")
     data = CaptionedFolder(tmp_path / "root")
     data.prepare_data()
-    (record,) = data.catalog.records["train"]
+    (record,) = data.dataset_index.records["train"]
     assert (record.video_id, record.path) == ("v/a", tmp_path / "root" / "v" / "a.mp4")
 
 

@@ -32,7 +32,7 @@ def write(folder: Path, rows: list[tuple[str, str]], split: Split = "train") -> 
 
 
 def captioned(data: DiDeMo, split: Split) -> list[CaptionedRecord]:
-    return cast("list[CaptionedRecord]", list(data.catalog.records[split]))
+    return cast("list[CaptionedRecord]", list(data.dataset_index.records[split]))
 
 
 @pytest.mark.parametrize(("split", "count"), [("val", 1065), ("test", 1004)])
@@ -98,7 +98,7 @@ def test_files_are_found_under_all_their_names(tmp_path: Path) -> None:
 
 def test_without_descriptions_to_train_on_it_is_tested(tmp_path: Path) -> None:
     data = DiDeMo(tmp_path, features="off")
-    assert {name: len(part.records) for name, part in data.trials[0].parts.items()} == {
+    assert {name: len(subset.records) for name, subset in data.trials[0].parts.items()} == {
         "train": 0,
         "val": 1065,
         "test": 1004,
@@ -127,5 +127,5 @@ def test_files_of_the_user_win(tmp_path: Path) -> None:
 def test_what_is_no_description_file(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "train_data.json").write_text(content)
     with pytest.raises(InputError, match=message) as error:
-        _ = DiDeMo(tmp_path).catalog
+        _ = DiDeMo(tmp_path).dataset_index
     assert "train_data.json" in str(error.value)

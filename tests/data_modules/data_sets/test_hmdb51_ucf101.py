@@ -33,7 +33,7 @@ def hmdb_files(folder: Path) -> Path:
 
 
 def test_class_names_in_both_spellings(tmp_path: Path) -> None:
-    official, english = HMDB51(tmp_path, spelling="official").catalog, HMDB51(tmp_path).catalog
+    official, english = HMDB51(tmp_path, spelling="official").dataset_index, HMDB51(tmp_path).dataset_index
     assert official.labels == english.labels
     pairs = {
         label: names for label, *names in zip(official.labels, official.class_names, english.class_names, strict=True)
@@ -44,13 +44,13 @@ def test_class_names_in_both_spellings(tmp_path: Path) -> None:
     differ = {label for label, names in pairs.items() if len(set(names)) > 1}
     assert differ == {"brush_hair", "pullup", "pushup", "situp"}
     assert official.labels.index("kick") + 1 == official.labels.index("kick_ball")
-    assert UCF101(tmp_path, spelling="official").catalog.class_names[0] == "ApplyEyeMakeup"
-    of_clip = UCF101(tmp_path, spelling="clip").catalog
+    assert UCF101(tmp_path, spelling="official").dataset_index.class_names[0] == "ApplyEyeMakeup"
+    of_clip = UCF101(tmp_path, spelling="clip").dataset_index
     assert [of_clip.class_names[place] for place in (0, -1)] == ["Apply Eye Makeup", "Yo Yo"]
     assert class_list("clip-ucf101") == tuple(of_clip.class_names)
     letters = [name.replace(" ", "").lower() for name in of_clip.class_names]
     assert letters == [label.lower() for label in of_clip.labels], "in label order"
-    ucf101 = UCF101(tmp_path).catalog
+    ucf101 = UCF101(tmp_path).dataset_index
     assert len(set(ucf101.class_names)) == 101
     assert all(name == name.lower() for name in ucf101.class_names)
 
@@ -75,7 +75,7 @@ def test_words_of_ucf101_class_names(label: str, name: str) -> None:
 )
 def test_hmdb51_in_any_layout(tmp_path: Path, place: str) -> None:
     touch(tmp_path / place.format(BRUSH))
-    first, second = HMDB51(tmp_path).catalog.records["train"][:2]
+    first, second = HMDB51(tmp_path).dataset_index.records["train"][:2]
     assert first.video_id == f"brush_hair/{BRUSH}"
     assert first.path == tmp_path / place.format(BRUSH)
     assert second.path == tmp_path / "brush_hair" / "April_09_brush_hair_u_nm_np1_ba_goo_1.avi"
@@ -84,11 +84,11 @@ def test_hmdb51_in_any_layout(tmp_path: Path, place: str) -> None:
 
 def test_the_video_names_of_one_ucf101_class_have_two_spellings(tmp_path: Path) -> None:
     touch(tmp_path / "v_HandstandPushups_g08_c01.avi", tmp_path / f"{MAKEUP}.mp4")
-    records = {record.video_id: record for record in UCF101(tmp_path).catalog.records["train"]}
+    records = {record.video_id: record for record in UCF101(tmp_path).dataset_index.records["train"]}
     assert records[f"ApplyEyeMakeup/{MAKEUP}"].path.exists()
     assert records["HandstandPushups/v_HandStandPushups_g08_c01"].path.exists()
     (tmp_path / "list.txt").write_text("v_HandstandPushups_g08_c01.avi HandstandPushups\n")
-    read = UCF101(tmp_path).catalog.read_list
+    read = UCF101(tmp_path).dataset_index.read_list
     assert read is not None
     assert read("list.txt").records[0] == records["HandstandPushups/v_HandStandPushups_g08_c01"]
 
@@ -97,22 +97,22 @@ def test_splits_that_do_not_exist(tmp_path: Path) -> None:
     for splits in ([], [4], [1, 1]):
         with pytest.raises(InputError, match="splits must name different ones of 1, 2 and 3"):
             HMDB51(tmp_path, splits=splits)
-    second = HMDB51(tmp_path, splits=[2]).catalog
-    assert second.part("test").records == second.published["zero_shot"]()[0].tests["split2"].records
+    second = HMDB51(tmp_path, splits=[2]).dataset_index
+    assert second.subset("test").records == second.published["zero_shot"]()[0].tests["split2"].records
 
 
 def test_the_users_official_files_of_hmdb51_go_before_the_packaged_ones(tmp_path: Path) -> None:
-    packaged = HMDB51(tmp_path).catalog.records["train"]
+    packaged = HMDB51(tmp_path).dataset_index.records["train"]
     folder = hmdb_files(tmp_path / "testTrainMulti_7030_splits")
-    assert HMDB51(tmp_path).catalog.records["train"] == packaged
-    assert HMDB51(tmp_path, annotations=folder).catalog.records["train"] == packaged
+    assert HMDB51(tmp_path).dataset_index.records["train"] == packaged
+    assert HMDB51(tmp_path, annotations=folder).dataset_index.records["train"] == packaged
     (folder / "brush_hair_test_split1.txt").write_text("new_video.avi 1 \r\n")
-    assert HMDB51(tmp_path).catalog.records["train"][0].video_id == "brush_hair/new_video"
+    assert HMDB51(tmp_path).dataset_index.records["train"][0].video_id == "brush_hair/new_video"
     (folder / "wave_test_split1.txt").unlink()
     with pytest.raises(InputError, match=r"there is no file .*wave_test_split1.txt"):
-        HMDB51(tmp_path).catalog.records["train"]
+        HMDB51(tmp_path).dataset_index.records["train"]
     with pytest.raises(InputError, match=r"there is no file .*nowhere.*brush_hair_test_split1.txt"):
-        HMDB51(tmp_path, annotations=tmp_path / "nowhere").catalog.records["train"]
+        HMDB51(tmp_path, annotations=tmp_path / "nowhere").dataset_index.records["train"]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_bad_official_files_of_hmdb51(tmp_path: Path, text: str, message: str) -
     folder = hmdb_files(tmp_path / "splits")
     (folder / "brush_hair_test_split1.txt").write_text(text)
     with pytest.raises(InputError, match=message):
-        HMDB51(tmp_path).catalog.records["train"]
+        HMDB51(tmp_path).dataset_index.records["train"]
 
 
 def test_the_users_official_files_of_ucf101(tmp_path: Path) -> None:
@@ -135,8 +135,8 @@ def test_the_users_official_files_of_ucf101(tmp_path: Path) -> None:
     folder.mkdir()
     packed = gzip.decompress((LISTS / "ucf101" / "trainlist01.txt.gz").read_bytes())
     (folder / "trainlist01.txt").write_bytes(b"\r\n".join(packed.split(b"\r\n")[:3]))
-    catalog = UCF101(tmp_path).catalog
-    assert (len(catalog.records["train"]), len(catalog.records["test"])) == (3, 3783)
+    dataset_index = UCF101(tmp_path).dataset_index
+    assert (len(dataset_index.records["train"]), len(dataset_index.records["test"])) == (3, 3783)
     for text, message in (
         ("v_YoYo_g01_c01.avi 101\n", "line 1: expected '<class>/<video>'"),
         ("Flying/v_Flying_g01_c01.avi 1\n", "line 1: 'Flying' is no class"),
@@ -144,11 +144,11 @@ def test_the_users_official_files_of_ucf101(tmp_path: Path) -> None:
     ):
         (folder / "trainlist01.txt").write_text(text)
         with pytest.raises(InputError, match=message):
-            UCF101(tmp_path).catalog.records["train"]
+            UCF101(tmp_path).dataset_index.records["train"]
 
 
 def test_published_sizes_are_those_of_the_lists(tmp_path: Path) -> None:
     for splits in ([1], [2], [3]):
         for data in (HMDB51(tmp_path, splits=splits), UCF101(tmp_path, splits=splits)):
-            records = data.catalog.records
+            records = data.dataset_index.records
             assert data.published_sizes() == {"train": len(records["train"]), "test": len(records["test"])}

@@ -30,12 +30,12 @@ def write(path: Path, text: str = "") -> Path:
 )
 def test_the_training_list_is_found_where_downloads_have_it(tmp_path: Path, place: str) -> None:
     write(tmp_path / place, HEADER + ROWS)
-    records = Kinetics(tmp_path).catalog.records["train"]
+    records = Kinetics(tmp_path).dataset_index.records["train"]
     assert [record.video_id for record in records] == ["abcdefghijk_000010_000020", "-bcdefghijk_000000_000010"]
     assert records[0].path == tmp_path / "train/air drumming/abcdefghijk_000010_000020.mp4"
     elsewhere = tmp_path.parent / f"{tmp_path.name}_videos"
     elsewhere.mkdir()
-    found = Kinetics(elsewhere, annotations=tmp_path).catalog.records["train"]
+    found = Kinetics(elsewhere, annotations=tmp_path).dataset_index.records["train"]
     assert [record.target for record in found] == [1, 0]
 
 
@@ -43,9 +43,12 @@ def test_the_2020_edition_and_a_file_of_all_splits(tmp_path: Path) -> None:
     text = HEADER + ROWS + "yoga,zbcdefghijk,1,11,val\nzumba,ybcdefghijk,1,11,test\n"
     for name in ("train", "validate"):
         write(tmp_path / "annotations" / "kinetics700_2020" / f"{name}.csv", text)
-    catalog = Kinetics(tmp_path, version=700).catalog
-    assert [catalog.class_names[record.target] for record in catalog.records["train"]] == ["air drumming", "abseiling"]
-    assert [record.path for record in catalog.records["test"]] == [
+    dataset_index = Kinetics(tmp_path, version=700).dataset_index
+    assert [dataset_index.class_names[record.target] for record in dataset_index.records["train"]] == [
+        "air drumming",
+        "abseiling",
+    ]
+    assert [record.path for record in dataset_index.records["test"]] == [
         tmp_path / "val" / "yoga" / "zbcdefghijk_000001_000011.mp4"
     ]
 
@@ -62,7 +65,7 @@ def test_the_2020_edition_and_a_file_of_all_splits(tmp_path: Path) -> None:
 def test_videos_are_found_in_any_layout(tmp_path: Path, place: str) -> None:
     write(tmp_path / place)
     write(tmp_path / "train.csv", HEADER + ROWS)
-    first = Kinetics(tmp_path).catalog.records["train"][0]
+    first = Kinetics(tmp_path).dataset_index.records["train"][0]
     assert (first.video_id, first.path) == ("abcdefghijk_000010_000020", tmp_path / place)
 
 
@@ -71,9 +74,9 @@ def test_class_folders_do_for_a_missing_list(tmp_path: Path) -> None:
     write(tmp_path / "train/yoga/bbcdefghijk_10_20.mp4")
     write(tmp_path / "train/yoga/cbcdefghijk.mp4")
     write(tmp_path / "validate/zumba/dbcdefghijk_000010_000020.mp4")
-    catalog = Kinetics(tmp_path, version=700).catalog
-    train, test = catalog.part("train"), catalog.part("test")
-    assert [(r.video_id, catalog.class_names[r.target]) for r in train.records] == [
+    dataset_index = Kinetics(tmp_path, version=700).dataset_index
+    train, test = dataset_index.subset("train"), dataset_index.subset("test")
+    assert [(r.video_id, dataset_index.class_names[r.target]) for r in train.records] == [
         ("abcdefghijk_000010_000020", "air drumming"),
         ("bbcdefghijk_000010_000020", "yoga"),
         ("cbcdefghijk", "yoga"),
@@ -81,17 +84,17 @@ def test_class_folders_do_for_a_missing_list(tmp_path: Path) -> None:
     assert all(record.path.exists() for record in (*train.records, *test.records))
     write(tmp_path / "train/flying/ebcdefghijk.mp4")
     with pytest.raises(InputError, match=r"ebcdefghijk.mp4: 'flying' is no class"):
-        Kinetics(tmp_path, version=700).catalog.records["train"]
+        Kinetics(tmp_path, version=700).dataset_index.records["train"]
 
 
 def test_a_missing_list_matters_only_when_it_is_needed(tmp_path: Path) -> None:
-    catalog = Kinetics(tmp_path, version=700).catalog
-    assert catalog.records["val"] == ()
+    dataset_index = Kinetics(tmp_path, version=700).dataset_index
+    assert dataset_index.records["val"] == ()
     with pytest.raises(InputError, match=r"train videos of Kinetics-700 .* download train.csv .*annotations/train.csv"):
-        catalog.published["open_set"]()
+        dataset_index.published["open_set"]()
     with pytest.raises(InputError, match=r"val videos of Kinetics-700"):
-        catalog.part("test")
-    assert len(Kinetics(tmp_path).catalog.published["5way_5shot"]()) == 200
+        dataset_index.subset("test")
+    assert len(Kinetics(tmp_path).dataset_index.published["5way_5shot"]()) == 200
 
 
 @pytest.mark.parametrize(
@@ -109,21 +112,21 @@ def test_a_missing_list_matters_only_when_it_is_needed(tmp_path: Path) -> None:
 def test_bad_lists(tmp_path: Path, text: str, message: str) -> None:
     write(tmp_path / "train.csv", text)
     with pytest.raises(InputError, match=message):
-        Kinetics(tmp_path).catalog.records["train"]
+        Kinetics(tmp_path).dataset_index.records["train"]
 
 
 @pytest.mark.parametrize(("version", "tested"), [(400, 19906), (600, 30000), (700, 1400)])
 def test_miniatures(tmp_path: Path, version: Literal[400, 600, 700], tested: int) -> None:
     miniatures.write_annotations(Kinetics(tmp_path, version=version), videos_per_class=2)
-    catalog = Kinetics(tmp_path, version=version).catalog
-    train, test = catalog.part("train"), catalog.part("test")
+    dataset_index = Kinetics(tmp_path, version=version).dataset_index
+    train, test = dataset_index.subset("train"), dataset_index.subset("test")
     assert (len(train.records), len(test.records)) == (2 * version, tested)
     assert {record.target for record in train.records} == set(range(version))
     assert not {r.video_id for r in train.records} & {r.video_id for r in test.records}
     if version == 700:
-        (trial,) = catalog.published["open_set"]()
-        assert {name: len(part.class_names) for name, part in trial.parts.items()} == {"train": 400, "test": 300}
-        assert {name: len(part.records) for name, part in trial.parts.items()} == {"train": 800, "test": 600}
+        (trial,) = dataset_index.published["open_set"]()
+        assert {name: len(subset.class_names) for name, subset in trial.parts.items()} == {"train": 400, "test": 300}
+        assert {name: len(subset.records) for name, subset in trial.parts.items()} == {"train": 800, "test": 600}
         assert not set(trial.train.class_names) & set(trial.tests["test"].class_names)
         miniatures.write_annotations(Kinetics(tmp_path, version=version), videos_per_class=5)
-        assert len(Kinetics(tmp_path, version=version).catalog.records["train"]) == 1400
+        assert len(Kinetics(tmp_path, version=version).dataset_index.records["train"]) == 1400

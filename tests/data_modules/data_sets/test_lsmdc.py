@@ -22,7 +22,7 @@ def write(folder: Path, **lines: list[str]) -> None:
 
 
 def captioned(data: LSMDC, split: Split) -> list[CaptionedRecord]:
-    return cast("list[CaptionedRecord]", list(data.catalog.records[split]))
+    return cast("list[CaptionedRecord]", list(data.dataset_index.records[split]))
 
 
 def test_several_sentences_of_a_clip(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_clips_are_found_though_their_names_have_dots(tmp_path: Path) -> None:
 
 def test_missing_files_are_all_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
-        _ = LSMDC(tmp_path).catalog
+        _ = LSMDC(tmp_path).dataset_index
     assert all(name in str(error.value) for name in FILES.values())
     write(tmp_path / "other")
     assert len(captioned(LSMDC(tmp_path, annotations=tmp_path / "other"), "test")) == 1
@@ -81,14 +81,14 @@ def test_missing_files_are_all_named(tmp_path: Path) -> None:
 def test_lines_that_are_none(tmp_path: Path, row: str, message: str) -> None:
     write(tmp_path, val=[f"{CLIP}\t{TIMES}\tfirst", row])
     with pytest.raises(InputError, match=message) as error:
-        _ = LSMDC(tmp_path).catalog
+        _ = LSMDC(tmp_path).dataset_index
     assert FILES["val"] in str(error.value)
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     write(tmp_path, test=[""])
     with pytest.raises(InputError, match="names no clip"):
-        _ = LSMDC(tmp_path).catalog
+        _ = LSMDC(tmp_path).dataset_index
     (tmp_path / FILES["test"]).write_bytes(f"{CLIP}\t{TIMES}\tcaf\xe9\n".encode("latin-1"))
     with pytest.raises(InputError, match="line 1: this is not UTF-8 text"):
-        _ = LSMDC(tmp_path).catalog
+        _ = LSMDC(tmp_path).dataset_index

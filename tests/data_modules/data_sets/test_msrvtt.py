@@ -55,7 +55,7 @@ def write(path: Path, sentences: list[tuple[str, str]]) -> Path:
 
 
 def captioned(data: MSRVTT, split: Split) -> list[CaptionedRecord]:
-    return cast("list[CaptionedRecord]", list(data.catalog.records.get(split, ())))
+    return cast("list[CaptionedRecord]", list(data.dataset_index.records.get(split, ())))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_1ka_tests_its_own_pairs(root: Path, division: Division) -> None:
     assert [(r.video_id, r.captions) for r in captioned(data, "test")] == pairs
     assert len(pairs) == 1000
     assert not {r.video_id for r in captioned(data, "train")} & {video_id for video_id, _ in pairs}
-    assert "val" not in data.catalog.records
+    assert "val" not in data.dataset_index.records
 
 
 def test_1ka_test_videos_are_trained_on_in_1kb() -> None:
@@ -95,11 +95,13 @@ def test_1ka_test_videos_are_trained_on_in_1kb() -> None:
 def test_the_official_pair_says_the_same(tmp_path: Path) -> None:
     write(tmp_path / "train_val_videodatainfo.json", [("video0", "one"), ("video7009", "two")])
     with pytest.raises(InputError, match=r"is there, and test_videodatainfo.json is not"):
-        _ = MSRVTT(tmp_path, split="full").catalog
+        _ = MSRVTT(tmp_path, split="full").dataset_index
     write(tmp_path / "test_videodatainfo.json", [("video7010", "three")])
     for given in (None, tmp_path, tmp_path / "test_videodatainfo.json"):
         data = MSRVTT(tmp_path, split="full", captions=given)
-        found = {split: [(r.video_id, r.captions) for r in captioned(data, split)] for split in data.catalog.records}
+        found = {
+            split: [(r.video_id, r.captions) for r in captioned(data, split)] for split in data.dataset_index.records
+        }
         assert found == {
             "train": [("video0", ("one",))],
             "val": [("video7009", ("two",))],
@@ -113,7 +115,7 @@ def test_without_captions_only_1ka_is_tested(
 ) -> None:
     monkeypatch.setattr("data_modules.data_sets.msrvtt.log", logging.getLogger("a logger of this test"))
     data = MSRVTT(tmp_path, protocol=ClosedSet(val_fraction=0.1), features="off")
-    assert {name: len(part.records) for name, part in data.trials[0].parts.items() if name != "val"} == {
+    assert {name: len(subset.records) for name, subset in data.trials[0].parts.items() if name != "val"} == {
         "train": 0,
         "test": 1000,
     }
@@ -123,11 +125,11 @@ def test_without_captions_only_1ka_is_tested(
         data.dataset("train", training=True)
     for division in ("full", "1k-b"):
         with pytest.raises(InputError, match=r"captions are missing; put MSRVTT_data.json .*1k-A test are packaged"):
-            _ = MSRVTT(tmp_path, split=division).catalog
+            _ = MSRVTT(tmp_path, split=division).dataset_index
     with pytest.raises(InputError, match=r"there is no .*nowhere"):
-        _ = MSRVTT(tmp_path, captions=tmp_path / "nowhere").catalog
+        _ = MSRVTT(tmp_path, captions=tmp_path / "nowhere").dataset_index
     with pytest.raises(InputError, match="has no captions; put"):
-        _ = MSRVTT(tmp_path, captions=tmp_path).catalog
+        _ = MSRVTT(tmp_path, captions=tmp_path).dataset_index
 
 
 def test_odd_captions_are_kept_or_counted(
@@ -177,7 +179,7 @@ def test_what_is_no_caption_file(tmp_path: Path, content: object, message: str) 
     file = tmp_path / "MSRVTT_data.json"
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(InputError, match=message) as error:
-        _ = MSRVTT(tmp_path).catalog
+        _ = MSRVTT(tmp_path).dataset_index
     assert str(file) in str(error.value)
 
 
@@ -188,5 +190,5 @@ def test_videos_lie_in_any_layout(root: Path, tmp_path: Path) -> None:
     assert records[0].path == tmp_path / "TestVideo" / "video9770.webm"
     assert records[1].path == tmp_path / "video9771.mp4"
     with pytest.raises(InputError, match="there is no folder"):
-        _ = MSRVTT(tmp_path / "none").catalog
+        _ = MSRVTT(tmp_path / "none").dataset_index
     assert len(captioned(MSRVTT(tmp_path / "none", features="store"), "test")) == 1000

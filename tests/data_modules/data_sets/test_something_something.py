@@ -20,11 +20,11 @@ def test_the_training_list_is_found_where_downloads_have_it(tmp_path: Path, plac
     (tmp_path / "20bn").mkdir()
     (tmp_path / "20bn" / "300002.mp4").touch()
     (tmp_path / place).write_text(json.dumps(ENTRIES))
-    catalog = SomethingSomethingV2(tmp_path).catalog
-    first, second = catalog.records["train"]
+    dataset_index = SomethingSomethingV2(tmp_path).dataset_index
+    first, second = dataset_index.records["train"]
     assert (first.video_id, first.path) == ("300001", tmp_path / "300001.webm")
     assert (second.video_id, second.path) == ("300002", tmp_path / "20bn" / "300002.mp4")
-    names = [catalog.class_names[record.target] for record in (first, second)]
+    names = [dataset_index.class_names[record.target] for record in (first, second)]
     assert names == ["Holding something next to something", "Closing something"]
 
 
@@ -32,8 +32,8 @@ def test_the_users_validation_list_goes_before_the_packaged_one(tmp_path: Path) 
     (tmp_path / "validation.json").write_text(json.dumps(ENTRIES))
     elsewhere = tmp_path / "videos"
     elsewhere.mkdir()
-    assert len(SomethingSomethingV2(elsewhere, annotations=tmp_path).catalog.records["test"]) == 2
-    assert len(SomethingSomethingV2(elsewhere).catalog.records["test"]) == 24777
+    assert len(SomethingSomethingV2(elsewhere, annotations=tmp_path).dataset_index.records["test"]) == 2
+    assert len(SomethingSomethingV2(elsewhere).dataset_index.records["test"]) == 24777
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_the_users_validation_list_goes_before_the_packaged_one(tmp_path: Path) 
 def test_bad_lists(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "train.json").write_text(text)
     with pytest.raises(InputError, match=message):
-        SomethingSomethingV2(tmp_path).catalog.records["train"]
+        SomethingSomethingV2(tmp_path).dataset_index.records["train"]
 
 
 def test_miniature(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"training videos of Something-Something v2 .* put train.json"):
-        SomethingSomethingV2(tmp_path).catalog.records["train"]
+        SomethingSomethingV2(tmp_path).dataset_index.records["train"]
     miniatures.write_annotations(SomethingSomethingV2(tmp_path))
-    records = SomethingSomethingV2(tmp_path).catalog.records["train"]
+    records = SomethingSomethingV2(tmp_path).dataset_index.records["train"]
     assert len(records) == 4 * 174
     assert {record.target for record in records} == set(range(174))
 
@@ -70,4 +70,4 @@ def test_complete_data_sets_need_no_miniature(tmp_path: Path) -> None:
 
 def test_published_sizes(tmp_path: Path) -> None:
     data = SomethingSomethingV2(tmp_path)
-    assert data.published_sizes() == {"train": 168913, "test": len(data.catalog.records["test"])}
+    assert data.published_sizes() == {"train": 168913, "test": len(data.dataset_index.records["test"])}

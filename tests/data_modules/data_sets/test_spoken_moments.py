@@ -21,7 +21,7 @@ def write(folder: Path, list_name: str, texts: dict[str, str]) -> None:
 
 
 def captioned(data: SpokenMoments, split: Split) -> list[CaptionedRecord]:
-    return cast("list[CaptionedRecord]", list(data.catalog.records[split]))
+    return cast("list[CaptionedRecord]", list(data.dataset_index.records[split]))
 
 
 def test_the_first_line_of_a_transcription_is_the_caption(tmp_path: Path) -> None:
@@ -41,24 +41,24 @@ def test_the_first_line_of_a_transcription_is_the_caption(tmp_path: Path) -> Non
     assert [r.video_id for r in captioned(data, "test")] == ["t"]
     assert data.tally.empty == ["c", "e"]
     assert data.tally.bare == ["c", "e", "lost"]
-    assert "val" not in data.catalog.records
+    assert "val" not in data.dataset_index.records
     write(tmp_path / "annotations", "validation_set.txt", {"v": "seen"})
     assert [r.captions for r in captioned(SpokenMoments(tmp_path), "val")] == [("seen",)]
 
 
 def test_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train_set.txt and test_set.txt not found; .*spoken.html"):
-        _ = SpokenMoments(tmp_path).catalog
+        _ = SpokenMoments(tmp_path).dataset_index
     for name in ("train_set.txt", "test_set.txt"):
         (tmp_path / name).write_text("a\n")
     with pytest.raises(InputError, match=r"there is no folder .*transcriptions"):
-        _ = SpokenMoments(tmp_path).catalog
+        _ = SpokenMoments(tmp_path).dataset_index
     (tmp_path / "transcriptions").mkdir()
     with pytest.raises(InputError, match=r"has no transcription of .*train_set.txt"):
-        _ = SpokenMoments(tmp_path).catalog
+        _ = SpokenMoments(tmp_path).dataset_index
     (tmp_path / "train_set.txt").write_text("a\nb\n\na\n")
     with pytest.raises(InputError, match=r"train_set.txt, line 4: a stands already on line 1"):
-        _ = SpokenMoments(tmp_path).catalog
+        _ = SpokenMoments(tmp_path).dataset_index
     (tmp_path / "train_set.txt").write_text("\n")
     with pytest.raises(InputError, match=r"train_set.txt names no video"):
-        _ = SpokenMoments(tmp_path).catalog
+        _ = SpokenMoments(tmp_path).dataset_index

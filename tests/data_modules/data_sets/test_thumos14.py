@@ -15,15 +15,15 @@ from data_modules.batch import UntrimmedRecord
 from data_modules.data_sets.thumos14 import Thumos14
 from data_modules.errors import InputError
 from data_modules.protocols import ClosedSet, FewShot, OpenSet
-from data_modules.protocols.trial import Catalog, Part, Split
+from data_modules.protocols.trial import DatasetIndex, Split, Subset
 
 FOLDER = LISTS / "thumos14"
 SUBSETS: dict[Split, str] = {"train": "validation", "test": "test"}
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    return Thumos14(tmp_path_factory.mktemp("no_videos")).catalog
+def dataset_index(tmp_path_factory: pytest.TempPathFactory) -> DatasetIndex:
+    return Thumos14(tmp_path_factory.mktemp("no_videos")).dataset_index
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -34,18 +34,20 @@ def packed(name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(gzip.decompress((FOLDER / name).read_bytes())))
 
 
-def untrimmed(part: Part) -> list[UntrimmedRecord]:
-    assert all(isinstance(record, UntrimmedRecord) for record in part.records)
-    return cast("list[UntrimmedRecord]", list(part.records))
+def untrimmed(subset: Subset) -> list[UntrimmedRecord]:
+    assert all(isinstance(record, UntrimmedRecord) for record in subset.records)
+    return cast("list[UntrimmedRecord]", list(subset.records))
 
 
 @pytest.mark.parametrize(("split", "videos", "segments"), [("train", 200, 3007), ("test", 212, 3358)])
-def test_every_segment_is_there_as_annotated(catalog: Catalog, split: Split, videos: int, segments: int) -> None:
-    records = untrimmed(catalog.part(split))
+def test_every_segment_is_there_as_annotated(
+    dataset_index: DatasetIndex, split: Split, videos: int, segments: int
+) -> None:
+    records = untrimmed(dataset_index.subset(split))
     expected = rows(f"{SUBSETS[split]}_segments.csv.gz")
     clear = [(r["video"], float(r["start"]), float(r["end"]), r["type"]) for r in expected if r["type"] != "Ambiguous"]
     assert [
-        (record.video_id, segment.start_sec, segment.end_sec, catalog.labels[segment.target])
+        (record.video_id, segment.start_sec, segment.end_sec, dataset_index.labels[segment.target])
         for record in records
         for segment in record.segments
     ] == clear
@@ -61,10 +63,10 @@ def test_every_segment_is_there_as_annotated(catalog: Catalog, split: Split, vid
 
 
 def test_the_test_video_of_ambiguous_stretches_alone_is_left_out(
-    tmp_path: Path, catalog: Catalog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, dataset_index: DatasetIndex, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     annotated = {row["video"] for row in rows("test_segments.csv.gz")}
-    assert annotated - {record.video_id for record in catalog.part("test").records} == {"video_test_0001292"}
+    assert annotated - {record.video_id for record in dataset_index.subset("test").records} == {"video_test_0001292"}
     # The command line keeps the lines of its own loggers to itself.
     monkeypatch.setattr("data_modules.data_sets.thumos14.log", logging.getLogger("a logger of this test"))
     with caplog.at_level("INFO"):
@@ -73,11 +75,11 @@ def test_the_test_video_of_ambiguous_stretches_alone_is_left_out(
     assert "0 segments end at or before their start, 30 after their video; 185 stretches are ambiguous" in caplog.text
 
 
-def test_class_names_in_both_spellings(tmp_path: Path, catalog: Catalog) -> None:
+def test_class_names_in_both_spellings(tmp_path: Path, dataset_index: DatasetIndex) -> None:
     official = [line.split()[1] for line in (FOLDER / "class_index.txt").read_text().splitlines()]
-    assert list(catalog.labels) == official
-    assert list(Thumos14(tmp_path, spelling="official").catalog.class_names) == official
-    pairs = dict(zip(catalog.labels, catalog.class_names, strict=True))
+    assert list(dataset_index.labels) == official
+    assert list(Thumos14(tmp_path, spelling="official").dataset_index.class_names) == official
+    pairs = dict(zip(dataset_index.labels, dataset_index.class_names, strict=True))
     assert len(pairs) == 20
     assert pairs["BaseballPitch"] == "baseball pitch"
     assert pairs["CleanAndJerk"] == "clean and jerk"
@@ -86,44 +88,48 @@ def test_class_names_in_both_spellings(tmp_path: Path, catalog: Catalog) -> None
     assert all(name == name.lower() and name.replace(" ", "") == label.lower() for label, name in pairs.items())
 
 
-def test_cliff_diving_is_diving_too(catalog: Catalog) -> None:
-    names = catalog.class_names
+def test_cliff_diving_is_diving_too(dataset_index: DatasetIndex) -> None:
+    names = dataset_index.class_names
     both = 0
-    for record in untrimmed(catalog.part("train")):
+    for record in untrimmed(dataset_index.subset("train")):
         times = Counter((s.start_sec, s.end_sec) for s in record.segments if "diving" in names[s.target])
         both += sum(number == 2 for number in times.values())
     assert both > 100
 
 
 @pytest.mark.parametrize(("split", "seen", "unseen"), [("75_25", 15, 5), ("50_50", 10, 10)])
-def test_published_open_sets(catalog: Catalog, split: str, seen: int, unseen: int) -> None:
+def test_published_open_sets(dataset_index: DatasetIndex, split: str, seen: int, unseen: int) -> None:
     protocol = OpenSet(split=split)
-    trials = protocol.trials(catalog, 0)
+    trials = protocol.trials(dataset_index, 0)
     plain = packed(f"open_set_{split}.json.gz")
-    name_of = dict(zip(catalog.labels, catalog.class_names, strict=True))
+    name_of = dict(zip(dataset_index.labels, dataset_index.class_names, strict=True))
     assert [trial.name for trial in trials] == [f"split {number}" for number in range(10)]
     for number, trial in enumerate(trials):
         test = trial.tests["test"]
-        for part, half, count in ((trial.train, "train", seen), (test, "test", unseen)):
+        for subset, half, count in ((trial.train, "train", seen), (test, "test", unseen)):
             listed = [plain["classes"][index] for index in plain["parts"][half][str(number)]]
-            assert list(part.class_names) == [name_of[label] for label in listed]
+            assert list(subset.class_names) == [name_of[label] for label in listed]
             assert len(listed) == count
-        assert sorted((*trial.train.class_names, *test.class_names)) == sorted(catalog.class_names)
-        for part, official in ((trial.train, "train"), (test, "test")):
-            known = {record.video_id: record for record in untrimmed(catalog.part(cast(Split, official)))}
-            for record in untrimmed(part):
+        assert sorted((*trial.train.class_names, *test.class_names)) == sorted(dataset_index.class_names)
+        for subset, official in ((trial.train, "train"), (test, "test")):
+            known = {record.video_id: record for record in untrimmed(dataset_index.subset(cast(Split, official)))}
+            for record in untrimmed(subset):
                 shown = [
-                    s for s in known[record.video_id].segments if catalog.class_names[s.target] in part.class_names
+                    s
+                    for s in known[record.video_id].segments
+                    if dataset_index.class_names[s.target] in subset.class_names
                 ]
-                assert [part.class_names[s.target] for s in record.segments] == [
-                    catalog.class_names[s.target] for s in shown
+                assert [subset.class_names[s.target] for s in record.segments] == [
+                    dataset_index.class_names[s.target] for s in shown
                 ]
                 assert len(record.hidden_sec) == len(known[record.video_id].segments) - len(shown)
             wanted = {
-                i for i, r in known.items() if {catalog.class_names[t] for t in r.targets} & set(part.class_names)
+                i
+                for i, r in known.items()
+                if {dataset_index.class_names[t] for t in r.targets} & set(subset.class_names)
             }
-            assert {record.video_id for record in part.records} == wanted
-    words = protocol.describe(catalog, trials)
+            assert {record.video_id for record in subset.records} == wanted
+    words = protocol.describe(dataset_index, trials)
     assert f"10 published splits of the classes; in each, {seen} are seen in training" in words
 
 
@@ -132,22 +138,24 @@ def test_videos_lie_in_any_layout(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     data = Thumos14(tmp_path)
-    first = {split: data.catalog.records[split][0] for split in SUBSETS}
+    first = {split: data.dataset_index.records[split][0] for split in SUBSETS}
     assert first["train"].path == tmp_path / "validation/video_validation_0000051.mp4"
     assert first["test"].path == tmp_path / "TH14_test_set_mp4/deep/video_test_0000004.avi"
-    assert data.catalog.records["test"][1].path == tmp_path / "video_test_0000006.mp4"  # missing: counted as such later
-    assert {split: len(data.catalog.records[split]) for split in SUBSETS} == data.published_sizes()
+    assert (
+        data.dataset_index.records["test"][1].path == tmp_path / "video_test_0000006.mp4"
+    )  # missing: counted as such later
+    assert {split: len(data.dataset_index.records[split]) for split in SUBSETS} == data.published_sizes()
 
 
 def test_the_folder_may_be_missing_where_a_store_is_named(tmp_path: Path) -> None:
-    assert len(Thumos14(tmp_path / "none", features="store").catalog.part("test").records) == 212
+    assert len(Thumos14(tmp_path / "none", features="store").dataset_index.subset("test").records) == 212
     with pytest.raises(InputError, match="there is no folder"):
         Thumos14(tmp_path / "none").scan()
 
 
 def test_protocols_of_long_videos(tmp_path: Path) -> None:
     (trial,) = Thumos14(tmp_path, protocol=ClosedSet()).trials
-    assert {name: len(part.records) for name, part in trial.parts.items()} == {"train": 200, "test": 212}
+    assert {name: len(subset.records) for name, subset in trial.parts.items()} == {"train": 200, "test": 212}
     with pytest.raises(InputError, match="splits of this data set are 50_50, 75_25; name one of them in split"):
         _ = Thumos14(tmp_path, protocol=OpenSet()).trials
     with pytest.raises(InputError, match="FewShot is for trimmed videos"):

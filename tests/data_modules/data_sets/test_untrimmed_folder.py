@@ -41,16 +41,16 @@ def subset_of(videos: Videos, **subsets: str) -> Videos:
 
 def parts(data: UntrimmedFolder) -> dict[str, list[str]]:
     data.prepare_data()
-    return {split: [record.video_id for record in data.catalog.records[split]] for split in SPLITS}
+    return {split: [record.video_id for record in data.dataset_index.records[split]] for split in SPLITS}
 
 
 def test_videos_with_their_segments(tmp_path: Path) -> None:
     write(tmp_path, VIDEOS)
     data = UntrimmedFolder(tmp_path)
     assert parts(data) == {"train": ["a", "b"], "val": ["c"], "test": ["d"]}
-    assert list(data.catalog.labels) == ["long_jump", "throw"]
-    assert list(data.catalog.class_names) == ["long jump", "throw"]
-    assert data.catalog.records["train"] == [
+    assert list(data.dataset_index.labels) == ["long_jump", "throw"]
+    assert list(data.dataset_index.class_names) == ["long jump", "throw"]
+    assert data.dataset_index.records["train"] == [
         UntrimmedRecord(
             "a",
             tmp_path / "a.mp4",
@@ -120,7 +120,7 @@ def test_videos_may_lie_anywhere_below_and_be_missing(tmp_path: Path) -> None:
     (tmp_path / "b.mp4").unlink()
     data = UntrimmedFolder(tmp_path)
     data.prepare_data()
-    assert [record.path for record in data.catalog.records["train"]] == [
+    assert [record.path for record in data.dataset_index.records["train"]] == [
         tmp_path / "deep" / "v_a.webm",
         tmp_path / "b.mp4",
     ]
@@ -136,7 +136,7 @@ def test_videos_may_lie_anywhere_below_and_be_missing(tmp_path: Path) -> None:
 def test_class_names_can_be_given(tmp_path: Path) -> None:
     write(tmp_path, VIDEOS)
     data = UntrimmedFolder(tmp_path, class_names={"throw": "throwing a ball"})
-    assert list(data.catalog.class_names) == ["long jump", "throwing a ball"]
+    assert list(data.dataset_index.class_names) == ["long jump", "throwing a ball"]
     with pytest.raises(InputError, match=r"data\.class_names renames 'thrw', but"):
         UntrimmedFolder(tmp_path, class_names={"thrw": "throwing a ball"}).scan()
 

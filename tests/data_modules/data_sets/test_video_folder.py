@@ -15,7 +15,7 @@ def make_files(root: Path, names: list[str]) -> Path:
 
 
 def in_split(data: VideoFolder, split: str) -> list[str]:
-    return [record.video_id for record in data.catalog.records[split]]  # type: ignore[index]
+    return [record.video_id for record in data.dataset_index.records[split]]  # type: ignore[index]
 
 
 def test_class_folders_are_divided_class_by_class_and_alike_each_time(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_class_folders_are_divided_class_by_class_and_alike_each_time(tmp_path: 
     everything = [name for split in ("train", "val", "test") for name in in_split(first, split)]
     assert sorted(everything) == sorted(names)
     assert in_split(first, "test") == in_split(again, "test") != in_split(other, "test")
-    targets = {record.video_id: record.target for record in first.catalog.records["train"]}
+    targets = {record.video_id: record.target for record in first.dataset_index.records["train"]}
     assert all(target == int(name.startswith("wave")) for name, target in targets.items())
 
 
@@ -100,8 +100,8 @@ def test_bad_folders(tmp_path: Path) -> None:
 
 
 def rows_of(data: VideoFolder) -> list[tuple[str, str]]:
-    labels = data.catalog.labels
-    return [(r.video_id, labels[r.target]) for records in data.catalog.records.values() for r in records]
+    labels = data.dataset_index.labels
+    return [(r.video_id, labels[r.target]) for records in data.dataset_index.records.values() for r in records]
 
 
 def test_rows_as_people_and_programs_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

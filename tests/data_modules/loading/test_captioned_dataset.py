@@ -114,7 +114,7 @@ def test_tests_have_each_video_once_with_all_its_captions(store: FeatureStore, p
     assert batch["text"] == [caption for record in RECORDS for caption in record.captions]
     assert batch["captions"]["video"].tolist() == [v for v, count in enumerate(COUNTS) for _ in range(count)]
     assert batch["captions"]["video"].dtype == torch.long
-    assert (batch["part"], batch["target"].tolist(), batch["broken"]) == ("test", [-1] * 4, [])
+    assert (batch["subset"], batch["target"].tolist(), batch["broken"]) == ("test", [-1] * 4, [])
     assert batch["features"].shape == (4, 4, 2)
     for caption, owner in zip(batch["text"], batch["captions"]["video"].tolist(), strict=True):
         assert caption.startswith(f"{batch['video_id'][owner]} ")

@@ -5,7 +5,7 @@ import pytest
 
 from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
-from data_modules.loading.dropped_videos import BrokenLedger
+from data_modules.loading.dropped_videos import DroppedVideos
 
 
 def video(number: int) -> BrokenVideo:
@@ -13,7 +13,7 @@ def video(number: int) -> BrokenVideo:
 
 
 def test_each_video_counts_once_and_is_written_once(tmp_path: Path) -> None:
-    ledger = BrokenLedger(max_fraction=0.5)
+    ledger = DroppedVideos(max_fraction=0.5)
     ledger.open_split("train", 10)
     ledger.add("train", [video(1)])
     ledger.write_to(tmp_path / "run" / "broken.jsonl")
@@ -25,7 +25,7 @@ def test_each_video_counts_once_and_is_written_once(tmp_path: Path) -> None:
 
 
 def test_the_limit_is_a_share_of_the_split() -> None:
-    ledger = BrokenLedger(max_fraction=0.1)
+    ledger = DroppedVideos(max_fraction=0.1)
     ledger.open_split("test", 20)
     ledger.add("test", [video(1), video(2)])
     with pytest.raises(
@@ -35,7 +35,7 @@ def test_the_limit_is_a_share_of_the_split() -> None:
 
 
 def test_none_may_be_lost_where_the_limit_is_zero() -> None:
-    ledger = BrokenLedger(max_fraction=0.0)
+    ledger = DroppedVideos(max_fraction=0.0)
     ledger.open_split("val", 1000)
     ledger.add("val", [])
     with pytest.raises(InputError):

@@ -21,11 +21,11 @@ def collect(chunks: list[Chunk]) -> dict[str, tuple[torch.Tensor, list[float], f
     for chunk in chunks:
         start = 0
         for piece in chunk.pieces:
-            part = chunk.frames[start : start + len(piece.times_sec)]
+            subset = chunk.frames[start : start + len(piece.times_sec)]
             start += len(piece.times_sec)
             before, times, end = videos.get(piece.video_id, (chunk.frames[:0], [], None))
             assert end is None, "frames after the last piece"
-            videos[piece.video_id] = (torch.cat([before, part]), times + piece.times_sec, piece.duration_sec)
+            videos[piece.video_id] = (torch.cat([before, subset]), times + piece.times_sec, piece.duration_sec)
         assert start == len(chunk.frames)
     return videos
 

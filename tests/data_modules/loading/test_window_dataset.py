@@ -284,7 +284,7 @@ def test_windows_of_different_length_are_padded(numbered_store: Fill) -> None:
         dataset[0, 1],
     ]
     batch = CollateWindows("train", ["walk", "run"])(samples)
-    assert (batch["text"], batch["part"], batch["video_id"]) == (["walk", "run"], "train", ["short", "long"])
+    assert (batch["text"], batch["subset"], batch["video_id"]) == (["walk", "run"], "train", ["short", "long"])
     assert (batch["num_views"], batch["broken"], batch["target"].tolist()) == (1, [], [-1, -1])
     assert batch["features"].shape == (2, 30, 2)
     assert batch["mask"].sum(1).tolist() == [5, 30]

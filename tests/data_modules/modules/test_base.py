@@ -22,7 +22,7 @@ Fill = Callable[[Mapping[str, tuple[np.ndarray, float]], float | None], FeatureS
 def opened(root: Path, fill: Fill, lacking: int = 0, broken: int = 0, **options: Any) -> MovingShapes:  # noqa: ANN401
     """All training videos of a world in which the store lacks the first few and holds the next ones as broken."""
     data = MovingShapes(root, 2, 0, 1, features="a store", num_workers=0, **options)
-    ids = [record.video_id for split in ("train", "test") for record in data.catalog.records[split]]
+    ids = [record.video_id for split in ("train", "test") for record in data.dataset_index.records[split]]
     fill({video_id: (np.arange(32) / 12, 32 / 12) for video_id in ids[lacking + broken :]}, None)
     with StoreWriter(root / "store", FeatureStore(root / "store").recipe) as writer:
         for video_id in ids[lacking : lacking + broken]:

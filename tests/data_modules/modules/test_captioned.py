@@ -16,7 +16,7 @@ from data_modules.loading.sampling import SegmentSampler
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols import BaseToNovel, ClosedSet, FewShot, OpenSet, Protocol, RandomHalves
 from data_modules.protocols.limit import Limit
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
 ON_CPU = SimpleNamespace(root_device=torch.device("cpu"))
 
@@ -32,9 +32,9 @@ def video_ids(split: Split) -> list[str]:
 class Captioned(CaptionedDataModule):
     """Videos with one to four captions; a few rows that are left out."""
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         files = {split: captioned_records(self.rows(split), self.place, self.tally) for split in SPLITS}
-        return Catalog((), files)
+        return DatasetIndex((), files)
 
     def rows(self, split: Split) -> Iterable[tuple[str, str]]:
         for number, video_id in enumerate(video_ids(split)):
@@ -79,7 +79,7 @@ def test_what_was_left_out_is_said_once(tmp_path: Path, caplog: pytest.LogCaptur
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             data.describe_protocol()
-            _ = data.catalog, data.trials, data.alone(0).trials
+            _ = data.dataset_index, data.trials, data.alone(0).trials
     (said,) = [entry.getMessage() for entry in caplog.records]
     assert said.startswith("set, left out: 2 empty captions, the first of train01; 1 repeated caption")
     assert len(data.captions("train")) == 60
@@ -99,7 +99,7 @@ def test_validation_videos_are_drawn_of_all(tmp_path: Path, fraction: float, exp
     data = Captioned(tmp_path, protocol=ClosedSet(val_fraction=fraction))
     (trial,) = data.trials
     assert trial.val is not None
-    train, val = ([r.video_id for r in part.records] for part in (trial.train, trial.val))
+    train, val = ([r.video_id for r in subset.records] for subset in (trial.train, trial.val))
     assert len(val) == expected
     assert sorted(train + val) == video_ids("train")
     assert (train, val) == (sorted(train), sorted(val))
@@ -117,7 +117,11 @@ def test_a_share_of_less_than_a_video_holds_nothing_out(tmp_path: Path) -> None:
 
 def test_a_rehearsal_has_a_few_videos_with_all_their_captions(tmp_path: Path) -> None:
     data = Captioned(tmp_path, protocol=ClosedSet(0.5), limit=Limit(classes=2, videos=3))
-    assert {name: len(part.records) for name, part in data.trials[0].parts.items()} == {"train": 6, "val": 6, "test": 6}
+    assert {name: len(subset.records) for name, subset in data.trials[0].parts.items()} == {
+        "train": 6,
+        "val": 6,
+        "test": 6,
+    }
     assert data.describe_protocol().startswith("REHEARSAL")
     assert [len(data.captions(name)) for name in ("test",)] == [1 + 2 + 3 + 4 + 1 + 2]
 

@@ -47,7 +47,7 @@ def test_other_data_sets_are_looked_at_in_the_same_way(tmp_path: Path) -> None:
     assert (other.crops, other.frame_rate, other.features) == (data.crops, 6.0, "off")
     assert (other.features_root, other.num_workers, other.seed) == (tmp_path / "features", 0, 9)
     (trial,) = data.trials
-    assert {name: len(part.records) for name, part in trial.tests.items()} == {"other": 96}
+    assert {name: len(subset.records) for name, subset in trial.tests.items()} == {"other": 96}
     assert data.owner_of("other") is other
     assert data.owner_of("train") is data.owner_of("val") is data
 

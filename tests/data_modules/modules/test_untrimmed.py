@@ -15,7 +15,7 @@ from data_modules.loading.windows import SlidingWindows, WholeVideo
 from data_modules.modules.untrimmed import UntrimmedDataModule
 from data_modules.protocols import BaseToNovel, ClosedSet, FewShot, OpenSet, RandomHalves
 from data_modules.protocols.protocol import Protocol
-from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.protocols.trial import DatasetIndex, Subset, Trial
 
 ON_CPU = SimpleNamespace(root_device=torch.device("cpu"))
 
@@ -29,23 +29,23 @@ SEGMENTS = ((1.0, 2.0, 0), (3.0, 4.0, 1), (5.0, 6.0, 2), (7.0, 8.0, 3))
 class Toy(UntrimmedDataModule):
     """Twenty videos to train on and five to test, each longer than the one before; all of them show all classes."""
 
-    def scan(self) -> Catalog:
+    def scan(self) -> DatasetIndex:
         train, test = self.records("train", 20), self.records("test", 5)
-        catalog = Catalog(NAMES, {"train": train, "test": test})
-        return Catalog(NAMES, catalog.records, published={"open_set": lambda: halves(catalog)})
+        dataset_index = DatasetIndex(NAMES, {"train": train, "test": test})
+        return DatasetIndex(NAMES, dataset_index.records, published={"open_set": lambda: halves(dataset_index)})
 
     def records(self, split: str, count: int) -> list[UntrimmedRecord]:
         segments = tuple(Segment(*segment) for segment in SEGMENTS)
         return [UntrimmedRecord(f"{split}{n}", self.root / f"{split}{n}", segments=segments) for n in range(count)]
 
 
-def halves(catalog: Catalog) -> Sequence[Trial]:
+def halves(dataset_index: DatasetIndex) -> Sequence[Trial]:
     """Three trials; each leaves out two classes that stand next to each other."""
     trials = []
     for first in range(3):
         unseen = NAMES[first : first + 2]
-        train = catalog.part("train").only([name for name in NAMES if name not in unseen])
-        trials.append(Trial(f"without {first}", train, {"test": catalog.part("test").only(unseen)}))
+        train = dataset_index.subset("train").only([name for name in NAMES if name not in unseen])
+        trials.append(Trial(f"without {first}", train, {"test": dataset_index.subset("test").only(unseen)}))
     return trials
 
 
@@ -62,8 +62,8 @@ def opened(root: Path, fill: Fill, lacking: Sequence[str] = (), **options: Any) 
     return data
 
 
-def ids(part: Part) -> list[str]:
-    return [record.video_id for record in part.records]
+def ids(subset: Subset) -> list[str]:
+    return [record.video_id for record in subset.records]
 
 
 @pytest.mark.parametrize("protocol", [FewShot(), BaseToNovel(), RandomHalves()])
@@ -111,7 +111,7 @@ def test_a_store_that_lacks_many_videos_is_the_wrong_one(tmp_path: Path, numbere
 def test_a_part_without_an_action_to_train_on(tmp_path: Path, numbered_store: Fill) -> None:
     data = opened(tmp_path, numbered_store)
     nothing = [replace(record, segments=(Segment(9.0, 2.0, 0),)) for record in data.records("train", 20)]
-    data._catalog = Catalog(NAMES, {"train": nothing, "test": data.records("test", 5)})
+    data._catalog = DatasetIndex(NAMES, {"train": nothing, "test": data.records("test", 5)})
     with pytest.raises(InputError, match=r"no video of split 'train' of .* shows an action that can be trained on"):
         data.train_dataloader()
     assert len(data.test_dataloader()) == 1
@@ -130,7 +130,7 @@ def test_all_windows_are_tested_and_those_with_actions_trained_on(tmp_path: Path
         assert [video_id for video_id, _ in tested] == [video_id for video_id, _ in expected]
         assert [origin for _, origin in tested] == pytest.approx([origin for _, origin in expected])
     trained = list(data.train_dataloader())
-    assert all(batch["text"] == list(NAMES) and batch["part"] == "train" for batch in trained)
+    assert all(batch["text"] == list(NAMES) and batch["subset"] == "train" for batch in trained)
     shown = {
         (v, int(target))
         for batch in trained
@@ -224,7 +224,7 @@ def test_batches_move_to_a_device_whole(tmp_path: Path, numbered_store: Fill) ->
     tensors = [moved["features"], moved["mask"], moved["time_sec"], moved["target"], windows["origin_sec"]]
     tensors += [windows["own_sec"], *windows["segments_sec"], *windows["segment_targets"], *windows["ignored_sec"]]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
-    assert (moved["text"], moved["video_id"], moved["part"]) == (batch["text"], batch["video_id"], "train")
+    assert (moved["text"], moved["video_id"], moved["subset"]) == (batch["text"], batch["video_id"], "train")
     assert windows["is_last"] == batch["windows"]["is_last"]
     assert batch["mask"].device.type == "cpu"
 
@@ -242,14 +242,14 @@ def test_times_are_held_against_the_videos(
     for stage in ("fit", "test"):
         data.setup(stage)
     assert not caplog.text
-    part = data.trials[0].parts["test"]
-    videos = [record for record in part.records if isinstance(record, UntrimmedRecord)]
+    subset = data.trials[0].parts["test"]
+    videos = [record for record in subset.records if isinstance(record, UntrimmedRecord)]
     said = tuple(replace(video, duration_sec=999.0) for video in videos)
-    data._trials = [replace(data.trials[0], tests={"test": replace(part, records=said)})]
+    data._trials = [replace(data.trials[0], tests={"test": replace(subset, records=said)})]
     for stage in ("fit", "test"):
         data.setup(stage)
     assert caplog.text.count("5 videos of another duration than annotated: test0, 999 s annotated and ") == 1
     frames = tuple(replace(video, segments=(Segment(500.0, 700.0, 0),)) for video in videos)
-    data._trials = [replace(data.trials[0], tests={"test": replace(part, records=frames)})]
+    data._trials = [replace(data.trials[0], tests={"test": replace(subset, records=frames)})]
     with pytest.raises(InputError, match=r"in 5 of 5 videos most segments lie after the end.*Are the times frames"):
         data.setup("test")

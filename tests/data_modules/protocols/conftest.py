@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from data_modules.batch import Record
-from data_modules.protocols.trial import SPLITS, Catalog, Split
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
 NAMES = ("cut", "dive", "eat", "fall", "golf", "hug")
 COUNTS: dict[Split, int] = {"train": 8, "val": 2, "test": 3}
 
 
 @pytest.fixture
-def catalog() -> Catalog:
+def dataset_index() -> DatasetIndex:
     """Six classes; the official spelling is in capitals."""
     records = {
         split: [
@@ -20,4 +20,4 @@ def catalog() -> Catalog:
         ]
         for split in SPLITS
     }
-    return Catalog(NAMES, records, [name.upper() for name in NAMES])
+    return DatasetIndex(NAMES, records, [name.upper() for name in NAMES])

@@ -15,15 +15,15 @@ from data_modules.protocols import (
     RandomHalves,
 )
 from data_modules.protocols.limit import Limit, limited
-from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.protocols.trial import DatasetIndex, Subset, Trial
 
 
-def per_class(part: Part) -> Counter[str]:
-    return Counter(part.class_names[record.target] for record in part.records)
+def per_class(subset: Subset) -> Counter[str]:
+    return Counter(subset.class_names[record.target] for record in subset.records)
 
 
-def ids(part: Part) -> set[str]:
-    return {record.video_id for record in part.records}
+def ids(subset: Subset) -> set[str]:
+    return {record.video_id for record in subset.records}
 
 
 def label_of(video_id: str) -> str:
@@ -31,18 +31,18 @@ def label_of(video_id: str) -> str:
 
 
 def assert_targets_are_right(trial: Trial) -> None:
-    for part in trial.parts.values():
-        assert all(part.class_names[record.target] == label_of(record.video_id) for record in part.records)
+    for subset in trial.parts.values():
+        assert all(subset.class_names[record.target] == label_of(record.video_id) for record in subset.records)
 
 
-def test_closed_set_takes_the_official_splits(catalog: Catalog) -> None:
-    (trial,) = ClosedSet().trials(catalog, 0)
-    assert {name: len(part.records) for name, part in trial.parts.items()} == {"train": 48, "val": 12, "test": 18}
-    assert "all 6 classes are seen in training" in ClosedSet().describe(catalog, [trial])
+def test_closed_set_takes_the_official_splits(dataset_index: DatasetIndex) -> None:
+    (trial,) = ClosedSet().trials(dataset_index, 0)
+    assert {name: len(subset.records) for name, subset in trial.parts.items()} == {"train": 48, "val": 12, "test": 18}
+    assert "all 6 classes are seen in training" in ClosedSet().describe(dataset_index, [trial])
 
 
-def test_closed_set_holds_videos_out_where_there_are_none_to_choose_on(catalog: Catalog) -> None:
-    bare = replace(catalog, records={**catalog.records, "val": []})
+def test_closed_set_holds_videos_out_where_there_are_none_to_choose_on(dataset_index: DatasetIndex) -> None:
+    bare = replace(dataset_index, records={**dataset_index.records, "val": []})
     (trial,) = ClosedSet(val_fraction=0.25).trials(bare, 0)
     assert trial.val is not None
     assert set(per_class(trial.val).values()) == {2}
@@ -52,9 +52,9 @@ def test_closed_set_holds_videos_out_where_there_are_none_to_choose_on(catalog: 
     assert without.val is None
 
 
-def test_drawn_few_shot_trials(catalog: Catalog) -> None:
+def test_drawn_few_shot_trials(dataset_index: DatasetIndex) -> None:
     protocol = FewShot(shots=2, ways=3, source="drawn", num_trials=5)
-    trials = protocol.trials(catalog, 0)
+    trials = protocol.trials(dataset_index, 0)
     assert len(trials) == 5
     for trial in trials:
         assert len(trial.train.class_names) == 3
@@ -63,21 +63,23 @@ def test_drawn_few_shot_trials(catalog: Catalog) -> None:
         assert set(per_class(trial.tests["test"]).values()) == {3}
         assert_targets_are_right(trial)
     assert len({trial.train.class_names for trial in trials}) > 1
-    assert protocol.trials(catalog, 7) == trials, "the run's seed must not change the trials"
-    assert FewShot(shots=2, ways=3, source="drawn", num_trials=5, trials_seed=1).trials(catalog, 0) != trials
-    assert FewShot(shots=2, ways=3, source="drawn", num_trials=2).trials(catalog, 0) == trials[:2]
-    assert "6 training videos of 3 classes (drawn out of 6)" in protocol.describe(catalog, trials)
+    assert protocol.trials(dataset_index, 7) == trials, "the run's seed must not change the trials"
+    assert FewShot(shots=2, ways=3, source="drawn", num_trials=5, trials_seed=1).trials(dataset_index, 0) != trials
+    assert FewShot(shots=2, ways=3, source="drawn", num_trials=2).trials(dataset_index, 0) == trials[:2]
+    assert "6 training videos of 3 classes (drawn out of 6)" in protocol.describe(dataset_index, trials)
 
 
-def test_drawn_few_shot_of_all_classes(catalog: Catalog) -> None:
-    (trial,) = FewShot(shots=3, source="drawn").trials(catalog, 0)
+def test_drawn_few_shot_of_all_classes(dataset_index: DatasetIndex) -> None:
+    (trial,) = FewShot(shots=3, source="drawn").trials(dataset_index, 0)
     assert set(per_class(trial.train).values()) == {3}
     assert len(trial.tests["test"].records) == 18
 
 
-def test_published_trials_come_as_they_are(catalog: Catalog) -> None:
-    given = [Trial(f"trial {n}", catalog.part("train"), {"test": catalog.part("test")}) for n in range(4)]
-    listed = replace(catalog, published={"3way_2shot": lambda: given})
+def test_published_trials_come_as_they_are(dataset_index: DatasetIndex) -> None:
+    given = [
+        Trial(f"trial {n}", dataset_index.subset("train"), {"test": dataset_index.subset("test")}) for n in range(4)
+    ]
+    listed = replace(dataset_index, published={"3way_2shot": lambda: given})
     assert FewShot(shots=2, ways=3).trials(listed, 0) == given
     assert FewShot(shots=2, ways=3, num_trials=2).trials(listed, 0) == given[:2]
     with pytest.raises(InputError, match="num_trials is 5, and 4 are published"):
@@ -88,15 +90,15 @@ def test_published_trials_come_as_they_are(catalog: Catalog) -> None:
         FewShot(shots=7).trials(listed, 0)
 
 
-def test_too_many_shots_or_ways(catalog: Catalog) -> None:
+def test_too_many_shots_or_ways(dataset_index: DatasetIndex) -> None:
     with pytest.raises(InputError, match="9 shots are asked for, and class 'cut' has 8 training videos"):
-        FewShot(shots=9, source="drawn").trials(catalog, 0)
+        FewShot(shots=9, source="drawn").trials(dataset_index, 0)
     with pytest.raises(InputError, match="7 ways of a data set of 6 classes"):
-        FewShot(ways=7, source="drawn").trials(catalog, 0)
+        FewShot(ways=7, source="drawn").trials(dataset_index, 0)
 
 
-def test_open_set_by_names_in_either_spelling(catalog: Catalog) -> None:
-    (trial,) = OpenSet(train_classes=["CUT", "eat"]).trials(catalog, 0)
+def test_open_set_by_names_in_either_spelling(dataset_index: DatasetIndex) -> None:
+    (trial,) = OpenSet(train_classes=["CUT", "eat"]).trials(dataset_index, 0)
     assert trial.train.class_names == ("cut", "eat")
     assert trial.tests["test"].class_names == ("dive", "fall", "golf", "hug")
     assert trial.val is not None
@@ -104,24 +106,26 @@ def test_open_set_by_names_in_either_spelling(catalog: Catalog) -> None:
     assert_targets_are_right(trial)
 
 
-def open_sets(catalog: Catalog) -> Catalog:
+def open_sets(dataset_index: DatasetIndex) -> DatasetIndex:
     """With two published splits: one of 3 trials, one of a single trial."""
 
     def split(seen: int, number: int) -> list[Trial]:
         return [
             Trial(
                 f"split {n}",
-                catalog.part("train").only(catalog.class_names[:seen]),
-                {"test": catalog.part("test").only(catalog.class_names[seen:])},
+                dataset_index.subset("train").only(dataset_index.class_names[:seen]),
+                {"test": dataset_index.subset("test").only(dataset_index.class_names[seen:])},
             )
             for n in range(number)
         ]
 
-    return replace(catalog, published={"open_set_75_25": lambda: split(4, 3), "open_set_50_50": lambda: split(3, 1)})
+    return replace(
+        dataset_index, published={"open_set_75_25": lambda: split(4, 3), "open_set_50_50": lambda: split(3, 1)}
+    )
 
 
-def test_open_set_by_the_name_of_a_published_split(catalog: Catalog) -> None:
-    several = open_sets(catalog)
+def test_open_set_by_the_name_of_a_published_split(dataset_index: DatasetIndex) -> None:
+    several = open_sets(dataset_index)
     protocol = OpenSet(split="75_25")
     trials = protocol.trials(several, 0)
     assert [trial.name for trial in trials] == ["split 0", "split 1", "split 2"]
@@ -134,16 +138,16 @@ def test_open_set_by_the_name_of_a_published_split(catalog: Catalog) -> None:
     one = OpenSet(split="50_50")
     assert "open set: 3 classes are seen in training" in one.describe(several, one.trials(several, 0))
     assert OpenSet(train_classes=["cut"]).trials(several, 0)[0].train.class_names == ("cut",)
-    only = replace(catalog, published={"open_set": several.published["open_set_50_50"]})
+    only = replace(dataset_index, published={"open_set": several.published["open_set_50_50"]})
     assert len(OpenSet().trials(only, 0)) == 1
 
 
-def test_a_published_split_must_be_named_where_there_are_several(catalog: Catalog) -> None:
+def test_a_published_split_must_be_named_where_there_are_several(dataset_index: DatasetIndex) -> None:
     known = "the published open-set splits of this data set are 50_50, 75_25; "
     with pytest.raises(InputError, match=known + "name one of them in split"):
-        OpenSet().trials(open_sets(catalog), 0)
+        OpenSet().trials(open_sets(dataset_index), 0)
     with pytest.raises(InputError, match=known + "there is no '60_40'"):
-        OpenSet(split="60_40").trials(open_sets(catalog), 0)
+        OpenSet(split="60_40").trials(open_sets(dataset_index), 0)
     with pytest.raises(InputError, match="drop train_classes, or split"):
         OpenSet(train_classes=["cut"], split="75_25")
 
@@ -159,14 +163,14 @@ def test_a_published_split_must_be_named_where_there_are_several(catalog: Catalo
         (ByList("a.txt", "b.txt"), "lists cannot be read"),
     ],
 )
-def test_mistakes_in_a_protocol(catalog: Catalog, protocol: Protocol, message: str) -> None:
+def test_mistakes_in_a_protocol(dataset_index: DatasetIndex, protocol: Protocol, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        protocol.trials(catalog, 0)
+        protocol.trials(dataset_index, 0)
 
 
-def test_base_to_novel_drawn(catalog: Catalog) -> None:
+def test_base_to_novel_drawn(dataset_index: DatasetIndex) -> None:
     protocol = BaseToNovel(shots=4, source="drawn", num_trials=2, among_all=True)
-    trials = protocol.trials(catalog, 0)
+    trials = protocol.trials(dataset_index, 0)
     assert ids(trials[0].train) != ids(trials[1].train)
     for trial in trials:
         assert_targets_are_right(trial)
@@ -176,42 +180,42 @@ def test_base_to_novel_drawn(catalog: Catalog) -> None:
         assert ids(trial.tests["novel"]) == ids(trial.tests["novel_all"])
         assert len(trial.tests["base_all"].class_names) == 6
         assert dict(trial.harmonic_means) == {"hm": ("base", "novel"), "hm_all": ("base_all", "novel_all")}
-    words = protocol.describe(catalog, trials)
+    words = protocol.describe(dataset_index, trials)
     assert "3 base classes are seen in training (12 videos), 3 novel classes are not" in words
     assert "2 drawn trials" in words
 
 
-def test_random_halves_part_the_classes(catalog: Catalog) -> None:
-    trials = RandomHalves(num_trials=4).trials(catalog, 0)
+def test_random_halves_part_the_classes(dataset_index: DatasetIndex) -> None:
+    trials = RandomHalves(num_trials=4).trials(dataset_index, 0)
     assert len({trial.train.class_names for trial in trials}) > 1
     for trial in trials:
         assert_targets_are_right(trial)
-        assert sorted(trial.train.class_names + trial.tests["test"].class_names) == sorted(catalog.class_names)
-    assert RandomHalves(num_trials=4).trials(catalog, 5) == trials
+        assert sorted(trial.train.class_names + trial.tests["test"].class_names) == sorted(dataset_index.class_names)
+    assert RandomHalves(num_trials=4).trials(dataset_index, 5) == trials
 
 
-def test_cross_dataset_leaves_the_tests_to_the_data_module(catalog: Catalog) -> None:
-    (trial,) = CrossDataset().trials(catalog, 0)
+def test_cross_dataset_leaves_the_tests_to_the_data_module(dataset_index: DatasetIndex) -> None:
+    (trial,) = CrossDataset().trials(dataset_index, 0)
     assert trial.tests == {}
     assert len(trial.train.records) == 48
 
 
-def test_limit_keeps_the_first_of_everything(catalog: Catalog) -> None:
+def test_limit_keeps_the_first_of_everything(dataset_index: DatasetIndex) -> None:
     protocol = BaseToNovel(source="drawn", shots=None, num_trials=3, among_all=True)
-    trials = limited(protocol.trials(catalog, 0), Limit(trials=2, classes=2, videos=1))
+    trials = limited(protocol.trials(dataset_index, 0), Limit(trials=2, classes=2, videos=1))
     assert len(trials) == 2
     for trial in trials:
         assert_targets_are_right(trial)
         assert trial.train.class_names == trial.tests["base"].class_names == ("cut", "dive")
         assert trial.tests["novel"].class_names == ("fall", "golf")
         assert trial.tests["novel_all"].class_names == ("cut", "dive", "fall", "golf")
-        assert all(set(per_class(part).values()) == {1} for part in trial.parts.values())
+        assert all(set(per_class(subset).values()) == {1} for subset in trial.parts.values())
 
 
-def test_drawing_one_class_does_not_depend_on_the_others(catalog: Catalog) -> None:
-    (every,) = FewShot(shots=2, source="drawn").trials(catalog, 0)
-    fewer = [record for record in catalog.records["train"] if record.target != 5]
+def test_drawing_one_class_does_not_depend_on_the_others(dataset_index: DatasetIndex) -> None:
+    (every,) = FewShot(shots=2, source="drawn").trials(dataset_index, 0)
+    fewer = [record for record in dataset_index.records["train"] if record.target != 5]
     (without_last,) = FewShot(shots=2, source="drawn").trials(
-        Catalog(catalog.class_names[:5], {**catalog.records, "train": fewer}), 0
+        DatasetIndex(dataset_index.class_names[:5], {**dataset_index.records, "train": fewer}), 0
     )
     assert ids(without_last.train) < ids(every.train)

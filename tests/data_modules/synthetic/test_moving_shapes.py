@@ -42,7 +42,7 @@ def test_motions_do_what_they_say(motion: str) -> None:
 def test_a_world_is_rendered_once_and_mended(tmp_path: Path) -> None:
     data = small(tmp_path)
     data.prepare_data()
-    records = data.catalog.records["train"]
+    records = data.dataset_index.records["train"]
     assert len(data.class_names) == len(set(data.class_names)) == len(SHAPES) * len(MOTIONS) == 48
     assert [record.target for record in records] == list(range(48))
     assert data.class_names[0] == "a square moving left"
@@ -59,7 +59,7 @@ def test_a_world_is_rendered_once_and_mended(tmp_path: Path) -> None:
 def test_files_are_what_was_drawn(tmp_path: Path) -> None:
     data = small(tmp_path)
     data.prepare_data()
-    record = data.catalog.records["train"][0]
+    record = data.dataset_index.records["train"][0]
     drawn = render("square", "moving left", video_seed(0, "train", "square", "moving left", 0)).frames
     with VideoReader(record.path) as reader:
         decoded = torch.stack([frame for frame, _ in reader.frames()])

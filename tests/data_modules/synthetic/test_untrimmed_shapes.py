@@ -12,7 +12,7 @@ from data_modules.annotations.activitynet_format import read_ground_truth
 from data_modules.batch import UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.protocols import OpenSet
-from data_modules.protocols.trial import SPLITS, Catalog, Part
+from data_modules.protocols.trial import SPLITS, DatasetIndex, Subset
 from data_modules.synthetic.moving_shapes import MovingShapes, fold_of
 from data_modules.synthetic.rendering import FRAME_RATE, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
@@ -35,14 +35,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> UntrimmedShapes:
     return world(tmp_path_factory.mktemp("untrimmed_shapes"))
 
 
-def records(part: Part) -> Iterator[UntrimmedRecord]:
-    for record in part.records:
+def records(subset: Subset) -> Iterator[UntrimmedRecord]:
+    for record in subset.records:
         assert isinstance(record, UntrimmedRecord)
         yield record
 
 
-def everything(catalog: Catalog) -> list[UntrimmedRecord]:
-    return [record for split in SPLITS for record in records(catalog.part(split))]
+def everything(dataset_index: DatasetIndex) -> list[UntrimmedRecord]:
+    return [record for split in SPLITS for record in records(dataset_index.subset(split))]
 
 
 def decoded(path: Path) -> tuple[Tensor, float]:
@@ -57,24 +57,24 @@ def background_of(frames: Tensor) -> Tensor:
 
 
 def test_the_annotation_says_what_the_records_say(data: UntrimmedShapes) -> None:
-    catalog = data.catalog
-    assert list(catalog.class_names) == list(PAIRS)
+    dataset_index = data.dataset_index
+    assert list(dataset_index.class_names) == list(PAIRS)
     videos = read_ground_truth(data.root / "annotations.json")
-    assert list(videos) == [record.video_id for record in everything(catalog)]
-    assert [len(catalog.part(split).records) for split in SPLITS] == list(COUNTS.values())
+    assert list(videos) == [record.video_id for record in everything(dataset_index)]
+    assert [len(dataset_index.subset(split).records) for split in SPLITS] == list(COUNTS.values())
     for split, subset in (("train", "training"), ("val", "validation"), ("test", "testing")):
-        for record in records(catalog.part(split)):  # type: ignore[arg-type]
+        for record in records(dataset_index.subset(split)):  # type: ignore[arg-type]
             video = videos[record.video_id]
             assert (video.subset, video.duration_sec) == (subset, record.duration_sec)
             assert [(a.start_sec, a.end_sec, a.label) for a in video.annotations] == [
-                (s.start_sec, s.end_sec, catalog.class_names[s.target]) for s in record.segments
+                (s.start_sec, s.end_sec, dataset_index.class_names[s.target]) for s in record.segments
             ]
             assert not record.hidden_sec
             assert not record.ambiguous_sec
 
 
 def test_videos_last_as_long_as_is_said_and_segments_lie_in_them(data: UntrimmedShapes) -> None:
-    for record in everything(data.catalog):
+    for record in everything(data.dataset_index):
         frames, duration_sec = decoded(record.path)
         assert frames.shape[1:] == (3, 96, 96)
         assert record.duration_sec == pytest.approx(duration_sec, abs=1e-6)
@@ -89,12 +89,12 @@ def test_videos_last_as_long_as_is_said_and_segments_lie_in_them(data: Untrimmed
 def test_segments_show_what_they_say(data: UntrimmedShapes) -> None:
     """By the pixels alone: the shape is what differs from the background."""
     shown: set[str] = set()
-    for record in everything(data.catalog):
+    for record in everything(data.dataset_index):
         frames, _ = decoded(record.path)
         away = (frames - background_of(frames)).abs().amax(1)
         for segment in record.segments:
             start, end = round(segment.start_sec * FRAME_RATE), round(segment.end_sec * FRAME_RATE)
-            motion = PAIRS[data.catalog.class_names[segment.target]][1]
+            motion = PAIRS[data.dataset_index.class_names[segment.target]][1]
             assert_looks_like(motion, away[start:end])
             shown.add(motion)
     assert shown == set(MOTIONS)
@@ -124,7 +124,7 @@ def assert_looks_like(motion: str, away: Tensor) -> None:
 
 def test_files_are_what_was_drawn(data: UntrimmedShapes) -> None:
     empty = 0
-    for number, record in enumerate(records(data.catalog.part("train"))):
+    for number, record in enumerate(records(data.dataset_index.subset("train"))):
         frames, _ = decoded(record.path)
         classes = [pair for pair in PAIRS.values() if fold_of(*pair) == number % 3]
         screenplay = write_screenplay(classes, video_seed(0, "untrimmed", "train", number))
@@ -158,7 +158,7 @@ def test_the_same_seed_gives_the_same_files_and_a_killed_rendering_goes_on(
     for file in files:
         assert (tmp_path / file).read_bytes() == (data.root / file).read_bytes()
     assert {path: path.stat().st_mtime_ns for path in times} == times
-    assert half.catalog.records["train"] == whole.catalog.records["train"]
+    assert half.dataset_index.records["train"] == whole.dataset_index.records["train"]
 
 
 def test_another_world_is_refused(data: UntrimmedShapes, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_another_world_is_refused(data: UntrimmedShapes, tmp_path: Path) -> None
     with pytest.raises(InputError, match="holds another world"):
         MovingShapes(data.root).prepare_data()
     other = UntrimmedShapes(tmp_path, COUNTS["train"], COUNTS["val"], COUNTS["test"], world_seed=1).scan()
-    pairs = zip(everything(data.catalog), everything(other), strict=True)
+    pairs = zip(everything(data.dataset_index), everything(other), strict=True)
     assert all(one.segments != two.segments for one, two in pairs)
 
 
@@ -182,15 +182,15 @@ def test_an_annotation_that_was_changed_is_mended(tmp_path: Path) -> None:
 
 def test_each_class_is_unseen_in_one_fold(tmp_path: Path) -> None:
     data = UntrimmedShapes(tmp_path, 12, 3, 6, protocol=OpenSet())  # of which no file is needed
-    catalog, trials = data.catalog, data.trials
+    dataset_index, trials = data.dataset_index, data.trials
     assert [trial.name for trial in trials] == ["fold 0", "fold 1", "fold 2"]
     unseen = [name for trial in trials for name in trial.tests["test"].class_names]
-    assert sorted(unseen) == sorted(catalog.class_names)
+    assert sorted(unseen) == sorted(dataset_index.class_names)
     tested = [record.video_id for trial in trials for record in trial.tests["test"].records]
     assert len(tested) == len(set(tested)) == 6
     for trial in trials:
         seen, test = trial.train.class_names, trial.tests["test"]
-        assert sorted((*seen, *test.class_names)) == sorted(catalog.class_names)
+        assert sorted((*seen, *test.class_names)) == sorted(dataset_index.class_names)
         for shape in SHAPES:  # every shape and every motion is seen: what is new is the two together
             assert any(PAIRS[name][0] == shape for name in seen)
         for motion in MOTIONS:
@@ -202,17 +202,17 @@ def test_each_class_is_unseen_in_one_fold(tmp_path: Path) -> None:
 
 def test_no_training_video_shows_an_unseen_class(tmp_path: Path) -> None:
     data = UntrimmedShapes(tmp_path, 12, 3, 6, protocol=OpenSet())
-    listed = {record.video_id: record for record in everything(data.catalog)}
+    listed = {record.video_id: record for record in everything(data.dataset_index)}
     for trial in data.trials:
         assert trial.train.records
         for record in records(trial.train):
             for segment in listed[record.video_id].segments:
-                name = data.catalog.class_names[segment.target]
+                name = data.dataset_index.class_names[segment.target]
                 hidden = (segment.start_sec, segment.end_sec) in record.hidden_sec
                 assert hidden == (name not in trial.train.class_names)
             kept = [trial.train.class_names[segment.target] for segment in record.segments]
             assert kept == [
                 name
                 for segment in listed[record.video_id].segments
-                if (name := data.catalog.class_names[segment.target]) in trial.train.class_names
+                if (name := data.dataset_index.class_names[segment.target]) in trial.train.class_names
             ]

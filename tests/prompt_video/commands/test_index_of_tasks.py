@@ -70,7 +70,7 @@ def batch_of(features: Tensor, mask: Tensor, texts: list[str]) -> Batch:
         mask=mask,
         time_sec=torch.zeros(mask.shape),
         text=texts,
-        part="test",
+        subset="test",
         target=torch.zeros(len(mask), dtype=torch.long),
         video_id=[str(number) for number in range(len(mask))],
         num_views=1,

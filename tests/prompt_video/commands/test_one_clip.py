@@ -102,7 +102,7 @@ def pixels() -> Batch:
         mask=torch.arange(8) < torch.tensor([[8], [6]]),
         time_sec=torch.arange(8).float().expand(2, 8),
         text=TEXTS,
-        part="test",
+        subset="test",
         target=torch.tensor([0, 1]),
         video_id=["a", "b"],
         num_views=1,

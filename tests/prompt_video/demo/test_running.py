@@ -91,4 +91,4 @@ def test_the_sizes_name_the_same_runs() -> None:
 
 
 def test_a_method_of_the_demo_is_a_file() -> None:
-    assert Path(method_file("guarded").removeprefix("--model=")).is_file()
+    assert Path(method_file("regularized").removeprefix("--model=")).is_file()

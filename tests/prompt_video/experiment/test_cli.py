@@ -147,12 +147,12 @@ def test_the_test_score_depends_on_neither_batches_nor_workers_nor_the_store(
 
 
 @pytest.mark.parametrize(
-    "text_side",
+    "text_head",
     ["{class_path: TemplatePrompt, init_args: {templates: ['a video of {}', '{}']}}", "{class_path: LinearProbe}"],
 )
-def test_baselines_run_through_the_same_yaml(run: Callable[..., Any], text_side: str) -> None:
-    results = run("fit", "--model.prompt", text_side, "--model.temporal.num_layers", "0")
-    assert results["learned_weights"] == (0 if "Template" in text_side else 2 * 128 + 2)
+def test_baselines_run_through_the_same_yaml(run: Callable[..., Any], text_head: str) -> None:
+    results = run("fit", "--model.prompt", text_head, "--model.temporal.num_layers", "0")
+    assert results["learned_weights"] == (0 if "Template" in text_head else 2 * 128 + 2)
     assert 0 <= results["metrics"]["test/top1"] <= 1
 
 

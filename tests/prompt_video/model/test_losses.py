@@ -43,15 +43,15 @@ def test_drift() -> None:
 def test_static_noise_moves_all_real_frames_of_a_video_alike() -> None:
     frames, mask = torch.randn(400, 5, 3), torch.ones(400, 5, dtype=torch.bool)
     mask[0, 3:] = False
-    moved = losses.static_noise(frames, mask, 0.5, np.random.default_rng(0)) - frames
+    moved = losses.feature_noise(frames, mask, 0.5, np.random.default_rng(0)) - frames
     assert_close(moved[1:], moved[1:, :1].expand(-1, 5, -1), rtol=0, atol=1e-5)
     assert not moved[0, 3:].any()
     spread = frames.mean(1).std(0)
     assert_close(moved[:, 0].std(0), 0.5 * spread, rtol=0.15, atol=0)
-    again = losses.static_noise(frames, mask, 0.5, np.random.default_rng(0)) - frames
+    again = losses.feature_noise(frames, mask, 0.5, np.random.default_rng(0)) - frames
     assert torch.equal(moved, again)
 
 
 def test_static_noise_of_one_video_is_none() -> None:
     frames, mask = torch.randn(1, 5, 3), torch.ones(1, 5, dtype=torch.bool)
-    assert_close(losses.static_noise(frames, mask, 0.5, np.random.default_rng(0)), frames)
+    assert_close(losses.feature_noise(frames, mask, 0.5, np.random.default_rng(0)), frames)

@@ -9,7 +9,7 @@ import pytest
 
 from data_modules.annotations.captions import CaptionTally
 from data_modules.batch import CaptionedRecord
-from data_modules.protocols.trial import Part, Trial
+from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.cli import main
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
@@ -23,11 +23,11 @@ from prompt_video.preflight.probes import some_of_each_class
 LONG = " ".join("abcdefghijklmnopqrstuvwxyz" * 2)  # a token a letter
 
 
-def part(**captions: Sequence[str]) -> Part:
-    return Part((), tuple(CaptionedRecord(i, Path(i), captions=tuple(own)) for i, own in captions.items()))
+def part(**captions: Sequence[str]) -> Subset:
+    return Subset((), tuple(CaptionedRecord(i, Path(i), captions=tuple(own)) for i, own in captions.items()))
 
 
-def trial(train: Part, name: str = "one", val: Part | None = None, **tests: Part) -> Trial:
+def trial(train: Subset, name: str = "one", val: Subset | None = None, **tests: Subset) -> Trial:
     return Trial(name, train, tests, val)
 
 

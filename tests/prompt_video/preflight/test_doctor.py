@@ -10,7 +10,7 @@ import pytest
 
 from data_modules.batch import Record
 from data_modules.protocols import BaseToNovel, ClosedSet, CrossDataset, OpenSet
-from data_modules.protocols.trial import Part, Trial
+from data_modules.protocols.trial import Subset, Trial
 from prompt_video.cli import main
 from prompt_video.preflight import checks
 from prompt_video.preflight.check_results import Finding, count
@@ -20,11 +20,11 @@ FOLDER = Path(__file__).parents[3] / "experiments" / "folder_closed.yaml"
 LONG = " ".join("abcdefghijklmnopqrstuvwxyz" * 2)  # a token a letter
 
 
-def part(names: Sequence[str], *videos: tuple[str, int]) -> Part:
-    return Part(tuple(names), tuple(Record(video_id, Path(video_id), target) for video_id, target in videos))
+def part(names: Sequence[str], *videos: tuple[str, int]) -> Subset:
+    return Subset(tuple(names), tuple(Record(video_id, Path(video_id), target) for video_id, target in videos))
 
 
-def trial(train: Part, name: str = "first", val: Part | None = None, **tests: Part) -> Trial:
+def trial(train: Subset, name: str = "first", val: Subset | None = None, **tests: Subset) -> Trial:
     return Trial(name, train, tests, val)
 
 
@@ -98,7 +98,7 @@ def test_overlap_of_parts() -> None:
     # In another data set the same id may be another video; the same file is the same video.
     other = trial(part(AB, ("1", 0)), elsewhere=part(AB, ("1", 0)))
     owners = {"train": "one", "elsewhere": "other"}
-    elsewhere = Part(AB, (Record("1", Path("other/1"), 0),))
+    elsewhere = Subset(AB, (Record("1", Path("other/1"), 0),))
     assert checks.check_overlap([trial(other.train, elsewhere=elsewhere)], owners, {}).verdict == "warning"
     assert checks.check_overlap([other], owners, {}).verdict == "error"
     assert checks.check_overlap([GOOD], {}, {Path("1"): 0, Path("3"): 0}).verdict == "error"

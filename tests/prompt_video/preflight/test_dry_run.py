@@ -117,7 +117,7 @@ def test_a_miniature_of_long_videos(
     assert data.root == tmp_path / "data" / "videos"
     assert data.frame_rate == SLOW_RATE
     data.prepare_data()
-    listed = {record.video_id: record for records in data.catalog.records.values() for record in records}
+    listed = {record.video_id: record for records in data.dataset_index.records.values() for record in records}
     videos = [record for records in data.videos().values() for record in records]
     assert 0 < len(videos) <= at_most
     assert {name for trial in data.trials for name in trial.parts} == {"train", "test"}

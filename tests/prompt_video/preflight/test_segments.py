@@ -11,7 +11,7 @@ import pytest
 from data_modules.batch import Record, Segment, Span, UntrimmedRecord
 from data_modules.data_sets.thumos14 import Thumos14
 from data_modules.protocols import ClosedSet, OpenSet
-from data_modules.protocols.trial import Catalog, Part, Trial
+from data_modules.protocols.trial import DatasetIndex, Subset, Trial
 from prompt_video.preflight.check_results import Finding
 from prompt_video.preflight.segments import check_segments, check_unseen_segments, is_untrimmed, merged
 
@@ -23,7 +23,7 @@ def video(video_id: str, *segments: tuple[float, float, int], ambiguous: Sequenc
     return UntrimmedRecord(video_id, Path(video_id), segments=made, ambiguous_sec=tuple(ambiguous), duration_sec=20.0)
 
 
-CATALOG = Catalog(
+CATALOG = DatasetIndex(
     NAMES,
     {
         "train": [
@@ -41,7 +41,7 @@ def tampered(trial: Trial, video_id: str, hidden_sec: tuple[Span, ...]) -> Trial
     """With something else hidden of one training video."""
     records = (record for record in trial.train.records if isinstance(record, UntrimmedRecord))
     changed = tuple(replace(r, hidden_sec=hidden_sec) if r.video_id == video_id else r for r in records)
-    return replace(trial, train=Part(trial.train.class_names, changed))
+    return replace(trial, train=Subset(trial.train.class_names, changed))
 
 
 def verdict(finding: Finding | None) -> tuple[str, list[str]]:
@@ -56,7 +56,7 @@ def test_what_is_odd_in_the_annotation() -> None:
         "11 segments, ending at or before their start: 2, ending after their video: 1, ambiguous spans beside them: 1"
     )
     assert list(finding.examples) == ["2: 0 to 0 s", "4: 9 to 8 s", "4: 18 to 21 s of 20 s", "3: 12 to 13 s"]
-    part = Part(("throw",), (CATALOG.records["train"][1],))
+    part = Subset(("throw",), (CATALOG.records["train"][1],))
     assert (
         "2 segments, ending at or before their start: 1" in check_segments([Trial("one", part, {})], CATALOG, {}).found
     )
@@ -121,9 +121,9 @@ def test_nothing_to_hide_is_no_finding() -> None:
 
 def test_only_untrimmed_videos_are_checked() -> None:
     assert is_untrimmed(OPEN.trials(CATALOG, 0))
-    trimmed = Part(NAMES, (Record("1", Path("1"), 0),))
+    trimmed = Subset(NAMES, (Record("1", Path("1"), 0),))
     assert not is_untrimmed([Trial("trimmed", trimmed, {"test": trimmed})])
-    assert not is_untrimmed([Trial("empty", Part(NAMES, ()), {})])
+    assert not is_untrimmed([Trial("empty", Subset(NAMES, ()), {})])
 
 
 def test_merged_spans_hold_the_same_moments() -> None:
@@ -140,7 +140,7 @@ def test_merged_spans_hold_the_same_moments() -> None:
 @pytest.mark.parametrize("split", ["75_25", "50_50"])
 def test_the_published_splits_of_thumos14_hide_what_they_must(tmp_path: Path, split: str) -> None:
     data = Thumos14(tmp_path, protocol=OpenSet(split=split))
-    finding = check_unseen_segments(data.trials, data.catalog)
+    finding = check_unseen_segments(data.trials, data.dataset_index)
     assert verdict(finding) == ("ok", [])
     trial, record = next(
         (trial, record)
@@ -149,4 +149,4 @@ def test_the_published_splits_of_thumos14_hide_what_they_must(tmp_path: Path, sp
         if isinstance(record, UntrimmedRecord) and record.hidden_sec
     )
     wrong = tampered(trial, record.video_id, record.hidden_sec[1:])
-    assert verdict(check_unseen_segments([wrong], data.catalog))[0] == "error"
+    assert verdict(check_unseen_segments([wrong], data.dataset_index))[0] == "error"

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from prompt_video.tasks.classification_results import PartOutcome, combined, harmonic_mean
+from prompt_video.tasks.classification_results import ClassificationResults, combined, harmonic_mean
 from prompt_video.tasks.tables import per_class
 
 FIGURES: Any = {
@@ -13,7 +13,7 @@ FIGURES: Any = {
 
 
 def test_figures_of_one_part() -> None:
-    outcome = PartOutcome(["a", "b", "c"])
+    outcome = ClassificationResults(["a", "b", "c"])
     learned = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.5, 0.2, 0.3]])
     frozen = torch.tensor([[0.1, 0.8, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.5, 0.2, 0.3]])
     outcome.update(["v", "w", "x", "y"], torch.tensor([0, 0, 1, 2]), learned, frozen)

@@ -10,17 +10,17 @@ from torch.testing import assert_close
 
 from data_modules.annotations.activitynet_format import read_detections, write_detections
 from data_modules.batch import Record, Segment, UntrimmedRecord
-from data_modules.protocols.trial import Part
+from data_modules.protocols.trial import Subset
 from prompt_video.localization.external_scores import ExternalScores, fuse
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.metrics.evaluation import evaluate
-from prompt_video.tasks.detection_results import CLIP_ONLY, FROZEN, WITH_EXTERNAL, FoundActions
+from prompt_video.tasks.detection_results import CLIP_ONLY, FROZEN, WITH_EXTERNAL, DetectionResults
 
 NAMES = ("dive", "jump", "run", "throw")
 TIOUS = (0.3, 0.5, 0.7)
 
 
-def part_of(generator: torch.Generator, num_videos: int = 5) -> Part:
+def part_of(generator: torch.Generator, num_videos: int = 5) -> Subset:
     """Videos of a few actions, of the first three classes; the last video shows none."""
     records: list[Record] = []
     for number in range(num_videos):
@@ -31,7 +31,7 @@ def part_of(generator: torch.Generator, num_videos: int = 5) -> Part:
         records.append(
             UntrimmedRecord(f"v{number}", Path(f"v{number}.mp4"), segments=tuple(segments), duration_sec=60.0)
         )
-    return Part(NAMES, tuple(records))
+    return Subset(NAMES, tuple(records))
 
 
 def candidates_in(record: UntrimmedRecord, generator: torch.Generator, count: int = 30) -> Candidates:
@@ -47,10 +47,10 @@ def candidates_in(record: UntrimmedRecord, generator: torch.Generator, count: in
 
 def filled(
     suppression: Suppression | None = None, external: ExternalScores | None = None, weight: float = 0.5
-) -> FoundActions:
+) -> DetectionResults:
     generator = torch.Generator().manual_seed(0)
     part = part_of(generator)
-    found = FoundActions(part, TIOUS, suppression or Suppression(), external, weight)
+    found = DetectionResults(part, TIOUS, suppression or Suppression(), external, weight)
     for record in part.records:
         assert isinstance(record, UntrimmedRecord)
         found.add(record.video_id, candidates_in(record, generator))
@@ -99,7 +99,7 @@ def test_names_of_the_figures() -> None:
 def test_truth_is_as_annotated_in_double_precision() -> None:
     """So that an overlap that meets a threshold exactly meets it here too."""
     record = UntrimmedRecord("v", Path("v.mp4"), segments=(Segment(0.1, 0.7, 0),), duration_sec=1.0)
-    found = FoundActions(Part(("dive",), (record,)), (0.5,), Suppression())
+    found = DetectionResults(Subset(("dive",), (record,)), (0.5,), Suppression())
     found.add("v", Candidates(torch.tensor([[0.1, 0.7]]), torch.ones(1), torch.ones(1, 1), torch.ones(1, 1)))
     found.finish()
     (annotation,) = found.truth()["v"].annotations
@@ -112,7 +112,7 @@ def test_truth_is_as_annotated_in_double_precision() -> None:
 def test_several_labels_at_one_moment_survive() -> None:
     segments = (Segment(1.0, 5.0, 0), Segment(1.0, 5.0, 2))
     record = UntrimmedRecord("v", Path("v.mp4"), segments=segments, duration_sec=9.0)
-    found = FoundActions(Part(NAMES, (record,)), TIOUS, Suppression())
+    found = DetectionResults(Subset(NAMES, (record,)), TIOUS, Suppression())
     learned = torch.tensor([[0.45, 0.05, 0.5, 0.0]])
     found.add("v", Candidates(torch.tensor([[1.0, 5.0]]), torch.ones(1), learned, torch.full((1, 4), 0.25)))
     assert found.finish()["clip_only/map_avg"] == 1
@@ -163,7 +163,7 @@ def test_the_frozen_clip_has_the_same_proposals() -> None:
     one = filled()
     generator = torch.Generator().manual_seed(0)
     part = part_of(generator)
-    other = FoundActions(part, TIOUS, Suppression())
+    other = DetectionResults(part, TIOUS, Suppression())
     for record in part.records:
         assert isinstance(record, UntrimmedRecord)
         found = candidates_in(record, generator)
@@ -180,7 +180,7 @@ def test_the_frozen_clip_has_the_same_proposals() -> None:
 def test_recall_is_of_the_proposals_whatever_they_are_called() -> None:
     generator = torch.Generator().manual_seed(0)
     part = part_of(generator)
-    found, blind = FoundActions(part, TIOUS, Suppression()), FoundActions(part, TIOUS, Suppression())
+    found, blind = DetectionResults(part, TIOUS, Suppression()), DetectionResults(part, TIOUS, Suppression())
     for record in part.records:
         assert isinstance(record, UntrimmedRecord)
         own = candidates_in(record, generator)
@@ -195,7 +195,7 @@ def test_a_video_in_which_nothing_is_found_counts_too() -> None:
     found = filled()
     generator = torch.Generator().manual_seed(0)
     part = part_of(generator)
-    nothing = FoundActions(part, TIOUS, Suppression())
+    nothing = DetectionResults(part, TIOUS, Suppression())
     for record in part.records:
         empty = torch.empty(0, len(NAMES))
         nothing.add(record.video_id, Candidates(torch.empty(0, 2), torch.empty(0), empty, empty))
@@ -219,7 +219,7 @@ def test_a_second_test_forgets_the_first() -> None:
 def test_only_videos_that_were_looked_at_count() -> None:
     generator = torch.Generator().manual_seed(0)
     part = part_of(generator)
-    found = FoundActions(part, TIOUS, Suppression())
+    found = DetectionResults(part, TIOUS, Suppression())
     record = part.records[1]
     assert isinstance(record, UntrimmedRecord)
     found.add(record.video_id, candidates_in(record, generator))

@@ -134,7 +134,7 @@ def test_training_never_sees_an_unseen_class(
 
     num_hidden, num_segments = 0, 0
     for batch in batches:
-        assert (batch["text"], batch["part"]) == (seen, "train")
+        assert (batch["text"], batch["subset"]) == (seen, "train")
         assert batch["features"].abs().max() < UNSEEN_VALUE / 10
         assert not batch["features"][~batch["mask"]].any()
         num_hidden += int((~batch["mask"]).sum())
@@ -184,7 +184,7 @@ def test_the_losses_add_up(small: Path, tmp_path: Path) -> None:
 
 def test_noise_is_for_classification_alone(small: Path, tmp_path: Path) -> None:
     for noise in (0.0, 2.0):
-        options = [f"--model.static_noise={noise}", "--trainer.max_epochs=2", "--test_after_fit=false"]
+        options = [f"--model.feature_noise={noise}", "--trainer.max_epochs=2", "--test_after_fit=false"]
         assert main(arguments(small, "fit", tmp_path / f"{noise}", *options)) == 0
     quiet, noisy = logged(tmp_path / "0.0"), logged(tmp_path / "2.0")
     for one, other in zip(quiet, noisy, strict=True):
@@ -194,7 +194,11 @@ def test_noise_is_for_classification_alone(small: Path, tmp_path: Path) -> None:
 
 def test_guards_change_the_loss(small: Path, tmp_path: Path) -> None:
     rows = {}
-    for name, options in {"plain": [], "text": ["--model.text_pull=3"], "video": ["--model.video_pull=3"]}.items():
+    for name, options in {
+        "plain": [],
+        "text": ["--model.text_consistency=3"],
+        "video": ["--model.video_consistency=3"],
+    }.items():
         more = [*options, "--trainer.max_steps=1", "--test_after_fit=false"]
         assert main(arguments(small, "fit", tmp_path / name, *more)) == 0
         (rows[name],) = logged(tmp_path / name)
@@ -216,13 +220,13 @@ def test_a_short_rehearsal_of_everything(small: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"text_pull": -1.0}, "text_pull, video_pull and static_noise must be 0 or more"),
+        ({"text_consistency": -1.0}, "text_consistency, video_consistency and feature_noise must be 0 or more"),
         ({"match_tiou": 0.0}, "match_tiou must be in (0, 1] and external_weight in [0, 1]"),
         ({"external_weight": 1.5}, "external_weight in [0, 1]"),
         ({"frames_inside": 0}, "frames_inside must be 1 or more, or null, not 0"),
         ({"tious": [0.5, 1.5]}, "tious must be thresholds in (0, 1], at least one, not [0.5, 1.5]"),
         ({"tious": []}, "tious must be thresholds in (0, 1], at least one, not []"),
-        ({"text_pull": 1.0, "prompt": LinearProbe}, "a linear probe has no text features"),
+        ({"text_consistency": 1.0, "prompt": LinearProbe}, "a linear probe has no text features"),
     ],
 )
 def test_impossible_settings_are_refused(options: dict[str, Any], told: str) -> None:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from data_modules.batch import Batch, CaptionColumns, CaptionedRecord
 from data_modules.errors import InputError
-from data_modules.protocols.trial import Part
+from data_modules.protocols.trial import Subset
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.tasks.retrieval import RetrievalTask
-from prompt_video.tasks.retrieval_results import FoundCaptions, Pairs
+from prompt_video.tasks.retrieval_results import Pairs, RetrievalResults
 
 
 def small_task(**options: Any) -> RetrievalTask:  # noqa: ANN401 - the task's own
@@ -39,7 +39,7 @@ def batch_of(task: RetrievalTask, video_ids: list[str], texts: list[str], num_vi
         mask=torch.ones(features.shape[:2], dtype=torch.bool),
         time_sec=torch.zeros(features.shape[:2]),
         text=texts,
-        part="train",
+        subset="train",
         target=torch.full((len(video_ids),), -1),
         video_id=video_ids,
         num_views=num_views,
@@ -161,12 +161,12 @@ def test_two_processes_of_which_one_has_nothing(tmp_path: Path, run_ranks: Calla
 
 
 @pytest.fixture
-def found() -> Callable[[], FoundCaptions]:
+def found() -> Callable[[], RetrievalResults]:
     records = tuple(CaptionedRecord(name, Path(name), captions=(f"{name} 1", f"{name} 2")) for name in "abc")
-    return lambda: FoundCaptions(Part((), records))
+    return lambda: RetrievalResults(Subset((), records))
 
 
-def test_batches_in_any_order_give_the_order_of_the_part(found: Callable[[], FoundCaptions]) -> None:
+def test_batches_in_any_order_give_the_order_of_the_part(found: Callable[[], RetrievalResults]) -> None:
     videos, texts = torch.eye(3), torch.eye(3).repeat_interleave(2, 0)
     whole, parts = found(), found()
     pairs = Pairs(videos, texts)

@@ -35,8 +35,8 @@ model:
     temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4}}}}
     detector: {{class_path: ProposalDetector, init_args: {{channels: 8, num_scales: 3, num_proposals: 10}}}}
     frames_inside: 4
-    text_pull: 1.0
-    static_noise: 0.5
+    text_consistency: 1.0
+    feature_noise: 0.5
     optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.003}}}}
     schedule: cosine
 """
@@ -221,7 +221,7 @@ def test_without_anything_to_learn_trials_are_tested_only(config: Path, folds: P
     options = [
         f"--model.proposals={tmp_path / 'proposals.json'}",
         "--model.prompt=TemplatePrompt",
-        "--model.text_pull=0",
+        "--model.text_consistency=0",
     ]
     results = run(
         config, "fit", tmp_path / "r", *options, "--model.temporal.num_layers=0", "--model.frames_inside=null"

@@ -38,9 +38,9 @@ model:
     temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4}}}}
     optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.003, eps: 1.0e-4}}}}
     prompt_lr: 0.01
-    text_pull: 0.5
-    video_pull: 0.5
-    static_noise: 0.5
+    text_consistency: 0.5
+    video_consistency: 0.5
+    feature_noise: 0.5
     schedule: cosine
 """
 Run = Callable[..., dict[str, Any]]
@@ -84,8 +84,8 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     "options",
     [
         (),
-        ("--model.temporal.num_layers=0", "--model.video_pull=0"),
-        ("--model.prompt=LinearProbe", "--model.text_pull=0", "--model.prompt_lr=1.0"),
+        ("--model.temporal.num_layers=0", "--model.video_consistency=0"),
+        ("--model.prompt=LinearProbe", "--model.text_consistency=0", "--model.prompt_lr=1.0"),
     ],
     ids=["prompts and temporal", "prompts", "linear probe"],
 )
@@ -103,8 +103,8 @@ def test_trials_trained_together_equal_trials_trained_one_by_one(
 
 
 def test_frozen_clip_is_tested_on_every_trial_without_training(run: Run, tmp_path: Path) -> None:
-    options = ("--model.prompt=TemplatePrompt", "--model.temporal.num_layers=0", "--model.text_pull=0")
-    results = run(*options, "--model.video_pull=0")
+    options = ("--model.prompt=TemplatePrompt", "--model.temporal.num_layers=0", "--model.text_consistency=0")
+    results = run(*options, "--model.video_consistency=0")
     assert len(results["trials"]) == 5
     for trial in results["trials"]:
         assert trial["metrics"]["test/top1"] == trial["metrics"]["test/frozen_top1"]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder
@@ -30,7 +30,7 @@ OPTIMIZATION = Optimization(ADAMW, prompt_lr=0.03, warmup_steps=2, schedule="cos
 # Attention does not depend on the offset of its keys: there the gradient is rounding error, which Adam would scale up
 # to a step of full length, in a direction of chance. In single precision that is seen, but for a larger eps.
 STEADY = Optimization(partial(ADAMW, eps=1e-3), prompt_lr=0.03, warmup_steps=2, schedule="cosine")
-PARTS: dict[str, tuple[Callable[[int], TextSide], Callable[[int], TemporalEncoder]]] = {
+PARTS: dict[str, tuple[Callable[[int], TextHead], Callable[[int], TemporalEncoder]]] = {
     "shared": (partial(PromptLearner, num_prefix=3, num_suffix=2), partial(TemporalEncoder, num_heads=4)),
     "by_position": (
         partial(PromptLearner, num_prefix=2, num_suffix=3, layout="by_position"),

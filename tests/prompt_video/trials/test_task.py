@@ -18,13 +18,13 @@ from data_modules.errors import InputError
 from data_modules.loading.dataset import Collate, VideoDataset
 from data_modules.loading.sample_keys import DrawSampler
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextSide
+from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model import losses
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
 from prompt_video.model.video_text_model import VideoTextModel
-from prompt_video.tasks.classification_results import PartOutcome
+from prompt_video.tasks.classification_results import ClassificationResults
 from prompt_video.tasks.optimization import Optimization
 from prompt_video.trials.loading import TrialsData, TrialSteps, TrialVideos
 from prompt_video.trials.stack import TrialStack
@@ -41,17 +41,17 @@ OPTIMIZATION = Optimization(ADAMW, prompt_lr=0.03, warmup_steps=2, schedule="cos
 
 
 def trials_data(videos: Videos, num_workers: int = 0) -> TrialsData:
-    def steps(part: str, counts: tuple[int, ...], first: int, batch_size: int) -> TrialSteps:
+    def steps(subset: str, counts: tuple[int, ...], first: int, batch_size: int) -> TrialSteps:
         trials = [
-            TrialVideos(videos(first, count, len(names), training=part == "train", seed=seed), names)
+            TrialVideos(videos(first, count, len(names), training=subset == "train", seed=seed), names)
             for count, names, seed in zip(counts, NAMES, SEEDS, strict=True)
         ]
-        return TrialSteps(part, trials, batch_size)
+        return TrialSteps(subset, trials, batch_size)
 
     return TrialsData(steps("train", TRAIN, 0, BATCH_SIZE), {"test": steps("test", TEST, 10, 3)}, num_workers)
 
 
-def trials_task(clip: FrozenCLIP, prompt: Callable[[int], TextSide] = PROMPT, **settings: Any) -> TrialsTask:  # noqa: ANN401 - handed on
+def trials_task(clip: FrozenCLIP, prompt: Callable[[int], TextHead] = PROMPT, **settings: Any) -> TrialsTask:  # noqa: ANN401 - handed on
     stack = TrialStack(clip, SEEDS, prompt, TEMPORAL, class_names=NAMES, frozen_templates=["a {}"])
     return TrialsTask(stack, [str(seed) for seed in SEEDS], SEEDS, OPTIMIZATION, **settings)
 
@@ -65,9 +65,9 @@ def train_alone(
     clip: FrozenCLIP,
     trial: int,
     dataset: VideoDataset,
-    prompt: Callable[[int], TextSide],
-    text_pull: float = 0.0,
-    video_pull: float = 0.0,
+    prompt: Callable[[int], TextHead],
+    text_consistency: float = 0.0,
+    video_consistency: float = 0.0,
     clip_gradients: Callable[..., object] | None = None,
 ) -> VideoTextModel:
     torch.manual_seed(SEEDS[trial])
@@ -81,12 +81,12 @@ def train_alone(
         for batch in loader:
             made["optimizer"].zero_grad()
             loss = F.cross_entropy(model(batch), batch["target"])
-            if text_pull:
+            if text_consistency:
                 texts = model.text_features(NAMES[trial]), model.frozen_text_features(NAMES[trial])
-                loss = loss + text_pull * losses.drift(*texts).mean()
-            if video_pull:
+                loss = loss + text_consistency * losses.drift(*texts).mean()
+            if video_consistency:
                 mean = mean_frame(batch["features"], batch["mask"])
-                loss = loss + video_pull * losses.drift(model.video_features(batch), mean).mean()
+                loss = loss + video_consistency * losses.drift(model.video_features(batch), mean).mean()
             torch.autograd.backward(loss)
             if clip_gradients:
                 clip_gradients(model.parameters(), 0.05)
@@ -105,8 +105,8 @@ def assert_same_weights(task: TrialsTask, models: list[VideoTextModel]) -> None:
     ("prompt", "pulls", "algorithm"),
     [
         (PROMPT, {}, None),
-        (PROMPT, {"text_pull": 2.0, "video_pull": 1.0}, None),
-        (LinearProbe, {"video_pull": 1.0}, None),
+        (PROMPT, {"text_consistency": 2.0, "video_consistency": 1.0}, None),
+        (LinearProbe, {"video_consistency": 1.0}, None),
         (PROMPT, {}, "norm"),
         (PROMPT, {}, "value"),
     ],
@@ -114,7 +114,7 @@ def assert_same_weights(task: TrialsTask, models: list[VideoTextModel]) -> None:
 def test_equals_training_one_by_one(
     clip: FrozenCLIP,
     videos: Videos,
-    prompt: Callable[[int], TextSide],
+    prompt: Callable[[int], TextHead],
     pulls: dict[str, float],
     algorithm: Literal["norm", "value"] | None,
 ) -> None:
@@ -129,9 +129,9 @@ def test_equals_training_one_by_one(
     assert_same_weights(task, models)
 
     fit.test(task, datamodule=data, verbose=False)
-    for trial, (model, part) in enumerate(zip(models, data.tests["test"].trials, strict=True)):
-        batch = Collate("test", NAMES[trial])([part.dataset[0, index] for index in range(TEST[trial])])
-        wanted = PartOutcome(NAMES[trial])
+    for trial, (model, subset) in enumerate(zip(models, data.tests["test"].trials, strict=True)):
+        batch = Collate("test", NAMES[trial])([subset.dataset[0, index] for index in range(TEST[trial])])
+        wanted = ClassificationResults(NAMES[trial])
         with torch.no_grad():
             scores = (torch.unflatten(each.softmax(-1), 0, (-1, 2)).mean(1) for each in model.test_scores(batch))
             wanted.update(batch["video_id"], batch["target"], *scores)

@@ -16,7 +16,7 @@ CONFIG = {
         "init_args": {
             "prompt": {"class_path": "prompt_video.model.prompt.PromptLearner", "init_args": {"num_prefix": 16}},
             "temporal": {"class_path": "prompt_video.model.temporal.TemporalEncoder", "init_args": {"num_layers": 1}},
-            "text_pull": 0.0,
+            "text_consistency": 0.0,
         },
     },
 }

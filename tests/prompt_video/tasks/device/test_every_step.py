@@ -43,7 +43,7 @@ RATE = 10.0
 IMAGE_SIZE = 16
 PROMPT = partial(PromptLearner, num_prefix=2, num_suffix=1, too_long="truncate")
 COMMON: dict[str, Any] = {"temporal": partial(TemporalEncoder, num_layers=1, num_heads=4), "temperature": 0.1}
-GUARDED = {"text_pull": 1.0, "video_pull": 1.0, "static_noise": 0.5}
+GUARDED = {"text_consistency": 1.0, "video_consistency": 1.0, "feature_noise": 0.5}
 Store = Callable[[Iterable[str]], Path]
 Run = Callable[..., set[str]]
 
@@ -163,10 +163,10 @@ def classes(tmp_path: Path, settings: Callable[[Iterable[str]], dict[str, Any]])
         {"prompt": PROMPT, "clip_dtype": "float16"},
         {"prompt": PROMPT, "text_chunk": 1, "learn_temperature": True, "frozen_share": 0.3, **GUARDED},
         {"prompt": partial(PROMPT, layout="by_position"), "classes_per_step": 2},
-        {"prompt": LinearProbe, "video_pull": 1.0},
+        {"prompt": LinearProbe, "video_consistency": 1.0},
         {"prompt": partial(TemplatePrompt, templates=["a {}", "{}"])},
     ],
-    ids=["prompts", "float32", "float16", "guarded", "some_classes", "linear_probe", "templates"],
+    ids=["prompts", "float32", "float16", "regularized", "some_classes", "linear_probe", "templates"],
 )
 def test_recognition(
     run: Run,
@@ -202,13 +202,13 @@ DETECTOR = partial(ProposalDetector, channels=8, num_scales=2, num_proposals=4)
         (False, {"prompt": LinearProbe, "frames_inside": 4}),
         (True, {"prompt": PROMPT, "frames_inside": 4}),
     ],
-    ids=["frames_inside", "whole_windows_guarded", "linear_probe", "given_proposals"],
+    ids=["frames_inside", "whole_windows_regularized", "linear_probe", "given_proposals"],
 )
 def test_localization(
     run: Run, actions: UntrimmedFolder, clip_folder: Path, tmp_path: Path, given: bool, options: dict[str, Any]
 ) -> None:
     found = [{"segment": [start, start + 1.0], "score": 0.5} for start in (0.2, 1.1, 1.9, 2.8)]
-    videos = [record.video_id for records in actions.catalog.records.values() for record in records]
+    videos = [record.video_id for records in actions.dataset_index.records.values() for record in records]
     (tmp_path / "proposals.json").write_text(json.dumps({"results": dict.fromkeys(videos, found)}))
     classified = {name: [{"label": "star", "score": 0.7}, {"label": "the ring", "score": 0.2}] for name in videos}
     (tmp_path / "scores.json").write_text(json.dumps({"results": classified}))
@@ -245,7 +245,7 @@ def test_retrieval(run: Run, captions: CaptionedFolder, clip_folder: Path, optio
 
 @pytest.mark.parametrize(
     ("prompt", "options"),
-    [(PROMPT, GUARDED), (LinearProbe, {"video_pull": 1.0}), (TemplatePrompt, {})],
+    [(PROMPT, GUARDED), (LinearProbe, {"video_consistency": 1.0}), (TemplatePrompt, {})],
     ids=["prompts", "linear_probe", "templates"],
 )
 def test_trials(gpu: Any, classes: VideoFolder, clip_folder: Path, prompt: Any, options: dict[str, float]) -> None:  # noqa: ANN401
@@ -254,7 +254,7 @@ def test_trials(gpu: Any, classes: VideoFolder, clip_folder: Path, prompt: Any, 
     names, seeds = [["star", "ring", "the ring"], ["red star", "star"]], [1, 2]
 
     def steps(split: Any, training: bool) -> TrialSteps:  # noqa: ANN401 - a literal
-        records = classes.catalog.records[split]
+        records = classes.dataset_index.records[split]
         trials = []
         for own, seed in zip(names, seeds, strict=True):
             chosen = [record for record in records if record.target < len(own)]
