@@ -24,7 +24,7 @@ TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=1717986918
 PYTEST = $(BIN)/pytest -q --numprocesses logical --dist worksteal --durations 25 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup coverage demo train evaluate features doctor rehearse dashboard sweep bench tiny-clip format lint types imports test test-all check clean
+.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep bench tiny-clip format lint types imports test test-all check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -63,10 +63,13 @@ doctor: $(READY) ## check all that an experiment will use, before it runs: make 
 	@$(CHECK_METHOD)
 	@$(BIN)/prompt-video doctor --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
 
-rehearse: $(READY) ## run an experiment on a made-up miniature of its data: make rehearse EXP=k400_fewshot
-	@test -n "$(EXP)" || { echo "name an experiment: make rehearse EXP=k400_fewshot"; exit 2; }
+dry-run: $(READY) ## run an experiment on a made-up miniature of its data: make dry-run EXP=k400_fewshot
+	@test -n "$(EXP)" || { echo "name an experiment: make dry-run EXP=k400_fewshot"; exit 2; }
 	@$(CHECK_METHOD)
-	@$(BIN)/prompt-video rehearse --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+	@$(BIN)/prompt-video dry-run --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+
+rehearse:
+	@echo "'make rehearse' is 'make dry-run' now: make dry-run EXP=$(or $(EXP),k400_fewshot)"; exit 2
 
 dashboard: $(READY) ## lay out an experiment's wandb workspace, without an account as a file: make dashboard EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make dashboard EXP=demo_closed"; exit 2; }

@@ -30,7 +30,7 @@ VERBS = {
     "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
     "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),
     "doctor": ("prompt_video.commands.doctor", "check everything that an experiment will use, before it runs"),
-    "rehearse": ("prompt_video.commands.rehearse", "run an experiment on a made-up miniature of its data"),
+    "dry-run": ("prompt_video.commands.dry_run", "run an experiment on a made-up miniature of its data"),
     "import-features": (
         "prompt_video.commands.import_features",
         "frame features that others have computed become a feature store",
@@ -54,6 +54,8 @@ VERBS = {
     "bench": ("prompt_video.bench.__main__", "measure the speed and the memory of every part"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
 }
+
+RENAMED = {"rehearse": "dry-run"}
 
 
 def to_the_end(run: Callable[P, int]) -> Callable[P, int]:
@@ -92,6 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
     if (unheard := next((word for word in arguments if not _can_be_typed(word)), None)) is not None:
         return _fail(f"no argument can hold such signs: {unheard}")
     verb = arguments[0]
+    if verb in RENAMED:
+        return _fail(f"'{verb}' is called '{RENAMED[verb]}' now: prompt-video {RENAMED[verb]} ...")
     if verb not in VERBS:
         return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)} `prompt-video --help` lists all.")
     try:

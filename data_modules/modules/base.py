@@ -45,7 +45,7 @@ class VideoDataModule(LightningDataModule, ABC):
         seed: of the order of the training videos and of every random moment; the command line sets it to
             ``seed_everything``.
         max_broken_fraction: the run fails once more than this share of a split cannot be read.
-        limit: for rehearsals: keep only so many trials, classes and videos; its figures are no results.
+        limit: for dry runs: keep only so many trials, classes and videos; its figures are no results.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class VideoDataModule(LightningDataModule, ABC):
         """The protocol in words, for the run's summary, and what is looked at in testing."""
         words = self.protocol.describe(self.dataset_index, self.trials)
         if self.limit is not None:
-            words = f"REHEARSAL with a part of the data, figures are no results. {words}"
+            words = f"DRY RUN with a part of the data, figures are no results. {words}"
         if self.trial is not None:
             words += f" Trial {self.trial} alone."
         return f"{words} {self.describe_views()}"

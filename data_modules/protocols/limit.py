@@ -1,4 +1,4 @@
-"""A small part of any trial, to rehearse an experiment with."""
+"""A small part of any trial, for a dry run of an experiment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

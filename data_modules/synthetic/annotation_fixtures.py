@@ -1,4 +1,4 @@
-"""Made-up lists in the official formats, for rehearsals of runs whose real lists are not packaged."""
+"""Made-up lists in the official formats, for dry runs of experiments whose real lists are not packaged."""
 
 import csv
 import io

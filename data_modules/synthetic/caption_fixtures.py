@@ -1,4 +1,4 @@
-"""Made-up caption files in the official formats, for rehearsals of retrieval."""
+"""Made-up caption files in the official formats, for dry runs of retrieval."""
 
 import csv
 import gzip

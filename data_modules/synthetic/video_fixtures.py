@@ -1,4 +1,4 @@
-"""Small made-up video files, short and long, for rehearsals."""
+"""Small made-up video files, short and long, for dry runs."""
 
 import io
 from collections.abc import Iterable, Sequence

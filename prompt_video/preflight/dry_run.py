@@ -19,7 +19,7 @@ from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from data_modules.synthetic.video_fixtures import SCENES, SLOW_RATE, Action, long_video, video
 from prompt_video.experiment.settings import SettingsCLI
 
-MARKER = ".made_by_rehearse"
+MARKER = ".made_by_dry_run"
 LIMIT = {"trials": 2, "classes": 3, "videos": 2}
 LIMIT_OF_LONG = {"trials": 2, "classes": 3, "videos": 1}  # each is minutes long
 SMALL_BATCH = 4  # where batches must be full
@@ -35,7 +35,7 @@ def open_folder(folder: Path) -> None:
         InputError: when something else is in it.
     """
     if folder.exists() and not (folder / MARKER).exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} was not made by a rehearsal, and is left alone; name another --folder.")
+        raise InputError(f"{folder} was not made by a dry run, and is left alone; name another --folder.")
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

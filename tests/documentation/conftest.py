@@ -78,9 +78,9 @@ KINDS = (
         (_EXPERIMENT + "test_the_same_seed_gives_the_same_numbers_and_evaluate_gives_them_again",),
     ),
     Kind(
-        r"make rehearse EXP=\S+",
+        r"make dry-run EXP=\S+",
         "settings",
-        ("tests/prompt_video/preflight/test_dry_run.py::test_a_rehearsal_leaves_what_a_run_leaves",),
+        ("tests/prompt_video/preflight/test_dry_run.py::test_a_dry_run_leaves_what_a_run_leaves",),
     ),
     Kind(
         r"make dashboard EXP=\S+",

@@ -13,6 +13,8 @@ from prompt_video.io.bounded_yaml import safe_load
 from prompt_video.io.run_files import NO_CHECKPOINT
 from prompt_video.reports.comparison.kinds import ENVIRONMENT, NUMBER, RESULTS, misfit
 
+DRY_RUN_MARKS = ("DRY RUN", "REHEARSAL")  # the second one until 0.1; in the protocol of results.json
+
 
 @dataclass(frozen=True)
 class Run:
@@ -96,8 +98,8 @@ def _read(folder: Path) -> Run:
     results = _mapping(folder / "results.json")
     if "protocol" not in results or not isinstance(results.get("metrics"), dict):
         raise _LeftOutError("its results.json is not of a run")
-    if "REHEARSAL" in str(results["protocol"]):
-        raise _LeftOutError("a rehearsal, whose figures are no results")
+    if any(mark in str(results["protocol"]) for mark in DRY_RUN_MARKS):
+        raise _LeftOutError("a dry run, whose figures are no results")
     if not all(isinstance(value, int | float) for value in results["metrics"].values()):
         raise _LeftOutError("its results.json holds metrics that are no numbers")
     if wrong := next((name for name, value in results["metrics"].items() if misfit(value, NUMBER, name)), None):

@@ -115,14 +115,14 @@ def test_a_share_of_less_than_a_video_holds_nothing_out(tmp_path: Path) -> None:
     assert [record.video_id for record in trial.train.records] == video_ids("train")
 
 
-def test_a_rehearsal_has_a_few_videos_with_all_their_captions(tmp_path: Path) -> None:
+def test_a_dry_run_has_a_few_videos_with_all_their_captions(tmp_path: Path) -> None:
     data = Captioned(tmp_path, protocol=ClosedSet(0.5), limit=Limit(classes=2, videos=3))
     assert {name: len(subset.records) for name, subset in data.trials[0].parts.items()} == {
         "train": 6,
         "val": 6,
         "test": 6,
     }
-    assert data.describe_protocol().startswith("REHEARSAL")
+    assert data.describe_protocol().startswith("DRY RUN")
     assert [len(data.captions(name)) for name in ("test",)] == [1 + 2 + 3 + 4 + 1 + 2]
 
 

@@ -11,7 +11,7 @@ import torch
 
 from data_modules.errors import InputError
 from prompt_video.cli import main
-from prompt_video.commands.rehearse import main as rehearse
+from prompt_video.commands.dry_run import main as dry_run
 from prompt_video.experiment.settings import read_settings
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
@@ -277,9 +277,9 @@ def test_predict_writes_the_likeliest_classes(run: Callable[..., Any], tmp_path:
 def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, tmp_path: Path) -> None:
     """Each YAML trains and tests on a small world in the layout of its data set, lists and all."""
     config = str(EXPERIMENTS / f"{experiment}.yaml")
-    cli = rehearse(["rehearse", "--config", config, "--folder", str(tmp_path / "rehearsal"), "--quiet=true"])
+    cli = dry_run(["dry-run", "--config", config, "--folder", str(tmp_path / "dry_run"), "--quiet=true"])
     results = cli.record.results
-    assert results["protocol"].startswith("REHEARSAL")
+    assert results["protocol"].startswith("DRY RUN")
     main_figures = ("top1", "map_avg", "r@1")
     scores = [v for key, v in results["metrics"].items() if key.endswith(main_figures) and key.startswith("test/")]
     assert scores
@@ -292,7 +292,7 @@ def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, t
 def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
     config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "methods" / f"{method}.yaml"
     options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
-    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     scored = {key for key in metrics if key.startswith("test/") and key.endswith("top1")}
     if method != "linear_probe":
         assert scored
@@ -310,9 +310,9 @@ def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, 
     options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
     if (method, experiment) == ("linear_probe", "thumos14_openset_50"):
         with pytest.raises(InputError, match="linear probe cannot name classes"):
-            rehearse(["rehearse", *options])
+            dry_run(["dry-run", *options])
         return
-    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     assert {"test/clip_only/map@0.3", "test/clip_only/frozen_map_avg", "test/proposals/auc"} <= metrics.keys()
 
 
@@ -321,7 +321,7 @@ def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, 
 def test_every_retrieval_method_runs(method: str, tmp_path: Path) -> None:
     config, model = EXPERIMENTS / "msrvtt_full.yaml", EXPERIMENTS / "parts" / "retrieval" / f"{method}.yaml"
     options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
-    metrics = rehearse(["rehearse", *options]).record.results["metrics"]
+    metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     assert {"test/t2v/r@1", "test/v2t/frozen_r@1", "test/t2v/dual_softmax_median_rank"} <= metrics.keys()
 
 

@@ -132,3 +132,8 @@ def test_a_wrong_option_is_one_sentence(command: str, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("demo", "bench")])
 def test_an_unknown_option_is_one_sentence(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     check([verb, "--n\x1b[31mope", "x"], capsys)
+
+
+def test_a_verb_that_has_another_name_now_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rehearse", "--config", DEMO]) == 1
+    assert "'rehearse' is called 'dry-run' now" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Rehearsals: real experiments on miniatures of their data."""
+"""Dry runs: real experiments on miniatures of their data."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from data_modules.batch import UntrimmedRecord
 from data_modules.synthetic.video_fixtures import NUM_FRAMES, SCENES, SLOW_RATE, Action, long_video, video
 from data_modules.video.decoding import VideoReader
 from prompt_video.cli import main
-from prompt_video.commands import rehearse
+from prompt_video.commands import dry_run
 from prompt_video.experiment.settings import read_settings
 from prompt_video.preflight.dry_run import make_miniature
 
@@ -20,16 +20,16 @@ EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 
 
 @pytest.mark.parametrize("experiment", ["demo_closed", "folder_closed", "hmdb51_5way5shot", "k400_to_ucf101"])
-def test_a_rehearsal_leaves_what_a_run_leaves(
+def test_a_dry_run_leaves_what_a_run_leaves(
     experiment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "rehearsal"
+    folder = tmp_path / "dry_run"
     config = str(EXPERIMENTS / f"{experiment}.yaml")
-    cli = rehearse.main(["rehearse", "--config", config, "--folder", str(folder)])
+    cli = dry_run.main(["dry-run", "--config", config, "--folder", str(folder)])
     assert cli.name == experiment
     assert cli.run_folder.is_relative_to(folder / "runs" / experiment)
     results = json.loads((cli.run_folder / "results.json").read_text())
-    assert results["protocol"].startswith("REHEARSAL")
+    assert results["protocol"].startswith("DRY RUN")
     assert cli.trainer.max_epochs == 1
     assert any(name.startswith("test/") and name.endswith("top1") for name in results["metrics"])
     assert all(count["dropped"] == 0 < count["used"] <= 12 for count in results["samples"].values())
@@ -40,12 +40,12 @@ def test_a_rehearsal_leaves_what_a_run_leaves(
     assert "its figures are no results" in capsys.readouterr().out
 
 
-def test_a_second_rehearsal_replaces_the_first_and_nothing_else(
+def test_a_second_dry_run_replaces_the_first_and_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["rehearse", f"--config={EXPERIMENTS / 'folder_closed.yaml'}", "--quiet=true", f"--runs={tmp_path}"]
+    command = ["dry-run", f"--config={EXPERIMENTS / 'folder_closed.yaml'}", "--quiet=true", f"--runs={tmp_path}"]
     assert main(command) == 0
-    folder = tmp_path / "rehearse" / "folder_closed"
+    folder = tmp_path / "dry-run" / "folder_closed"
     (folder / "left over").touch()
     assert main(command) == 0
     assert not (folder / "left over").exists()
@@ -53,14 +53,14 @@ def test_a_second_rehearsal_replaces_the_first_and_nothing_else(
     precious.mkdir()
     (precious / "thesis.txt").touch()
     assert main([*command, f"--folder={precious}"]) == 1
-    assert "was not made by a rehearsal" in capsys.readouterr().err
+    assert "was not made by a dry run" in capsys.readouterr().err
     assert (precious / "thesis.txt").exists()
 
 
 def test_lists_and_renamed_classes_of_a_folder_need_not_be_there(tmp_path: Path) -> None:
-    command = ["rehearse", f"--config={EXPERIMENTS / 'folder_closed.yaml'}", "--quiet=true", f"--runs={tmp_path}"]
+    command = ["dry-run", f"--config={EXPERIMENTS / 'folder_closed.yaml'}", "--quiet=true", f"--runs={tmp_path}"]
     options = ["--data.labels=none.csv", '--data.class_names={"brush_hair": "brushing hair"}', "--data.root=/nowhere"]
-    cli = rehearse.main([*command, *options])
+    cli = dry_run.main([*command, *options])
     assert "brushing hair" in cli.datamodule.class_names
 
 

@@ -213,7 +213,7 @@ def test_a_test_that_stops_in_the_middle_of_a_video(small: Path, tmp_path: Path)
     assert json.loads((tmp_path / "r" / "clip_only" / "detections.json").read_text())["results"] == {}
 
 
-def test_a_short_rehearsal_of_everything(small: Path, tmp_path: Path) -> None:
+def test_a_short_run_of_everything(small: Path, tmp_path: Path) -> None:
     assert main(arguments(small, "fit", tmp_path / "r", "--trainer.fast_dev_run=true")) == 0
 
 

@@ -105,7 +105,8 @@ def test_a_folder_named_twice_counts_once(tmp_path: Path, write_run: Callable[..
 def test_what_is_no_finished_run_is_left_out_and_named(tmp_path: Path, write_run: Callable[..., Path]) -> None:
     good = write_run({"test/top1": 0.5})
     reasons = {
-        write_run({"test/top1": 0.5}, protocol="REHEARSAL with a part of the data"): "rehearsal",
+        write_run({"test/top1": 0.5}, protocol="DRY RUN with a part of the data"): "a dry run",
+        write_run({"test/top1": 0.5}, protocol="REHEARSAL with a part of the data"): "a dry run",
         write_run({"train/loss": 0.5}): "no figures of a test",
         write_run({"test/top1": "high"}): "no numbers",
     }

@@ -1,4 +1,4 @@
-"""``prompt-video rehearse``: run an experiment, all of it, on a made-up miniature of its data, with the tiny CLIP.
+"""``prompt-video dry-run``: run an experiment, all of it, on a made-up miniature of its data, with the tiny CLIP.
 
 For whoever has no data yet: it shows that the experiment works and what it leaves behind. Its figures mean nothing.
 """
@@ -32,20 +32,20 @@ SMALL = (
 
 
 def main(arguments: list[str]) -> ExperimentCLI:
-    """Rehearse one experiment."""
+    """Run one experiment on a miniature of its data."""
     parser = VerbParser(
-        "rehearse",
+        "dry-run",
         __doc__,
         epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options but "
         "those that make the run small.",
     )
-    parser.add_argument("--folder", type=Path, help="folder of videos and run (default: runs/rehearse/<experiment>)")
+    parser.add_argument("--folder", type=Path, help="folder of videos and run (default: runs/dry-run/<experiment>)")
     options, rest = parser.parse_known_args(arguments[1:])
     console.configure()
     settings = read_settings(rest)
-    folder: Path = options.folder or settings.runs / "rehearse" / settings.name
+    folder: Path = options.folder or settings.runs / "dry-run" / settings.name
     log.info(
-        "REHEARSAL of %s with made-up videos in %s and the tiny CLIP: its figures are no results", settings.name, folder
+        "DRY RUN of %s with made-up videos in %s and the tiny CLIP: its figures are no results", settings.name, folder
     )
     open_folder(folder)
     miniature = make_miniature(settings, folder / "data")
