@@ -1,12 +1,7 @@
-"""Mistakes in a configuration, said in one readable message with the nearest valid name.
-
-jsonargparse reports every way in which a value failed to be what it might have been, nested as the types are. What a
-person needs of it is where, what, and what instead.
-"""
+"""Mistakes in a configuration, said in one readable message with the nearest valid name."""
 
 import inspect
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -25,7 +20,7 @@ from data_modules.protocols import Protocol
 from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.experiment.class_paths import guard_imports
 from prompt_video.io.bounded_yaml import bound_loader
-from prompt_video.io.suggest import nearest
+from prompt_video.io.parser_messages import explain
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.suppression import Suppression
 from prompt_video.model.temporal import TemporalEncoder
@@ -42,19 +37,6 @@ _BASES: tuple[type, ...] = (
     ProposalDetector,
     Suppression,
 )
-_UNKNOWN_OPTION = re.compile(
-    r"(?:unrecognized arguments: --|[Oo]ption '|[Kk]ey '|does not accept option ')([\w.]+)(?:'? is not|'| ?=|$)", re.M
-)
-_UNKNOWN_CLASS = re.compile(
-    r"(?:Expected a dot import path string: |Import path |Unable to import |No module named )'?([\w.]+)"
-)
-_FOREIGN_CLASS = re.compile(r"(?:(?<=- )[\w.]+: )?there is no [\w ]+ '[\w.]+' to be seen in its source[^.]*\.")
-_OTHER_KIND = re.compile(r"to a subclass of (\w+)$|to be a (?:function that returns|subclass of) <class '(\w+)'>", re.M)
-_WANTED = re.compile(r"Expected an? (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])(?:\. Got value: (.*))?$", re.M)
-_EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate against")
-_SAID = {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
-
-
 PARSER_MODE = "omegaconf"
 
 bound_loader(PARSER_MODE)
@@ -70,7 +52,7 @@ class ExperimentParser(LightningArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Called by jsonargparse with everything that is wrong with the arguments."""
-        raise ConfigError(explain(message, _option_names(self)))
+        raise ConfigError(explain(message, _option_names(self), _class_names()))
 
     def parse_path(self, cfg_path: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - jsonargparse's signature
         """A configuration file; what it cannot be read for names it."""
@@ -156,59 +138,6 @@ def _innermost(error: ValueError | OSError) -> str:
 def _first_line(error: Exception) -> str:
     text = str(error).strip()
     return text.splitlines()[0].rstrip(".! ") if text else type(error).__name__
-
-
-def explain(message: str, known: set[str]) -> str:
-    """Say what a message of jsonargparse comes to.
-
-    Args:
-        message: as jsonargparse words it; what is nested in it has been explained already.
-        known: valid names of options.
-    """
-    head = re.match(r'Parser key "([\w.]+)":\s*(.*)', message, re.S)
-    where, body = (head[1], head[2]) if head else ("", message)
-    reasons = [line.strip().removeprefix("- ") for line in body.splitlines() if line.strip().startswith("- ")]
-    telling = [reason for reason in reasons if not _EMPTY.search(reason)]
-    if any(_WANTED.search(reason) for reason in telling):  # where a number may stand, a name of a class is not meant
-        telling = [reason for reason in telling if not reason.startswith("Expected a dot import path")]
-    inner = next((reason for reason in telling if not _WANTED.search(reason)), None)
-    if foreign := _FOREIGN_CLASS.search(body):
-        reason = foreign[0]
-    elif inner is not None and re.match(r"[\w.]+: |there is ", inner):
-        reason = inner
-    elif inner is not None:
-        reason = _plain(inner, known)
-    else:
-        reason = _plain("\n".join(line for line in body.splitlines() if "dot import path" not in line), known)
-    if not where:
-        return reason
-    return f"{where}.{reason}" if re.match(r"[\w.]+: ", reason) else f"{where}: {reason}"
-
-
-def _plain(text: str, known: set[str]) -> str:
-    """One reason, without nesting."""
-    if missing := re.search(r"File does not exist: '?([^'\n]+)'?", text):
-        return f"there is no file {missing[1]}."
-    if option := _UNKNOWN_OPTION.search(text):
-        name = option[1].removesuffix(".")
-        # Of a dotted name the first part that nobody knows is the mistaken one.
-        wrong = next((part for part in name.split(".") if part not in known), name)
-        return f"there is no option '{wrong}'{nearest(wrong, known)}"
-    if gone := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", text):
-        there = vars(sys.modules[gone[1]]) if gone[1] in sys.modules else {}
-        return f"there is no class '{gone[1]}.{gone[2]}'{nearest(gone[2], there)}"
-    if other_kind := _OTHER_KIND.search(text):
-        return f"this is no {other_kind[1] or other_kind[2]}."
-    if class_name := _UNKNOWN_CLASS.search(text):
-        return f"there is no class '{class_name[1]}'{nearest(class_name[1], _class_names())}"
-    wanted = _WANTED.findall(text)
-    given = next((value for _, _, value in wanted if value), "")
-    if not given and (found := re.search(r"^\s*Given value: (.*)$", text, re.M)):
-        given = found[1]
-    kinds = ["one of " + choices.replace("'", "") if choices else _SAID.get(kind, kind) for kind, choices, _ in wanted]
-    if kinds:
-        return f"expected {' or '.join(dict.fromkeys(kinds))}, not {given}." if given else f"expected {kinds[0]}."
-    return " ".join(text.split())
 
 
 def _option_names(parser: LightningArgumentParser) -> set[str]:
