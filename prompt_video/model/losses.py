@@ -35,9 +35,11 @@ def feature_noise(
     Args:
         frames: of the frozen CLIP, not normalised.
         mask: True at real frames.
-        scale: standard deviation of the vector, relative to that of the videos' mean frames in this batch.
+        scale: standard deviation of the vector, relative to that of the videos' mean frames in this batch; 0 for none.
         rng: of the vectors.
     """
+    if not scale:
+        return frames
     spread = mean_frame(frames, mask).std(0, correction=0)
     drawn = rng.standard_normal((len(frames), frames.shape[-1]), dtype=np.float32)
     noise = scale * spread * torch.from_numpy(drawn).to(frames)

@@ -88,11 +88,22 @@ class VideoTextModel(nn.Module):
         """The score of every video for every text of the batch."""
         return self.scores(self.video_features(batch), batch["text"])
 
-    def scores(self, video_features: Float[Tensor, "R D"], texts: Sequence[str]) -> Float[Tensor, "R K"]:
-        """Cosine over temperature; of a linear probe, its own scores."""
+    def scores(
+        self,
+        video_features: Float[Tensor, "R D"],
+        texts: Sequence[str],
+        text_features: Float[Tensor, "K D"] | None = None,
+    ) -> Float[Tensor, "R K"]:
+        """Cosine over temperature; of a linear probe, its own scores.
+
+        Args:
+            video_features: not normalised.
+            texts: the candidates.
+            text_features: of these, where they are known already.
+        """
         if isinstance(self.prompt, LinearProbe):
             return self.prompt.scores(F.normalize(video_features, dim=-1), texts)
-        return self.similarity(video_features, self.text_features(texts))
+        return self.similarity(video_features, self.text_features(texts) if text_features is None else text_features)
 
     def similarity(
         self, video_features: Float[Tensor, "R D"], text_features: Float[Tensor, "K D"]

@@ -6,8 +6,11 @@ from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from data_modules.annotations.activitynet_format import Detection
@@ -16,7 +19,7 @@ from data_modules.errors import InputError
 from data_modules.modules.untrimmed import UntrimmedDataModule
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.localization.detector import ProposalDetector
-from prompt_video.localization.detector_loss import best_overlap, detector_loss
+from prompt_video.localization.detector_loss import Actions, best_overlap, detector_loss
 from prompt_video.localization.external_scores import ExternalScores
 from prompt_video.localization.localizer import actions_of, candidates, detected, given
 from prompt_video.localization.proposals import GivenProposals
@@ -26,17 +29,18 @@ from prompt_video.localization.selection import MIN_SCORE
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model import losses
 from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.localization_files import write_results, write_test
 from prompt_video.tasks.localization_media import localization_shown
 from prompt_video.tasks.media import Shown
-from prompt_video.tasks.regularized import RegularizedTask
+from prompt_video.tasks.regularizers import check_regularizers
 
 log = logging.getLogger(__name__)
 
 
-class LocalizationTask(RegularizedTask):
+class LocalizationTask(VideoTextTask):
     """Find the actions in a video and name them: one proposal stage, one classification stage, trained together.
 
     Proposals come from an anchor-free detector on the frozen CLIP's frame features, or from a file. Frame features
@@ -59,7 +63,14 @@ class LocalizationTask(RegularizedTask):
         external_scores: JSON of video-level class scores of another classifier, in ActivityNet's classification
             format. They never enter ``clip_only``.
         external_weight: their weight in ``with_external``, from 0 to 1.
-        options: those that tasks which name classes share, see `RegularizedTask`; the detector sees none of the noise.
+        text_consistency: weight of 1 - cosine between each learned text feature and the hand-crafted one, added to the
+            loss: prompts that stay near it keep what CLIP knows of classes that training does not show.
+        video_consistency: weight of 1 - cosine between each feature of a segment and the mean of its frames, added to
+            the loss: the same for the temporal encoder.
+        feature_noise: standard deviation of a random vector that is added to all frame features of a training window,
+            relative to that of those in the batch: the temporal encoder then learns what changes apart from what is
+            shown. The detector sees none of it.
+        options: those that all tasks share, see `VideoTextTask`.
     """
 
     monitor: ClassVar[str] = f"val/{CLIP_ONLY}/map_avg"
@@ -75,9 +86,13 @@ class LocalizationTask(RegularizedTask):
         match_tiou: float = 0.5,
         external_scores: Path | None = None,
         external_weight: float = 0.5,
+        text_consistency: float = 0.0,
+        video_consistency: float = 0.0,
+        feature_noise: float = 0.0,
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
         super().__init__(**options)
+        check_regularizers(self.model.prompt, text_consistency, video_consistency, feature_noise)
         if not 0 < match_tiou <= 1 or not 0 <= external_weight <= 1:
             raise InputError("model: match_tiou must be in (0, 1] and external_weight in [0, 1].")
         if frames_inside is not None and frames_inside < 1:
@@ -89,6 +104,8 @@ class LocalizationTask(RegularizedTask):
         self.tious, self.suppression, self.match_tiou = tious, suppression, match_tiou
         self.external_path, self.external_weight = external_scores, external_weight
         self.frames_inside = frames_inside
+        self.text_consistency, self.video_consistency = text_consistency, video_consistency
+        self.feature_noise = feature_noise
         self.found: dict[str, DetectionResults] = {}
         self._unfinished: dict[str, list[Candidates]] = {}
 
@@ -142,38 +159,45 @@ class LocalizationTask(RegularizedTask):
             )
 
     def loss(self, batch: Batch) -> Tensor:
-        """Losses of the detector, and cross-entropy of each segment against its class."""
-        frames, mask = self.model.frame_features(batch), batch["mask"]
+        """Losses of the detector, cross-entropy of each segment against its class, and drift from the frozen CLIP."""
+        frames, mask, texts = self.model.frame_features(batch), batch["mask"], batch["text"]
         actions = actions_of(batch)
-        targets = pad_sequence(batch["windows"]["segment_targets"], batch_first=True)
         # By the number of the step, so that a resumed run draws what it would have drawn.
         rng = losses.step_rng(torch.initial_seed(), self.global_step, self.global_rank)
-        if self.given is None:
-            assert self.detector is not None
-            chance = torch.Generator(frames.device).manual_seed(int(rng.integers(2**63)))
-            found = detector_loss(self.detector, self.detector(frames, mask, chance), actions)
-            for part in ("action", "segment", "refinement", "quality"):
-                self.log(f"train/detector_{part}", getattr(found, part), batch_size=len(frames))
-            segments, overlap, best = found.proposals.segments.detach(), found.overlap, found.best
-            loss = found.total
-        else:
+        proposing, proposals, overlap, best = self._proposals(batch, frames, actions, rng)
+        segments = torch.cat([actions.segments, proposals], dim=1)
+        positive = torch.cat([actions.real, overlap >= self.match_tiou], dim=1)
+        target = _targets(batch, best)[positive]
+        frames = losses.feature_noise(frames, mask, self.feature_noise, rng)
+        features = encode_segments(self.model.temporal, frames, mask, segments, positive, self.frames_inside)
+        text_features = self.model.text_features(texts) if self.text_consistency else None
+        scores = self.model.scores(features, texts, text_features)
+        if not len(target):
+            return proposing + scores.sum() * 0.0  # of no effect, but it reaches every weight, as on other processes
+        loss = F.cross_entropy(scores, target)
+        if text_features is not None:
+            drift = losses.drift(text_features, self.model.frozen_text_features(texts))
+            loss = loss + self.text_consistency * drift.mean()
+        if self.video_consistency:
+            mean_frames = segment_features(frames, mask, segments)[positive]
+            loss = loss + self.video_consistency * losses.drift(features, mean_frames).mean()
+        hits = (scores.argmax(-1) == target).float()
+        self.log("train/top1", hits.mean(), prog_bar=True, batch_size=len(target))
+        return proposing + loss
+
+    def _proposals(
+        self, batch: Batch, frames: Float[Tensor, "R T D"], actions: Actions, rng: np.random.Generator
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "R N 2"], Float[Tensor, "R N"], Int[Tensor, "R N"]]:
+        """The detector's loss, the proposals, the best overlap of each with an action, and with which."""
+        if self.given is not None:
             segments = given(self.given, batch).segments
-            overlap, best = best_overlap(segments, actions)
-            loss = frames.new_zeros(())
-        met = overlap >= self.match_tiou
-        segments = torch.cat([actions.segments, segments], dim=1)
-        counts = torch.cat([actions.real, met], dim=1)
-        of_proposals = targets.gather(1, best) if targets.shape[1] else best
-        target = torch.cat([targets, of_proposals], dim=1)[counts]
-        frames = self.noisy(frames, mask, rng)
-        features = encode_segments(self.model.temporal, frames, mask, segments, counts, self.frames_inside)
-        named, scores = self.classification(
-            features, lambda: segment_features(frames, mask, segments)[counts], batch["text"], target
-        )
-        if len(target):
-            hits = (scores.argmax(-1) == target).float()
-            self.log("train/top1", hits.mean(), prog_bar=True, batch_size=len(target))
-        return loss + named
+            return frames.new_zeros(()), segments, *best_overlap(segments, actions)
+        assert self.detector is not None
+        chance = torch.Generator(frames.device).manual_seed(int(rng.integers(2**63)))
+        detected = detector_loss(self.detector, self.detector(frames, batch["mask"], chance), actions)
+        for part in ("action", "segment", "refinement", "quality"):
+            self.log(f"train/detector_{part}", getattr(detected, part), batch_size=len(frames))
+        return detected.total, detected.proposals.segments.detach(), detected.overlap, detected.best
 
     def _finished(self, batch: Batch) -> list[tuple[str, Candidates]]:
         """The videos whose last window is in this batch, with all that was found in them."""
@@ -272,3 +296,9 @@ class LocalizationTask(RegularizedTask):
         if self.given is not None:
             return f"Proposals from {self.given.path}; {self.model.describe()}"
         return f"Proposals by a class-agnostic detector; {self.model.describe()}"
+
+
+def _targets(batch: Batch, best: Int[Tensor, "R N"]) -> Int[Tensor, "R M"]:
+    """The class of each annotated segment, then that of the one each proposal is best on."""
+    targets = pad_sequence(batch["windows"]["segment_targets"], batch_first=True)
+    return torch.cat([targets, targets.gather(1, best) if targets.shape[1] else best], dim=1)

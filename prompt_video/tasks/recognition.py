@@ -17,15 +17,16 @@ from data_modules.protocols.trial import Trial
 from prompt_video.model import losses
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.temporal import mean_frame
+from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.classification_results import ClassificationResults, combined
 from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.media import Shown
 from prompt_video.tasks.recognition_media import recognition_shown
-from prompt_video.tasks.regularized import RegularizedTask
+from prompt_video.tasks.regularizers import check_regularizers
 from prompt_video.tasks.tables import write_tables
 
 
-class RecognitionTask(RegularizedTask):
+class RecognitionTask(VideoTextTask):
     """Name the action in a video: softmax cross-entropy over all class names.
 
     Views of one test video are averaged as probabilities. Logged for every test: top-1, top-5 and mean class accuracy,
@@ -34,18 +35,31 @@ class RecognitionTask(RegularizedTask):
     Args:
         classes_per_step: class names that a training step scores against, the batch's own and random others; null for
             all, which is exact. The paper takes 400 of Kinetics-700.
-        options: those that tasks which name classes share, see `RegularizedTask`.
+        text_consistency: weight of 1 - cosine between each learned text feature and the hand-crafted one, added to the
+            loss: prompts that stay near it keep what CLIP knows of classes that training does not show.
+        video_consistency: weight of 1 - cosine between each feature of a video and the mean of its frames, added to the
+            loss: the same for the temporal encoder.
+        feature_noise: standard deviation of a random vector that is added to all frame features of a training video,
+            relative to that of those in the batch: the temporal encoder then learns what changes apart from what is
+            shown.
+        options: those that all tasks share, see `VideoTextTask`.
     """
 
     def __init__(
         self,
         classes_per_step: int | None = None,
+        text_consistency: float = 0.0,
+        video_consistency: float = 0.0,
+        feature_noise: float = 0.0,
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
         super().__init__(**options)
         if classes_per_step is not None and classes_per_step < 2:
             raise InputError("model: classes_per_step must be 2 or more.")
+        check_regularizers(self.model.prompt, text_consistency, video_consistency, feature_noise)
         self.classes_per_step = classes_per_step
+        self.text_consistency, self.video_consistency = text_consistency, video_consistency
+        self.feature_noise = feature_noise
         self.outcomes: dict[str, ClassificationResults] = {}
 
     def make_metrics(self, trial: Trial) -> None:
@@ -70,9 +84,16 @@ class RecognitionTask(RegularizedTask):
         if self.classes_per_step is not None and self.classes_per_step < len(texts):
             texts, target = losses.some_candidates(texts, target, self.classes_per_step, rng)
         mask = batch["mask"]
-        frames = self.noisy(self.model.frame_features(batch), mask, rng)
+        frames = losses.feature_noise(self.model.frame_features(batch), mask, self.feature_noise, rng)
         video_features = self.model.temporal(frames, mask)
-        loss, scores = self.classification(video_features, lambda: mean_frame(frames, mask), texts, target)
+        text_features = self.model.text_features(texts) if self.text_consistency else None
+        scores = self.model.scores(video_features, texts, text_features)
+        loss = F.cross_entropy(scores, target)
+        if text_features is not None:
+            drift = losses.drift(text_features, self.model.frozen_text_features(texts))
+            loss = loss + self.text_consistency * drift.mean()
+        if self.video_consistency:
+            loss = loss + self.video_consistency * losses.drift(video_features, mean_frame(frames, mask)).mean()
         self.train_top1((scores.argmax(-1) == target).float())
         self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(target))
         return loss

@@ -1,0 +1,25 @@
+"""What keeps learned features near the frozen CLIP's: settings that all tasks which name classes have."""
+
+from data_modules.errors import InputError
+from prompt_video.backbones.prompted_text import TextHead
+from prompt_video.model.linear_probe import LinearProbe
+
+
+def check_regularizers(
+    prompt: TextHead, text_consistency: float, video_consistency: float, feature_noise: float
+) -> None:
+    """Refuse weights that make no sense.
+
+    Args:
+        prompt: the text head that they are for.
+        text_consistency: weight of the drift of text features.
+        video_consistency: weight of the drift of features of videos or segments.
+        feature_noise: relative standard deviation of the noise.
+
+    Raises:
+        InputError: when one is negative, or the text head has no text features.
+    """
+    if min(text_consistency, video_consistency, feature_noise) < 0:
+        raise InputError("model: text_consistency, video_consistency and feature_noise must be 0 or more.")
+    if text_consistency and isinstance(prompt, LinearProbe):
+        raise InputError("model: a linear probe has no text features that text_consistency could pull at.")
