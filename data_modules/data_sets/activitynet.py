@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_modules.annotations.activitynet_format import read_ground_truth
 from data_modules.annotations.official_files import find_file
@@ -14,8 +14,9 @@ from data_modules.batch import UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_folder
 from data_modules.files.text_files import read_text
-from data_modules.modules.untrimmed import UntrimmedDataModule
+from data_modules.modules.untrimmed import UntrimmedDataModule, UntrimmedOptions
 from data_modules.protocols.trial import DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class ActivityNet13(UntrimmedDataModule):
         root: Path,
         spelling: Literal["natural", "official"] = "natural",
         annotations: Path | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[UntrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.spelling = spelling

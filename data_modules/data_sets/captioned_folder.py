@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,9 @@ from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.files.file_index import stem_of
 from data_modules.files.regular_files import is_file, is_folder
-from data_modules.modules.captioned import CaptionedDataModule
+from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 
 class CaptionedFolder(CaptionedDataModule):
@@ -44,7 +44,7 @@ class CaptionedFolder(CaptionedDataModule):
         val_fraction: float = 0.1,
         test_fraction: float = 0.2,
         split_seed: int = 0,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[CaptionedOptions],
     ) -> None:
         super().__init__(root, **options)
         if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.official_captions import read_didemo, read_names
@@ -13,8 +12,9 @@ from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.loading.captioned_dataset import CaptionedDataset
-from data_modules.modules.captioned import CaptionedDataModule
+from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class DiDeMo(CaptionedDataModule):
         self,
         root: Path,
         annotations: Path | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[CaptionedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.annotations = annotations

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_modules.annotations.kinetics_lists import KineticsLists, KineticsSplit, video_id_of
 from data_modules.annotations.lazy_records import LazyRecords
@@ -13,8 +13,9 @@ from data_modules.annotations.official_splits import to_records
 from data_modules.annotations.published_lists import Published, PublishedLists
 from data_modules.batch import Record
 from data_modules.files.file_index import FileIndex
-from data_modules.modules.trimmed import TrimmedDataModule
+from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
 from data_modules.protocols.trial import DatasetIndex, Subset, Trial
+from data_modules.typed_options import Unpack
 
 # 400: what the crawler lists of ActivityNet hold, its training list not counted here. 600 and 700: the data set's short
 # notes, not counted here either, except the 30,000 validation clips of 600. Downloads have fewer, as videos disappear.
@@ -48,7 +49,7 @@ class Kinetics(TrimmedDataModule):
         root: Path,
         version: Literal[400, 600, 700] = 400,
         annotations: Path | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[TrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.version = version

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.official_captions import read_lsmdc
 from data_modules.annotations.official_files import find_file
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.errors import InputError
-from data_modules.modules.captioned import CaptionedDataModule
+from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 FILES: Mapping[Split, str] = {
     "train": "LSMDC16_annos_training.csv",
@@ -44,7 +44,7 @@ class LSMDC(CaptionedDataModule):
         self,
         root: Path,
         annotations: Path | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[CaptionedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.annotations = annotations

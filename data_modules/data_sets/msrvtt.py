@@ -4,7 +4,7 @@ import csv
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.official_captions import read_msrvtt, read_names
@@ -16,8 +16,9 @@ from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file, is_folder
 from data_modules.files.text_files import read_text
 from data_modules.loading.captioned_dataset import CaptionedDataset
-from data_modules.modules.captioned import CaptionedDataModule
+from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
 from data_modules.protocols.trial import DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class MSRVTT(CaptionedDataModule):
         root: Path,
         split: Literal["1k-a-9k", "1k-a-7k", "full", "1k-b"] = "1k-a-9k",
         captions: Path | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[CaptionedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.split = split

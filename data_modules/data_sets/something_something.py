@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_modules.annotations.lazy_records import LazyRecords
 from data_modules.annotations.list_files import ClassTable, read_rows
@@ -15,8 +15,9 @@ from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.files.file_index import FileIndex, stem_of
 from data_modules.files.text_files import read_text
-from data_modules.modules.trimmed import TrimmedDataModule
+from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
 from data_modules.protocols.trial import DatasetIndex
+from data_modules.typed_options import Unpack
 
 _FOLDERS = ("", "labels", "annotations", "annotations/labels")
 _SIZES = {"train": 168913, "test": 24777}
@@ -44,7 +45,7 @@ class SomethingSomethingV2(TrimmedDataModule):
         self,
         root: Path,
         annotations: Path | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[TrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.annotations = annotations

@@ -6,15 +6,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Annotation
 from data_modules.annotations.published_lists import LISTS
 from data_modules.annotations.untrimmed_lists import VideoFiles, oddities, published_open_sets, to_record
 from data_modules.batch import UntrimmedRecord
 from data_modules.files.text_files import read_text
-from data_modules.modules.untrimmed import UntrimmedDataModule
+from data_modules.modules.untrimmed import UntrimmedDataModule, UntrimmedOptions
 from data_modules.protocols.trial import DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Thumos14(UntrimmedDataModule):
         self,
         root: Path,
         spelling: Literal["natural", "official"] = "natural",
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[UntrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.spelling = spelling

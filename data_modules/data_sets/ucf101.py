@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_modules.annotations.list_files import ClassTable
 from data_modules.annotations.official_files import find_file, read_ucf
@@ -13,8 +13,9 @@ from data_modules.annotations.published_lists import LISTS, Published, Published
 from data_modules.batch import Record
 from data_modules.files.file_index import FileIndex, stem_of
 from data_modules.files.text_files import read_text
-from data_modules.modules.trimmed import TrimmedDataModule
+from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
 from data_modules.protocols.trial import DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 _FOLDERS = ("", "ucfTrainTestlist", "splits", "annotations", "annotations/ucfTrainTestlist")
 _SIZES = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}
@@ -57,7 +58,7 @@ class UCF101(TrimmedDataModule):
         splits: Sequence[int] = (1,),
         spelling: Literal["natural", "official", "clip"] = "natural",
         annotations: Path | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[TrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.splits = check_splits(splits)

@@ -3,15 +3,15 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, read_ground_truth
 from data_modules.annotations.class_names import names_of
 from data_modules.annotations.times import misfits
 from data_modules.annotations.untrimmed_lists import AMBIGUOUS, VideoFiles, oddities, to_record
 from data_modules.errors import InputError
-from data_modules.modules.untrimmed import UntrimmedDataModule
+from data_modules.modules.untrimmed import UntrimmedDataModule, UntrimmedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class UntrimmedFolder(UntrimmedDataModule):
         annotations: Path | None = None,
         subsets: dict[str, Split] | None = None,
         class_names: dict[str, str] | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[UntrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.ground_truth = self.root / (annotations or "annotations.json")

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +15,9 @@ from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file, is_folder
 from data_modules.files.text_files import cut
-from data_modules.modules.trimmed import TrimmedDataModule
+from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
+from data_modules.typed_options import Unpack
 
 
 class VideoFolder(TrimmedDataModule):
@@ -47,7 +47,7 @@ class VideoFolder(TrimmedDataModule):
         test_fraction: float = 0.2,
         split_seed: int = 0,
         class_names: dict[str, str] | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[TrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:

@@ -5,7 +5,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -23,6 +23,23 @@ from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.protocols import ClosedSet, Protocol
 from data_modules.protocols.limit import Limit, limited
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Subset, Trial
+
+
+class VideoOptions(TypedDict, total=False):
+    """The options of `VideoDataModule`, for constructors that hand them on to it."""
+
+    protocol: Protocol | None
+    trial: int | None
+    features: str
+    features_root: Path
+    frame_rate: float | None
+    image_size: int
+    batch_size: int
+    drop_last: bool
+    num_workers: int | None
+    seed: int
+    max_broken_fraction: float
+    limit: Limit | None
 
 
 class VideoDataModule(LightningDataModule, ABC):

@@ -14,11 +14,19 @@ from data_modules.batch import Batch, CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.loading.captioned_dataset import CaptionedDataset, CollateCaptions, Pairs
 from data_modules.loading.sampling import Sampler, SegmentSampler
-from data_modules.modules.base import VideoDataModule
+from data_modules.modules.base import VideoDataModule, VideoOptions
 from data_modules.protocols import ClosedSet
 from data_modules.protocols.trial import Trial
+from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
+
+
+class CaptionedOptions(VideoOptions, total=False):
+    """The options of `CaptionedDataModule`, for constructors that hand them on."""
+
+    sampler: Sampler | None
+    pairs: Pairs
 
 
 class CaptionedDataModule(VideoDataModule):
@@ -37,7 +45,7 @@ class CaptionedDataModule(VideoDataModule):
         root: Path,
         sampler: Sampler | None = None,
         pairs: Pairs = "every_caption",
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[VideoOptions],
     ) -> None:
         super().__init__(root, **options)
         self.sampler = sampler or SegmentSampler()

@@ -8,9 +8,18 @@ from data_modules.errors import InputError
 from data_modules.loading.dataset import VideoDataset
 from data_modules.loading.sampling import Sampler, WindowSampler
 from data_modules.loading.transforms import THREE_CROPS, ResizeCrop
-from data_modules.modules.base import VideoDataModule
+from data_modules.modules.base import VideoDataModule, VideoOptions
 from data_modules.protocols import CrossDataset
 from data_modules.protocols.trial import Subset, Trial
+from data_modules.typed_options import Unpack
+
+
+class TrimmedOptions(VideoOptions, total=False):
+    """The options of `TrimmedDataModule`, for constructors that hand them on."""
+
+    sampler: Sampler | None
+    test_on: list["TrimmedDataModule"] | None
+    num_crops: Literal[1, 3]
 
 
 class TrimmedDataModule(VideoDataModule):
@@ -22,7 +31,6 @@ class TrimmedDataModule(VideoDataModule):
         test_on: the data sets that `CrossDataset` tests on; all but their root, their splits and their class names is
             taken from this data set.
         num_crops: squares that testing looks at in every frame: 1 in the middle; or 3, both ends of the long side too.
-        image_size: side of the square that CLIP sees, pixels; the command line takes it from the CLIP in use.
         options: those that all data sets share, see `VideoDataModule`.
     """
 
@@ -32,13 +40,12 @@ class TrimmedDataModule(VideoDataModule):
         sampler: Sampler | None = None,
         test_on: list["TrimmedDataModule"] | None = None,
         num_crops: Literal[1, 3] = 1,
-        image_size: int = 224,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[VideoOptions],
     ) -> None:
-        super().__init__(root, image_size=image_size, **options)
+        super().__init__(root, **options)
         self.sampler = sampler or WindowSampler()
         if num_crops == 3:
-            self.crops = tuple(ResizeCrop(image_size, place) for place in THREE_CROPS)
+            self.crops = tuple(ResizeCrop(self.crops[0].size, place) for place in THREE_CROPS)
         self.test_on: Sequence[TrimmedDataModule] = test_on or []
         for other in self.test_on:
             other._take_settings_of(self)

@@ -10,11 +10,18 @@ from data_modules.batch import Batch, UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.loading.window_dataset import CollateWindows, WindowDataset
 from data_modules.loading.windows import SlidingWindows, Windows
-from data_modules.modules.base import VideoDataModule
+from data_modules.modules.base import VideoDataModule, VideoOptions
 from data_modules.protocols import ClosedSet, OpenSet
 from data_modules.protocols.trial import Trial
+from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
+
+
+class UntrimmedOptions(VideoOptions, total=False):
+    """The options of `UntrimmedDataModule`, for constructors that hand them on."""
+
+    windows: Windows | None
 
 
 class UntrimmedDataModule(VideoDataModule):
@@ -33,7 +40,7 @@ class UntrimmedDataModule(VideoDataModule):
         self,
         root: Path,
         windows: Windows | None = None,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[VideoOptions],
     ) -> None:
         super().__init__(root, **options)
         self.windows = windows or SlidingWindows()

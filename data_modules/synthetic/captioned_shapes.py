@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -12,12 +11,13 @@ from torch import Tensor
 from data_modules.annotations.captions import captioned_records
 from data_modules.batch import CaptionedRecord
 from data_modules.files.atomic import write_whole
-from data_modules.modules.captioned import CaptionedDataModule
+from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 from data_modules.synthetic.rendering import video_seed
 from data_modules.synthetic.story_script import Story, tell, write_story
 from data_modules.synthetic.video_script import play
 from data_modules.synthetic.world import Rendering, Script, render_missing
+from data_modules.typed_options import Unpack
 
 WORLD_VERSION = 1  # raise it when the same seed would no longer give the same files or captions
 CAPTIONS = "captions.json"
@@ -61,7 +61,7 @@ class CaptionedShapes(CaptionedDataModule):
         test_videos: int = 300,
         captions_per_video: int = 4,
         world_seed: int = 0,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[CaptionedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.counts: dict[Split, int] = {"train": train_videos, "val": val_videos, "test": test_videos}

@@ -3,19 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from jaxtyping import UInt8
 from torch import Tensor
 
 from data_modules.annotations.list_files import known_records, read_list
 from data_modules.batch import Record
-from data_modules.modules.trimmed import TrimmedDataModule
+from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
 from data_modules.protocols.base_to_novel import HARMONIC
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Trial
 from data_modules.synthetic.rendering import render, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
 from data_modules.synthetic.world import Rendering, Script, render_missing
+from data_modules.typed_options import Unpack
 
 FOLDS = 3  # of the combinations of shape and motion, for open-set protocols
 WORLD_VERSION = 2  # raise it when the same seed would no longer give the same files
@@ -55,7 +55,7 @@ class MovingShapes(TrimmedDataModule):
         val_videos: int = 5,
         test_videos: int = 10,
         world_seed: int = 0,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[TrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.counts: dict[Split, int] = {"train": train_videos, "val": val_videos, "test": test_videos}

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from data_modules.batch import Segment, UntrimmedRecord
 from data_modules.files.atomic import write_whole
-from data_modules.modules.untrimmed import UntrimmedDataModule
+from data_modules.modules.untrimmed import UntrimmedDataModule, UntrimmedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Trial
 from data_modules.synthetic.moving_shapes import FOLDS, fold_of
 from data_modules.synthetic.rendering import FRAME_RATE, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
 from data_modules.synthetic.video_script import Screenplay, play, write_screenplay
 from data_modules.synthetic.world import Rendering, Script, render_missing
+from data_modules.typed_options import Unpack
 
 WORLD_VERSION = 2  # raise it when the same seed would no longer give the same files
 ANNOTATIONS = "annotations.json"
@@ -69,7 +70,7 @@ class UntrimmedShapes(UntrimmedDataModule):
         val_videos: int = 0,
         test_videos: int = 60,
         world_seed: int = 0,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[UntrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
         self.counts: dict[Split, int] = {"train": train_videos, "val": val_videos, "test": test_videos}
