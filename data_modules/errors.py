@@ -15,7 +15,7 @@ class BrokenVideoError(Exception):
 
     Args:
         path: the file.
-        reason: one line for the ledger, such as ``no video stream``.
+        reason: one line, such as ``no video stream``.
     """
 
     def __init__(self, path: Path, reason: str) -> None:

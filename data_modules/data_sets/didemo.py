@@ -95,7 +95,7 @@ class DiDeMo(CaptionedDataModule):
         Raises:
             InputError: when it has none, as the descriptions are missing.
         """
-        if not self.trials[number].parts[name].records:
+        if not self.trials[number].subsets[name].records:
             raise InputError(f"DiDeMo: the descriptions of split '{name}' are missing; {self._wanted()}")
         return super().dataset(name, training=training, number=number)
 

@@ -129,7 +129,7 @@ class MSRVTT(CaptionedDataModule):
         Raises:
             InputError: when it has none, as the captions are missing.
         """
-        if not self.trials[number].parts[name].records:
+        if not self.trials[number].subsets[name].records:
             raise InputError(f"MSR-VTT: the captions of split '{name}' are missing; {self._wanted()}")
         return super().dataset(name, training=training, number=number)
 

@@ -8,7 +8,7 @@ import torch
 
 from data_modules.batch import Batch, BrokenVideo, CaptionColumns, CaptionedRecord, CaptionedSample
 from data_modules.features.store import FeatureStore
-from data_modules.loading.dataset import Collate, DrawnDataset, VideoDataset
+from data_modules.loading.dataset import Collate, KeyedDataset, VideoDataset
 from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.sampling import Sampler
 from data_modules.loading.transforms import ResizeCrop
@@ -16,7 +16,7 @@ from data_modules.loading.transforms import ResizeCrop
 Pairs = Literal["every_caption", "one_caption"]
 
 
-class CaptionedDataset(DrawnDataset[CaptionedSample | BrokenVideo]):
+class CaptionedDataset(KeyedDataset[CaptionedSample | BrokenVideo]):
     """In training pairs of a video and one of its captions; in testing videos, each with all of its captions.
 
     Args:
@@ -49,23 +49,23 @@ class CaptionedDataset(DrawnDataset[CaptionedSample | BrokenVideo]):
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitems__(self, draws: Sequence[SampleKey]) -> list[CaptionedSample | BrokenVideo]:
+    def __getitems__(self, sample_keys: Sequence[SampleKey]) -> list[CaptionedSample | BrokenVideo]:
         """A whole batch."""
         found: list[CaptionedSample | BrokenVideo] = []
-        for draw, sample in zip(draws, self._views.__getitems__(draws), strict=True):
+        for sample_key, sample in zip(sample_keys, self._views.__getitems__(sample_keys), strict=True):
             if isinstance(sample, BrokenVideo):
                 found.append(sample)
             else:
-                found.append(CaptionedSample(**sample, captions=self._captions(draw)))
+                found.append(CaptionedSample(**sample, captions=self._captions(sample_key)))
         return found
 
-    def _captions(self, draw: SampleKey) -> tuple[str, ...]:
-        record, place = self.entries[draw[1]]
+    def _captions(self, sample_key: SampleKey) -> tuple[str, ...]:
+        record, place = self.entries[sample_key[1]]
         if not self.training:
             return record.captions
         if place < 0:
             # Apart from the chance in the moments, which the same numbers decide.
-            place = int(np.random.default_rng((self.seed, *draw, 1)).integers(len(record.captions)))
+            place = int(np.random.default_rng((self.seed, *sample_key, 1)).integers(len(record.captions)))
         return (record.captions[place],)
 
 

@@ -21,21 +21,21 @@ from data_modules.video.timeline import shown_from
 T = TypeVar("T")
 
 
-class DrawnDataset(Dataset[T], ABC):
-    """Samples by draw (epoch, index), which names a sample completely.
+class KeyedDataset(Dataset[T], ABC):
+    """Samples by key (epoch, index), which names a sample completely.
 
-    The same draw gives the same sample whatever the batch size, the number of workers or the number of devices.
+    The same key gives the same sample whatever the batch size, the number of workers or the number of devices.
     """
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def __getitems__(self, draws: Sequence[SampleKey]) -> list[T]:
+    def __getitems__(self, sample_keys: Sequence[SampleKey]) -> list[T]:
         """A whole batch at once, as PyTorch's loader asks for it: a store is then read in one call."""
 
-    def __getitem__(self, draw: SampleKey) -> T:
-        return self.__getitems__([draw])[0]
+    def __getitem__(self, sample_key: SampleKey) -> T:
+        return self.__getitems__([sample_key])[0]
 
     @property
     def videos(self) -> Sequence[int]:
@@ -43,7 +43,7 @@ class DrawnDataset(Dataset[T], ABC):
         return range(len(self))
 
 
-class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
+class VideoDataset(KeyedDataset[Sample | BrokenVideo]):
     """The videos of one split, some moments of each.
 
     Args:
@@ -74,28 +74,28 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitems__(self, draws: Sequence[SampleKey]) -> list[Sample | BrokenVideo]:
+    def __getitems__(self, sample_keys: Sequence[SampleKey]) -> list[Sample | BrokenVideo]:
         """A whole batch."""
         if self.crops:
-            return [self._decode(draw) for draw in draws]
-        by_store = [self._read(store, draws) for store in self.stores]
+            return [self._decode(sample_key) for sample_key in sample_keys]
+        by_store = [self._read(store, sample_keys) for store in self.stores]
         return [_joined(views) for views in zip(*by_store, strict=True)]
 
-    def _moments(self, draw: SampleKey, duration_sec: float, frame_rate: float) -> Float64[np.ndarray, "V T"]:
+    def _moments(self, sample_key: SampleKey, duration_sec: float, frame_rate: float) -> Float64[np.ndarray, "V T"]:
         """Seconds from the first frame: where sound comes first, nothing is to be seen before it."""
-        rng = np.random.default_rng((self.seed, *draw))
+        rng = np.random.default_rng((self.seed, *sample_key))
         choose = self.sampler.train if self.training else self.sampler.test
         return choose(duration_sec, frame_rate, rng)
 
-    def _read(self, store: FeatureStore, draws: Sequence[SampleKey]) -> list[Sample]:
+    def _read(self, store: FeatureStore, sample_keys: Sequence[SampleKey]) -> list[Sample]:
         requests, times = [], []
-        for draw in draws:
-            video_id = self.records[draw[1]].video_id
+        for sample_key in sample_keys:
+            video_id = self.records[sample_key[1]].video_id
             stored = store.times_sec(video_id)
             duration_sec = store.duration_sec(video_id)
             start_sec = float(shown_from(stored[:1], store.recipe.frame_rate)[0])
             length_sec = duration_sec - start_sec
-            moments = start_sec + self._moments(draw, length_sec, len(stored) / length_sec)
+            moments = start_sec + self._moments(sample_key, length_sec, len(stored) / length_sec)
             rows = store.rows_at(video_id, moments.reshape(-1))
             requests.append((video_id, rows))
             times.append(torch.from_numpy(stored[rows]).float().reshape(moments.shape))
@@ -107,16 +107,16 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
                 target=self.records[index].target,
                 video_id=self.records[index].video_id,
             )
-            for (_, index), time_sec in zip(draws, times, strict=True)
+            for (_, index), time_sec in zip(sample_keys, times, strict=True)
         ]
 
-    def _decode(self, draw: SampleKey) -> Sample | BrokenVideo:
-        record = self.records[draw[1]]
+    def _decode(self, sample_key: SampleKey) -> Sample | BrokenVideo:
+        record = self.records[sample_key[1]]
         try:
             with VideoReader(record.path) as reader:
                 timeline = reader.timeline
                 length_sec = timeline.duration_sec - timeline.start_sec
-                moments = timeline.start_sec + self._moments(draw, length_sec, timeline.frame_rate)
+                moments = timeline.start_sec + self._moments(sample_key, length_sec, timeline.frame_rate)
                 squares, time_sec = reader.decode(
                     moments.reshape(-1),
                     lambda frame: torch.stack([crop(frame, reader.pixel_aspect) for crop in self.crops]),
@@ -134,7 +134,7 @@ class VideoDataset(DrawnDataset[Sample | BrokenVideo]):
 class InOrder(Dataset[T]):
     """The samples that are tested, by plain index, for Lightning's predict loop, which brings samplers of its own."""
 
-    def __init__(self, dataset: DrawnDataset[T]) -> None:
+    def __init__(self, dataset: KeyedDataset[T]) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:

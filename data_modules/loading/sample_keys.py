@@ -11,10 +11,10 @@ SampleKey = tuple[int, int]  # (epoch, index): all that the chance in a sample d
 
 
 class LazyLoader(DataLoader[T]):
-    """A loader that asks its sampler for draws when the first batch is wanted, not when an iterator is made.
+    """A loader that asks its sampler for keys when the first batch is wanted, not when an iterator is made.
 
     Lightning makes an iterator before it has told the sampler which epoch a resumed run is in, and workers would have
-    been sent the draws of another one.
+    been sent the keys of another one.
     """
 
     def __iter__(self) -> Iterator[T]:  # type: ignore[override]
@@ -26,8 +26,8 @@ def trial_seed(seed: int, number: int) -> int:
     return seed if number == 0 else int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
-class DrawSampler(DistributedSampler[Any]):
-    """Draws for one process: shuffled alike on all of them, no draw handed out twice.
+class KeySampler(DistributedSampler[Any]):
+    """Sample keys for one process: shuffled alike on all of them, none handed out twice.
 
     It is a ``DistributedSampler`` so that Lightning leaves it in place and tells it the epoch.
 
@@ -38,10 +38,10 @@ class DrawSampler(DistributedSampler[Any]):
         seed: of the order.
         rank: this process.
         world_size: number of processes.
-        together: a number for each draw; in testing draws of the same number go to the same process. None: each by
+        together: a number for each sample; in testing those of the same number go to the same process. None: each by
             itself.
-        multiple_of: in training the number of draws of an epoch, on each process, is rounded down to a multiple of it;
-            others sit out each epoch.
+        multiple_of: in training the samples of an epoch, on each process, are rounded down to a multiple of it; others
+            sit out each epoch.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class DrawSampler(DistributedSampler[Any]):
         return [index for index, number in enumerate(self.together) if number % self.world_size == self.rank]
 
     def leave_out(self, seen: Callable[[], int]) -> None:
-        """Start each pass behind the draws that ``seen`` says a resumed run has had of it.
+        """Start each pass behind the samples that ``seen`` says a resumed run has had of it.
 
         It is asked when the pass begins: Lightning makes loaders before it knows where it resumes.
         """

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from data_modules.batch import Batch, Segment, Span, UntrimmedRecord, WindowColumns
 from data_modules.features.store import FeatureStore
-from data_modules.loading.dataset import DrawnDataset
+from data_modules.loading.dataset import KeyedDataset
 from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.windows import Window, Windows
 from data_modules.video.timeline import Timeline, shown_from
@@ -32,7 +32,7 @@ class WindowSample(TypedDict):
     ignored_sec: list[Span]  # training: neither action nor background
 
 
-class WindowDataset(DrawnDataset[WindowSample]):
+class WindowDataset(KeyedDataset[WindowSample]):
     """The windows of one part, video after video.
 
     In training those windows count that answer for the middle of an action. Frames in stretches that are hidden from
@@ -61,9 +61,9 @@ class WindowDataset(DrawnDataset[WindowSample]):
         """Which video each window is of."""
         return [index for index, _ in self.places]
 
-    def __getitems__(self, draws: Sequence[SampleKey]) -> list[WindowSample]:
+    def __getitems__(self, sample_keys: Sequence[SampleKey]) -> list[WindowSample]:
         """A whole batch."""
-        chosen = [self._window(draw) for draw in draws]
+        chosen = [self._window(sample_key) for sample_key in sample_keys]
         rows = [self._rows(record, window) for record, window in chosen]
         masks = [self._mask(record, window, of) for (record, window), of in zip(chosen, rows, strict=True)]
         requests = [
@@ -72,7 +72,7 @@ class WindowDataset(DrawnDataset[WindowSample]):
         features = torch.split(self.store.gather(requests), [len(rows) for _, rows in requests])
         return [
             self._sample(record, window, own, mask, self._is_last(index))
-            for (_, index), (record, window), own, mask in zip(draws, chosen, features, masks, strict=True)
+            for (_, index), (record, window), own, mask in zip(sample_keys, chosen, features, masks, strict=True)
         ]
 
     def _cover(self, record: UntrimmedRecord) -> list[Window]:
@@ -90,12 +90,12 @@ class WindowDataset(DrawnDataset[WindowSample]):
         start_sec = float(self._stands_for(record.video_id)[0][0])
         return duration_sec, self.store.num_frames(record.video_id) / (duration_sec - start_sec), start_sec
 
-    def _window(self, draw: SampleKey) -> tuple[UntrimmedRecord, Window]:
-        index, window = self.places[draw[1]]
+    def _window(self, sample_key: SampleKey) -> tuple[UntrimmedRecord, Window]:
+        index, window = self.places[sample_key[1]]
         record = self.records[index]
         if not self.training:
             return record, window
-        rng = np.random.default_rng((self.seed, *draw))
+        rng = np.random.default_rng((self.seed, *sample_key))
         duration_sec, frame_rate, start_sec = self._length(record)
         return record, self.windows.draw(duration_sec, frame_rate, window, rng, start_sec)
 

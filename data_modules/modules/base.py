@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 from data_modules.batch import Batch, BrokenVideo, Record
 from data_modules.errors import InputError
 from data_modules.features.store import FeatureStore
-from data_modules.loading.dataset import Collate, DrawnDataset, InOrder
+from data_modules.loading.dataset import Collate, InOrder, KeyedDataset
 from data_modules.loading.dropped_videos import DroppedVideos
 from data_modules.loading.frames import MOST_A_SECOND, FrameChunks
 from data_modules.loading.loaders import loader_options
-from data_modules.loading.sample_keys import DrawSampler, LazyLoader, trial_seed
+from data_modules.loading.sample_keys import KeySampler, LazyLoader, trial_seed
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.protocols import ClosedSet, Protocol
 from data_modules.protocols.limit import Limit, limited
@@ -100,7 +100,7 @@ class VideoDataModule(LightningDataModule, ABC):
         self.num_workers = num_workers
         self.seed = seed
         self.limit = limit
-        self.ledger = DroppedVideos(max_broken_fraction)
+        self.dropped_videos = DroppedVideos(max_broken_fraction)
         self.stores: list[FeatureStore] = []
         self.test_on: Sequence[VideoDataModule] = ()  # data sets that hold some of the tests
         self.reads: Collection[Split] = (
@@ -114,7 +114,7 @@ class VideoDataModule(LightningDataModule, ABC):
         """Read the annotations and list the videos; called once, after `prepare_data`."""
 
     @abstractmethod
-    def dataset(self, name: str, *, training: bool, number: int = 0) -> DrawnDataset[Any]:
+    def dataset(self, name: str, *, training: bool, number: int = 0) -> KeyedDataset[Any]:
         """The usable videos of one part of a trial.
 
         Args:
@@ -156,7 +156,7 @@ class VideoDataModule(LightningDataModule, ABC):
                 trials = [trials[self.trial]]
             self._trials = list(trials)
             for name, records in self._read_videos().items():
-                self.ledger.open_split(name, len(records))
+                self.dropped_videos.open_split(name, len(records))
         return self._trials
 
     def make_trials(self) -> Sequence[Trial]:
@@ -177,7 +177,7 @@ class VideoDataModule(LightningDataModule, ABC):
         """The videos of all trials, each once, by the part they stand in."""
         found: dict[str, dict[str, Record]] = {}
         for trial in self.trials:
-            for name, subset in trial.parts.items():
+            for name, subset in trial.subsets.items():
                 found.setdefault(name, {}).update({record.video_id: record for record in subset.records})
         return {name: list(records.values()) for name, records in found.items()}
 
@@ -208,19 +208,19 @@ class VideoDataModule(LightningDataModule, ABC):
         for name, records in self._read_videos().items():
             for store in self.owner_of(name)._stores_for(testing=name != "train"):
                 self._note_missing(name, records, store)
-                self.ledger.add(name, (store.broken[r.video_id] for r in records if r.video_id in store.broken))
+                self.dropped_videos.add(name, (store.broken[r.video_id] for r in records if r.video_id in store.broken))
 
     def _note_missing(self, name: str, records: Sequence[Record], store: FeatureStore) -> None:
         """A few videos that a store lacks are dropped and counted; with many it is the wrong store."""
         missing = [r for r in records if r.video_id not in store and r.video_id not in store.broken]
-        if len(missing) > self.ledger.max_fraction * len(records):
+        if len(missing) > self.dropped_videos.max_fraction * len(records):
             raise InputError(
                 f"the feature store {store.root} lacks {len(missing)} of the {len(records)} videos of split "
                 f"'{name}', the first being {missing[0].video_id}; run with data.features=auto to compute them, or "
                 "do without them with a greater data.max_broken_fraction."
             )
         reason = f"the feature store {store.root} lacks it"
-        self.ledger.add(name, (BrokenVideo(r.video_id, str(r.path), reason) for r in missing))
+        self.dropped_videos.add(name, (BrokenVideo(r.video_id, str(r.path), reason) for r in missing))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled random views of the training videos."""
@@ -238,7 +238,7 @@ class VideoDataModule(LightningDataModule, ABC):
         """The videos as `test_dataloader` gives them."""
         return [self._in_order(self.dataset(name, training=False), name) for name in self.trials[0].tests]
 
-    def _in_order(self, dataset: DrawnDataset[Any], name: str) -> DataLoader[Batch]:
+    def _in_order(self, dataset: KeyedDataset[Any], name: str) -> DataLoader[Batch]:
         """Every sample once, for one process."""
         return DataLoader(
             cast("Dataset[Batch]", InOrder(dataset)),
@@ -283,7 +283,7 @@ class VideoDataModule(LightningDataModule, ABC):
 
     def usable(self, name: str, *, training: bool, number: int = 0) -> tuple[list[Record], list[FeatureStore]]:
         """The videos of one part of a trial that can be read, and the stores to read them from; none: decode them."""
-        records = self.trials[number].parts[name].records
+        records = self.trials[number].subsets[name].records
         owner = self.owner_of(name)
         if owner.features != "off" and not owner.stores:
             raise InputError(
@@ -306,7 +306,7 @@ class VideoDataModule(LightningDataModule, ABC):
 
     def subset(self, name: str, number: int = 0) -> Subset:
         """One part of a trial."""
-        return self.trials[number].parts[name]
+        return self.trials[number].subsets[name]
 
     def full_batches_of(self, num_videos: int) -> int:
         """What the number of training videos of an epoch is rounded down to a multiple of.
@@ -328,7 +328,7 @@ class VideoDataModule(LightningDataModule, ABC):
         # In testing a video is one process's; Lightning can do nothing with a process that has none.
         if (count := len(dataset) if training else len(set(dataset.videos))) < world_size:
             raise InputError(f"split '{name}' has too little for {world_size} processes; use at most {count} devices.")
-        sampler = DrawSampler(
+        sampler = KeySampler(
             len(dataset),
             training=training,
             seed=seed,

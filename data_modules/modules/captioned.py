@@ -58,7 +58,9 @@ class CaptionedDataModule(VideoDataModule):
     def make_trials(self) -> Sequence[Trial]:
         """What the protocol makes of the data set; tells what was left out of the caption files."""
         trials = super().make_trials()
-        assert all(isinstance(r, CaptionedRecord) for trial in trials for p in trial.parts.values() for r in p.records)
+        assert all(
+            isinstance(r, CaptionedRecord) for trial in trials for p in trial.subsets.values() for r in p.records
+        )
         if told := self.tally.describe():
             log.warning("%s, %s", self.dataset_name, told)
         return trials
@@ -104,5 +106,5 @@ class CaptionedDataModule(VideoDataModule):
 
     def describe_views(self) -> str:
         """What training and testing look at, in words."""
-        counts = ", ".join(f"{len(self.captions(name)):,} {name}" for name in self.trials[0].parts)
+        counts = ", ".join(f"{len(self.captions(name)):,} {name}" for name in self.trials[0].subsets)
         return f"Captions: {counts}. Tested on {self.sampler.describe()}; similarities are averaged over views."

@@ -59,7 +59,9 @@ class UntrimmedDataModule(VideoDataModule):
     def make_trials(self) -> Sequence[Trial]:
         """What the protocol makes of the data set."""
         trials = super().make_trials()
-        assert all(isinstance(r, UntrimmedRecord) for trial in trials for p in trial.parts.values() for r in p.records)
+        assert all(
+            isinstance(r, UntrimmedRecord) for trial in trials for p in trial.subsets.values() for r in p.records
+        )
         return trials
 
     @property

@@ -35,10 +35,10 @@ def limited(trials: Sequence[Trial], limit: Limit) -> list[Trial]:
 def _limited(trial: Trial, limit: Limit) -> Trial:
     # Parts that share class names must keep the same ones.
     kept: set[str] = set()
-    for subset in trial.parts.values():
+    for subset in trial.subsets.values():
         if not kept.intersection(subset.class_names):
             kept.update(subset.class_names[: limit.classes])
-    few = {name: _few(subset, kept, limit) for name, subset in trial.parts.items()}
+    few = {name: _few(subset, kept, limit) for name, subset in trial.subsets.items()}
     tests = {name: few[name] for name in trial.tests}
     return replace(trial, train=few["train"], val=few.get("val"), tests=tests)
 

@@ -38,4 +38,4 @@ def published(dataset_index: DatasetIndex, name: str, otherwise: str) -> Sequenc
 
 def sizes(trial: Trial) -> str:
     """The videos of a trial, part by part, in words."""
-    return ", ".join(f"{len(subset.records):,} {name}" for name, subset in trial.parts.items())
+    return ", ".join(f"{len(subset.records):,} {name}" for name, subset in trial.subsets.items())

@@ -54,7 +54,7 @@ class Trial:
     harmonic_means: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
-    def parts(self) -> dict[str, Subset]:
+    def subsets(self) -> dict[str, Subset]:
         """Every part of the trial by name."""
         val = {"val": self.val} if self.val is not None else {}
         return {"train": self.train, **val, **self.tests}

@@ -32,7 +32,7 @@ class _Script(Script):
         return write_story(self.seed)
 
     def frames(self) -> Iterator[UInt8[Tensor, "T 3 S S"]]:
-        return play(self.story.screenplay)
+        return play(self.story.video_script)
 
 
 class CaptionedShapes(CaptionedDataModule):

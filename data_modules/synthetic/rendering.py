@@ -45,7 +45,7 @@ def video_seed(*parts: object) -> int:
 
 
 def render(shape: str, motion: str, seed: int) -> RenderedVideo:
-    """SampleKey one video of ``NUM_FRAMES`` frames; equal arguments give equal frames."""
+    """Draw one video of ``NUM_FRAMES`` frames; equal arguments give equal frames."""
     generator = torch.Generator().manual_seed(seed)
     color = list(COLORS)[int(torch.randint(len(COLORS), (), generator=generator))]
     scene = sample_trajectories([motion], generator).at(torch.linspace(0, 1, NUM_FRAMES)[None])

@@ -104,7 +104,7 @@ class Scene:
 
 
 def sample_trajectories(motions: list[str], generator: torch.Generator) -> Trajectories:
-    """SampleKey one trajectory for each named motion, from `MOTIONS` or `EXTRA_MOTIONS`."""
+    """Draw one trajectory for each named motion, from `MOTIONS` or `EXTRA_MOTIONS`."""
     num = len(motions)
     kind = {name: torch.tensor([motion == name for motion in motions]) for name in (*MOTIONS, *EXTRA_MOTIONS)}
 

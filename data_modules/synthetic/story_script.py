@@ -9,7 +9,7 @@ import torch
 
 from data_modules.synthetic.rendering import FRAME_RATE
 from data_modules.synthetic.shapes import COLORS, MOTIONS, SHAPES, sample_trajectories
-from data_modules.synthetic.video_script import Piece, Screenplay
+from data_modules.synthetic.video_script import Piece, VideoScript
 
 ACTION_SEC = (1.6, 2.6)
 PAUSE_SEC = (0.2, 0.5)  # between two actions
@@ -45,12 +45,12 @@ class Story:
     """A video before it is drawn, and what happens in it in order."""
 
     events: tuple[Event, ...]
-    screenplay: Screenplay
+    video_script: VideoScript
 
 
 @lru_cache(maxsize=4096)  # a data module asks for all its stories whenever a trainer starts
 def write_story(seed: int) -> Story:
-    """SampleKey what happens; equal seeds give equal stories. No shape and no colour stands in a story twice."""
+    """Draw what happens; equal seeds give equal stories. No shape and no colour stands in a story twice."""
     rng = random.Random(seed)
     generator = torch.Generator().manual_seed(seed)
     count = rng.choice(NUM_ACTIONS)
@@ -68,7 +68,7 @@ def write_story(seed: int) -> Story:
             pieces.append(Piece(_frames(PAUSE_SEC, rng), "", color, path, (0.0, 0.0)))
         pieces.append(Piece(_frames(ACTION_SEC, rng), shape, color, path, (0.0, 1.0)))
         events.append(Event(size, color, shape, motion))
-    return Story(tuple(events), Screenplay(tuple(pieces), (), seed))
+    return Story(tuple(events), VideoScript(tuple(pieces), (), seed))
 
 
 def tell(story: Story, wordings: int) -> list[str]:
@@ -78,7 +78,7 @@ def tell(story: Story, wordings: int) -> list[str]:
         story: to be told.
         wordings: how many.
     """
-    rng = random.Random(story.screenplay.seed + 1)
+    rng = random.Random(story.video_script.seed + 1)
     told: dict[str, None] = {}
     for _ in range(20 * wordings):
         told[_sentence(story.events, rng)] = None

@@ -17,7 +17,7 @@ from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Trial
 from data_modules.synthetic.moving_shapes import FOLDS, fold_of
 from data_modules.synthetic.rendering import FRAME_RATE, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
-from data_modules.synthetic.video_script import Screenplay, play, write_screenplay
+from data_modules.synthetic.video_script import VideoScript, play, write_video_script
 from data_modules.synthetic.world import Rendering, Script, render_missing
 from data_modules.typed_options import Unpack
 
@@ -33,16 +33,16 @@ class _Script(Script):
     seed: int
 
     @property
-    def screenplay(self) -> Screenplay:
-        return _screenplay(self.fold, self.seed)
+    def video_script(self) -> VideoScript:
+        return _video_script(self.fold, self.seed)
 
     def frames(self) -> Iterator[UInt8[Tensor, "T 3 S S"]]:
-        return play(self.screenplay)
+        return play(self.video_script)
 
 
-@lru_cache(maxsize=4096)  # a data module asks for all its screenplays whenever a trainer starts
-def _screenplay(fold: int, seed: int) -> Screenplay:
-    return write_screenplay([pair for pair in _PAIRS if fold_of(*pair) == fold], seed)
+@lru_cache(maxsize=4096)  # a data module asks for all its scripts whenever a trainer starts
+def _video_script(fold: int, seed: int) -> VideoScript:
+    return write_video_script([pair for pair in _PAIRS if fold_of(*pair) == fold], seed)
 
 
 class UntrimmedShapes(UntrimmedDataModule):
@@ -96,15 +96,15 @@ class UntrimmedShapes(UntrimmedDataModule):
         )
 
     def _record(self, path: Path, script: _Script) -> UntrimmedRecord:
-        screenplay = script.screenplay
+        video_script = script.video_script
         return UntrimmedRecord(
             video_id=path.relative_to(self.root).as_posix(),
             path=path,
             segments=tuple(
                 Segment(action.start / FRAME_RATE, action.end / FRAME_RATE, _PAIRS.index((action.shape, action.motion)))
-                for action in screenplay.actions
+                for action in video_script.actions
             ),
-            duration_sec=screenplay.num_frames / FRAME_RATE,
+            duration_sec=video_script.num_frames / FRAME_RATE,
         )
 
     def _files(self, split: Split) -> Iterator[tuple[Path, _Script]]:

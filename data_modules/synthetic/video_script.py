@@ -59,7 +59,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Screenplay:
+class VideoScript:
     """A whole video before it is drawn."""
 
     pieces: tuple[Piece, ...]
@@ -72,8 +72,8 @@ class Screenplay:
         return sum(piece.num_frames for piece in self.pieces)
 
 
-def write_screenplay(classes: Sequence[tuple[str, str]], seed: int) -> Screenplay:
-    """SampleKey what happens; equal arguments give an equal video.
+def write_video_script(classes: Sequence[tuple[str, str]], seed: int) -> VideoScript:
+    """Draw what happens; equal arguments give an equal video.
 
     Args:
         classes: shape and motion of every action that may be shown.
@@ -118,15 +118,15 @@ def write_screenplay(classes: Sequence[tuple[str, str]], seed: int) -> Screenpla
         shape, motion = classes[int(order[number % len(order)])]
         add(shape, motion, frames(ACTION_SEC), is_action=True)
     add_gap()
-    return Screenplay(tuple(pieces), tuple(actions), seed)
+    return VideoScript(tuple(pieces), tuple(actions), seed)
 
 
-def play(screenplay: Screenplay) -> Iterator[UInt8[Tensor, "T 3 S S"]]:
-    """SampleKey a video, a piece at a time."""
-    generator = torch.Generator().manual_seed(screenplay.seed + 1)
+def play(video_script: VideoScript) -> Iterator[UInt8[Tensor, "T 3 S S"]]:
+    """The pictures of a video, a piece at a time."""
+    generator = torch.Generator().manual_seed(video_script.seed + 1)
     background = sample_backgrounds(1, generator)
     shades = {color: sample_colors([color], generator) for color in COLORS}
-    for piece in screenplay.pieces:
+    for piece in video_script.pieces:
         if not piece.shape:
             still = (background * 255).round().to(torch.uint8)
             yield still.expand(piece.num_frames, -1, -1, -1)

@@ -252,7 +252,7 @@ class ExperimentCLI(ExperimentSettings):
 
     def _summarize(self) -> None:
         if self.trainer.is_global_zero and not self.settings["quiet"]:
-            print_summary(self.run_folder, self.record.results, self.datamodule.ledger)
+            print_summary(self.run_folder, self.record.results, self.datamodule.dropped_videos)
 
     def _how_to_go_on(self) -> str:
         """For a run that is stopped."""

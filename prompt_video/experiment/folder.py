@@ -148,12 +148,12 @@ class RunRecord(Callback):
 
     def note_losses(self, data: VideoDataModule) -> None:
         """From now on write what is lost of the data."""
-        if data.ledger.path is None:
-            data.ledger.write_to(self.folder / "broken.jsonl")
+        if data.dropped_videos.path is None:
+            data.dropped_videos.write_to(self.folder / "broken.jsonl")
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
         """Count what the loader had to drop."""
-        _data_of(trainer).ledger.add("train", batch["broken"])
+        _data_of(trainer).dropped_videos.add("train", batch["broken"])
 
     def on_validation_batch_start(
         self,
@@ -164,7 +164,7 @@ class RunRecord(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Count what the loader had to drop."""
-        _data_of(trainer).ledger.add("val", batch["broken"])
+        _data_of(trainer).dropped_videos.add("val", batch["broken"])
 
     def on_test_batch_start(
         self,
@@ -175,7 +175,7 @@ class RunRecord(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Count what the loader had to drop."""
-        _data_of(trainer).ledger.add(batch["subset"], batch["broken"])
+        _data_of(trainer).dropped_videos.add(batch["subset"], batch["broken"])
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the last training and validation metrics."""
@@ -211,7 +211,7 @@ class RunRecord(Callback):
         }
         self.finish(data, pl_module, progress)
         for logger in trainer.loggers:
-            logger.log_metrics(broken(data.ledger), trainer.global_step)
+            logger.log_metrics(broken(data.dropped_videos), trainer.global_step)
 
     def finish(self, data: VideoDataModule, task: VideoTextTask, found: Mapping[str, Any]) -> None:
         """Write the results: what a run came to, beside what every run notes."""
@@ -221,13 +221,13 @@ class RunRecord(Callback):
                 "model": task.describe(),
                 "frozen": task.model.frozen_spec(),
                 "seed": self.seed,
-                "samples": samples(data.ledger),
+                "samples": samples(data.dropped_videos),
                 "learned_weights": learned_weights(task),
                 **found,
                 "seconds": round(time.monotonic() - self._started, 2),
             }
         )
-        self.results["metrics"] = {**self.results["metrics"], **broken(data.ledger)}
+        self.results["metrics"] = {**self.results["metrics"], **broken(data.dropped_videos)}
         try:
             write_json(self.folder / "results.json", self.results)
         except WriteError:
@@ -235,17 +235,18 @@ class RunRecord(Callback):
             raise
 
 
-def samples(ledger: DroppedVideos) -> dict[str, dict[str, int]]:
+def samples(dropped_videos: DroppedVideos) -> dict[str, dict[str, int]]:
     """Videos used and dropped, by split."""
-    dropped = {split: len(ledger.dropped.get(split, ())) for split in ledger.totals}
+    dropped = {split: len(dropped_videos.dropped.get(split, ())) for split in dropped_videos.totals}
     return {
-        split: {"used": total - dropped[split], "dropped": dropped[split]} for split, total in ledger.totals.items()
+        split: {"used": total - dropped[split], "dropped": dropped[split]}
+        for split, total in dropped_videos.totals.items()
     }
 
 
-def broken(ledger: DroppedVideos) -> dict[str, float]:
+def broken(dropped_videos: DroppedVideos) -> dict[str, float]:
     """Videos dropped, by split, as metrics."""
-    return {f"broken/{split}": float(videos["dropped"]) for split, videos in samples(ledger).items()}
+    return {f"broken/{split}": float(videos["dropped"]) for split, videos in samples(dropped_videos).items()}
 
 
 def _data_of(trainer: Trainer) -> VideoDataModule:

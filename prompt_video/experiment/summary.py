@@ -12,25 +12,25 @@ from prompt_video.io.console import Terminal
 
 MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
-NAMED = 5  # broken videos that are named on the terminal; the ledger names all
+NAMED = 5  # broken videos that are named on the terminal; the file names all
 
 
-def print_summary(folder: Path, results: dict[str, Any], ledger: DroppedVideos) -> None:
+def print_summary(folder: Path, results: dict[str, Any], dropped_videos: DroppedVideos) -> None:
     """Print metrics, protocol, and the videos that were dropped."""
     console = Terminal(soft_wrap=False)
     console.rule(folder.parent.name, align="left")
     console.print(_figures(results["metrics"], results.get("confidence", {})))
     console.print(results.get("protocol", ""), style="dim")
     console.print(results.get("model", ""), style="dim")
-    for split, videos in ledger.dropped.items():
+    for split, videos in dropped_videos.dropped.items():
         if not videos:
             continue
-        count = f"{len(videos)} of {ledger.totals.get(split, 0)}"
+        count = f"{len(videos)} of {dropped_videos.totals.get(split, 0)}"
         console.print(f"{count} {split} videos could not be used:", style="yellow")
         for video in list(videos.values())[:NAMED]:
             console.print(f"  {video.path}: {video.reason}", soft_wrap=True)
         if len(videos) > NAMED:
-            console.print(f"  ... all in {ledger.path}", soft_wrap=True)
+            console.print(f"  ... all in {dropped_videos.path}", soft_wrap=True)
     console.print(f"run folder: {folder}", soft_wrap=True)
 
 

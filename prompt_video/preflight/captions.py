@@ -51,7 +51,7 @@ def check_shared(trials: Sequence[Trial]) -> Finding:
     shared: dict[str, None] = {}
     known: dict[str, None] = {}
     for trial, where in named(trials):
-        videos = {name: _videos_by_caption(subset) for name, subset in trial.parts.items()}
+        videos = {name: _videos_by_caption(subset) for name, subset in trial.subsets.items()}
         for name, by_caption in videos.items():
             several = {caption: ids for caption, ids in by_caption.items() if len(ids) > 1}
             if several:

@@ -21,7 +21,7 @@ def check_labels(trials: Sequence[Trial]) -> Finding:
     ]
     if outside:
         return Finding("labels", "error", f"{count(len(outside), 'label')} outside of the class list", outside)
-    names = {name for trial in trials for subset in trial.parts.values() for name in subset.class_names}
+    names = {name for trial in trials for subset in trial.subsets.values() for name in subset.class_names}
     return Finding("labels", "ok", f"every video has one of {count(len(names), 'class name')}")
 
 
@@ -118,9 +118,9 @@ def check_overlap(trials: Sequence[Trial], owners: Mapping[str, str], files: Map
     for trial, where in named(trials):
         for first, second in _pairs(trial):
             same_data = owners.get(first) == owners.get(second)
-            ids = {record.video_id for record in trial.parts[first].records}
-            paths = {files.get(record.path, record.path) for record in trial.parts[first].records}
-            for record in trial.parts[second].records:
+            ids = {record.video_id for record in trial.subsets[first].records}
+            paths = {files.get(record.path, record.path) for record in trial.subsets[first].records}
+            for record in trial.subsets[second].records:
                 same_file = files.get(record.path, record.path) in paths
                 if same_file or record.video_id in ids:
                     verdicts.append("error" if second in trial.tests and (same_data or same_file) else "warning")
@@ -182,7 +182,7 @@ def named(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
 
 def _parts(trials: Sequence[Trial]) -> Iterator[tuple[str, Subset]]:
     for trial, where in named(trials):
-        for name, subset in trial.parts.items():
+        for name, subset in trial.subsets.items():
             yield f"{where}{name}", subset
 
 

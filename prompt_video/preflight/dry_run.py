@@ -123,7 +123,7 @@ def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
         yield from ((r.video_id, r) for r in _listed(data) if whole or r.video_id in needed)
         return
     for trial in data.trials:
-        for subset in trial.parts.values():
+        for subset in trial.subsets.values():
             for record in subset.records:
                 yield subset.class_names[record.target], record
     for module in (data, *data.test_on):

@@ -74,7 +74,7 @@ def _of_texts(data: VideoDataModule, task: VideoTextTask) -> Finding:
     if isinstance(data, CaptionedDataModule):
         return captions.check_lengths(task.model, data.videos())
     names = dict.fromkeys(
-        name for trial in data.trials for subset in trial.parts.values() for name in subset.class_names
+        name for trial in data.trials for subset in trial.subsets.values() for name in subset.class_names
     )
     return check_texts(task.model, list(names))
 
@@ -94,7 +94,7 @@ def _of_files(
     decoded: int,
 ) -> Iterator[Finding]:
     """What videos and feature stores tell."""
-    allowed = data.ledger.max_fraction
+    allowed = data.dropped_videos.max_fraction
     try:
         shares = shares_of(data, clip)
     except InputError as error:

@@ -17,7 +17,7 @@ from prompt_video.preflight.check_results import Finding, count
 
 def is_untrimmed(trials: Sequence[Trial]) -> bool:
     """Whether these are trials of untrimmed videos."""
-    records = (record for trial in trials for subset in trial.parts.values() for record in subset.records)
+    records = (record for trial in trials for subset in trial.subsets.values() for record in subset.records)
     return isinstance(next(records, None), UntrimmedRecord)
 
 
@@ -29,7 +29,7 @@ def check_segments(trials: Sequence[Trial], dataset_index: DatasetIndex, lengths
         dataset_index: the data set as it was found.
         lengths_sec: how long the files are that were opened.
     """
-    used = {record.video_id for trial in trials for subset in trial.parts.values() for record in subset.records}
+    used = {record.video_id for trial in trials for subset in trial.subsets.values() for record in subset.records}
     records = [record for video_id, record in _listed(dataset_index).items() if video_id in used]
     decoded = {record.video_id: lengths_sec[record.path] for record in records if record.path in lengths_sec}
     found = oddities(replace(r, duration_sec=decoded.get(r.video_id, r.duration_sec)) for r in records)

@@ -89,7 +89,7 @@ class RetrievalTask(VideoTextTask):
         # They stay on the CPU, where there is room for large tests.
         self.found = {name: RetrievalResults(subset) for name, subset in parts.items()}
         room = cast("PromptLearner | TemplatePrompt", self.model.prompt).room
-        for name in trial.parts:
+        for name in trial.subsets:
             if name in self.cut:  # training counted, and the test after it need not
                 continue
             captions = self._data.captions(name)

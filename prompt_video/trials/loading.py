@@ -16,7 +16,7 @@ from data_modules.batch import Sample
 from data_modules.errors import InputError
 from data_modules.loading.dataset import VideoDataset
 from data_modules.loading.loaders import loader_options
-from data_modules.loading.sample_keys import DrawSampler, LazyLoader, SampleKey
+from data_modules.loading.sample_keys import KeySampler, LazyLoader, SampleKey
 from data_modules.modules.trimmed import TrimmedDataModule
 
 TEST_ROWS = 4096  # rows of a test batch over all trials: a row of 16 frames by 512 is 32 KiB
@@ -97,7 +97,7 @@ class TrialSteps(Dataset[TrialBatch]):
 
     def _draws(self, trial: TrialVideos, epoch: int, step: int) -> list[SampleKey]:
         dataset = trial.dataset
-        sampler = DrawSampler(len(dataset), training=dataset.training, seed=dataset.seed, multiple_of=self.multiple_of)
+        sampler = KeySampler(len(dataset), training=dataset.training, seed=dataset.seed, multiple_of=self.multiple_of)
         sampler.set_epoch(epoch)
         return list(sampler)[step * self.batch_size : (step + 1) * self.batch_size]
 
@@ -118,7 +118,7 @@ class StepSampler(Sampler[tuple[int, int]]):
         return iter([(self.epoch, step) for step in range(first, self.num_steps)])
 
     def leave_out(self, seen: Callable[[], int]) -> None:
-        """As that of `DrawSampler`, in steps."""
+        """As that of `KeySampler`, in steps."""
         self._seen = seen
 
     def set_epoch(self, epoch: int) -> None:

@@ -245,10 +245,10 @@ def test_three_sets_of_new_classes_of_kinetics_600_are_tested(catalogs: Catalogs
 def test_a_video_has_one_id_in_every_protocol(catalogs: Catalogs) -> None:
     for name in ("hmdb51", "ucf101"):
         official = trials(catalogs[name], "closed_set")
-        known = {r.video_id for trial in official for subset in trial.parts.values() for r in subset.records}
+        known = {r.video_id for trial in official for subset in trial.subsets.values() for r in subset.records}
         for protocol in ("5way_5shot", "base_to_novel"):
             for trial in trials(catalogs[name], protocol):
-                assert all(r.video_id in known for subset in trial.parts.values() for r in subset.records)
+                assert all(r.video_id in known for subset in trial.subsets.values() for r in subset.records)
     assert len(known) == 13320
 
 

@@ -98,7 +98,7 @@ def test_files_are_found_under_all_their_names(tmp_path: Path) -> None:
 
 def test_without_descriptions_to_train_on_it_is_tested(tmp_path: Path) -> None:
     data = DiDeMo(tmp_path, features="off")
-    assert {name: len(subset.records) for name, subset in data.trials[0].parts.items()} == {
+    assert {name: len(subset.records) for name, subset in data.trials[0].subsets.items()} == {
         "train": 0,
         "val": 1065,
         "test": 1004,

@@ -125,8 +125,8 @@ def test_miniatures(tmp_path: Path, version: Literal[400, 600, 700], tested: int
     assert not {r.video_id for r in train.records} & {r.video_id for r in test.records}
     if version == 700:
         (trial,) = dataset_index.published["open_set"]()
-        assert {name: len(subset.class_names) for name, subset in trial.parts.items()} == {"train": 400, "test": 300}
-        assert {name: len(subset.records) for name, subset in trial.parts.items()} == {"train": 800, "test": 600}
+        assert {name: len(subset.class_names) for name, subset in trial.subsets.items()} == {"train": 400, "test": 300}
+        assert {name: len(subset.records) for name, subset in trial.subsets.items()} == {"train": 800, "test": 600}
         assert not set(trial.train.class_names) & set(trial.tests["test"].class_names)
         miniatures.write_annotations(Kinetics(tmp_path, version=version), videos_per_class=5)
         assert len(Kinetics(tmp_path, version=version).dataset_index.records["train"]) == 1400

@@ -115,7 +115,7 @@ def test_without_captions_only_1ka_is_tested(
 ) -> None:
     monkeypatch.setattr("data_modules.data_sets.msrvtt.log", logging.getLogger("a logger of this test"))
     data = MSRVTT(tmp_path, protocol=ClosedSet(val_fraction=0.1), features="off")
-    assert {name: len(subset.records) for name, subset in data.trials[0].parts.items() if name != "val"} == {
+    assert {name: len(subset.records) for name, subset in data.trials[0].subsets.items() if name != "val"} == {
         "train": 0,
         "test": 1000,
     }

@@ -155,7 +155,7 @@ def test_the_folder_may_be_missing_where_a_store_is_named(tmp_path: Path) -> Non
 
 def test_protocols_of_long_videos(tmp_path: Path) -> None:
     (trial,) = Thumos14(tmp_path, protocol=ClosedSet()).trials
-    assert {name: len(subset.records) for name, subset in trial.parts.items()} == {"train": 200, "test": 212}
+    assert {name: len(subset.records) for name, subset in trial.subsets.items()} == {"train": 200, "test": 212}
     with pytest.raises(InputError, match="splits of this data set are 50_50, 75_25; name one of them in split"):
         _ = Thumos14(tmp_path, protocol=OpenSet()).trials
     with pytest.raises(InputError, match="FewShot is for trimmed videos"):

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from data_modules.batch import Batch, BrokenVideo, CaptionedRecord, CaptionedSample
 from data_modules.features.store import FeatureStore
 from data_modules.loading.captioned_dataset import CaptionedDataset, CollateCaptions, Pairs
-from data_modules.loading.sample_keys import DrawSampler
+from data_modules.loading.sample_keys import KeySampler
 from data_modules.loading.sampling import SegmentSampler
 from data_modules.loading.transforms import ResizeCrop
 
@@ -49,7 +49,7 @@ def loader(data: CaptionedDataset, batch_size: int = 3, num_workers: int = 0) ->
     return DataLoader(
         cast("Dataset[Batch]", data),
         batch_size=batch_size,
-        sampler=DrawSampler(len(data), training=data.training, seed=4),
+        sampler=KeySampler(len(data), training=data.training, seed=4),
         num_workers=num_workers,
         collate_fn=CollateCaptions("train"),
     )

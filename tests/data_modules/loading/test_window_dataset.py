@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from data_modules.batch import Batch, Segment, Span, UntrimmedRecord
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter
-from data_modules.loading.sample_keys import DrawSampler
+from data_modules.loading.sample_keys import KeySampler
 from data_modules.loading.window_dataset import CollateWindows, WindowDataset, WindowSample
 from data_modules.loading.windows import SlidingWindows, WholeVideo, Window, Windows
 
@@ -80,7 +80,7 @@ def loader(dataset: WindowDataset, batch_size: int, num_workers: int = 0) -> Dat
     return DataLoader(
         cast("Dataset[Batch]", dataset),
         batch_size=batch_size,
-        sampler=DrawSampler(len(dataset), training=dataset.training, seed=4),
+        sampler=KeySampler(len(dataset), training=dataset.training, seed=4),
         num_workers=num_workers,
         collate_fn=CollateWindows("train", ["a", "b"]),
     )

@@ -10,7 +10,7 @@ import torch
 from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
 from data_modules.features.store import FeatureStore, StoreWriter
-from data_modules.loading.dataset import DrawnDataset
+from data_modules.loading.dataset import KeyedDataset
 from data_modules.protocols import BaseToNovel
 from data_modules.synthetic.moving_shapes import MovingShapes
 
@@ -31,7 +31,7 @@ def opened(root: Path, fill: Fill, lacking: int = 0, broken: int = 0, **options:
     return data
 
 
-def times(dataset: DrawnDataset[Any]) -> list[list[list[float]]]:
+def times(dataset: KeyedDataset[Any]) -> list[list[list[float]]]:
     """What a few draws look at."""
     samples = dataset.__getitems__([(0, 0), (0, 5), (3, 5)])
     return [sample["time_sec"].tolist() for sample in samples if not isinstance(sample, BrokenVideo)]
@@ -55,12 +55,12 @@ def test_options_that_cannot_be(tmp_path: Path, options: dict[str, Any]) -> None
 def test_what_a_store_lacks_and_what_is_broken_in_it_count_together(tmp_path: Path, numbered_store: Fill) -> None:
     data = opened(tmp_path, numbered_store, lacking=2, broken=2, max_broken_fraction=0.05)  # 4 of 96 videos
     data.setup("fit")
-    reasons = [lost.reason for lost in data.ledger.dropped["train"].values()]
+    reasons = [lost.reason for lost in data.dropped_videos.dropped["train"].values()]
     assert reasons == [f"the feature store {tmp_path / 'store'} lacks it"] * 2 + ["no video stream"] * 2
     records, stores = data.usable("train", training=True)
     assert len(records) == 92
     assert stores == data.stores
-    assert not {record.video_id for record in records} & set(data.ledger.dropped["train"])
+    assert not {record.video_id for record in records} & set(data.dropped_videos.dropped["train"])
 
 
 def test_few_that_are_lacking_and_few_that_are_broken_may_be_too_many(tmp_path: Path, numbered_store: Fill) -> None:
@@ -87,7 +87,7 @@ def test_a_trial_alone_has_the_draws_of_that_trial(tmp_path: Path, numbered_stor
         alone = data.alone(number)
         assert list(alone.trials) == [trial]
         assert alone.seed_of(0) == data.seed_of(number)
-        assert (alone.stores, alone.ledger) == (data.stores, data.ledger)
+        assert (alone.stores, alone.dropped_videos) == (data.stores, data.dropped_videos)
         together, apart = data.dataset("train", training=True, number=number), alone.dataset("train", training=True)
         assert times(together) == times(apart)
         assert next(iter(alone.train_dataloader()))["text"] == list(trial.train.class_names)

@@ -117,7 +117,7 @@ def test_a_share_of_less_than_a_video_holds_nothing_out(tmp_path: Path) -> None:
 
 def test_a_dry_run_has_a_few_videos_with_all_their_captions(tmp_path: Path) -> None:
     data = Captioned(tmp_path, protocol=ClosedSet(0.5), limit=Limit(classes=2, videos=3))
-    assert {name: len(subset.records) for name, subset in data.trials[0].parts.items()} == {
+    assert {name: len(subset.records) for name, subset in data.trials[0].subsets.items()} == {
         "train": 6,
         "val": 6,
         "test": 6,
@@ -205,7 +205,7 @@ def test_lost_videos_take_their_captions_with_them_and_count_once(tmp_path: Path
     lost, broken = ["train03", "test05"], ["train07"]
     data = opened(tmp_path, numbered_store, lost, broken, max_broken_fraction=0.1)
     data.setup("fit")
-    assert {name: list(videos) for name, videos in data.ledger.dropped.items()} == {
+    assert {name: list(videos) for name, videos in data.dropped_videos.dropped.items()} == {
         "train": ["train03", "train07"],
         "test": ["test05"],
     }
@@ -223,9 +223,9 @@ def test_a_video_that_cannot_be_decoded_counts_once_however_many_captions_it_has
     for video_id in video_ids("train")[:16]:
         (tmp_path / f"{video_id}.mp4").symlink_to(video)
     broken = [lost for batch in data.train_dataloader() for lost in batch["broken"]]
-    data.ledger.add("train", broken)
+    data.dropped_videos.add("train", broken)
     assert len(broken) == 20  # captions
-    assert sorted(data.ledger.dropped["train"]) == video_ids("train")[16:]
+    assert sorted(data.dropped_videos.dropped["train"]) == video_ids("train")[16:]
 
 
 def test_features_are_computed_for_every_video_once(tmp_path: Path) -> None:

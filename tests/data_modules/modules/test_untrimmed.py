@@ -87,11 +87,11 @@ def test_a_few_videos_that_the_store_lacks_are_counted(tmp_path: Path, numbered_
     data = opened(tmp_path, numbered_store, ["train3", "train7", "test0"], max_broken_fraction=0.2)
     for stage in ("fit", "test"):  # of each is spoken once
         data.setup(stage)
-    dropped = {name: sorted(videos) for name, videos in data.ledger.dropped.items()}
+    dropped = {name: sorted(videos) for name, videos in data.dropped_videos.dropped.items()}
     assert dropped == {"train": ["train3", "train7"], "test": ["test0"]}
-    lost = data.ledger.dropped["train"]["train3"]
+    lost = data.dropped_videos.dropped["train"]["train3"]
     assert (lost.path, lost.reason) == (str(tmp_path / "train3"), f"the feature store {tmp_path / 'store'} lacks it")
-    assert data.ledger.totals == {"train": 20, "test": 5}
+    assert data.dropped_videos.totals == {"train": 20, "test": 5}
     (loader,) = data.test_dataloader()
     assert {v for batch in loader for v in batch["video_id"]} == {"test1", "test2", "test3", "test4"}
     assert {v for batch in data.train_dataloader() for v in batch["video_id"]} == {
@@ -105,7 +105,7 @@ def test_a_store_that_lacks_many_videos_is_the_wrong_one(tmp_path: Path, numbere
         InputError, match=r"lacks 3 of the 20 videos of split 'train', the first being train3; run with data\.features="
     ):
         data.setup("fit")
-    assert not any(data.ledger.dropped.values())
+    assert not any(data.dropped_videos.dropped.values())
 
 
 def test_a_part_without_an_action_to_train_on(tmp_path: Path, numbered_store: Fill) -> None:
@@ -189,7 +189,7 @@ def test_one_trial_alone(tmp_path: Path, numbered_store: Fill) -> None:
     assert isinstance(alone, Toy)
     assert alone.trials == [data.trials[2]]
     assert alone.stores is data.stores
-    assert alone.ledger is data.ledger
+    assert alone.dropped_videos is data.dropped_videos
     assert len(data.trials) == 3
     assert data.trial is None
     assert [data.alone(n).seed_of(0) for n in range(3)] == [data.seed_of(n) for n in range(3)]
@@ -198,7 +198,7 @@ def test_one_trial_alone(tmp_path: Path, numbered_store: Fill) -> None:
     assert alone.class_names == ["cut", "dive"]
     for stage in ("fit", "test"):
         alone.setup(stage)
-    assert list(data.ledger.dropped["train"]) == ["train0"]
+    assert list(data.dropped_videos.dropped["train"]) == ["train0"]
     drawn = data.dataset("train", training=True, number=2)
     own = alone.dataset("train", training=True)
     assert len(drawn) == len(own) > 0
@@ -242,7 +242,7 @@ def test_times_are_held_against_the_videos(
     for stage in ("fit", "test"):
         data.setup(stage)
     assert not caplog.text
-    subset = data.trials[0].parts["test"]
+    subset = data.trials[0].subsets["test"]
     videos = [record for record in subset.records if isinstance(record, UntrimmedRecord)]
     said = tuple(replace(video, duration_sec=999.0) for video in videos)
     data._trials = [replace(data.trials[0], tests={"test": replace(subset, records=said)})]

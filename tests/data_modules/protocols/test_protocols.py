@@ -31,13 +31,13 @@ def label_of(video_id: str) -> str:
 
 
 def assert_targets_are_right(trial: Trial) -> None:
-    for subset in trial.parts.values():
+    for subset in trial.subsets.values():
         assert all(subset.class_names[record.target] == label_of(record.video_id) for record in subset.records)
 
 
 def test_closed_set_takes_the_official_splits(dataset_index: DatasetIndex) -> None:
     (trial,) = ClosedSet().trials(dataset_index, 0)
-    assert {name: len(subset.records) for name, subset in trial.parts.items()} == {"train": 48, "val": 12, "test": 18}
+    assert {name: len(subset.records) for name, subset in trial.subsets.items()} == {"train": 48, "val": 12, "test": 18}
     assert "all 6 classes are seen in training" in ClosedSet().describe(dataset_index, [trial])
 
 
@@ -209,7 +209,7 @@ def test_limit_keeps_the_first_of_everything(dataset_index: DatasetIndex) -> Non
         assert trial.train.class_names == trial.tests["base"].class_names == ("cut", "dive")
         assert trial.tests["novel"].class_names == ("fall", "golf")
         assert trial.tests["novel_all"].class_names == ("cut", "dive", "fall", "golf")
-        assert all(set(per_class(subset).values()) == {1} for subset in trial.parts.values())
+        assert all(set(per_class(subset).values()) == {1} for subset in trial.subsets.values())
 
 
 def test_drawing_one_class_does_not_depend_on_the_others(dataset_index: DatasetIndex) -> None:

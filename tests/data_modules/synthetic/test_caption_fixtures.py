@@ -35,7 +35,7 @@ def test_all_parts_have_videos_with_captions_of_their_own(tmp_path: Path, name: 
     write_annotations(data)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == written
     (trial,) = data.trials
-    assert {len(part.records) for part in trial.parts.values()} == {6}
+    assert {len(part.records) for part in trial.subsets.values()} == {6}
     assert not data.tally.describe()
-    captions = [caption for part in trial.parts for caption in data.captions(part)]
+    captions = [caption for part in trial.subsets for caption in data.captions(part)]
     assert len(set(captions)) == len(captions)

@@ -16,8 +16,8 @@ WORDS = {"small": {"small", "little", "tiny"}, "big": {"big", "large", "huge"}}
 @pytest.mark.parametrize("seed", range(30))
 def test_what_is_drawn_is_what_happens(seed: int) -> None:
     story = write_story(seed)
-    shown = [piece for piece in story.screenplay.pieces if piece.shape]
-    pauses = [piece for piece in story.screenplay.pieces if not piece.shape]
+    shown = [piece for piece in story.video_script.pieces if piece.shape]
+    pauses = [piece for piece in story.video_script.pieces if not piece.shape]
     assert len(story.events) in NUM_ACTIONS
     assert [(piece.shape, piece.color) for piece in shown] == [(event.shape, event.color) for event in story.events]
     assert len(pauses) == len(shown) - 1
@@ -58,7 +58,7 @@ def test_equal_seeds_give_equal_stories_and_others_do_not() -> None:
     first, again, other = write_story(1), write_story(1), write_story(2)
     assert first.events == again.events != other.events
     assert tell(first, 3) == tell(again, 3) != tell(other, 3)
-    for one, two in zip(play(first.screenplay), play(again.screenplay), strict=True):
+    for one, two in zip(play(first.video_script), play(again.video_script), strict=True):
         assert torch.equal(one, two)
 
 

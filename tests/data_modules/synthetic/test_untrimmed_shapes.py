@@ -17,7 +17,7 @@ from data_modules.synthetic.moving_shapes import MovingShapes, fold_of
 from data_modules.synthetic.rendering import FRAME_RATE, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
 from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
-from data_modules.synthetic.video_script import play, write_screenplay
+from data_modules.synthetic.video_script import play, write_video_script
 from data_modules.video.decoding import VideoReader
 
 PAIRS = {class_name(shape, motion): (shape, motion) for shape in SHAPES for motion in MOTIONS}
@@ -127,14 +127,14 @@ def test_files_are_what_was_drawn(data: UntrimmedShapes) -> None:
     for number, record in enumerate(records(data.dataset_index.subset("train"))):
         frames, _ = decoded(record.path)
         classes = [pair for pair in PAIRS.values() if fold_of(*pair) == number % 3]
-        screenplay = write_screenplay(classes, video_seed(0, "untrimmed", "train", number))
-        drawn = torch.cat(list(play(screenplay))).float()
+        video_script = write_video_script(classes, video_seed(0, "untrimmed", "train", number))
+        drawn = torch.cat(list(play(video_script))).float()
         assert drawn.shape == frames.shape
         error = (frames - drawn).square().mean((1, 2, 3))
         assert 10 * np.log10(255**2 / error.mean().item()) > 30  # dB: encoded, but well
         assert 10 * np.log10(255**2 / error.amax().item()) > 25
         background, start = background_of(frames), 0
-        for piece in screenplay.pieces:
+        for piece in video_script.pieces:
             if not piece.shape:
                 gap = frames[start : start + piece.num_frames]
                 assert (gap - background).abs().mean() < 2

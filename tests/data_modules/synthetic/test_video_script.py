@@ -13,9 +13,9 @@ from data_modules.synthetic.video_script import (
     MIN_ACTIONS,
     WAIT_SEC,
     Piece,
-    Screenplay,
+    VideoScript,
     play,
-    write_screenplay,
+    write_video_script,
 )
 
 CLASSES = [(shape, motion) for shape in SHAPES[:3] for motion in MOTIONS]
@@ -26,33 +26,33 @@ def frames_of(span_sec: tuple[float, float]) -> range:
     return range(round(span_sec[0] * FRAME_RATE), round(span_sec[1] * FRAME_RATE) + 1)
 
 
-def placed(screenplay: Screenplay) -> dict[tuple[int, int], Piece]:
+def placed(video_script: VideoScript) -> dict[tuple[int, int], Piece]:
     """The pieces by their first frame and the one behind their last."""
     found, start = {}, 0
-    for piece in screenplay.pieces:
+    for piece in video_script.pieces:
         found[start, start + piece.num_frames] = piece
         start += piece.num_frames
     return found
 
 
 def test_equal_arguments_give_an_equal_video() -> None:
-    first, again, other = (list(play(write_screenplay(CLASSES, seed))) for seed in (3, 3, 4))
+    first, again, other = (list(play(write_video_script(CLASSES, seed))) for seed in (3, 3, 4))
     assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
     assert [len(piece) for piece in first] != [len(piece) for piece in other]
-    assert write_screenplay(CLASSES, 3).actions != write_screenplay(CLASSES[::-1], 3).actions
+    assert write_video_script(CLASSES, 3).actions != write_video_script(CLASSES[::-1], 3).actions
 
 
 def test_actions_are_apart_and_their_pieces_show_them() -> None:
     counts, waits = set(), 0
     for seed in range(30):
-        screenplay = write_screenplay(CLASSES, seed)
-        pieces = placed(screenplay)
-        assert list(pieces)[-1][1] == screenplay.num_frames
-        actions = screenplay.actions
+        video_script = write_video_script(CLASSES, seed)
+        pieces = placed(video_script)
+        assert list(pieces)[-1][1] == video_script.num_frames
+        actions = video_script.actions
         counts.add(len(actions))
         assert len({(action.shape, action.motion) for action in actions}) == len(actions)
         assert {(action.shape, action.motion) for action in actions} <= set(CLASSES)
-        edges = [0, *(edge for action in actions for edge in (action.start, action.end)), screenplay.num_frames]
+        edges = [0, *(edge for action in actions for edge in (action.start, action.end)), video_script.num_frames]
         # Even with a wait on both sides an action is preceded and followed by a gap.
         gaps = [behind - end for end, behind in pairwise(edges)][::2]
         assert all(frames_of(GAP_SEC)[0] <= gap <= frames_of(GAP_SEC)[-1] + 2 * frames_of(WAIT_SEC)[-1] for gap in gaps)
@@ -61,7 +61,7 @@ def test_actions_are_apart_and_their_pieces_show_them() -> None:
             assert (piece.shape, piece.time) == (action.shape, (0.0, 1.0))
             assert piece.num_frames in frames_of(ACTION_SEC)
             assert_moves(piece, action.motion)
-        still = [piece for piece in screenplay.pieces if piece.time[0] == piece.time[1]]
+        still = [piece for piece in video_script.pieces if piece.time[0] == piece.time[1]]
         waits += len(still)
         assert len(still) % 2 == 0
         assert all(piece.num_frames in frames_of(WAIT_SEC) for piece in still)
@@ -91,11 +91,11 @@ def assert_moves(piece: Piece, motion: str) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_played(seed: int) -> None:
-    screenplay = write_screenplay(CLASSES, seed)
-    pieces = list(play(screenplay))
-    assert [len(frames) for frames in pieces] == [piece.num_frames for piece in screenplay.pieces]
+    video_script = write_video_script(CLASSES, seed)
+    pieces = list(play(video_script))
+    assert [len(frames) for frames in pieces] == [piece.num_frames for piece in video_script.pieces]
     background = torch.cat(pieces).median(dim=0).values  # no shape stays anywhere for half of the video
-    for piece, frames in zip(screenplay.pieces, pieces, strict=True):
+    for piece, frames in zip(video_script.pieces, pieces, strict=True):
         changed = (frames.int() - background.int()).abs().amax(1) > 12
         share = changed.float().mean((1, 2))
         if not piece.shape:
@@ -105,7 +105,7 @@ def test_what_is_played(seed: int) -> None:
             assert share.amax() < 0.4
         is_still = bool((frames == frames[0]).all())
         assert is_still == (not piece.shape or piece.time[0] == piece.time[1] or standing(piece))
-    for (piece, frames), (behind, following) in pairwise(zip(screenplay.pieces, pieces, strict=True)):
+    for (piece, frames), (behind, following) in pairwise(zip(video_script.pieces, pieces, strict=True)):
         if piece.trajectories is behind.trajectories:  # a wait goes over into its action, and an action into its wait
             assert torch.equal(frames[-1], following[0])
 
@@ -121,9 +121,9 @@ def test_every_kind_of_gap_occurs() -> None:
     assert GAPS == ("nothing", "circling", "standing still")
     kinds = set()
     for seed in range(10):
-        screenplay = write_screenplay(CLASSES, seed)
-        actions = {(action.start, action.end) for action in screenplay.actions}
-        for place, piece in placed(screenplay).items():
+        video_script = write_video_script(CLASSES, seed)
+        actions = {(action.start, action.end) for action in video_script.actions}
+        for place, piece in placed(video_script).items():
             if place not in actions and piece.time == (0.0, 1.0):
                 assert piece.num_frames in frames_of(GAP_SEC)
                 kinds.add("nothing" if not piece.shape else "standing still" if standing(piece) else "circling")

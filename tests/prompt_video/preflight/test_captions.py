@@ -32,7 +32,7 @@ def trial(train: Subset, name: str = "one", val: Subset | None = None, **tests: 
 
 
 def captions_of(one: Trial, tally: CaptionTally | None = None, learns: bool = True) -> Finding:
-    parts = {name: part.records for name, part in one.parts.items()}
+    parts = {name: part.records for name, part in one.subsets.items()}
     return check_captions([one], parts, tally or CaptionTally(), learns)
 
 

@@ -120,7 +120,7 @@ def test_a_miniature_of_long_videos(
     listed = {record.video_id: record for records in data.dataset_index.records.values() for record in records}
     videos = [record for records in data.videos().values() for record in records]
     assert 0 < len(videos) <= at_most
-    assert {name for trial in data.trials for name in trial.parts} == {"train", "test"}
+    assert {name for trial in data.trials for name in trial.subsets} == {"train", "test"}
     for video_id in {record.video_id for record in videos}:
         record = listed[video_id]
         assert isinstance(record, UntrimmedRecord)

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from data_modules.errors import InputError
 from data_modules.loading.dataset import Collate, VideoDataset
-from data_modules.loading.sample_keys import DrawSampler
+from data_modules.loading.sample_keys import KeySampler
 from data_modules.loading.sampling import WindowSampler
 from data_modules.loading.transforms import ResizeCrop
 from prompt_video.trials.loading import StepSampler, TrialSteps, TrialVideos, groups
@@ -28,7 +28,7 @@ def test_equals_each_trials_own_loader(videos: Videos, training: bool, epoch: in
     steps = TrialSteps("part", [TrialVideos(*pair) for pair in zip(datasets, NAMES, strict=True)], batch_size=4)
     assert len(steps) == (2 if training else 3)
     for trial, dataset in enumerate(datasets):
-        sampler = DrawSampler(len(dataset), training=training, seed=trial)
+        sampler = KeySampler(len(dataset), training=training, seed=trial)
         sampler.set_epoch(epoch)
         collate = Collate("part", NAMES[trial])
         for step, own in enumerate(DataLoader(dataset, batch_size=4, sampler=sampler, collate_fn=collate)):

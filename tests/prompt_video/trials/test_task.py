@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from data_modules.errors import InputError
 from data_modules.loading.dataset import Collate, VideoDataset
-from data_modules.loading.sample_keys import DrawSampler
+from data_modules.loading.sample_keys import KeySampler
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model import losses
@@ -73,7 +73,7 @@ def train_alone(
     torch.manual_seed(SEEDS[trial])
     model = VideoTextModel(clip, prompt, TEMPORAL, frozen_templates=["a {}"])
     model.set_vocabulary(NAMES[trial])
-    sampler = DrawSampler(len(dataset), training=True, seed=SEEDS[trial])
+    sampler = KeySampler(len(dataset), training=True, seed=SEEDS[trial])
     loader: Any = DataLoader(dataset, batch_size=BATCH_SIZE, sampler=sampler, collate_fn=Collate("train", NAMES[trial]))
     made: Any = OPTIMIZATION.configure(model, EPOCHS * len(loader))
     for epoch in range(EPOCHS):
