@@ -85,18 +85,13 @@ class FrozenBlock(nn.Module):
 
         In vectors the slope costs nothing, and frozen matrices stay as they are.
         """
-        if self._scaled is None:
+        own, scaled = self.fc1.bias, self._scaled
+        if scaled is None or scaled[2].device != own.device or scaled[2].dtype != own.dtype:
             with torch.inference_mode(False), torch.no_grad():  # what is kept may be met by a training step
                 vectors = self.norm2.weight, self.norm2.bias, self.fc1.bias, self.fc2.bias
                 gain, offset, bias1, bias2 = (vector * self.slope for vector in vectors)
-            self._scaled = gain, offset, bias1, bias2
-        return self._scaled
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "FrozenBlock":
-        """What torch calls when weights move to another device or precision."""
-        self._scaled = None
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch's own
-        return self
+            self._scaled = scaled = gain, offset, bias1, bias2
+        return scaled
 
     def _heads(self, x: Float[Tensor, "*N W"], rows: slice) -> Float[Tensor, "*N J H A"]:
         product = frozen_linear(self.norm1(x), self.qkv.weight[rows], self.qkv.bias[rows])

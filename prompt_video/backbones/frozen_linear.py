@@ -8,34 +8,30 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-# Torch's CPU build carries two matrix libraries, and `F.linear` calls MKL, which on AMD processors is half as fast as
-# oneDNN (on Intel's they are alike). This operator of oneDNN's is what torch.compile itself uses; it is not public.
-HAS_ONEDNN = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+from prompt_video.compat import cpu_linear
+
+CPU_LINEAR = cpu_linear()
 
 
 def frozen_linear(x: Float[Tensor, "*N I"], weight: Float[Tensor, "O I"], bias: Tensor | None) -> Float[Tensor, "*N O"]:
     """``x @ weight.T + bias``; gradients reach ``x`` only."""
     # torch.compile chooses a library by itself, and so does what runs an exported graph.
     is_traced = torch.compiler.is_compiling() or torch.compiler.is_exporting()
-    if is_traced or not (HAS_ONEDNN and x.device.type == "cpu" and x.dtype == torch.float32):
+    if is_traced or x.device.type != "cpu" or x.dtype != torch.float32:
         return F.linear(x, weight, bias)
     if torch.is_grad_enabled() and x.requires_grad:
         return _Product.apply(x, weight, bias)  # type: ignore[no-any-return]
-    return _product(x, weight, bias)
+    return CPU_LINEAR(x, weight, bias)
 
 
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: ANN401 - torch's own
         ctx.save_for_backward(weight)
-        return _product(x, weight, bias)
+        return CPU_LINEAR(x, weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401 - torch's own
         (weight,) = ctx.saved_tensors
-        return _product(gradient, weight.t(), None), None, None
-
-
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+        return CPU_LINEAR(gradient, weight.t(), None), None, None

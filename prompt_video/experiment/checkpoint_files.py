@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.fabric.utilities.types import _PATH
 
 from data_modules.files.atomic import write_whole
 from prompt_video.io.run_files import BEFORE_LAST, LAST
@@ -24,7 +23,7 @@ class WholeCheckpoints(TorchCheckpointIO):
     def __init__(self) -> None:
         self._whole: set[Path] = set()  # only those are worth keeping beside a newer one
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:  # noqa: ANN401
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:  # noqa: ANN401
         """Write a checkpoint beside its target, and rename it; the last one so far gets another name."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +34,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         self._whole.add(path)
 
     def load_checkpoint(
-        self, path: _PATH, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
+        self, path: str | Path, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         """Read a checkpoint to the CPU, or say in one sentence why not."""
         checkpoint = read_checkpoint(Path(path), weights_only=weights_only is not False)

@@ -7,12 +7,10 @@ to a class that is loaded already and of that kind; so one's own subclasses go o
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-import jsonargparse._typehints as typehints
-import jsonargparse._util as jsonargparse_util
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.accelerators import Accelerator
@@ -23,6 +21,8 @@ from lightning.pytorch.strategies import Strategy
 from torch.nn import Module
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+
+from prompt_video.compat import check_before_import
 
 MOST_STEPS = 20  # from a name to a class that is loaded
 # What any setting could ask for.
@@ -59,22 +59,7 @@ def check_class_path(path: str, kinds: tuple[type, ...] = KINDS) -> None:
 
 def guard_imports() -> None:
     """Let jsonargparse look before it imports, from now on."""
-    check = jsonargparse_util.check_import_path  # type: ignore[attr-defined]
-    resolve: Callable[..., str] = typehints.resolve_class_path_by_name
-
-    def check_import_path(path: str) -> None:
-        check_class_path(path)
-        check(path)
-
-    def resolve_class_path_by_name(cls: type | tuple[type, ...], name: str) -> str:
-        path = resolve(cls, name)
-        kinds = tuple(kind for kind in (cls if isinstance(cls, tuple) else (cls,)) if isinstance(kind, type))
-        if "." in path and kinds:
-            check_class_path(path, kinds)
-        return path
-
-    jsonargparse_util.check_import_path = check_import_path  # type: ignore[attr-defined]
-    typehints.resolve_class_path_by_name = resolve_class_path_by_name
+    check_before_import(check_class_path, check_class_path)
 
 
 def _ancestors(module: str, name: str, steps: int) -> Iterator[type]:

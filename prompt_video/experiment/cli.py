@@ -12,7 +12,6 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import WriteError
@@ -94,8 +93,8 @@ class ExperimentCLI(ExperimentSettings):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
         """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""
         settings = self.settings
-        options = self._get(self.config_init, "trainer")
-        dump = self._parser(self.subcommand).dump(settings, skip_none=False)
+        options = self.config_init[self.subcommand]["trainer"]
+        dump = self.verb_parser.dump(settings, skip_none=False)
         self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]))
         callbacks: list[Callback] = [self.record, StopAtNotFinite()]
         if options.get("enable_checkpointing") is not False and self.subcommand == "fit":
@@ -185,7 +184,7 @@ class ExperimentCLI(ExperimentSettings):
         return self._trainer_like(callbacks, {"logger": CSVLogger(folder, name="", version="logs")})
 
     def _trainer_like(self, callbacks: list[Callback], changes: dict[str, Any]) -> Trainer:
-        options = dict(self._get(self.config_init, "trainer").items())
+        options = dict(self.config_init[self.subcommand]["trainer"].items())
         own = [copy.deepcopy(callback) for callback in self._own_callbacks]
         if options.get("enable_checkpointing") is False or options.get("fast_dev_run"):
             callbacks = []
@@ -237,7 +236,7 @@ class ExperimentCLI(ExperimentSettings):
         self._open_features()
 
     def _open_features(self) -> None:
-        options = self._get(self.config_init, "trainer")
+        options = self.config_init[self.subcommand]["trainer"]
         wanted = {key: options[key] for key in ("accelerator", "devices", "num_nodes")}
         if isinstance(options["strategy"], str):
             wanted["strategy"] = options["strategy"]
@@ -264,8 +263,8 @@ class ExperimentCLI(ExperimentSettings):
 
     def _stop_others(self) -> None:
         """End the processes that Lightning has started beside this one."""
-        launcher = getattr(getattr(self, "trainer", None), "strategy", None) and self.trainer.strategy.launcher
-        if isinstance(launcher, _SubprocessScriptLauncher):
+        launcher = self.trainer.strategy.launcher if hasattr(self, "trainer") else None
+        if launcher is not None:
             launcher.kill(signal.SIGTERM)
 
 

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NoReturn
 
 import yaml
@@ -39,8 +40,12 @@ _BASES: tuple[type, ...] = (
 )
 PARSER_MODE = "omegaconf"
 
-bound_loader(PARSER_MODE)
-guard_imports()
+
+@cache
+def _prepare_jsonargparse() -> None:
+    """Once for all parsers of this process: bounded YAML, and nothing imported that no setting takes."""
+    bound_loader(PARSER_MODE)
+    guard_imports()
 
 
 class ConfigError(InputError):
@@ -49,6 +54,10 @@ class ConfigError(InputError):
 
 class ExperimentParser(LightningArgumentParser):
     """A parser that raises `ConfigError` instead of printing its usage and leaving."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's
+        _prepare_jsonargparse()
+        super().__init__(*args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Called by jsonargparse with everything that is wrong with the arguments."""
@@ -142,8 +151,8 @@ def _first_line(error: Exception) -> str:
 
 def _option_names(parser: LightningArgumentParser) -> set[str]:
     """Names of all options, of the parser and of every class that can be named in a configuration."""
-    names = {"model", "data", "trainer", "class_path", "init_args"}
-    names |= {part for action in parser._actions for part in action.dest.split(".")}
+    names = {"model", "data", "trainer", "class_path", "init_args", "help", "print_config"}
+    names |= {part for name in parser.get_defaults().keys(branches=True) for part in name.split(".")}
     for cls in (*_known_classes(), Trainer):
         names |= set(inspect.signature(cls.__init__).parameters)
     return names - {"self", "args", "kwargs", "options"}

@@ -19,6 +19,7 @@ from urllib.parse import urlparse
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
+from prompt_video.compat import keep_from_wandb
 from prompt_video.trials.journal import TrialResult
 
 log = logging.getLogger(__name__)
@@ -70,23 +71,27 @@ class _Wandb(WandbLogger):
 
         patience = {name: value for name, value in PATIENCE.items() if name in wandb.Settings.model_fields}
         # Said outright, since Lightning leaves the mode of one offline run in the environment of the next.
+        self.options = dict(options)
         options |= {"offline": offline, "mode": "offline" if offline else "online"}
         super().__init__(**options, settings=wandb.Settings(**cast(Any, patience)))
-        self._wandb_init.pop("anonymous", None)  # a setting that Lightning always passes and wandb warns about
+        keep_from_wandb(self, "anonymous")
+        self.is_offline = offline
+        self._instead: WandbLogger | None = None
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:  # noqa: ANN401 - wandb is untyped
         """The run, begun when it is first asked for."""
+        if self._instead is not None:
+            return self._instead.experiment
         try:
             return super().experiment
         except Exception as error:  # wandb has many, and none of them is a reason not to train
-            if self._offline:
+            if self.is_offline:
                 raise
             log.warning(_OFFLINE, _first_line(error), Path(self.save_dir or ".") / "wandb")
-            self._offline = True
-            self._wandb_init["mode"] = "offline"
-            return super().experiment
+            self._instead = _Wandb(True, **self.options)
+            return self._instead.experiment
 
 
 def log_trials(loggers: Sequence[Logger], results: Sequence[TrialResult], means: Mapping[str, float]) -> None:

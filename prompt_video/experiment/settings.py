@@ -41,6 +41,7 @@ class ExperimentSettings(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What an experiment has besides model, data and trainer."""
+        self.verb_parser = parser
         parser.add_argument("--name", type=str | None, default=None, help="of the experiment; else the YAML's")
         parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for run folders")
         parser.add_argument(
@@ -71,19 +72,17 @@ class ExperimentSettings(LightningCLI):
         """Read everything, or say in one sentence why it cannot be read."""
         with reading("one of the settings"):
             super().parse_arguments(parser, args)
-
-    def _parse_ckpt_path(self) -> None:
-        """Our checkpoints hold no settings for Lightning to take, and damaged ones are told of where they are read."""
-
-    def _set_seed(self) -> None:
-        seed = self.config[self.subcommand]["seed_everything"]
-        if not 0 <= int(seed) <= MOST_SEED:
+        settings = self.config[self.config["subcommand"]]
+        if not 0 <= int(seed := settings["seed_everything"]) <= MOST_SEED:
             raise InputError(f"--seed_everything must be from 0 to {MOST_SEED}, not {seed}.")
-        super()._set_seed()
+        # Out of Lightning's sight, which looks for settings in it: ours has none, and is read where it is needed.
+        self._checkpoint = settings.get("ckpt_path")
+        settings["ckpt_path"] = None
 
     def before_instantiate_classes(self) -> None:
         """Settle what the run is called and where it goes on, before anything is built."""
         settings = self.settings
+        settings["ckpt_path"] = self._checkpoint
         check_settings(settings.as_dict())
         files = [Path(str(file)) for file in settings.get("config") or []]
         self.name = checked_name(settings["name"] or (files[0].stem if files else "experiment"))
@@ -121,10 +120,13 @@ class SettingsCLI(ExperimentSettings):
     """The command line of an experiment that is not run: same options, same messages."""
 
     def instantiate_classes(self) -> None:
-        """Nothing is built."""
+        """Nothing is built; a trainer is only asked for its verbs, which do nothing here."""
+        self.config_init, self.model, self.datamodule, self.trainer = self.config, None, None, cast(Any, self)
 
-    def _run_subcommand(self, subcommand: str) -> None:
+    def fit(self, **settings: Any) -> None:  # noqa: ANN401 - what Lightning would hand to its trainer
         """Nothing is run."""
+
+    validate = test = predict = fit
 
     @property
     def runs(self) -> Path:

@@ -105,7 +105,7 @@ class DetectionMAP(_VideoMetric):
 
         On several processes all have to call it.
         """
-        with self.sync_context(should_sync=self._to_sync, should_unsync=self._should_unsync):
+        with self.sync_context():
             return self._average_precision()
 
     def _average_precision(self) -> Float[Tensor, "K L"]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from prompt_video.backbones.frozen_linear import HAS_ONEDNN
+from prompt_video.backbones.frozen_linear import CPU_LINEAR
 
 
 class Linear(nn.Linear):
@@ -22,7 +22,7 @@ class Linear(nn.Linear):
         if self.weight.ndim == 2:
             return F.linear(x, self.weight, self.bias)
         rows = x.flatten(1, -2)
-        if HAS_ONEDNN and _is_plain_float32_on_cpu(x):
+        if _is_plain_float32_on_cpu(x):
             product: Tensor = _Products.apply(rows, self.weight, self.bias)
         else:
             product = torch.baddbmm(self.bias.unsqueeze(1), rows, self.weight.transpose(1, 2))
@@ -67,7 +67,7 @@ class _Products(torch.autograd.Function):
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+    return CPU_LINEAR(x, weight, bias)
 
 
 def _joined(products: list[Tensor]) -> Tensor:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor, nn
 
+from prompt_video.compat import version_of
+
 
 class TextFeatureCache:
     """The newest features of each text head."""
@@ -23,7 +25,7 @@ class TextFeatureCache:
             learned: weights that they depend on; a change in place is noticed.
             compute: makes them.
         """
-        state = (texts, *((id(weight), weight._version) for weight in learned))
+        state = (texts, *((id(weight), version_of(weight)) for weight in learned))
         if side not in self._kept or self._kept[side][0] != state:
             # Not in inference mode: what is kept may be met by a training step.
             with torch.inference_mode(False), torch.no_grad():

@@ -59,7 +59,7 @@ def place(sweep: Sweep, options: Sequence[str], folder: Path | None = None) -> l
         settings = cli.settings.clone()
         for name in _NO_MATTER:
             settings.pop(name, None)
-        digest = hashlib.sha256(cli._parser("fit").dump(settings, skip_validation=True).encode()).hexdigest()
+        digest = hashlib.sha256(cli.verb_parser.dump(settings, skip_validation=True).encode()).hexdigest()
         place = folder or cli.runs / "sweeps" / f"{cli.name}_{sweep.name}"
         placed.append((point, place / f"{point.name}-{digest[:8]}"))
     return placed

@@ -52,7 +52,7 @@ class RetrievalMetrics(GatheredMetric):
 
     def retrieval(self) -> Retrieval:
         """All that was given, to ask more of it. On several processes all have to call it."""
-        with self.sync_context(should_sync=self._to_sync, should_unsync=self._should_unsync):
+        with self.sync_context():
             return self._gathered()
 
     def _gathered(self) -> Retrieval:

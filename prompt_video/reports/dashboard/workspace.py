@@ -1,10 +1,10 @@
 """The layout as a workspace of wandb: saved there, or as the specification that would have been sent."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from data_modules.errors import InputError
+from prompt_video.compat import workspace_view
 from prompt_video.reports.dashboard.items import CONFUSION_CHART
 from prompt_video.reports.dashboard.layout import Panel, Section
 
@@ -49,9 +49,7 @@ def make_workspace(sections: Sequence[Section], name: str, entity: str, project:
 
 def specification(workspace: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
     """What saving a workspace would send, ready for JSON."""
-    view = workspace._to_model()  # there is no public name for it
-    spec: dict[str, Any] = json.loads(view.spec.model_dump_json(by_alias=True, exclude_none=True))
-    return {"entity": view.entity, "project": view.project, "displayName": view.display_name, "spec": spec}
+    return workspace_view(workspace)
 
 
 def _panel(panel: Panel) -> Any:  # noqa: ANN401 - as above
