@@ -17,8 +17,8 @@ from data_modules.files.json_files import write_json
 from prompt_video.demo import closed_set, localization, open_set, retrieval
 from prompt_video.demo.running import Run, Stage, finished
 from prompt_video.demo.sizes import SECONDS, Size
+from prompt_video.io.templates import render
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.reports import page
 
 
 def main(arguments: list[str]) -> None:
@@ -42,8 +42,7 @@ def main(arguments: list[str]) -> None:
     seconds = time.monotonic() - started
     write_json(options.out / "results.json", {"rows": demo.rows(), "seconds": round(seconds, 1)})
     report = options.out / "report.html"
-    seeds = f"{options.seeds} seed{'s' if options.seeds > 1 else ''}"
-    html = page.page("Prompting a frozen CLIP to understand video", demo.lead(seeds, seconds), demo.sections())
+    html = demo.page(seconds)
     write_whole(report, lambda partial: partial.write_text(html, encoding="utf-8"))
     for table in demo.tables():
         console.print(table)
@@ -171,23 +170,27 @@ class _Demo:
             retrieval.table(self.retrieved),
         ]
 
-    def lead(self, seeds: str, seconds: float) -> str:
-        """HTML at the top of the report."""
-        small = " The worlds and runs are small ones; <code>--size full</code> takes the experiments as they stand."
-        return (
-            "<p>Naming what a short video shows, with one frozen CLIP that never saw a video. A single frame tells the "
-            "shape, not whether it moves left or right: only a method that sees the order of the frames can.</p>"
-            f'<p class="soft">{self.closed[-1].protocol} {seeds}, {seconds:.0f} s in all. '
-            f"Made by <code>prompt-video demo</code>.{small if self.size == 'small' else ''}</p>"
-        )
+    def page(self, seconds: float) -> str:
+        """The report, as HTML.
 
-    def sections(self) -> list[tuple[str, str]]:
-        """Of the report: heading and HTML."""
-        first, *rest = closed_set.sections(self.closed)
-        return [
-            first,
-            open_set.section(self.opened),
-            localization.section(self.located),
-            retrieval.section(self.retrieved),
-            *rest,
-        ]
+        Args:
+            seconds: that all of it took.
+        """
+        return render(
+            "demo/report.html.jinja",
+            title="Prompting a frozen CLIP to understand video",
+            protocol=self.closed[-1].protocol,
+            seeds=self.seeds,
+            seconds=seconds,
+            size=self.size,
+            closed=closed_set.page_table(self.closed),
+            opened=open_set.page_table(self.opened),
+            located=localization.page_table(self.located),
+            recall=localization.recall(self.located),
+            timelines=self.located[-1].timelines,
+            starts_from_closed_set=self.located[-1].starts_from_closed_set,
+            retrieved=retrieval.page_table(self.retrieved),
+            num_captions=self.retrieved[-1].num_captions,
+            examples_of_retrieval=self.retrieved[-1].examples,
+            **closed_set.page_figures(self.closed),
+        )

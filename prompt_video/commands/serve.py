@@ -87,7 +87,7 @@ def _serve(answers: Answers, options: argparse.Namespace) -> None:
             ssr_mode=False,
             footer_links=[],
             theme=gr.themes.Default(font=fonts, font_mono=["ui-monospace", "monospace"]),
-            css=STYLE,
+            css_paths=STYLE,
         )
     except OSError as error:
         raise InputError(f"the page cannot be served on {options.host}: {error}") from error

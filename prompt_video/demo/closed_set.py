@@ -34,6 +34,8 @@ METHODS = (
     ),
 )
 
+TITLES = ("method", "top-1", "top-5", "what it is")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -94,47 +96,40 @@ def _summary(outcomes: Sequence[Outcome]) -> list[tuple[Method, str, str]]:
 def table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal."""
     shown = Table(title="moving shapes, closed set, 48 classes, test split", title_justify="left")
-    for column in ("method", "top-1", "top-5", "what it is"):
+    for column in TITLES:
         shown.add_column(column, justify="right" if column.startswith("top") else "left")
     for method, top1, top5 in _summary(outcomes):
         shown.add_row(method.title, top1, top5, method.about, style="bold" if method is METHODS[-1] else "")
     return shown
 
 
-def sections(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
-    """Of the report: heading and HTML."""
-    last = {outcome.method.key: outcome for outcome in outcomes}
-    best = last[METHODS[-1].key]
+def page_table(outcomes: Sequence[Outcome]) -> page.Table:
+    """For the report."""
     rows = [(method.title, top1, top5, method.about) for method, top1, top5 in _summary(outcomes)]
-    curves = {
-        outcome.method.title: points
-        for outcome in last.values()
-        if (points := read_curve(outcome.folder / "logs" / "metrics.csv", "val/top1"))
-    }
-    losses = {
-        outcome.method.title: points
-        for outcome in last.values()
-        if (points := read_curve(outcome.folder / "logs" / "metrics.csv", "train/loss"))
-    }
+    return page.Table(TITLES, rows, best=len(rows) - 1)
+
+
+def page_figures(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """What the report shows of the last seed: curves of all methods, videos and confusions of the best one."""
+    last = {outcome.method: outcome for outcome in outcomes}
+    best = last[METHODS[-1]]
+    curves, losses = (
+        {
+            method.title: points
+            for method, outcome in last.items()
+            if (points := read_curve(outcome.folder / "logs" / "metrics.csv", column))
+        }
+        for column in ("val/top1", "train/loss")
+    )
     names, matrix = read_confusion(best.folder / "confusion.csv")
-    return [
-        (
-            "Closed set: results on the test split",
-            page.table(("method", "top-1", "top-5", "what it is"), rows, best=len(rows) - 1),
-        ),
-        (
-            "Learning",
-            page.figures(
-                figures.learning_curves(curves, "top-1 on the validation split", "top-1"),
-                figures.learning_curves(losses, "training loss", "cross-entropy"),
-            ),
-        ),
-        (
-            "Test videos and what prompts + temporal made of them",
-            page.contact_sheet(_examples(best.folder / "predictions.csv", best.videos)),
-        ),
-        ("Confusions", page.figures(figures.confusion(matrix, names, METHODS[-1].title), wide=True)),
-    ]
+    return {
+        "curves": [
+            figures.learning_curves(curves, "top-1 on the validation split", "top-1"),
+            figures.learning_curves(losses, "training loss", "cross-entropy"),
+        ],
+        "examples": _examples(best.folder / "predictions.csv", best.videos),
+        "confusions": [figures.confusion(matrix, names, METHODS[-1].title)],
+    }
 
 
 def read_curve(path: Path, column: str) -> list[tuple[int, float]]:

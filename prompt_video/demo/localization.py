@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
+from markupsafe import Markup
 from rich.table import Table
 
 from prompt_video.demo.running import Run, figure
@@ -29,7 +30,7 @@ class Outcome:
 
     seed: int
     metrics: Mapping[str, float]
-    timelines: Sequence[str]  # SVG, of some videos from the best to the worst
+    timelines: Sequence[Markup]  # of some videos from the best to the worst
     starts_from_closed_set: bool
 
 
@@ -81,16 +82,11 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return shown
 
 
-def section(outcomes: Sequence[Outcome]) -> tuple[str, str]:
-    """Of the report: heading and HTML."""
-    recall = mean(outcome.metrics["test/proposals/ar@100"] for outcome in outcomes)
-    start = "They start from what they have learned on the short videos above. "
-    about = (
-        "<p>Actions in long videos, between pauses and shapes that do nothing of interest. A detector that knows no "
-        "class proposes where something happens; prompts and temporal encoder name it. "
-        f"{start if outcomes[-1].starts_from_closed_set else ''}</p>"
-        f'<p class="soft">The proposals find {recall:.1%} of the actions (average recall of 100 a video). Below: '
-        "videos from the best to the worst.</p>"
-    )
-    shown = f'<div class="scroll">{page.figures(*outcomes[-1].timelines, wide=True)}</div>'
-    return "Localization", about + page.table(TITLES, _rows(outcomes), best=len(ROWS) - 1) + shown
+def page_table(outcomes: Sequence[Outcome]) -> page.Table:
+    """For the report."""
+    return page.Table(TITLES, _rows(outcomes), best=len(ROWS) - 1)
+
+
+def recall(outcomes: Sequence[Outcome]) -> float:
+    """Average recall of 100 proposals a video, in [0, 1]."""
+    return mean(outcome.metrics["test/proposals/ar@100"] for outcome in outcomes)

@@ -93,13 +93,6 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return shown
 
 
-def section(outcomes: Sequence[Outcome]) -> tuple[str, str]:
-    """Of the report: heading and HTML."""
-    about = (
-        "<p>Trained on two thirds of the combinations of shape and motion, tested on the rest too: every shape and "
-        "every motion is seen, these combinations of them are not. The regularized method is the paper's with features "
-        "held near what frozen CLIP makes of names and frames, and noise on what a video shows all along.</p>"
-        '<p class="soft">Top-1, each half among its own names; "/all": among all 48. "mean" is the harmonic mean of '
-        "base and novel. Mean and standard deviation over folds and seeds.</p>"
-    )
-    return "Open set: base and novel classes", about + page.table(TITLES, _rows(outcomes), best=len(METHODS))
+def page_table(outcomes: Sequence[Outcome]) -> page.Table:
+    """For the report."""
+    return page.Table(TITLES, _rows(outcomes), best=len(METHODS))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+from markupsafe import Markup
 from rich import box
 from rich.table import Table
 
@@ -30,7 +31,7 @@ class Outcome:
     metrics: Mapping[str, float]
     num_videos: int
     num_captions: int
-    examples: str  # HTML
+    examples: Markup  # some sentences and what was found
 
 
 def run_method(run: Run) -> Outcome:
@@ -87,14 +88,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return shown
 
 
-def section(outcomes: Sequence[Outcome]) -> tuple[str, str]:
-    """Of the report: heading and HTML."""
-    about = (
-        "<p>Videos of two or three actions, and sentences that tell them in order: what comes first can only be told "
-        "by who sees the order of the frames.</p>"
-        f'<p class="soft">{outcomes[-1].num_captions} sentences, each asking for its video among all that are tested, '
-        "and each video for its sentence. Recall in percent.</p>"
-    )
+def page_table(outcomes: Sequence[Outcome]) -> page.Table:
+    """For the report."""
     header = ["scores", *(f"{way}: {name}" for way in DIRECTIONS.values() for name in FIGURES.values()), "what it is"]
-    figures = f'<div class="scroll">{page.table(header, _rows(outcomes), best=len(ROWS) - 1)}</div>'
-    return "Retrieval", about + figures + outcomes[-1].examples
+    return page.Table(header, _rows(outcomes), best=len(ROWS) - 1)

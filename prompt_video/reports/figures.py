@@ -1,4 +1,4 @@
-"""Figures of a report, each as a string that stands in an HTML page by itself."""
+"""Figures of a report, each as an element of an HTML page that needs nothing else."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int
+from markupsafe import Markup
 
 from prompt_video.reports.text_formatting import plain, shortened
 
@@ -22,7 +23,7 @@ STYLE: dict[Any, Any] = {"font.size": 9, "axes.spines.top": False, "axes.spines.
 
 def learning_curves(
     curves: Mapping[str, Sequence[tuple[int, float]]], title: str, ylabel: str, xlabel: str = "step"
-) -> str:
+) -> Markup:
     """Lines of (step, value), one for each name."""
     with _figure(5.2, 3.1) as figure:
         axes = figure.subplots()
@@ -50,7 +51,7 @@ def learning_curves(
         return svg(figure)
 
 
-def confusion(matrix: Int[np.ndarray, "K K"], names: Sequence[str], title: str) -> str:
+def confusion(matrix: Int[np.ndarray, "K K"], names: Sequence[str], title: str) -> Markup:
     """A confusion matrix as shares of each row (the truth)."""
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     side = 2.2 + 0.125 * len(names)
@@ -66,7 +67,7 @@ def confusion(matrix: Int[np.ndarray, "K K"], names: Sequence[str], title: str) 
 
 def bars(
     values: Mapping[str, float], title: str, xlabel: str, longest: float, marks: Mapping[str, float], mark: str = ""
-) -> str:
+) -> Markup:
     """One horizontal bar for each name, from the top down.
 
     Args:
@@ -108,9 +109,9 @@ def _figure(width: float, height: float, style: Mapping[Any, Any] = MappingProxy
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def svg(figure: Any) -> str:  # noqa: ANN401 - matplotlib is imported late
-    """A figure as an element of a page."""
+def svg(figure: Any) -> Markup:  # noqa: ANN401 - matplotlib is imported late
+    """A figure as an element of a page; matplotlib has escaped its texts."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return Markup(text[text.index("<svg") :])

@@ -1,19 +1,21 @@
-"""What a test of temporal action localization found out, as sections of a page."""
+"""What a test of temporal action localization measured, as a page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Detection
 from data_modules.errors import BrokenVideoError
 from data_modules.files.atomic import write_whole
-from prompt_video.io.readable import escaped
+from prompt_video.io.templates import render
 from prompt_video.localization.selection import Selection, balanced_selection
 from prompt_video.localization.verdicts import TIOU, judge
-from prompt_video.reports import figures, page
+from prompt_video.reports import figures
 from prompt_video.reports.film_strip import FilmStrip, read_strip
+from prompt_video.reports.page import Table
 from prompt_video.reports.timeline_rows import Timeline
 
 ABOUT = {
@@ -81,33 +83,34 @@ class Localization:
         return balanced_selection(self.detections, self.truth)
 
 
-def write_report(path: Path, title: str, lead: str, tests: Mapping[str, Localization]) -> None:
+def write_report(path: Path, title: str, about: str, tests: Mapping[str, Localization]) -> None:
     """Write a page about one run.
 
     Args:
         path: the file, written whole or not at all.
         title: heading.
-        lead: HTML below it.
+        about: what made the figures.
         tests: by name, which stands in the headings where there are several.
     """
-    parts = []
-    for name, test in tests.items():
-        before = f"{name}: " if len(tests) > 1 else ""
-        parts += [(before + heading, html) for heading, html in sections(test)]
-    html = page.page(title, lead, parts)
+    parts = {name: _parts(test) for name, test in tests.items()}
+    html = render("reports/localization.html.jinja", title=title, about=about, tests=parts, tiou=TIOU)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda partial: partial.write_text(html, encoding="utf-8"))
 
 
-def sections(test: Localization) -> list[tuple[str, str]]:
-    """Of a report: heading and HTML."""
-    found = [("Mean average precision, %", _scores_table(test.scores))]
-    if test.proposals is not None:
-        found.append(("Proposals: average recall, %", _proposals(test.proposals)))
-    if test.scores[0].class_ap:
-        found.append(("Classes", _classes(test.scores)))
-    found.append(("Videos", _videos(test)))
-    return found
+def _parts(test: Localization) -> dict[str, object]:
+    """Tables and figures of one test, as the template names them."""
+    from prompt_video.reports.timeline import timeline_svg  # imported late, as it says
+
+    return {
+        "scores": _scores_table(test.scores),
+        "proposals": _proposals_table(test.proposals) if test.proposals else None,
+        "recall": _recall_figure(test.proposals) if test.proposals else [],
+        "classes": _class_figures(test.scores) if test.scores[0].class_ap else [],
+        "score": test.scores[0].name,
+        "min_score": test.selection.min_score,
+        "videos": [timeline_svg(timeline) for timeline in timelines(test)],
+    }
 
 
 def timelines(test: Localization, num_videos: int = NUM_VIDEOS) -> list[Timeline]:
@@ -143,30 +146,31 @@ def timelines(test: Localization, num_videos: int = NUM_VIDEOS) -> list[Timeline
     ]
 
 
-def _scores_table(scores: Sequence[Scores]) -> str:
+def _scores_table(scores: Sequence[Scores]) -> Table:
     tious = sorted(scores[0].map_at_tiou)
     header = ("scores", *(f"{tiou:g}" for tiou in tious), "average", "what it is")
     rows = [
         (row.name, *(_percent(row.map_at_tiou[tiou]) for tiou in tious), _percent(row.average), ABOUT.get(row.name, ""))
         for row in scores
     ]
-    about = '<p class="soft">At each overlap (temporal intersection over union) that makes a detection right.</p>'
-    return f'{about}<div class="scroll">{page.table(header, rows, best=0)}</div>'
+    return Table(header, rows, best=0)
 
 
-def _proposals(proposals: Proposals) -> str:
+def _proposals_table(proposals: Proposals) -> Table:
     counts = sorted(proposals.recall_at)
     header = ("proposals a video", *(f"{count}" for count in counts), "area under the curve")
     row = ("average recall", *(_percent(proposals.recall_at[count]) for count in counts), _percent(proposals.auc))
-    html = f'<div class="scroll">{page.table(header, [row])}</div>'
-    if proposals.curve:
-        curve = {"proposals": proposals.curve}
-        labels = ("Average recall of the proposals", "average recall", "proposals a video, on average")
-        html += page.figures(figures.learning_curves(curve, *labels))
-    return html
+    return Table(header, [row])
 
 
-def _classes(scores: Sequence[Scores]) -> str:
+def _recall_figure(proposals: Proposals) -> list[Markup]:
+    if not proposals.curve:
+        return []
+    labels = ("Average recall of the proposals", "average recall", "proposals a video, on average")
+    return [figures.learning_curves({"proposals": proposals.curve}, *labels)]
+
+
+def _class_figures(scores: Sequence[Scores]) -> list[Markup]:
     first = scores[0]
     frozen = next((row for row in scores[1:] if row.name == "frozen"), None)
     ranked = sorted(first.class_ap, key=lambda name: (-first.class_ap[name], name))
@@ -174,7 +178,7 @@ def _classes(scores: Sequence[Scores]) -> str:
     if len(ranked) > MANY_CLASSES:
         groups = {"best: ": ranked[: MANY_CLASSES // 2], "worst: ": ranked[-MANY_CLASSES // 2 :]}
     longest = max(ap for row in (first, frozen) if row for ap in row.class_ap.values())
-    drawn = (
+    return [
         figures.bars(
             {name: first.class_ap[name] for name in names},
             f"{which}average precision of {first.name}",
@@ -184,24 +188,7 @@ def _classes(scores: Sequence[Scores]) -> str:
             frozen.name if frozen else "",
         )
         for which, names in groups.items()
-    )
-    return page.figures(*drawn)
-
-
-def _videos(test: Localization) -> str:
-    from prompt_video.reports.timeline import timeline_svg  # imported late, as it says
-
-    name, selection = test.scores[0].name, test.selection
-    about = (
-        f'<p class="soft">Detections of {escaped(name)} with a score of {selection.min_score:.3f} or more: over all '
-        "videos as many as there are true actions. The videos are spread evenly from the one with the best F1 to the "
-        "one with the worst; a detection is right when its overlap with an action of its class is "
-        f"{TIOU} or more.</p>"
-    )
-    drawn = [timeline_svg(timeline) for timeline in timelines(test)]
-    if not drawn:
-        return '<p class="soft">No video is annotated.</p>'
-    return f'{about}<div class="scroll">{page.figures(*drawn, wide=True)}</div>'
+    ]
 
 
 def _strip(path: Path | None) -> FilmStrip | None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from data_modules.errors import BrokenVideoError
-from prompt_video.io.readable import escaped
+from prompt_video.io.templates import render
 from prompt_video.reports.film_strip import film_strip, read_strip
 from prompt_video.reports.text_formatting import plain, shortened
 
@@ -78,47 +79,28 @@ def _spread(ranked: Sequence[Question], count: int) -> list[Question]:
     return [ranked[place] for place in places.tolist()]
 
 
-def examples(questions: Sequence[Question]) -> str:
-    """Some hits and some misses as film strips, as HTML.
+def examples(questions: Sequence[Question]) -> Markup:
+    """Some hits and some misses as film strips.
 
     Args:
         questions: of the whole test; of equal ones their order settles which are shown.
     """
-    return (
-        "<h3>Found</h3>"
-        + _cards(
-            hits(questions), "From the easiest for the frozen CLIP to the hardest.", "No sentence found its video."
-        )
-        + "<h3>Missed</h3>"
-        + _cards(misses(questions), "From the nearest to the furthest off.", "Every sentence found its video.")
+    return render(
+        "reports/retrieval.html.jinja",
+        hits=hits(questions),
+        misses=misses(questions),
+        sentence=_sentence,
+        image_of=_image,
     )
-
-
-def _cards(questions: Sequence[Question], order: str, nothing: str) -> str:
-    if not questions:
-        return f'<p class="soft">{nothing}</p>'
-    return f'<p class="soft">{order}</p><div class="asked">{"".join(map(_card, questions))}</div>'
-
-
-def _card(question: Question) -> str:
-    kind, sign = ("bad", "✗") if question.is_miss else ("good", "✓")
-    verdict = (
-        f'<span class="{kind}">{sign} rank {question.rank:g}</span> '
-        f'<span class="soft">frozen CLIP: rank {question.frozen_rank:g}</span>'
-    )
-    html = f"<p>{_sentence(question.own)}<br>{verdict}</p>{_strip(question.own)}"
-    if question.is_miss:
-        html += f'<p><span class="soft">found instead:</span> {_sentence(question.first)}</p>{_strip(question.first)}'
-    return f"<article>{html}</article>"
 
 
 def _sentence(video: Described) -> str:
-    return escaped(shortened(plain(video.caption), _MAX_SIGNS))
+    return shortened(plain(video.caption), _MAX_SIGNS)
 
 
-def _strip(video: Described) -> str:
+def _image(video: Described) -> str | None:
+    """A film strip as a data URI; None of a video that cannot be decoded."""
     try:
-        frames = read_strip(video.path, height=_FRAME_HEIGHT).frames
+        return film_strip(read_strip(video.path, height=_FRAME_HEIGHT).frames)
     except BrokenVideoError:
-        return '<p class="soft">This video cannot be shown.</p>'
-    return f'<div class="scroll"><img src="{film_strip(frames)}" alt="frames of {_sentence(video)}"></div>'
+        return None

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.annotations.activitynet_format import Detection, write_detections
-from prompt_video.io.readable import escaped
 from prompt_video.io.spreadsheet import write_table
 from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.metrics.tables import RECALLS
@@ -48,8 +47,7 @@ def write_test(folder: Path, title: str, tests: Mapping[str, DetectionResults], 
         for score, detections in found.detections.items():
             write_results(place, score, detections, selection.min_score, about)
         _write_classes(place / "classes.csv", found)
-    lead = f'<p class="soft">{escaped(". ".join(str(value) for value in about.values()))}</p>'
-    write_report(folder / "report.html", title, lead, reported)
+    write_report(folder / "report.html", title, ". ".join(str(value) for value in about.values()), reported)
 
 
 def localization(found: DetectionResults) -> Localization:

@@ -10,6 +10,7 @@ import gradio as gr
 
 from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.io.readable import escaped, readable
+from prompt_video.io.templates import render
 from prompt_video.reports.text_formatting import clock
 from prompt_video.web.answers import Answers, Found
 
@@ -29,7 +30,7 @@ def page(answers: Answers) -> Any:  # noqa: ANN401 - Gradio has no types
     """
     limits = answers.limits
     with gr.Blocks(title="prompt-video", analytics_enabled=False, delete_cache=(SWEEP_SEC, KEEP_SEC)) as blocks:
-        gr.HTML(f'<div class="pv"><h1>What is to be seen?</h1><p>{escaped(_described(answers))}</p></div>')
+        gr.HTML(render("web/heading.html.jinja", model=_described(answers)))
         with gr.Tab("One video"), gr.Row():
             with gr.Column():
                 video = gr.Video(label="video", sources=["upload"], include_audio=True, elem_id="video")

@@ -7,10 +7,10 @@ from prompt_video.reports.comparison.report_model import (
     ABOUT_PUBLISHED,
     ABOUT_SPREAD,
     Document,
-    Table,
     class_note,
     class_table,
 )
+from prompt_video.reports.page import Table
 
 
 def markdown(report: Document) -> str:

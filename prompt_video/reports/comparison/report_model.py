@@ -10,6 +10,7 @@ from prompt_video.reports.comparison.curves import Curve, curves, validated
 from prompt_video.reports.comparison.published import Published, published
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.runs import Run
+from prompt_video.reports.page import Table
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -24,31 +25,18 @@ ABOUT_PUBLISHED = "Published figures are for CLIP ViT-B/16 and were not measured
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of text; the first column is a name.
-
-    Args:
-        header: of the columns.
-        rows: as many cells each.
-        quoted: places of the rows that were not measured here.
-    """
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    quoted: Sequence[int] = ()
-
-
-@dataclass(frozen=True)
 class Origin:
     """How one run was made.
 
     Args:
         row: name of the row that it is part of.
+        seed: of the run.
         command: that can be typed again.
         facts: (name, value).
     """
 
     row: str
+    seed: str
     command: str
     facts: Sequence[tuple[str, str]]
 
@@ -213,7 +201,7 @@ def _origin(row: str, run: Run) -> Origin:
         ("machine", str(gpus)),
         ("model", str(run.results.get("model", "not recorded"))),
     ]
-    return Origin(row, shlex.join(str(word) for word in run.command) or "not recorded", facts)
+    return Origin(row, str(run.seed), shlex.join(str(word) for word in run.command) or "not recorded", facts)
 
 
 def _cell(found: Measure | None, figure: str) -> str:

@@ -1,5 +1,6 @@
 """The report of a localization test, from plain data."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Annotation, Detection
-from prompt_video.reports import page
-from prompt_video.reports.localization import Localization, Proposals, Scores, sections, timelines, write_report
+from prompt_video.reports.localization import Localization, Proposals, Scores, timelines, write_report
 
 TIOUS = {0.5: 0.5, 0.75: 0.25, 0.95: 0.125}
 
@@ -29,9 +29,23 @@ def test() -> Localization:
     return Localization(rows, detections, truth)
 
 
-def test_one_row_for_each_way_to_score(test: Localization) -> None:
-    (heading, html), *_ = sections(test)
-    assert heading == "Mean average precision, %"
+@pytest.fixture
+def sections(tmp_path: Path) -> Callable[[Localization], dict[str, str]]:
+    """The sections of a report on one test, by their headings."""
+
+    def read(test: Localization) -> dict[str, str]:
+        write_report(tmp_path / "report.html", "t", "about", {"test": test})
+        html = (tmp_path / "report.html").read_text(encoding="utf-8")
+        return dict(re.findall(r"<section><h2>(.*?)</h2>(.*?)</section>", html, re.DOTALL))
+
+    return read
+
+
+Sections = Callable[[Localization], dict[str, str]]
+
+
+def test_one_row_for_each_way_to_score(test: Localization, sections: Sections) -> None:
+    html = sections(test)["Mean average precision, %"]
     assert html.index("clip_only") < html.index("frozen") < html.index("with_external")
     for cell in ("<th>0.5</th>", "<th>0.95</th>", "<td>50.0</td>", "<td>12.5</td>", "<td>25.0</td>"):
         assert cell in html
@@ -48,7 +62,7 @@ def test_videos_are_spread_from_best_to_worst(test: Localization) -> None:
     assert {drawn.full_score for drawn in timelines(test)} == {0.5}
 
 
-def test_videos_without_detections_or_annotations(test: Localization) -> None:
+def test_videos_without_detections_or_annotations(test: Localization, sections: Sections) -> None:
     empty = AnnotatedVideo("empty", "test", None, ())
     unseen = AnnotatedVideo("unseen", "test", None, (Annotation("run", 0.0, 1.0),))
     more = replace(test, truth={**test.truth, "empty": empty, "unseen": unseen})
@@ -56,34 +70,33 @@ def test_videos_without_detections_or_annotations(test: Localization) -> None:
     assert "empty" not in [drawn.title for drawn in timelines(more, 50)]
     nothing = replace(test, truth={"empty": empty}, detections={})
     assert timelines(nothing) == []
-    assert "No video is annotated" in sections(nothing)[-1][1]
+    assert "No video is annotated" in sections(nothing)["Videos"]
 
 
-def test_proposals_are_there_when_they_were_measured(test: Localization) -> None:
-    assert [heading for heading, _ in sections(test)] == ["Mean average precision, %", "Classes", "Videos"]
+def test_proposals_are_there_when_they_were_measured(test: Localization, sections: Sections) -> None:
+    assert list(sections(test)) == ["Mean average precision, %", "Classes", "Videos"]
     measured = replace(test, proposals=Proposals({1: 0.125, 100: 0.5}, 0.375, [(1, 0.125), (100, 0.5)]))
-    heading, html = sections(measured)[1]
-    assert heading == "Proposals: average recall, %"
+    html = sections(measured)["Proposals: average recall, %"]
     for cell in ("<th>100</th>", "<td>50.0</td>", "<td>37.5</td>"):
         assert cell in html
     assert html.count("<svg") == 1
     without = replace(test, proposals=Proposals({1: 0.125}, 0.375))
-    assert "<svg" not in sections(without)[1][1]
+    assert "<svg" not in sections(without)["Proposals: average recall, %"]
 
 
-def test_of_many_classes_the_best_and_the_worst_are_drawn(test: Localization) -> None:
+def test_of_many_classes_the_best_and_the_worst_are_drawn(test: Localization, sections: Sections) -> None:
     test = replace(test, truth={})
-    few = dict(sections(test))["Classes"]
+    few = sections(test)["Classes"]
     assert few.count("<svg") == 1
     assert "class 1" in few
     many = replace(test, scores=[scores("clip_only", *(number / 100 for number in range(60)))])
-    html = dict(sections(many))["Classes"]
+    html = sections(many)["Classes"]
     assert html.count("<svg") == 2
     assert "class 59<" in html
     assert "class 0<" in html
     assert "class 30<" not in html
     zero = replace(test, scores=[scores("clip_only", 0.0)])
-    assert dict(sections(zero))["Classes"].count("<svg") == 1
+    assert sections(zero)["Classes"].count("<svg") == 1
 
 
 def test_a_page_stands_by_itself_with_frames_where_there_are_some(
@@ -92,9 +105,9 @@ def test_a_page_stands_by_itself_with_frames_where_there_are_some(
     video = make_videos(tmp_path, 1) / "moving_left" / "0.mp4"
     shown = replace(test, paths={"v10": video, "v01": tmp_path / "missing.mp4"})
     path = tmp_path / "new" / "report.html"
-    write_report(path, "THUMOS14 <50/50>", "<p>lead</p>", {"base": shown, "novel": test})
+    write_report(path, "THUMOS14 <50/50>", "lead & more", {"base": shown, "novel": test})
     html = path.read_text(encoding="utf-8")
-    assert "<h1>THUMOS14 &lt;50/50&gt;</h1><p>lead</p>" in html
+    assert '<h1>THUMOS14 &lt;50/50&gt;</h1>\n<p class="soft">lead &amp; more</p>' in html
     assert "<h2>base: Videos</h2>" in html
     assert "<h2>novel: Videos</h2>" in html
     assert html.count("data:image/png;base64,") == 12
@@ -103,10 +116,12 @@ def test_a_page_stands_by_itself_with_frames_where_there_are_some(
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
 
 
-def test_names_cannot_break_the_report(test: Localization) -> None:
+def test_names_cannot_break_the_report(tmp_path: Path) -> None:
     name = "<script>alert(1)</script>"
     truth = {name: AnnotatedVideo(name, "test", 9.0, (Annotation(name, 0.0, 5.0),))}
     row = Scores(name, TIOUS, 0.25, {name: 0.5})
-    html = page.page("t", "", sections(Localization([row], {name: [Detection(name, 0.0, 5.0, 0.5)]}, truth)))
+    test = Localization([row], {name: [Detection(name, 0.0, 5.0, 0.5)]}, truth)
+    write_report(tmp_path / "report.html", name, name, {name: test, "b": test})
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script" not in html
     assert "&lt;script&gt;" in html

@@ -1,29 +1,58 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from jinja2 import UndefinedError
 
 from prompt_video.demo.closed_set import read_confusion, read_curve
-from prompt_video.reports import figures, page
+from prompt_video.io.templates import render
+from prompt_video.reports import figures
 from prompt_video.reports.film_strip import film_strip
+from prompt_video.reports.page import Example, Table
 
 
 def test_names_cannot_break_the_page() -> None:
-    html = page.table(("class",), [("<b>a & b</b>",)])
-    assert "&lt;b&gt;a &amp; b&lt;/b&gt;" in html
-    sheet = page.contact_sheet([page.Example("data:image/png;base64,", "<i>", 'say "x"', 0.5)])
-    assert "<i>" not in sheet
-    assert "is &lt;i&gt;" in sheet
+    html = demo_page(
+        closed=Table(("class",), [("<b>a & b\x1b</b>",)]),
+        examples=[Example("data:image/png;base64,", "<i>", 'say "x"', 0.5)],
+    )
+    assert r"&lt;b&gt;a &amp; b\x1b&lt;/b&gt;" in html
+    assert "<i>" not in html
+    assert "is &lt;i&gt;" in html
+    assert "say &#34;x&#34;" in html
 
 
 def test_a_page_stands_by_itself() -> None:
     curve = figures.learning_curves({"prompts": [(1, 0.1), (2, 0.4)]}, "top-1", "top-1")
     matrix = figures.confusion(np.array([[3, 1], [0, 2]]), ["walk", "run"], "confusion")
-    html = page.page("title", "<p>lead</p>", [("figures", page.figures(curve, matrix))])
+    html = demo_page(curves=[curve], confusions=[matrix])
+    assert html.startswith("<!doctype html>")
     assert html.count("<svg") == 2
     assert "walk" in html
     assert 'src="http' not in html
     assert 'href="http' not in html.replace('xlink:href="#', "")
+
+
+def test_what_a_page_was_not_told_is_no_blank() -> None:
+    with pytest.raises(UndefinedError, match="title"):
+        render("reports/page.html.jinja")
+
+
+def demo_page(**values: object) -> str:
+    parts = ("closed", "opened", "located", "retrieved")
+    figures = ("timelines", "curves", "examples", "confusions")
+    words = ("title", "protocol", "size", "starts_from_closed_set", "num_captions", "examples_of_retrieval")
+    return render(
+        "demo/report.html.jinja",
+        **{
+            **dict.fromkeys(parts, Table((), [])),
+            **{name: [] for name in figures},
+            **dict.fromkeys(words, ""),
+            **dict.fromkeys(("seeds", "seconds", "recall"), 1),
+            **values,
+        },
+    )
 
 
 def test_a_film_strip_holds_all_frames() -> None:

@@ -102,7 +102,7 @@ def test_drawings_escape_and_shorten() -> None:
     found = drawing.segments(FoundSegments(Path("v"), (text,), [Detection(text, 61.25, 75.5, 0.5)], 80.0, "detector"))
     assert "01:01.2" in found
     assert "01:15.5" in found
-    assert "checkpoint's detector" in found
+    assert "checkpoint&#39;s detector" in found
     assert "<img" not in ranking + curve + found
     assert "…" in ranking
     nothing = drawing.segments(FoundSegments(Path("v"), ("a",), [], 80.0, "detector"))
