@@ -1,12 +1,11 @@
 """What passes between the text head and the frozen CLIP, so that neither needs to know the other."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -53,32 +52,3 @@ class TextEncoder(Protocol):
 
     def encode_text(self, texts: PromptedText, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
         """Features in the joint space, not normalised."""
-
-
-class TextHead(nn.Module, ABC):
-    """What a list of texts becomes. A subclass is made with the width of CLIP's token embeddings."""
-
-    @abstractmethod
-    def forward(
-        self,
-        texts: Sequence[str],
-        clip: TextEncoder,
-        chunk_size: int | None = None,
-        owner: list[int] | None = None,
-    ) -> Float[Tensor, "K D"]:
-        """Unit vectors in the joint space, one a text.
-
-        Args:
-            texts: any.
-            clip: encodes them.
-            chunk_size: see `FrozenCLIP.encode_text`.
-            owner: of a text head whose learned weights are those of several, stacked: which of them writes each text.
-        """
-
-    @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments without the width, ready for JSON."""
-
-    @abstractmethod
-    def describe(self) -> str:
-        """How a text is written, in words."""

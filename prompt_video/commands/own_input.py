@@ -110,7 +110,7 @@ def files_of(patterns: Sequence[str]) -> list[Path]:
 
 def tell_cut_texts(model: LoadedModel) -> None:
     """Say which texts did not fit into the model."""
-    cut: set[str] = getattr(model.model.prompt, "truncated", set()) | model.model.frozen_prompt.truncated
+    cut = model.model.prompt.truncated | model.model.frozen_prompt.truncated
     if cut:
         first = min(cut)
         log.warning(

@@ -18,13 +18,13 @@ from data_modules.loading.sampling import Sampler
 from data_modules.loading.windows import Windows
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols import Protocol
-from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.experiment.class_paths import guard_imports
 from prompt_video.io.bounded_yaml import bound_loader
 from prompt_video.io.parser_messages import explain
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.suppression import Suppression
 from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.text_head import TextHead
 from prompt_video.tasks.base import VideoTextTask
 
 _BASES: tuple[type, ...] = (

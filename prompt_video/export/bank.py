@@ -21,8 +21,7 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
-from prompt_video.model.embedding import text_vectors
-from prompt_video.model.linear_probe import LinearProbe, rows_of
+from prompt_video.model.embedding import class_vectors
 from prompt_video.model.video_text_model import VideoTextModel
 
 BANK_KIND = "prompt-video class bank 1"
@@ -85,8 +84,10 @@ def make_bank(model: VideoTextModel, names: Sequence[str]) -> ClassBank:
     if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise InputError(f"the class '{twice}' is named twice.")
     with torch.no_grad():
-        vectors, bias, temperature = _scorer(model, names)
-    return ClassBank(list(names), vectors.cpu(), bias.cpu(), temperature, model_fingerprint(model))
+        vectors, temperature, bias = class_vectors(model, names)
+    vectors = vectors.float().cpu()
+    bias = vectors.new_zeros(len(names)) if bias is None else bias.cpu()
+    return ClassBank(list(names), vectors, bias, float(temperature), model_fingerprint(model))
 
 
 def read_bank(path: Path, model: str | None = None) -> ClassBank:
@@ -139,20 +140,6 @@ def model_fingerprint(model: VideoTextModel) -> str:
 
 def _lasting(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in _PASSING}
-
-
-def _scorer(model: VideoTextModel, names: Sequence[str]) -> tuple[Tensor, Tensor, float]:
-    """Vectors, bias and temperature."""
-    if not isinstance(model.prompt, LinearProbe):
-        vectors = text_vectors(model, names).float()
-        return vectors, vectors.new_zeros(len(names)), model.temperature.item()
-    rows = rows_of(names, model.prompt.class_names)
-    weight, bias, share = model.prompt.weight[rows], model.prompt.bias[rows], model.frozen_share
-    if not share:
-        return weight, bias, 1.0
-    # As `VideoTextModel.test_scores` mixes them, given embeddings with the frozen CLIP's behind the learned ones.
-    frozen = model.frozen_text_features(names) / model.temperature
-    return torch.cat([weight * (1 - share) ** 0.5, frozen * share**0.5], dim=-1), bias * (1 - share), 1.0
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ import yaml
 from torch import Tensor
 
 from prompt_video.model.hub_folder import UNNAMED_CLIP
+from prompt_video.model.video_text_model import TEXT_HEADS
 
 # A task's name: words for it, the hub's name of the kind of model, and tags.
 _TASKS = {
@@ -118,7 +119,7 @@ def _use(config: Mapping[str, Any]) -> str:
 
 def _limits(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
     lines = ["## Limits", ""]
-    if config["spec"]["prompt"]["kind"] == "LinearProbe":
+    if not TEXT_HEADS[config["spec"]["prompt"]["kind"]].reads_text:
         lines.append("- It is a linear probe: it scores the classes that it learned, and no other text.")
     else:
         lines.append("- Any text can be scored; how well it does on texts far from those of training is not known.")

@@ -24,7 +24,6 @@ from prompt_video.inference.results import FoundSegments, SimilarityCurve, Video
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.checkpoints import open_model, read_learned
 from prompt_video.model.embedding import refuse_probe, text_vectors, video_vectors
-from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe
 from prompt_video.model.temporal import TemporalEncoder
@@ -144,7 +143,7 @@ class LoadedModel:
         scores, _ = self.model.test_scores(
             {"features": features, "mask": mask, "text": names}  # type: ignore[typeddict-item]  # all that it looks at
         )
-        temperature = 1.0 if isinstance(self.model.prompt, LinearProbe) else self.model.temperature
+        temperature = self.model.temperature if self.model.prompt.reads_text else 1.0
         return VideoScores(
             Path(video),
             tuple(names),
@@ -174,7 +173,7 @@ class LoadedModel:
             InputError: when there is no text, or the model is a linear probe, which reads none.
         """
         self._check(texts)
-        refuse_probe(type(self.model.prompt).__name__)
+        refuse_probe(type(self.model.prompt))
         return text_vectors(self.model, list(texts)).cpu()
 
     @torch.inference_mode()
@@ -269,13 +268,12 @@ class LoadedModel:
         if any(not text.strip() for text in texts):
             raise InputError("one of the texts is empty; take it out, or write what it should be.")
         check_unicode(texts)
-        if isinstance(self.model.prompt, LinearProbe):
-            known = set(self.model.prompt.class_names)
-            if strange := next((text for text in texts if text not in known), None):
-                raise InputError(
-                    f"this model is a linear probe: it scores the {len(known)} classes that it learned and reads no "
-                    f"other text, such as '{strange[:60]}'. Take a model that learned prompts."
-                )
+        if unknown := self.model.prompt.unknown(texts):
+            known = len(self.model.prompt.vocabulary or ())
+            raise InputError(
+                f"this model is a linear probe: it scores the {known} classes that it learned and reads no "
+                f"other text, such as '{unknown[0][:60]}'. Take a model that learned prompts."
+            )
 
 
 def _open(video: str | Path) -> VideoReader:

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from functools import partial
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.frozen_share import joined_classifier, joined_vectors
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
+from prompt_video.model.text_head import Classifier, TextHead
 from prompt_video.model.video_text_model import VideoTextModel
 
 
@@ -24,22 +24,20 @@ def video_vectors(
     model: VideoTextModel, frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]
 ) -> Float[Tensor, "R E"]:
     """One unit vector a video, of features of its frames."""
-    learned = F.normalize(model.temporal(frames, mask), dim=-1)
-    if not model.frozen_share:
-        return learned
-    return _both(model, learned, F.normalize(mean_frame(frames, mask), dim=-1))
+    learned, frozen = model.temporal(frames, mask), mean_frame(frames, mask)
+    return joined_vectors(F.normalize(learned, dim=-1), F.normalize(frozen, dim=-1), model.frozen_share)
 
 
 def text_vectors(model: VideoTextModel, texts: Sequence[str]) -> Float[Tensor, "K E"]:
     """One unit vector a text."""
-    learned = model.text_features(texts)
-    return _both(model, learned, model.frozen_text_features(texts)) if model.frozen_share else learned
+    learned, share = model.text_features(texts), model.frozen_share
+    return joined_vectors(learned, model.frozen_text_features(texts), share) if share else learned
 
 
-def _both(model: VideoTextModel, learned: Float[Tensor, "R D"], frozen: Float[Tensor, "R D"]) -> Float[Tensor, "R E"]:
-    """Side by side, so that the product of two such vectors mixes the two cosines as `test_scores` does."""
-    share = model.frozen_share
-    return torch.cat([learned * (1 - share) ** 0.5, frozen * share**0.5], dim=-1)
+def class_vectors(model: VideoTextModel, texts: Sequence[str]) -> Classifier:
+    """What makes `video_vectors` the scores of a test, whatever the text head."""
+    own, share = model.classifier(texts), model.frozen_share
+    return joined_classifier(own, model.frozen_text_features(texts), model.temperature, share) if share else own
 
 
 def frozen_model(model: VideoTextModel, templates: str | Sequence[str] | None = None) -> VideoTextModel:
@@ -63,16 +61,16 @@ def frozen_model(model: VideoTextModel, templates: str | Sequence[str] | None = 
     )
 
 
-def refuse_probe(prompt: str) -> None:
+def refuse_probe(head: type[TextHead]) -> None:
     """A model that reads no texts cannot be searched with.
 
     Args:
-        prompt: name of the class of its text head.
+        head: the class of its text head.
 
     Raises:
         InputError: when it is a linear probe.
     """
-    if prompt == LinearProbe.__name__:
+    if not head.reads_text:
         raise InputError(
             "this model is a linear probe: it knows the class names that it learned and reads no other text, so that "
             "nothing can be searched with it. Take a model that learned prompts, or say --frozen."

@@ -1,14 +1,15 @@
 """The baseline that ignores what the texts say: one learned vector for each class name."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import TextEncoder, TextHead
+from prompt_video.backbones.prompted_text import TextEncoder
+from prompt_video.model.text_head import Classifier, TextHead
 
 
 class LinearProbe(TextHead):
@@ -18,23 +19,35 @@ class LinearProbe(TextHead):
         width: of CLIP's token embeddings; not used, since a probe stands in the joint space.
     """
 
+    reads_text: ClassVar[bool] = False
+    vocabulary: list[str]
+
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.class_names: list[str] = []
+        self.vocabulary = []
         self.weight, self.bias = nn.Parameter(torch.empty(0, 0)), nn.Parameter(torch.empty(0))
 
     def set_vocabulary(self, texts: Sequence[str], embed_dim: int) -> None:
         """Make the rows, all zero; needed before an optimizer is made. The same names again change nothing."""
-        if list(texts) != self.class_names:
-            self.class_names = list(texts)
+        if list(texts) != self.vocabulary:
+            self.vocabulary = list(texts)
             device = self.weight.device
             self.weight = nn.Parameter(torch.zeros(len(texts), embed_dim, device=device))
             self.bias = nn.Parameter(torch.zeros(len(texts), device=device))
 
-    def scores(self, video_features: Float[Tensor, "R D"], texts: Sequence[str]) -> Float[Tensor, "R K"]:
-        """Scores of unit video features for known class names, in any order."""
-        rows = torch.tensor(rows_of(texts, self.class_names), device=self.weight.device)
-        return video_features @ self.weight[rows].T + self.bias[rows]
+    def classifier(
+        self,
+        texts: Sequence[str],
+        text_features: Callable[[Sequence[str]], Float[Tensor, "K D"]],
+        temperature: Float[Tensor, ""],
+    ) -> Classifier:
+        """The rows of known class names, in any order; features and temperature of texts play no part.
+
+        Raises:
+            InputError: when it has learned no names yet, or not one of these.
+        """
+        rows = torch.tensor(rows_of(texts, self.vocabulary), device=self.weight.device)
+        return Classifier(self.weight[rows], 1.0, self.bias[rows])
 
     def forward(
         self,
@@ -43,7 +56,11 @@ class LinearProbe(TextHead):
         chunk_size: int | None = None,
         owner: list[int] | None = None,
     ) -> Float[Tensor, "K D"]:
-        """Impossible."""
+        """It has none.
+
+        Raises:
+            InputError: always.
+        """
         raise InputError("a linear probe has no text features, only scores of the class names that it learned.")
 
     def settings(self) -> dict[str, Any]:
@@ -51,7 +68,7 @@ class LinearProbe(TextHead):
         return {}
 
     def describe(self) -> str:
-        """In words."""
+        """As `TextHead.describe`."""
         return "linear probe, one learned vector a class"
 
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import PromptedText, TextEncoder, TextHead
+from prompt_video.backbones.prompted_text import PromptedText, TextEncoder
 from prompt_video.model.templates import DEFAULT, describe, templates_of
+from prompt_video.model.text_head import TextHead
 
 
 class PromptLearner(TextHead):
@@ -44,12 +45,6 @@ class PromptLearner(TextHead):
         self.room = _room(context_length, num_prefix + num_suffix)
         num_context = context_length if layout == "by_position" else num_prefix + num_suffix
         self.context = nn.Parameter(torch.randn(num_context, width) * init_std)
-        self.truncated: set[str] = set()
-
-    @property
-    def num_truncated(self) -> int:
-        """Different texts that were cut so far."""
-        return len(self.truncated)
 
     def forward(
         self,
@@ -77,7 +72,7 @@ class PromptLearner(TextHead):
         return {name: getattr(self, name) for name in names}
 
     def describe(self) -> str:
-        """In words."""
+        """As `TextHead.describe`."""
         return f"texts as {self.num_prefix} learned vectors + text + {self.num_suffix} learned vectors ({self.layout})"
 
 
@@ -103,12 +98,6 @@ class TemplatePrompt(TextHead):
         self.width, self.templates = width, templates_of(templates)
         self.context_length, self.too_long = context_length, too_long
         self.room = _room(context_length, 0)
-        self.truncated: set[str] = set()
-
-    @property
-    def num_truncated(self) -> int:
-        """Different texts that were cut so far."""
-        return len(self.truncated)
 
     def forward(
         self,
@@ -125,12 +114,16 @@ class TemplatePrompt(TextHead):
         features = F.normalize(clip.encode_text(PromptedText(tokens, nothing, nothing, 0), chunk_size), dim=-1)
         return F.normalize(features.view(len(texts), len(self.templates), -1).mean(1), dim=-1)
 
+    def has_cut(self, text: str) -> bool:
+        """Whether a text was too long for CLIP in any of the templates."""
+        return any(template.replace("{}", text) in self.truncated for template in self.templates)
+
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments without the width, ready for JSON."""
         return {name: getattr(self, name) for name in ("templates", "context_length", "too_long")}
 
     def describe(self) -> str:
-        """In words."""
+        """As `TextHead.describe`."""
         return f"texts in hand-crafted prompts: {describe(self.templates)}"
 
 

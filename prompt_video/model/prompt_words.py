@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.text_head import TextHead
 
 BLOCK = 8192  # words that are compared at a time
 

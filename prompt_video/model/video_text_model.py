@@ -20,14 +20,15 @@ from torch.nn import functional as F
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextHead
+from prompt_video.model.frozen_share import mixed_scores
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe, name_of
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
 from prompt_video.model.text_feature_cache import TextFeatureCache
+from prompt_video.model.text_head import Classifier, TextHead
 
-TEXT_HEADS: dict[str, type[TextHead]] = {side.__name__: side for side in (PromptLearner, TemplatePrompt, LinearProbe)}
+TEXT_HEADS: dict[str, type[TextHead]] = {head.__name__: head for head in (PromptLearner, TemplatePrompt, LinearProbe)}
 TEMPERATURE = 0.07  # the paper's
 SMALLEST_TEMPERATURE = 0.01  # CLIP's own bound while it learned its temperature
 
@@ -73,7 +74,7 @@ class VideoTextModel(nn.Module):
         self._memory = TextFeatureCache()
         if not 0 <= frozen_share <= 1:
             raise InputError(f"frozen_share must be in [0, 1], not {frozen_share}")
-        if getattr(self.prompt, "context_length", 0) > clip.context_length:
+        if self.prompt.context_length > clip.context_length:
             raise InputError(
                 f"the prompt counts on {self.prompt.context_length} positions, and the text encoder of CLIP "
                 f"'{clip.name}' has {clip.context_length}; set context_length of the prompt."
@@ -94,16 +95,19 @@ class VideoTextModel(nn.Module):
         texts: Sequence[str],
         text_features: Float[Tensor, "K D"] | None = None,
     ) -> Float[Tensor, "R K"]:
-        """Cosine over temperature; of a linear probe, its own scores.
+        """The score of every video for every text: what the text head makes of them.
 
         Args:
             video_features: not normalised.
             texts: the candidates.
             text_features: of these, where they are known already.
         """
-        if isinstance(self.prompt, LinearProbe):
-            return self.prompt.scores(F.normalize(video_features, dim=-1), texts)
-        return self.similarity(video_features, self.text_features(texts) if text_features is None else text_features)
+        return self.classifier(texts, text_features).scores(F.normalize(video_features, dim=-1))
+
+    def classifier(self, texts: Sequence[str], text_features: Float[Tensor, "K D"] | None = None) -> Classifier:
+        """What scores unit vectors of videos; see `scores`."""
+        known = self.text_features if text_features is None else lambda _: text_features
+        return self.prompt.classifier(texts, known, self.temperature)
 
     def similarity(
         self, video_features: Float[Tensor, "R D"], text_features: Float[Tensor, "K D"]
@@ -128,9 +132,8 @@ class VideoTextModel(nn.Module):
             texts: the candidates.
         """
         cosine = F.normalize(mean_frames, dim=-1) @ self.frozen_text_features(texts).T
-        if self.frozen_share:
-            scores = torch.lerp(scores, cosine / self.temperature, self.frozen_share)
-        return scores, cosine / self.clip.temperature
+        mixed = mixed_scores(scores, cosine / self.temperature, self.frozen_share)
+        return mixed, cosine / self.clip.temperature
 
     def video_features(self, batch: Batch) -> Float[Tensor, "R D"]:
         """One vector a video, not normalised."""
@@ -170,7 +173,7 @@ class VideoTextModel(nn.Module):
         self._memory.forget(self.prompt)
 
     def train(self, mode: bool = True) -> "VideoTextModel":
-        """As ever; text features are computed anew."""
+        """As torch's; text features are computed anew."""
         self.forget_texts()
         return super().train(mode)
 
@@ -180,9 +183,8 @@ class VideoTextModel(nn.Module):
         self.temporal.compile(mode="reduce-overhead" if torch.cuda.is_available() else "default")
 
     def set_vocabulary(self, texts: Sequence[str]) -> None:
-        """Name the classes before an optimizer is made; a linear probe needs it, other text head take any text."""
-        if isinstance(self.prompt, LinearProbe):
-            self.prompt.set_vocabulary(texts, self.clip.embed_dim)
+        """Name the classes before an optimizer is made; see `TextHead.set_vocabulary`."""
+        self.prompt.set_vocabulary(texts, self.clip.embed_dim)
 
     def describe(self) -> str:
         """How texts are written and frames are joined, in words."""
@@ -223,7 +225,7 @@ class VideoTextModel(nn.Module):
 
     def spec(self) -> dict[str, Any]:
         """All that is needed to build this model again and to refuse a wrong CLIP, ready for JSON."""
-        clip, probe = self.clip, self.prompt if isinstance(self.prompt, LinearProbe) else None
+        clip = self.clip
         return {
             "clip": {
                 "name": clip.name,
@@ -238,7 +240,7 @@ class VideoTextModel(nn.Module):
             "learn_temperature": self.log_temperature.requires_grad,
             "frozen_templates": self.frozen_prompt.templates,
             "frozen_share": self.frozen_share,
-            "class_names": probe.class_names if probe else None,
+            "class_names": self.prompt.vocabulary,
         }
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:

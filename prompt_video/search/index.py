@@ -10,7 +10,6 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.features.store import FeatureStore
-from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.embedding import dim_of, text_vectors
 from prompt_video.model.video_text_model import VideoTextModel
@@ -127,11 +126,11 @@ class VideoIndex:
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> tuple[Float[Tensor, "Q D"], list[bool]]:
         """Unit vectors of texts, and which texts had to be cut."""
-        side = self.model.prompt
-        getattr(side, "truncated", set()).clear()
+        head = self.model.prompt
+        head.truncated.clear()
         self.model.forget_texts()
         vectors = text_vectors(self.model, texts)
-        return vectors, [_is_cut(side, text) for text in texts]
+        return vectors, [head.has_cut(text) for text in texts]
 
     def _hit(self, row: int, score: float) -> Hit:
         video_id, start_sec = self.vectors.of(row)
@@ -181,9 +180,3 @@ def thinned(hits: Sequence[Hit]) -> list[Hit]:
             others.append(hit)
             kept.append(hit)
     return kept
-
-
-def _is_cut(side: TextHead, text: str) -> bool:
-    """Whether a text head had to cut a text, in any of its templates."""
-    templates: Sequence[str] = getattr(side, "templates", ("{}",))
-    return any(template.replace("{}", text) in getattr(side, "truncated", ()) for template in templates)

@@ -9,7 +9,7 @@ from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.precision import resolve_clip_dtype
 from prompt_video.model.checkpoints import read_checkpoint, spec_of
 from prompt_video.model.embedding import refuse_probe
-from prompt_video.model.video_text_model import VideoTextModel
+from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
 from prompt_video.tasks.base import learned_weights
 
 
@@ -27,7 +27,7 @@ def model_of_checkpoint(path: Path, clip: FrozenCLIP | None = None, *, frozen: b
     checkpoint = read_checkpoint(path)
     spec = spec_of(checkpoint)
     if not frozen:
-        refuse_probe(spec["prompt"]["kind"])
+        refuse_probe(TEXT_HEADS[spec["prompt"]["kind"]])
     model = VideoTextModel.from_spec(spec, clip or FrozenCLIP(spec["clip"]["name"], resolve_clip_dtype("auto")))
     state: dict[str, Tensor] = checkpoint["state_dict"]
     own = {name: weight for name, weight in state.items() if name.startswith("model.")}
@@ -41,7 +41,7 @@ def untrained(model: VideoTextModel) -> VideoTextModel:
     Raises:
         InputError: when there is, or it reads no texts.
     """
-    refuse_probe(type(model.prompt).__name__)
+    refuse_probe(type(model.prompt))
     if count := learned_weights(model):
         raise InputError(
             f"the experiment's model has {count:,} learned weights, and without training they are random: name its "

@@ -19,12 +19,12 @@ from data_modules.files.json_files import json_text
 from data_modules.protocols.trial import Trial
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.precision import ClipDtype, resolve_clip_dtype
-from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.prompt_words import prompt_words
 from prompt_video.model.templates import DEFAULT
 from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, VideoTextModel
 from prompt_video.tasks.media import Shown, Table
 from prompt_video.tasks.optimization import Decayed, Optimization, Schedule

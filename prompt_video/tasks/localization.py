@@ -28,7 +28,6 @@ from prompt_video.localization.segments import segment_features
 from prompt_video.localization.selection import MIN_SCORE
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model import losses
-from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.finite import check_scores
@@ -126,10 +125,7 @@ class LocalizationTask(VideoTextTask):
     def make_metrics(self, trial: Trial) -> None:
         """What is found in validation and in each test."""
         parts = {**({"val": trial.val} if trial.val else {}), **trial.tests}
-        seen = set(trial.train.class_names)
-        if isinstance(self.model.prompt, LinearProbe) and not all(
-            seen.issuperset(p.class_names) for p in parts.values()
-        ):
+        if any(self.model.prompt.unknown(subset.class_names) for subset in parts.values()):
             raise InputError("a linear probe cannot name classes that it is not trained on: take another prompt.")
         self.found = {name: self._found(name, subset) for name, subset in parts.items()}
 

@@ -15,7 +15,6 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
 from prompt_video.model import losses
-from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.temporal import mean_frame
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.classification_results import ClassificationResults, combined
@@ -165,5 +164,4 @@ class RecognitionTask(VideoTextTask):
         return {**super().shown(), **recognition_shown(scored, paths)}
 
     def _can_score(self, texts: Sequence[str]) -> bool:
-        prompt = self.model.prompt
-        return not isinstance(prompt, LinearProbe) or set(texts) <= set(prompt.class_names)
+        return not self.model.prompt.unknown(texts)

@@ -1,8 +1,7 @@
 """What keeps learned features near the frozen CLIP's: settings that all tasks which name classes have."""
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import TextHead
-from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.text_head import TextHead
 
 
 def check_regularizers(
@@ -21,5 +20,5 @@ def check_regularizers(
     """
     if min(text_consistency, video_consistency, feature_noise) < 0:
         raise InputError("model: text_consistency, video_consistency and feature_noise must be 0 or more.")
-    if text_consistency and isinstance(prompt, LinearProbe):
+    if text_consistency and not prompt.reads_text:
         raise InputError("model: a linear probe has no text features that text_consistency could pull at.")

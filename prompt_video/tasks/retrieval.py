@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -16,13 +16,12 @@ from data_modules.files.atomic import write_whole
 from data_modules.files.json_files import json_text
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols.trial import Trial
-from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
 from prompt_video.model.embedding import text_vectors, video_vectors
 from prompt_video.model.gradient_cache import in_chunks
-from prompt_video.model.linear_probe import LinearProbe
-from prompt_video.model.prompt import PromptLearner, TemplatePrompt
+from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import mean_frame
+from prompt_video.model.text_head import TextHead
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.media import Shown
@@ -74,7 +73,7 @@ class RetrievalTask(VideoTextTask):
         **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
     ) -> None:
         super().__init__(prompt=prompt, frozen_templates=frozen_templates, **options)
-        if isinstance(self.model.prompt, LinearProbe):
+        if not self.model.prompt.reads_text:
             raise InputError("model: a linear probe knows classes, not sentences: take another prompt.")
         if (video_chunk is not None and video_chunk < 1) or query_bank < 0:
             raise InputError("model: video_chunk must be 1 or more, or null, and query_bank 0 or more.")
@@ -88,7 +87,7 @@ class RetrievalTask(VideoTextTask):
         parts = {**({"val": trial.val} if trial.val else {}), **trial.tests}
         # They stay on the CPU, where there is room for large tests.
         self.found = {name: RetrievalResults(subset) for name, subset in parts.items()}
-        room = cast("PromptLearner | TemplatePrompt", self.model.prompt).room
+        room = self.model.prompt.room
         for name in trial.subsets:
             if name in self.cut:  # training counted, and the test after it need not
                 continue

@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.linear_probe import LinearProbe, rows_of
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
 from prompt_video.model.text_feature_cache import TextFeatureCache
+from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, starting_temperature
 
 Texts = Sequence[Sequence[str]]  # the candidates of each trial

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from data_modules.errors import InputError
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.io.readable import readable
-from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.reports.text_formatting import span_text
 from prompt_video.reports.video_previews import write_clip
 from prompt_video.search.index import Hit, VideoIndex
@@ -52,7 +51,7 @@ class Answers:
         video = self.limits.checked(upload)
         best = self.model.score(video, texts).best(drawing.MANY)
         ranking = drawing.ranking(best, len(texts))
-        if isinstance(self.model.model.prompt, LinearProbe):  # reads no text, so that moments have no similarity
+        if not self.model.model.prompt.reads_text:  # moments have no similarity then
             return ranking, ""
         named = [one.text for one in best]
         return ranking, drawing.curve(self.model.similarity(video, named, progress=self.limits.deadline()), named)

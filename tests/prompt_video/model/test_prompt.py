@@ -1,9 +1,11 @@
 """Prompts around texts: what fits, what does not, and what templates do."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
@@ -63,7 +65,7 @@ def test_truncation_is_counted(clip: FrozenCLIP) -> None:
     prompt = PromptLearner(clip.width, too_long="truncate")
     cut = prompt([LONG, "star", LONG], clip)
     torch.testing.assert_close(cut[:1], prompt([LONG[:-2]], clip))
-    assert prompt.num_truncated == 1
+    assert len(prompt.truncated) == 1
 
 
 def test_no_room_at_all() -> None:
@@ -93,12 +95,16 @@ def test_templates_without_a_place(templates: list[str]) -> None:
         TemplatePrompt(8, templates)
 
 
+def no_features(texts: Sequence[str]) -> Tensor:
+    raise AssertionError("a linear probe asks for no features of texts")
+
+
 def test_linear_probe_scores() -> None:
     probe = LinearProbe(8)
     probe.set_vocabulary(["star", "ring"], embed_dim=2)
     probe.weight.data, probe.bias.data = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([0.5, -0.5])
-    scores = probe.scores(torch.tensor([[1.0, 1.0]]), ["ring", "star", "ring"])
-    assert scores.tolist() == [[6.5, 3.5, 6.5]]
+    scorer = probe.classifier(["ring", "star", "ring"], no_features, torch.tensor(0.07))
+    assert scorer.scores(torch.tensor([[1.0, 1.0]])).tolist() == [[6.5, 3.5, 6.5]]
 
 
 def test_linear_probe_keeps_what_it_learned() -> None:
@@ -112,9 +118,9 @@ def test_linear_probe_keeps_what_it_learned() -> None:
 def test_linear_probe_refuses_unknown_names(clip: FrozenCLIP) -> None:
     probe = LinearProbe(8)
     with pytest.raises(InputError, match="must be told its class names"):
-        probe.scores(torch.ones(1, 2), ["star"])
+        probe.classifier(["star"], no_features, torch.tensor(0.07))
     probe.set_vocabulary(["star"], embed_dim=2)
     with pytest.raises(InputError, match="'ring' is none of them"):
-        probe.scores(torch.ones(1, 2), ["star", "ring"])
+        probe.classifier(["star", "ring"], no_features, torch.tensor(0.07))
     with pytest.raises(InputError, match="no text features"):
         probe(["star"], clip)

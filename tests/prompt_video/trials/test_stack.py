@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.tasks.optimization import Optimization
 from prompt_video.trials.stack import TrialStack

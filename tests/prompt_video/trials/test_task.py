@@ -18,11 +18,11 @@ from data_modules.errors import InputError
 from data_modules.loading.dataset import Collate, VideoDataset
 from data_modules.loading.sample_keys import KeySampler
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.prompted_text import TextHead
 from prompt_video.model import losses
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
+from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.tasks.classification_results import ClassificationResults
 from prompt_video.tasks.optimization import Optimization
