@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from data_modules.annotations.listed_videos import check_name
 from data_modules.errors import InputError
@@ -68,6 +68,7 @@ def read_ground_truth(path: Path) -> dict[str, AnnotatedVideo]:
     for video_id, content in _videos(path, "database"):
         place = f"{path}, video '{video_id}'"
         subset, duration_sec = _at(place, _subset_and_duration, content)
+        assert isinstance(content, dict)
         annotations = _entries(place, content.get("annotations", []), _annotation)
         videos[video_id] = AnnotatedVideo(video_id, subset, duration_sec, annotations)
     return videos
@@ -91,7 +92,7 @@ def read_detections(path: Path, *, labels: bool = True) -> dict[str, tuple[Detec
     }
 
 
-def write_detections(path: Path, detections: Mapping[str, Sequence[Detection]], about: Mapping[str, Any]) -> None:
+def write_detections(path: Path, detections: Mapping[str, Sequence[Detection]], about: Mapping[str, object]) -> None:
     """Write the official result format, whole or not at all.
 
     Args:
@@ -128,7 +129,7 @@ def read_video_scores(path: Path) -> dict[str, dict[str, float]]:
     return scores
 
 
-def _videos(path: Path, name: str) -> Iterator[tuple[str, Any]]:
+def _videos(path: Path, name: str) -> Iterator[tuple[str, object]]:
     """Id and content of each video below this name."""
     content = read_json(path)
     videos = content.get(name) if isinstance(content, dict) else None
@@ -235,6 +236,6 @@ def _number(value: object, name: str) -> float:
     return value
 
 
-def _as_entry(detection: Detection) -> dict[str, Any]:
+def _as_entry(detection: Detection) -> dict[str, object]:
     label = {"label": detection.label} if detection.label else {}
     return {**label, "score": detection.score, "segment": [detection.start_sec, detection.end_sec]}

@@ -116,7 +116,7 @@ def _recipe_of(fields: dict[str, Any]) -> Recipe:
     Raises:
         ValueError: a field is missing, unknown, or not what it should be.
     """
-    kinds: dict[str, Callable[[Any], bool]] = {
+    kinds: dict[str, Callable[[object], bool]] = {
         "version": lambda value: value == VERSION,
         "id": lambda value: isinstance(value, str) and len(value) == 2 * _ID_BYTES,
         "clip_name": lambda value: isinstance(value, str),

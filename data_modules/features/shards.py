@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -202,7 +202,7 @@ def check_shards(root: Path, recipe: Recipe, names: Sequence[str], *, again: boo
         InputError: one is damaged, of another store, or not called as it was.
     """
     try:
-        known: Any = {} if again else json.loads((root / CHECKED).read_text(encoding="utf-8"))
+        known: object = {} if again else json.loads((root / CHECKED).read_text(encoding="utf-8"))
         known = known if isinstance(known, dict) else {}
     except (OSError, ValueError, RecursionError):  # written anew
         known = {}

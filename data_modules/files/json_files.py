@@ -4,13 +4,12 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
 
 
-def json_text(value: Any, indent: int | None = None) -> str:  # noqa: ANN401 - whatever JSON can say
+def json_text(value: object, indent: int | None = None) -> str:
     """A value as JSON; what of a file name is no valid unicode is escaped.
 
     Raises:
@@ -26,13 +25,13 @@ def json_text(value: Any, indent: int | None = None) -> str:  # noqa: ANN401 - w
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - as above
+def write_json(path: Path, value: object) -> None:
     """Write a value as JSON, for programs and for people; see `json_text` and `write_whole`."""
     text = json_text(value, indent=2) + "\n"
     write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
-def _not_finite(value: Any, place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:  # noqa: ANN401 - as above
+def _not_finite(value: object, place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Where a value holds numbers that are not finite."""
     if isinstance(value, float):
         if not math.isfinite(value):

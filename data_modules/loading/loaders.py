@@ -1,6 +1,6 @@
 """How batches reach the device that computes."""
 
-from typing import Any
+from typing import TypedDict
 
 import torch
 
@@ -8,9 +8,18 @@ DECODERS = 2  # processes, where frames are decoded and nobody asked for another
 BATCHES_AHEAD = 4  # of stored features, which are small, for each worker; of frames torch's own 2 fill the memory
 
 
+class LoaderOptions(TypedDict, total=False):
+    """Those of `torch.utils.data.DataLoader` that depend on where batches go."""
+
+    num_workers: int
+    persistent_workers: bool
+    pin_memory: bool
+    prefetch_factor: int
+
+
 def loader_options(
     device: torch.device | None, num_workers: int | None, *, stored: bool = False, persistent: bool = False
-) -> dict[str, Any]:
+) -> LoaderOptions:
     """Options of a run's data loader: its workers and, for a GPU, page-locked memory and more batches ahead.
 
     A copy from page-locked memory goes on beside the computation: see `VideoDataModule.transfer_batch_to_device`.
@@ -25,7 +34,7 @@ def loader_options(
     on_gpu = device is not None and device.type == "cuda"
     if num_workers is None:
         num_workers = 0 if stored and not on_gpu else DECODERS
-    options: dict[str, Any] = {"num_workers": num_workers}
+    options = LoaderOptions(num_workers=num_workers)
     if num_workers and persistent:
         options["persistent_workers"] = True
     if on_gpu:

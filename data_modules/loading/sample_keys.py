@@ -1,7 +1,7 @@
 """Which sample comes when: the same on every machine, and exact when a run is resumed in the middle of an epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from torch.utils.data import DataLoader, DistributedSampler
@@ -26,7 +26,7 @@ def trial_seed(seed: int, number: int) -> int:
     return seed if number == 0 else int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
-class KeySampler(DistributedSampler[Any]):
+class KeySampler(DistributedSampler[SampleKey]):
     """Sample keys for one process: shuffled alike on all of them, none handed out twice.
 
     It is a ``DistributedSampler`` so that Lightning leaves it in place and tells it the epoch.

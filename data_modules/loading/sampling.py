@@ -6,7 +6,7 @@ neighbour.
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -30,7 +30,7 @@ class Sampler(ABC):
         """What testing looks at, in words."""
 
     @abstractmethod
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The constructor's arguments, ready for JSON."""
 
 
@@ -112,7 +112,7 @@ class WindowSampler(Sampler):
         views = "the middle view" if self.num_views == 1 and not self.random_views else f"{self.num_views} {kind} views"
         return f"{views} of {self.num_frames} frames"
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The constructor's arguments, ready for JSON."""
         names = ("num_frames", "frame_rate", "num_views", "random_views", "moments")
         return {"strides": list(self.strides), **{name: getattr(self, name) for name in names}}
@@ -167,7 +167,7 @@ class SegmentSampler(Sampler):
         views = f"{self.num_views} views" if self.num_views > 1 else "one view"
         return f"{views} of {self.num_frames} frames spread over the whole video"
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The constructor's arguments, ready for JSON."""
         return {"num_frames": self.num_frames, "num_views": self.num_views}
 

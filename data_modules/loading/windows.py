@@ -8,7 +8,6 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -76,7 +75,7 @@ class Windows(ABC):
     def describe(self) -> str:
         """In words."""
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The constructor's arguments, ready for JSON."""
         return {"num_frames": self.num_frames}
 
@@ -127,7 +126,7 @@ class SlidingWindows(Windows):
         """In words."""
         return f"windows of {self.num_frames} frames, {self.overlap:.0%} overlapping"
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The constructor's arguments, ready for JSON."""
         return {**super().settings(), "overlap": self.overlap}
 

@@ -17,7 +17,7 @@ from data_modules.features.store import FeatureStore
 from data_modules.loading.dataset import Collate, InOrder, KeyedDataset
 from data_modules.loading.dropped_videos import DroppedVideos
 from data_modules.loading.frames import MOST_A_SECOND, FrameChunks
-from data_modules.loading.loaders import loader_options
+from data_modules.loading.loaders import LoaderOptions, loader_options
 from data_modules.loading.sample_keys import KeySampler, LazyLoader, trial_seed
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.protocols import ClosedSet, Protocol
@@ -127,7 +127,7 @@ class VideoDataModule(LightningDataModule, ABC):
     def describe_views(self) -> str:
         """What testing looks at, in words."""
 
-    def viewing(self) -> dict[str, Any]:
+    def viewing(self) -> dict[str, object]:
         """What is looked at in a video, ready for JSON, for use of a trained model on other videos."""
         return {"frame_rate": self.frame_rate, "crops": [crop.place for crop in self.crops]}
 
@@ -348,7 +348,7 @@ class VideoDataModule(LightningDataModule, ABC):
             **self._loader_options(name, persistent=True),
         )
 
-    def _loader_options(self, name: str, *, persistent: bool = False) -> dict[str, Any]:
+    def _loader_options(self, name: str, *, persistent: bool = False) -> LoaderOptions:
         device, stored = self.trainer.strategy.root_device if self.trainer else None, bool(self.owner_of(name).stores)
         return loader_options(device, self.num_workers, stored=stored, persistent=persistent)
 
@@ -357,7 +357,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return self.stores if testing else self.stores[:1]
 
 
-def _moved(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - a batch or something in it
+def _moved(value: object, device: torch.device) -> object:
     if isinstance(value, torch.Tensor):
         return value.to(device, non_blocking=device.type == "cuda")
     if isinstance(value, dict):

@@ -99,7 +99,7 @@ class CaptionedDataModule(VideoDataModule):
         records = cast("Sequence[CaptionedRecord]", self.subset(name).records)
         return [caption for record in records for caption in record.captions]
 
-    def viewing(self) -> dict[str, Any]:
+    def viewing(self) -> dict[str, object]:
         """With the sampler."""
         chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
         return {**super().viewing(), "sampler": chosen}

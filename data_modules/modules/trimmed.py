@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from data_modules.errors import InputError
 from data_modules.loading.dataset import VideoDataset
@@ -57,7 +57,7 @@ class TrimmedDataModule(VideoDataModule):
         crops = self.crops[:1] if training else self.crops
         return VideoDataset(records, self.sampler, stores or crops, training=training, seed=self.seed_of(number))
 
-    def viewing(self) -> dict[str, Any]:
+    def viewing(self) -> dict[str, object]:
         """With the sampler."""
         chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
         return {**super().viewing(), "sampler": chosen}

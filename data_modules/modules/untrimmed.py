@@ -102,7 +102,7 @@ class UntrimmedDataModule(VideoDataModule):
         """Makes batches of windows."""
         return CollateWindows(name, self.subset(name).class_names)
 
-    def viewing(self) -> dict[str, Any]:
+    def viewing(self) -> dict[str, object]:
         """With the windows."""
         chosen = {"kind": type(self.windows).__name__, "settings": self.windows.settings()}
         return {**super().viewing(), "windows": chosen}

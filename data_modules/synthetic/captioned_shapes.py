@@ -10,13 +10,12 @@ from torch import Tensor
 
 from data_modules.annotations.captions import captioned_records
 from data_modules.batch import CaptionedRecord
-from data_modules.files.atomic import write_whole
 from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 from data_modules.synthetic.rendering import video_seed
 from data_modules.synthetic.story_script import Story, tell, write_story
 from data_modules.synthetic.video_script import play
-from data_modules.synthetic.world import Rendering, Script, render_missing
+from data_modules.synthetic.world import Script, render_missing, write_beside
 from data_modules.typed_options import Unpack
 
 WORLD_VERSION = 1  # raise it when the same seed would no longer give the same files or captions
@@ -71,18 +70,14 @@ class CaptionedShapes(CaptionedDataModule):
     def prepare_data(self) -> None:
         """Render what is missing, and write the captions."""
         world = {"version": WORLD_VERSION, "seed": self.world_seed, "videos": "captioned"}
-        renderings = [Rendering(path, script) for split in SPLITS for path, script in self._files(split)]
-        render_missing(self.root, world, renderings)
+        render_missing(self.root, world, (file for split in SPLITS for file in self._files(split)))
         rows = [
             {"video": record.video_id, "caption": caption, "split": split}
             for split in SPLITS
             for record in self._records(split)
             for caption in record.captions
         ]
-        text = json.dumps(rows, indent=0)
-        path = self.root / CAPTIONS
-        if not path.exists() or path.read_text() != text:
-            write_whole(path, lambda partial: partial.write_text(text))
+        write_beside(self.root / CAPTIONS, json.dumps(rows, indent=0))
 
     def scan(self) -> DatasetIndex:
         """The rendered videos."""

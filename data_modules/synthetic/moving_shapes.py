@@ -14,10 +14,11 @@ from data_modules.protocols.base_to_novel import HARMONIC
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Trial
 from data_modules.synthetic.rendering import render, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
-from data_modules.synthetic.world import Rendering, Script, render_missing
+from data_modules.synthetic.world import Script, render_missing
 from data_modules.typed_options import Unpack
 
-FOLDS = 3  # of the combinations of shape and motion, for open-set protocols
+PAIRS = [(shape, motion) for shape in SHAPES for motion in MOTIONS]  # of the classes, in their order
+FOLDS = 3  # of these pairs, for open-set protocols
 WORLD_VERSION = 2  # raise it when the same seed would no longer give the same files
 
 
@@ -64,12 +65,11 @@ class MovingShapes(TrimmedDataModule):
     def prepare_data(self) -> None:
         """Render what is missing; a killed rendering goes on where it stopped."""
         world = {"version": WORLD_VERSION, "seed": self.world_seed}
-        renderings = [Rendering(path, script) for split in SPLITS for path, script in self._files(split)]
-        render_missing(self.root, world, renderings)
+        render_missing(self.root, world, (file for split in SPLITS for file in self._files(split)))
 
     def scan(self) -> DatasetIndex:
         """The rendered videos, class by class."""
-        names = [class_name(shape, motion) for shape in SHAPES for motion in MOTIONS]
+        names = [class_name(*pair) for pair in PAIRS]
         records: dict[Split, list[Record]] = {}
         for split in SPLITS:
             records[split] = [
@@ -89,12 +89,11 @@ class MovingShapes(TrimmedDataModule):
         )
 
     def _files(self, split: Split) -> Iterable[tuple[Path, _Script]]:
-        for shape in SHAPES:
-            for motion in MOTIONS:
-                for number in range(self.counts[split]):
-                    folder = self.root / split / class_name(shape, motion).replace(" ", "_")
-                    seed = video_seed(self.world_seed, split, shape, motion, number)
-                    yield folder / f"{number:03d}.mp4", _Script(shape, motion, seed)
+        for shape, motion in PAIRS:
+            folder = self.root / split / class_name(shape, motion).replace(" ", "_")
+            for number in range(self.counts[split]):
+                seed = video_seed(self.world_seed, split, shape, motion, number)
+                yield folder / f"{number:03d}.mp4", _Script(shape, motion, seed)
 
 
 def fold_of(shape: str, motion: str) -> int:
@@ -102,11 +101,14 @@ def fold_of(shape: str, motion: str) -> int:
     return -(SHAPES.index(shape) + 2 * MOTIONS.index(motion)) % FOLDS
 
 
+def seen_and_unseen(fold: int) -> tuple[list[str], list[str]]:
+    """Names of the classes that a fold trains on, and of the third that it does not, each in the order of `PAIRS`."""
+    seen = [class_name(*pair) for pair in PAIRS if fold_of(*pair) != fold]
+    return seen, [class_name(*pair) for pair in PAIRS if fold_of(*pair) == fold]
+
+
 def _fold(dataset_index: DatasetIndex, fold: int) -> Trial:
-    """Every shape and every motion is seen, a third of their combinations is not; each of them in one fold."""
-    pairs = [(shape, motion) for shape in SHAPES for motion in MOTIONS]
-    novel = [class_name(*pair) for pair in pairs if fold_of(*pair) == fold]
-    base = [name for name in dataset_index.class_names if name not in novel]
+    base, novel = seen_and_unseen(fold)
     train, val, test = (dataset_index.subset(split) for split in SPLITS)
     tests = {"base": test.only(base), "novel": test.only(novel)}
     return Trial(f"fold {fold}", train.only(base), tests, val.only(base), HARMONIC)

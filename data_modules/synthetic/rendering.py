@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
 import torch
+from av.video.stream import VideoStream
 from jaxtyping import UInt8
 from torch import Tensor
 
@@ -54,20 +56,40 @@ def render(shape: str, motion: str, seed: int) -> RenderedVideo:
     return RenderedVideo(frames, shape, motion, color, scene)
 
 
+def encode(
+    target: str | BinaryIO,
+    container_format: str,
+    codec: str,
+    codec_options: dict[str, str],
+    pictures: Iterable[UInt8[np.ndarray, "S S 3"]],
+    frame_rate: int = FRAME_RATE,
+) -> None:
+    """Encode pictures of `FRAME_SIZE` as a video.
+
+    Args:
+        target: name of a file, or one that is open.
+        container_format: as FFmpeg calls it.
+        codec: as FFmpeg calls it.
+        codec_options: of the encoder.
+        pictures: one after another.
+        frame_rate: pictures a second.
+    """
+    with av.open(target, "w", format=container_format) as container:
+        stream = cast(VideoStream, container.add_stream(codec, rate=frame_rate, options=codec_options))
+        stream.width, stream.height, stream.pix_fmt = FRAME_SIZE, FRAME_SIZE, "yuv420p"
+        # One thread: the encoder's output depends on their number, and the files are to be the same everywhere.
+        stream.thread_count, stream.time_base = 1, Fraction(1, frame_rate)
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
 def write_mp4(pieces: Iterable[UInt8[Tensor, "T 3 H W"]], path: Path) -> None:
     """Encode frames, some at a time, as h264 at `FRAME_RATE`; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    with av.open(str(partial), "w", format="mp4") as container:
-        # A fixed quantiser: rate control does not give the same file each time, not even on one thread.
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options={"qp": "18", "preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = FRAME_SIZE, FRAME_SIZE, "yuv420p"
-        # One thread: the encoder's output depends on their number, and the files are to be the same everywhere.
-        stream.thread_count = 1
-        stream.time_base = Fraction(1, FRAME_RATE)
-        for frames in pieces:
-            for array in frames.permute(0, 2, 3, 1).numpy():
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
-                container.mux(stream.encode(picture))
-        container.mux(stream.encode())
+    arrays = (array for frames in pieces for array in frames.permute(0, 2, 3, 1).numpy())
+    # A fixed quantiser: rate control does not give the same file each time, not even on one thread.
+    codec_options = {"qp": "18", "preset": "veryfast"}
+    encode(str(partial), "mp4", "libx264", codec_options, map(np.ascontiguousarray, arrays))
     partial.replace(path)

@@ -5,26 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from jaxtyping import UInt8
 from torch import Tensor
 
 from data_modules.batch import Segment, UntrimmedRecord
-from data_modules.files.atomic import write_whole
 from data_modules.modules.untrimmed import UntrimmedDataModule, UntrimmedOptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Trial
-from data_modules.synthetic.moving_shapes import FOLDS, fold_of
+from data_modules.synthetic.moving_shapes import FOLDS, PAIRS, fold_of, seen_and_unseen
 from data_modules.synthetic.rendering import FRAME_RATE, video_seed
-from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
+from data_modules.synthetic.shapes import class_name
 from data_modules.synthetic.video_script import VideoScript, play, write_video_script
-from data_modules.synthetic.world import Rendering, Script, render_missing
+from data_modules.synthetic.world import Script, render_missing, write_beside
 from data_modules.typed_options import Unpack
 
 WORLD_VERSION = 2  # raise it when the same seed would no longer give the same files
 ANNOTATIONS = "annotations.json"
 _SUBSETS = {"train": "training", "val": "validation", "test": "testing"}
-_PAIRS = [(shape, motion) for shape in SHAPES for motion in MOTIONS]
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class _Script(Script):
 
 @lru_cache(maxsize=4096)  # a data module asks for all its scripts whenever a trainer starts
 def _video_script(fold: int, seed: int) -> VideoScript:
-    return write_video_script([pair for pair in _PAIRS if fold_of(*pair) == fold], seed)
+    return write_video_script([pair for pair in PAIRS if fold_of(*pair) == fold], seed)
 
 
 class UntrimmedShapes(UntrimmedDataModule):
@@ -79,16 +76,12 @@ class UntrimmedShapes(UntrimmedDataModule):
     def prepare_data(self) -> None:
         """Render what is missing, and write the annotation."""
         world = {"version": WORLD_VERSION, "seed": self.world_seed, "videos": "untrimmed"}
-        renderings = [Rendering(path, script) for split in SPLITS for path, script in self._files(split)]
-        render_missing(self.root, world, renderings)
-        text = json.dumps(self._annotation(), indent=1)
-        path = self.root / ANNOTATIONS
-        if not path.exists() or path.read_text() != text:
-            write_whole(path, lambda partial: partial.write_text(text))
+        render_missing(self.root, world, (file for split in SPLITS for file in self._files(split)))
+        write_beside(self.root / ANNOTATIONS, json.dumps(self._annotation(), indent=1))
 
     def scan(self) -> DatasetIndex:
         """The rendered videos."""
-        names = [class_name(*pair) for pair in _PAIRS]
+        names = [class_name(*pair) for pair in PAIRS]
         records = {split: [self._record(*file) for file in self._files(split)] for split in SPLITS}
         dataset_index = DatasetIndex(names, records)
         return replace(
@@ -101,7 +94,7 @@ class UntrimmedShapes(UntrimmedDataModule):
             video_id=path.relative_to(self.root).as_posix(),
             path=path,
             segments=tuple(
-                Segment(action.start / FRAME_RATE, action.end / FRAME_RATE, _PAIRS.index((action.shape, action.motion)))
+                Segment(action.start / FRAME_RATE, action.end / FRAME_RATE, PAIRS.index((action.shape, action.motion)))
                 for action in video_script.actions
             ),
             duration_sec=video_script.num_frames / FRAME_RATE,
@@ -112,7 +105,7 @@ class UntrimmedShapes(UntrimmedDataModule):
             seed = video_seed(self.world_seed, "untrimmed", split, number)
             yield self.root / split / f"{number:03d}.mp4", _Script(number % FOLDS, seed)
 
-    def _annotation(self) -> dict[str, Any]:
+    def _annotation(self) -> dict[str, object]:
         names, database = self.dataset_index.class_names, {}
         for split in SPLITS:
             for record in self.dataset_index.records[split]:
@@ -124,9 +117,7 @@ class UntrimmedShapes(UntrimmedDataModule):
 
 
 def _fold(dataset_index: DatasetIndex, fold: int) -> Trial:
-    """A third of the combinations of shape and motion is unseen."""
-    unseen = [class_name(*pair) for pair in _PAIRS if fold_of(*pair) == fold]
-    seen = [name for name in dataset_index.class_names if name not in unseen]
+    seen, unseen = seen_and_unseen(fold)
     val = dataset_index.subset("val").only(seen)
     tests = {"test": dataset_index.subset("test").only(unseen)}
     return Trial(f"fold {fold}", dataset_index.subset("train").only(seen), tests, val if val.records else None)

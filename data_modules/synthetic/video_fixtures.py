@@ -1,17 +1,14 @@
-"""Small made-up video files, short and long, for dry runs."""
+"""Small synthetic video files, short and long, for dry runs."""
 
 import io
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from functools import cache
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-import av
 import numpy as np
-from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
-from data_modules.synthetic.rendering import FRAME_RATE, render
+from data_modules.synthetic.rendering import FRAME_RATE, encode, render
 
 SCENES = (("star", "moving left"), ("heart", "spinning"), ("moon", "growing"), ("square", "moving up"))
 NUM_FRAMES = 16  # of a short video
@@ -68,14 +65,6 @@ def _pictures(scene: int) -> UInt8[np.ndarray, "T S S 3"]:
 
 
 def _encoded(pictures: Iterable[UInt8[np.ndarray, "S S 3"]], frame_rate: int, suffix: str) -> bytes:
-    container_format, codec, options = FORMATS.get(suffix, MP4)
-    size = _pictures(0).shape[1]
     file = io.BytesIO()
-    with av.open(file, "w", format=container_format) as container:
-        stream = cast(VideoStream, container.add_stream(codec, rate=frame_rate, options=options))
-        stream.height = stream.width = size
-        stream.pix_fmt, stream.thread_count, stream.time_base = "yuv420p", 1, Fraction(1, frame_rate)
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    encode(file, *FORMATS.get(suffix, MP4), pictures, frame_rate)
     return file.getvalue()

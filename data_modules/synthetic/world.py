@@ -5,7 +5,6 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from jaxtyping import UInt8
@@ -27,33 +26,25 @@ class Script(ABC):
         """Its frames, some at a time."""
 
 
-@dataclass(frozen=True)
-class Rendering:
-    """One file to be."""
-
-    path: Path
-    script: Script
-
-
-def render_missing(root: Path, world: Mapping[str, object], renderings: Sequence[Rendering]) -> None:
+def render_missing(root: Path, world: Mapping[str, object], videos: Iterable[tuple[Path, Script]]) -> None:
     """Render what is not there yet; a killed rendering goes on where it stopped.
 
     Args:
         root: folder of the world.
         world: what all its files depend on besides their own scripts.
-        renderings: all its files.
+        videos: all its files, and what each of them shows.
 
     Raises:
         InputError: when the folder holds another world.
     """
     marker = root / "world.json"
     if marker.exists():
-        if (found := json.loads(marker.read_text())) != world:
-            raise InputError(f"{root} holds another world ({found}) than asked for ({world}); name another data.root.")
+        if (other := json.loads(marker.read_text())) != world:
+            raise InputError(f"{root} holds another world ({other}) than asked for ({world}); name another data.root.")
     else:
         root.mkdir(parents=True, exist_ok=True)
         write_whole(marker, lambda path: path.write_text(json.dumps(world)))
-    missing = [rendering for rendering in renderings if not rendering.path.exists()]
+    missing = [(path, script) for path, script in videos if not path.exists()]
     if not missing:
         return
     log.info("rendering %d videos to %s", len(missing), root)
@@ -62,16 +53,22 @@ def render_missing(root: Path, world: Mapping[str, object], renderings: Sequence
         pass
 
 
+def write_beside(path: Path, text: str) -> None:
+    """Write what is told of the videos of a world, where it is not told already."""
+    if not path.exists() or path.read_text() != text:
+        write_whole(path, lambda partial: partial.write_text(text))
+
+
 class _Renderings(Dataset[int]):
     """Renders as it is iterated: a loader's workers are a pool that every platform here starts safely and fast."""
 
-    def __init__(self, renderings: Sequence[Rendering]) -> None:
-        self.renderings = renderings
+    def __init__(self, videos: Sequence[tuple[Path, Script]]) -> None:
+        self.videos = videos
 
     def __len__(self) -> int:
-        return len(self.renderings)
+        return len(self.videos)
 
     def __getitem__(self, index: int) -> int:
-        rendering = self.renderings[index]
-        write_mp4(rendering.script.frames(), rendering.path)
+        path, script = self.videos[index]
+        write_mp4(script.frames(), path)
         return index

@@ -21,7 +21,7 @@ OPTIONS = {
     UntrimmedDataModule: UntrimmedOptions,
     CaptionedDataModule: CaptionedOptions,
 }
-DATA_SETS = [cls for name in registry.__all__ if issubclass(cls := getattr(registry, name), VideoDataModule)]
+DATA_SETS = [cls for cls in vars(registry).values() if isinstance(cls, type) and issubclass(cls, VideoDataModule)]
 
 
 @pytest.mark.parametrize("cls", OPTIONS)

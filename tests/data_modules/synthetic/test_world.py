@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from data_modules.errors import InputError
-from data_modules.synthetic.world import Rendering, Script, render_missing
+from data_modules.synthetic.world import Script, render_missing
 from data_modules.video.decoding import VideoReader
 
 WORLD = {"version": 1, "seed": 0}
@@ -29,8 +29,8 @@ class Grey(Script):
             raise KeyboardInterrupt
 
 
-def renderings(root: Path, count: int = 4, killed_at: int | None = None) -> list[Rendering]:
-    return [Rendering(root / "deep" / f"{n}.mp4", Grey(50 * n, n == killed_at)) for n in range(count)]
+def renderings(root: Path, count: int = 4, killed_at: int | None = None) -> list[tuple[Path, Script]]:
+    return [(root / "deep" / f"{n}.mp4", Grey(50 * n, n == killed_at)) for n in range(count)]
 
 
 def found(root: Path) -> dict[str, tuple[bytes, int]]:
