@@ -18,6 +18,7 @@ import torch
 
 from data_modules.annotations.activitynet_format import read_ground_truth
 from data_modules.errors import InputError
+from data_modules.features.imported_names import endings
 from data_modules.features.manifest import IMPORTED
 from data_modules.features.store import Recipe, StoreWriter, pending
 from data_modules.files.listing import Listing
@@ -26,7 +27,6 @@ from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.io import console
 from prompt_video.io.numpy_files import open_array
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.tasks.imported_names import endings
 
 log = logging.getLogger(__name__)
 

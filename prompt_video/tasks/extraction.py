@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
+from data_modules.features.imported_names import names_in
 from data_modules.features.manifest import IMPORTED
 from data_modules.features.shards import GONE, stamp
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter, pending
@@ -25,7 +26,6 @@ from data_modules.loading.loaders import loader_options
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.base import VideoDataModule
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.tasks.imported_names import names_in
 
 log = logging.getLogger(__name__)
 
