@@ -24,6 +24,8 @@ VERSION = 2
 MANIFEST = "manifest.json"
 _ID_BYTES = 8
 
+Precision = Literal["float32", "bfloat16", "float16"]
+
 IMPORTED = "imported, not made here"  # the transform of features that came as files
 
 
@@ -47,7 +49,7 @@ class Recipe:
     frame_rate: float | None
     transform: str
     dtype: Literal["float16", "float32"] = "float16"
-    clip_dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    clip_dtype: Precision = "float32"
 
     def key(self) -> str:
         """Eight hex characters for folder names; CLIP counts by its weights, not by its name."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch.utils.data import DataLoader, Dataset
 
 from data_modules.batch import Batch, BrokenVideo, Record
 from data_modules.errors import InputError
+from data_modules.features.encoder import FrameEncoder
 from data_modules.features.store import FeatureStore
 from data_modules.loading.dataset import Collate, InOrder, KeyedDataset
 from data_modules.loading.dropped_videos import DroppedVideos
@@ -268,6 +269,50 @@ class VideoDataModule(LightningDataModule, ABC):
                 wanted.update({record.video_id: record for record in records})
         return apart
 
+    def extract(
+        self, encoder: FrameEncoder, trainer: Trainer | None = None, splits: Collection[Split] = SPLITS
+    ) -> None:
+        """Compute the frame features that are not stored yet, and open the stores; with ``features: off`` do nothing.
+
+        To be called before a trainer fits, validates, tests or predicts. Processes of one trainer share the work, and
+        what was computed before a signal or a kill is kept.
+
+        Args:
+            encoder: what makes the features: a task's ``encoder``.
+            trainer: runs it, on its devices; None: one on what there is.
+            splits: that will be looked at; there is a store for each crop, and those beside the middle one are for
+                testing alone.
+
+        Raises:
+            InputError: when a store is named that is missing or was made with another recipe, or `check_image_size`.
+        """
+        from data_modules.modules.extraction import open_store  # which knows this class
+
+        self.reads = splits
+        self.check_image_size(encoder)
+        if self.features == "off":
+            return
+        for module in (self, *self.test_on):
+            module.prepare_data()
+        trainer = trainer or Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False)
+        for owner, wanted in self.stored_apart().items():
+            owner.stores = [
+                open_store(encoder, owner, crop, records, trainer)
+                for crop, records in zip(owner.crops, wanted, strict=True)
+            ]
+
+    def check_image_size(self, encoder: FrameEncoder) -> None:
+        """See that frames are cropped to what an encoder sees.
+
+        Raises:
+            InputError: they are not.
+        """
+        if (size := self.crops[0].size) != encoder.image_size:
+            raise InputError(
+                f"data.image_size is {size}, and CLIP '{encoder.name}' sees {encoder.image_size} pixels: give the data "
+                f"image_size={encoder.image_size}."
+            )
+
     def frame_chunks(
         self, records: Sequence[Record], crop: ResizeCrop, *, rank: int = 0, world_size: int = 1
     ) -> FrameChunks:
@@ -287,8 +332,8 @@ class VideoDataModule(LightningDataModule, ABC):
         owner = self.owner_of(name)
         if owner.features != "off" and not owner.stores:
             raise InputError(
-                f"data.features is '{owner.features}', but no feature store is open: the command line opens it; in "
-                "Python call prompt_video.tasks.extraction.ensure_features(...) first, or choose features='off'."
+                f"data.features is '{owner.features}', but no feature store is open: call data.extract(task.encoder) "
+                "before the trainer starts, or choose features='off'."
             )
         stores = owner._stores_for(testing=not training)
         readable = [record for record in records if all(record.video_id in store for store in stores)]

@@ -15,10 +15,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from data_modules.errors import InputError
+from data_modules.features.manifest import Precision
 from prompt_video.backbones.clip_text import check_vocabulary, cleaned
 from prompt_video.backbones.frozen_block import ACTIVATIONS, FrozenBlock
 from prompt_video.backbones.gradient_scale import GradientScale
-from prompt_video.backbones.precision import Precision, exact_float32
+from prompt_video.backbones.precision import exact_float32
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.backbones.vision_tower import VisionTower

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 
 from data_modules.errors import InputError
+from data_modules.features.manifest import Precision
 
-Precision = Literal["float32", "bfloat16", "float16"]
 ClipDtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 NATIVE_BFLOAT16 = (8, 0)  # compute capability of Ampere, the first of NVIDIA's GPUs that multiply bfloat16

@@ -19,11 +19,11 @@ from data_modules.errors import InputError
 from data_modules.features.store import Recipe
 from data_modules.loading.frames import FrameChunks
 from data_modules.loading.transforms import ResizeCrop
+from data_modules.modules.extraction import ExtractionTask
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.bench.measure import interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.bench.vit_b16 import fast_clip
-from prompt_video.tasks.extraction import ExtractionTask
 
 CLIP_FILE = Path(__file__).parents[2] / "tests" / "data_modules" / "videos" / "cleaning_pool_h264.mp4"
 

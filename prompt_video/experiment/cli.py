@@ -4,6 +4,7 @@ import copy
 import errno
 import logging
 import signal
+from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,7 @@ from data_modules.errors import InputError
 from data_modules.files.atomic import WriteError
 from data_modules.modules.base import VideoDataModule
 from data_modules.modules.trimmed import TrimmedDataModule
-from data_modules.protocols.trial import Split
+from data_modules.protocols.trial import SPLITS, Split
 from prompt_video.experiment.building import build
 from prompt_video.experiment.checkpoint_files import WholeCheckpoints
 from prompt_video.experiment.claim import Claim
@@ -35,7 +36,6 @@ from prompt_video.experiment.summary import print_summary
 from prompt_video.io import console
 from prompt_video.io.run_files import BEST, CHECKPOINTS, NO_CHECKPOINT
 from prompt_video.tasks.base import VideoTextTask, learned_weights
-from prompt_video.tasks.extraction import ensure_features
 from prompt_video.tasks.finite import StopAtNotFinite
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.journal import summarise, write_table
@@ -244,10 +244,12 @@ class ExperimentCLI(ExperimentSettings):
             wanted["enable_progress_bar"] = False
         else:
             wanted["callbacks"] = [ProgressBar(leave=False)]
+        splits: Collection[Split] = SPLITS
         if self.subcommand != "fit":
             bank: tuple[Split, ...] = ("train",) if getattr(self.model, "query_bank", 0) else ()
-            self.datamodule.reads = ("val",) if self.subcommand == "validate" else ("test", *bank)
-        ensure_features(self.model.model.clip, self.datamodule, **wanted)
+            splits = ("val",) if self.subcommand == "validate" else ("test", *bank)
+        self.extractor = Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False, **wanted)
+        self.datamodule.extract(self.model.encoder, self.extractor, splits)
 
     def _summarize(self) -> None:
         if self.trainer.is_global_zero and not self.settings["quiet"]:
@@ -263,9 +265,9 @@ class ExperimentCLI(ExperimentSettings):
 
     def _stop_others(self) -> None:
         """End the processes that Lightning has started beside this one."""
-        launcher = self.trainer.strategy.launcher if hasattr(self, "trainer") else None
-        if launcher is not None:
-            launcher.kill(signal.SIGTERM)
+        for trainer in (getattr(self, "trainer", None), getattr(self, "extractor", None)):
+            if trainer is not None and trainer.strategy.launcher is not None:
+                trainer.strategy.launcher.kill(signal.SIGTERM)
 
 
 def _with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Lightning takes

@@ -12,10 +12,10 @@ from data_modules.features.manifest import MANIFEST
 from data_modules.features.shards import COLUMNS, GONE, stamp
 from data_modules.features.store import FeatureStore, Recipe, pending
 from data_modules.modules.base import VideoDataModule
+from data_modules.modules.extraction import open_named, recipe_of, store_root
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.preflight.check_results import Finding, Verdict, count
 from prompt_video.preflight.probes import Look
-from prompt_video.tasks.extraction import open_named, recipe_of, store_root
 
 USUAL_DIM = 512  # of CLIP ViT-B, where the experiment's own CLIP could not be loaded
 TIGHT = 0.9  # of the free space

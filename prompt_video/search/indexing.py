@@ -22,12 +22,12 @@ from data_modules.files.listing import Listing
 from data_modules.loading.frames import FrameChunks
 from data_modules.loading.loaders import loader_options
 from data_modules.loading.transforms import ResizeCrop
+from data_modules.modules.extraction import MISSING, ExtractionTask, transform_of
 from data_modules.video.timeline import shown_from
 from prompt_video.model.embedding import dim_of, video_vectors
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.manifest import Card, read_card
 from prompt_video.search.spans import Cutting
-from prompt_video.tasks.extraction import MISSING, ExtractionTask, transform_of
 
 log = logging.getLogger(__name__)
 

@@ -125,6 +125,11 @@ class VideoTextTask(LightningModule, ABC):
         """The training loss of a batch with at least one video."""
 
     @property
+    def encoder(self) -> FrozenCLIP:
+        """What makes frame features, for `VideoDataModule.extract`."""
+        return self.model.clip
+
+    @property
     def image_size(self) -> int:
         """Side of the square that the frozen CLIP sees, pixels."""
         return self.model.clip.image_size

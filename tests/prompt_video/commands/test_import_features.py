@@ -14,9 +14,9 @@ from data_modules.errors import InputError
 from data_modules.features.imported_names import names_in
 from data_modules.features.manifest import IMPORTED
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter
+from data_modules.modules.extraction import open_named
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.commands.import_features import main
-from prompt_video.tasks.extraction import open_named
 
 DIM = 24  # of the tests' tiny CLIP
 

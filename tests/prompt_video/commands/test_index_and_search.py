@@ -25,7 +25,7 @@ CPU += ["--trainer.accelerator=cpu"]
 FROZEN = [*CPU, "--frozen", "--quiet", "--num_workers=0"]
 EAGER = """
 from functools import partial
-import prompt_video.tasks.extraction as extraction
+import data_modules.modules.extraction as extraction
 from prompt_video.cli import main
 extraction.StoreWriter = partial(extraction.StoreWriter, max_pending_sec=0.0)
 sys.exit(main())

@@ -21,7 +21,7 @@ Options = Callable[[Path, Path, Path], list[str]]  # of root, features and run f
 # Writes every video to the disk at once, so that there is something to be found after a kill.
 EAGER = """
 from functools import partial
-import prompt_video.tasks.extraction as extraction
+import data_modules.modules.extraction as extraction
 from prompt_video.cli import main
 extraction.StoreWriter = partial(extraction.StoreWriter, max_pending_sec=0.0)
 sys.exit(main())

@@ -39,7 +39,7 @@ sys.exit(main())
 """
 FIT = {
     "start": ("prompt_video.experiment.cli", "ExperimentCLI", "before_instantiate_classes", 1),
-    "extraction": ("prompt_video.tasks.extraction", "ExtractionTask", "predict_step", 2),
+    "extraction": ("data_modules.modules.extraction", "ExtractionTask", "predict_step", 2),
     "training": ("prompt_video.tasks.recognition", "RecognitionTask", "training_step", 6),
     "validation": ("prompt_video.tasks.recognition", "RecognitionTask", "validation_step", 3),
     "test": ("prompt_video.tasks.recognition", "RecognitionTask", "test_step", 1),

@@ -11,10 +11,10 @@ import pytest
 
 from data_modules import VideoFolder
 from data_modules.features.store import FeatureStore
+from data_modules.modules.extraction import recipe_of, store_root
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.cli import main
 from prompt_video.search.index import VideoIndex
-from prompt_video.tasks.extraction import recipe_of, store_root
 
 Make = Callable[[Path, int], Path]
 FROZEN = ["--model=RecognitionTask", "--model.prompt=TemplatePrompt", "--model.temporal.num_layers=0"]

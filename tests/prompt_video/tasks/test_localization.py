@@ -18,10 +18,10 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.features.store import Recipe, StoreWriter
 from data_modules.loading.transforms import CENTER, ResizeCrop
+from data_modules.modules.extraction import transform_of
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.cli import main
 from prompt_video.model.linear_probe import LinearProbe
-from prompt_video.tasks.extraction import transform_of
 from prompt_video.tasks.localization import LocalizationTask
 
 RATE = 10.0

@@ -22,6 +22,7 @@ from data_modules.loading.dataset import VideoDataset
 from data_modules.loading.sampling import SegmentSampler, WindowSampler
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.loading.windows import SlidingWindows
+from data_modules.modules.extraction import transform_of
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.experiment.folder import RunRecord
 from prompt_video.localization.detector import ProposalDetector
@@ -30,7 +31,6 @@ from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.tasks.base import VideoTextTask
-from prompt_video.tasks.extraction import ensure_features, transform_of
 from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.optimization import Optimization
 from prompt_video.tasks.recognition import RecognitionTask
@@ -124,7 +124,7 @@ def run(gpu: Any, tmp_path: Path) -> Run:  # noqa: ANN401 - of conftest.py
 
     def everything(task: VideoTextTask, data: Any) -> set[str]:  # noqa: ANN401 - a data module
         if data.features != "auto":
-            ensure_features(task.model.clip, data)
+            data.extract(task.encoder)
         watch = Watch(gpu.device)
         (tmp_path / "run").mkdir()
         trainer: Trainer = gpu.trainer(callbacks=[watch, RunRecord(tmp_path / "run", "", 0)], num_sanity_val_steps=0)
@@ -308,7 +308,9 @@ def test_from_video_files(
     task = RecognitionTask(clip=str(clip_folder), clip_dtype="bfloat16", prompt=PROMPT, **COMMON)
     if features == "auto":
         watch = Watch(gpu.device)
-        ensure_features(task.model.clip, data, **gpu.options(), callbacks=[watch])
+        data.extract(
+            task.encoder, Trainer(**gpu.options(), callbacks=[watch], logger=False, enable_checkpointing=False)
+        )
         assert watch.seen == {"predict"}
         (stored,) = data.stores
         assert len(stored) == 6

@@ -1,4 +1,4 @@
-"""Frame features of the frozen CLIP into the feature store, through Lightning's predict loop."""
+"""Frame features of a frozen encoder into the feature store, through Lightning's predict loop."""
 
 import hashlib
 import logging
@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
+from data_modules.features.encoder import FrameEncoder
 from data_modules.features.imported_names import names_in
 from data_modules.features.manifest import IMPORTED
 from data_modules.features.shards import GONE, stamp
@@ -25,7 +25,6 @@ from data_modules.loading.frames import Chunk
 from data_modules.loading.loaders import loader_options
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.base import VideoDataModule
-from prompt_video.backbones.clip import FrozenCLIP
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +35,14 @@ class ExtractionTask(LightningModule):
     """Encode chunks of frames and write whole videos to the store.
 
     Args:
-        clip: the frozen CLIP.
+        encoder: makes the features; a module is moved to the trainer's device.
         root: folder of the store.
         recipe: what the features are made with.
     """
 
-    def __init__(self, clip: FrozenCLIP, root: Path, recipe: Recipe) -> None:
+    def __init__(self, encoder: FrameEncoder, root: Path, recipe: Recipe) -> None:
         super().__init__()
-        self.clip = clip
+        self.encoder = encoder
         self.root = root
         self.recipe = recipe
         self.writer: StoreWriter | None = None
@@ -71,9 +70,8 @@ class ExtractionTask(LightningModule):
             The number of frames.
         """
         assert self.writer is not None
-        features = (
-            self.clip.encode_frames(batch.frames).cpu() if len(batch.frames) else torch.empty(0, self.clip.embed_dim)
-        )
+        frames, encoder = batch.frames, self.encoder
+        features = encoder.encode_frames(frames).cpu() if len(frames) else torch.empty(0, encoder.embed_dim)
         start = 0
         for piece in batch.pieces:
             stop = start + piece.num_frames
@@ -88,7 +86,7 @@ class ExtractionTask(LightningModule):
         for video in batch.broken:
             self._unfinished.pop(video.video_id, None)
             self.writer.add_broken(video)
-        return len(batch.frames)
+        return len(frames)
 
     def keep(
         self,
@@ -109,76 +107,59 @@ class ExtractionTask(LightningModule):
             self.writer = None
 
 
-def transform_of(clip: FrozenCLIP, crop: ResizeCrop) -> str:
-    """What is done to the pixels, and whatever else of a CLIP's configuration changes features beside its weights."""
-    return f"{crop.recipe}/{clip.configured}"
+def transform_of(encoder: FrameEncoder, crop: ResizeCrop) -> str:
+    """What is done to the pixels, and what else of an encoder changes features beside its weights."""
+    return f"{crop.recipe}/{encoder.configured}"
 
 
-def recipe_of(clip: FrozenCLIP, data: VideoDataModule, crop: ResizeCrop) -> Recipe:
-    """What this run's features of one crop are made with."""
+def recipe_of(encoder: FrameEncoder, data: VideoDataModule, crop: ResizeCrop) -> Recipe:
+    """What the features of one crop are made with."""
     return Recipe(
-        clip_name=clip.name,
-        clip_fingerprint=clip.fingerprint,
-        dim=clip.embed_dim,
+        clip_name=encoder.name,
+        clip_fingerprint=encoder.fingerprint,
+        dim=encoder.embed_dim,
         frame_rate=data.frame_rate,
-        transform=transform_of(clip, crop),
-        clip_dtype=clip.dtype,
+        transform=transform_of(encoder, crop),
+        clip_dtype=encoder.dtype,
     )
 
 
-def store_root(clip: FrozenCLIP, data: VideoDataModule, recipe: Recipe) -> Path:
+def store_root(encoder: FrameEncoder, data: VideoDataModule, recipe: Recipe) -> Path:
     """Folder of the store of one recipe that ``features: auto`` keeps: of the videos below one root alone.
 
     Elsewhere a video may have the same name, and be another one.
     """
     place = hashlib.sha256(os.fsencode(data.root.resolve())).hexdigest()[:8]
-    return data.features_root / f"{data.dataset_name}-{Path(clip.name).name}-{recipe.key()}-{place}"
+    return data.features_root / f"{data.dataset_name}-{Path(encoder.name).name}-{recipe.key()}-{place}"
 
 
-def ensure_features(clip: FrozenCLIP, data: VideoDataModule, **trainer_options: Any) -> None:  # noqa: ANN401
-    """Open the feature stores that ``data.features`` asks for, computing first what they lack.
-
-    There is a store for each crop; those beside the middle one hold only what is tested on.
+def open_store(
+    encoder: FrameEncoder, data: VideoDataModule, crop: ResizeCrop, records: Mapping[str, Record], trainer: Trainer
+) -> FeatureStore:
+    """The store of one crop, after what it lacks has been computed.
 
     Args:
-        clip: the frozen CLIP.
-        data: its stores are opened, and those of the data sets that it is tested on, unless features are ``off``.
-        trainer_options: accelerator, devices, nodes and strategy of the trainer that computes.
+        encoder: makes the features.
+        data: whose ``features`` says which store is meant; one that is named is opened as it is.
+        crop: of the frames.
+        records: the videos that a run may ask for, by their ids.
+        trainer: runs the encoder.
 
     Raises:
         InputError: when a store is named that is missing or was made with another recipe.
     """
-    if data.features == "off":
-        return
-    for module in (data, *data.test_on):
-        module.prepare_data()
-    for owner, wanted in data.stored_apart().items():
-        owner.stores = [
-            _open_store(clip, owner, crop, records, trainer_options)
-            for crop, records in zip(owner.crops, wanted, strict=True)
-        ]
-
-
-def _open_store(
-    clip: FrozenCLIP,
-    data: VideoDataModule,
-    crop: ResizeCrop,
-    records: Mapping[str, Record],
-    trainer_options: dict[str, Any],
-) -> FeatureStore:
-    recipe = recipe_of(clip, data, crop)
+    recipe = recipe_of(encoder, data, crop)
     videos = [(video_id, record.path) for video_id, record in records.items()]
     if data.features != "auto":
         return open_named(Path(data.features), recipe, videos)
-    root = store_root(clip, data, recipe)
+    root = store_root(encoder, data, recipe)
     if todo := pending(root, recipe, videos):
-        log.info("computing frame features of %d videos with CLIP '%s' into %s", len(todo), clip.name, root)
-        trainer = _trainer(trainer_options)
+        log.info("computing frame features of %d videos with CLIP '%s' into %s", len(todo), encoder.name, root)
         chunks = data.frame_chunks(
             [records[video_id] for video_id in todo], crop, rank=trainer.global_rank, world_size=trainer.world_size
         )
         loader = DataLoader(chunks, batch_size=None, **loader_options(trainer.strategy.root_device, data.num_workers))
-        ExtractionTask(clip, root, recipe).run(trainer, loader)
+        ExtractionTask(encoder, root, recipe).run(trainer, loader)
         trainer.strategy.barrier("features")
         if left := pending(root, recipe, videos):
             raise InputError(f"{len(left)} videos are still without features, the first being {left[0]}.")
@@ -217,7 +198,3 @@ def _tell_other_files(store: FeatureStore, videos: Sequence[tuple[str, Path]]) -
             store.root,
             other[0],
         )
-
-
-def _trainer(options: dict[str, Any]) -> Trainer:
-    return Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False, inference_mode=True, **options)
