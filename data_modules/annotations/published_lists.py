@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from data_modules.annotations.list_files import ClassTable, MakeRecord, read_list, read_rows
-from data_modules.annotations.official_splits import Locate
+from data_modules.annotations.official_splits import Locate, OfficialSplits
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file
@@ -57,6 +58,19 @@ class PublishedLists:
         labels = self.labels if labels is None else labels
         names = [self.class_names[self.labels.index(label)] for label in labels]
         return read_list(self.folder / file, names, labels, self._record(labels))
+
+    def of_splits(self, splits: OfficialSplits) -> Published:
+        """All that is published for a data set with three official splits."""
+        published: Published = {
+            "5way_5shot": self.five_way,
+            "5shot": partial(self.five_shot, splits.test_of_few_shot),
+            **{f"{shots}shot": partial(self.few_shot, shots, splits.test_of_few_shot) for shots in (2, 4, 8, 16)},
+            "base_to_novel": self.base_to_novel,
+            "zero_shot": splits.zero_shot,
+        }
+        if len(splits.chosen) > 1:
+            published["closed_set"] = splits.closed_set
+        return published
 
     def five_way(self) -> list[Trial]:
         """200 trials of 5 classes, 5 training videos each; classes in the order of the training list.

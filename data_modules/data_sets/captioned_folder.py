@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from data_modules.annotations.caption_rows import CaptionRow, read_caption_rows
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.listed_videos import VideosBelow, path_below
@@ -14,6 +12,7 @@ from data_modules.errors import InputError
 from data_modules.files.file_index import stem_of
 from data_modules.files.regular_files import is_file, is_folder
 from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
+from data_modules.protocols.division import Division
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 from data_modules.typed_options import Unpack
 
@@ -47,12 +46,8 @@ class CaptionedFolder(CaptionedDataModule):
         **options: Unpack[CaptionedOptions],
     ) -> None:
         super().__init__(root, **options)
-        if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
-            raise InputError("data: val_fraction and test_fraction must be 0 or more and leave room for training.")
         self.caption_file = self.root / captions
-        self.val_fraction = val_fraction
-        self.test_fraction = test_fraction
-        self.split_seed = split_seed
+        self.division = Division(val_fraction, test_fraction, split_seed)
 
     def prepare_data(self) -> None:
         """Look whether there are videos at all.
@@ -126,14 +121,10 @@ class CaptionedFolder(CaptionedDataModule):
     ) -> dict[Split, list[CaptionedRecord]]:
         """Give every video a split: the one it names, or one by chance where the data names none."""
         splits: dict[str, Split] = {record.video_id: named.get(record.video_id, "train") for record in records}
-        fractions: dict[Split, float] = {"test": self.test_fraction, "val": self.val_fraction}
         # Sorted: neither the order of the rows nor the kind of the file changes the division.
         free = sorted(video_id for video_id, split in splits.items() if split == "train")
-        order = np.random.default_rng((self.split_seed, 0)).permutation(len(free)).tolist()
-        for split, fraction in fractions.items():
-            count = 0 if split in splits.values() else max(min(round(fraction * len(free)), len(order) - 1), 0)
-            splits.update({free[place]: split for place in order[:count]})
-            del order[:count]
+        for split, held_out in self.division.held_out(free, set(splits.values())).items():
+            splits.update(dict.fromkeys(held_out, split))
         if "train" not in splits.values():
             raise InputError(f"{self.caption_file}: no video is left for training.")
         return {split: [record for record in records if splits[record.video_id] == split] for split in SPLITS}

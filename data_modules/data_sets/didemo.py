@@ -3,25 +3,24 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.official_captions import read_didemo, read_names
-from data_modules.annotations.official_files import find_file
 from data_modules.annotations.published_lists import LISTS
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.loading.captioned_dataset import CaptionedDataset
-from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
+from data_modules.modules.official_captions import OfficialCaptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
-from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
 
 _FOLDER = LISTS / "didemo"
 
 
-class DiDeMo(CaptionedDataModule):
+class DiDeMo(OfficialCaptions):
     """10,461 videos from Flickr whose descriptions are joined to one paragraph; a sample is a file of 25 to 30 seconds.
 
     The descriptions tell single moments, about four a video. For retrieval, as everywhere since Liu et al. (Use what
@@ -44,31 +43,20 @@ class DiDeMo(CaptionedDataModule):
         options: those that all data sets of captioned videos share, see `CaptionedDataModule`.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        annotations: Path | None = None,
-        **options: Unpack[CaptionedOptions],
-    ) -> None:
-        super().__init__(root, **options)
-        self.annotations = annotations
+    official_names: ClassVar[Mapping[Split, tuple[str, ...]]] = {
+        split: (f"{split}_data.json", f"{split}_data.json.gz") for split in SPLITS
+    }
 
     def published_sizes(self) -> Mapping[str, int]:
         """Counted in the packaged lists."""
         return {"train": 8392, "val": 1065, "test": 1004}
-
-    def find_descriptions(self, split: Split) -> Path | None:
-        """The descriptions of a split: the official file, or the packaged one."""
-        name = f"{split}_data.json"
-        places = (self.annotations,) if self.annotations else (self.root, self.root / "annotations")
-        return find_file((*places, _FOLDER), (name, f"{name}.gz"))
 
     def scan(self) -> DatasetIndex:
         """Read the lists and the descriptions, and find the videos."""
         files = VideoFiles(self.root, needed=self.features == "auto")
         records: dict[Split, list[CaptionedRecord]] = {}
         for split in SPLITS:
-            file = self.find_descriptions(split)
+            file = self.find_official(split, [_FOLDER])
             if file is None:
                 log.warning("DiDeMo: no descriptions to train on, so this can only be tested; %s", self._wanted())
                 records[split] = []
@@ -117,10 +105,9 @@ class DiDeMo(CaptionedDataModule):
         return next((path for path in exact if path.is_file()), self.root / f"{video_id}.mp4")
 
     def _wanted(self) -> str:
-        place = self.annotations or f"{self.root} or {self.root / 'annotations'}"
         return (
             "put train_data.json (from https://github.com/LisaAnne/LocalizingMoments/tree/master/data) into "
-            f"{place}, or name its folder in data.annotations."
+            f"{self.official_place}, or name its folder in data.annotations."
         )
 
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.official_captions import read_lsmdc
-from data_modules.annotations.official_files import find_file
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.errors import InputError
-from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
+from data_modules.modules.official_captions import OfficialCaptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
-from data_modules.typed_options import Unpack
 
 FILES: Mapping[Split, str] = {
     "train": "LSMDC16_annos_training.csv",
@@ -19,7 +18,7 @@ FILES: Mapping[Split, str] = {
 }
 
 
-class LSMDC(CaptionedDataModule):
+class LSMDC(OfficialCaptions):
     """Clips of 202 movies with a sentence each, of audio descriptions; a sample is an avi file of a few seconds.
 
     118,081 clips in all. 1,000 clips are tested, as the retrieval challenge of 2016 chose them, and 7,408 are for
@@ -40,44 +39,34 @@ class LSMDC(CaptionedDataModule):
         options: those that all data sets of captioned videos share, see `CaptionedDataModule`.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        annotations: Path | None = None,
-        **options: Unpack[CaptionedOptions],
-    ) -> None:
-        super().__init__(root, **options)
-        self.annotations = annotations
+    official_names: ClassVar[Mapping[Split, tuple[str, ...]]] = {
+        split: (name, f"{name}.gz") for split, name in FILES.items()
+    }
 
     def published_sizes(self) -> Mapping[str, int]:
         """As far as sources agree."""
         return {"val": 7408, "test": 1000}
 
-    def find_sentences(self, split: Split) -> Path | None:
-        """The official file of a split, where it is there."""
-        places = (self.annotations,) if self.annotations else (self.root, self.root / "annotations")
-        return find_file(places, (FILES[split], f"{FILES[split]}.gz"))
-
     def scan(self) -> DatasetIndex:
         """Read the sentences, in the order of the files, and find the clips."""
-        found = {split: self.find_sentences(split) for split in SPLITS}
-        if missing := [FILES[split] for split, file in found.items() if file is None]:
-            place = self.annotations or f"{self.root} or {self.root / 'annotations'}"
+        files = {split: self.find_official(split) for split in SPLITS}
+        if missing := [FILES[split] for split, file in files.items() if file is None]:
             raise InputError(
                 f"LSMDC: {', '.join(missing)} not found; put what https://sites.google.com/site/describingmovies/"
-                f"download gives those who signed its agreement into {place}, or name the folder in data.annotations."
+                f"download gives those who signed its agreement into {self.official_place}, or name the folder in "
+                "data.annotations."
             )
-        files = VideoFiles(self.root, needed=self.features == "auto")
+        videos = VideoFiles(self.root, needed=self.features == "auto")
 
         def place_of(clip_id: str) -> Path:
             # The name of a movie, which is its folder, ends where the times begin.
-            return files.find(clip_id) or self.root / clip_id.partition(".")[0][:-3] / f"{clip_id}.avi"
+            return videos.find(clip_id) or self.root / clip_id.partition(".")[0][:-3] / f"{clip_id}.avi"
 
         return DatasetIndex(
             (),
             {
                 split: captioned_records(read_lsmdc(file), place_of, self.tally)
-                for split, file in found.items()
+                for split, file in files.items()
                 if file is not None
             },
         )

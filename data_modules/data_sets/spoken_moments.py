@@ -3,29 +3,23 @@
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from data_modules.annotations.captions import captioned_records
 from data_modules.annotations.official_captions import read_names
-from data_modules.annotations.official_files import find_file
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.files.text_files import read_text
-from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
+from data_modules.modules.official_captions import OfficialCaptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
-from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
 
-_LISTS: Mapping[Split, tuple[str, ...]] = {
-    "train": ("train_set.txt",),
-    "val": ("val_set.txt", "validation_set.txt"),
-    "test": ("test_set.txt",),
-}
 _TRANSCRIPTIONS = "transcriptions"
 
 
-class SpokenMoments(CaptionedDataModule):
+class SpokenMoments(OfficialCaptions):
     """Videos of 3 seconds that people described aloud (S-MiT); captions are the transcriptions of a speech recogniser.
 
     About 500,000 training videos of Multi-Moments in Time and 10,000 of its validation videos, 515,912 captions in all,
@@ -48,30 +42,22 @@ class SpokenMoments(CaptionedDataModule):
         options: those that all data sets of captioned videos share, see `CaptionedDataModule`.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        annotations: Path | None = None,
-        **options: Unpack[CaptionedOptions],
-    ) -> None:
-        super().__init__(root, **options)
-        self.annotations = annotations
-
-    def find_list(self, split: Split) -> Path | None:
-        """The list of a split, where it is there."""
-        places = (self.annotations,) if self.annotations else (self.root, self.root / "annotations")
-        return find_file(places, _LISTS[split])
+    official_names: ClassVar[Mapping[Split, tuple[str, ...]]] = {
+        "train": ("train_set.txt",),
+        "val": ("val_set.txt", "validation_set.txt"),
+        "test": ("test_set.txt",),
+    }
 
     def scan(self) -> DatasetIndex:
         """Read the lists and transcriptions, in the order of the lists, and find the videos."""
-        lists = {split: self.find_list(split) for split in SPLITS}
-        if missing := [_LISTS[split][0] for split, file in lists.items() if file is None and split != "val"]:
-            place = self.annotations or f"{self.root} or {self.root / 'annotations'}"
+        lists = {split: self.find_official(split) for split in SPLITS}
+        required: tuple[Split, ...] = ("train", "test")
+        if missing := [self.official_names[split][0] for split in required if lists[split] is None]:
             raise InputError(
                 f"Spoken Moments in Time: {' and '.join(missing)} not found; put the lists and the folder "
-                f"'{_TRANSCRIPTIONS}' that http://moments.csail.mit.edu/spoken.html sends you into {place}, or name "
-                "their folder in data.annotations. The lists may need other names: train_set.txt, val_set.txt, "
-                "test_set.txt."
+                f"'{_TRANSCRIPTIONS}' that http://moments.csail.mit.edu/spoken.html sends you into "
+                f"{self.official_place}, or name their folder in data.annotations. The lists may need other names: "
+                "train_set.txt, val_set.txt, test_set.txt."
             )
         files = VideoFiles(self.root, needed=self.features == "auto")
 

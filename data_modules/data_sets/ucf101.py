@@ -9,7 +9,7 @@ from typing import Literal
 from data_modules.annotations.list_files import ClassTable
 from data_modules.annotations.official_files import find_file, read_ucf
 from data_modules.annotations.official_splits import OfficialSplits, check_splits, to_records
-from data_modules.annotations.published_lists import LISTS, Published, PublishedLists
+from data_modules.annotations.published_lists import LISTS, PublishedLists
 from data_modules.batch import Record
 from data_modules.files.file_index import FileIndex, stem_of
 from data_modules.files.text_files import read_text
@@ -92,16 +92,8 @@ class UCF101(TrimmedDataModule):
             "ucf101", names, labels, locate, lambda name: label_of.get(stem_of(name).split("_g")[0].lower())
         )
         splits = OfficialSplits(names, self.splits, read)
-        published: Published = {
-            "5way_5shot": lists.five_way,
-            "5shot": partial(lists.five_shot, splits.test_of_few_shot),
-            **{f"{shots}shot": partial(lists.few_shot, shots, splits.test_of_few_shot) for shots in (2, 4, 8, 16)},
-            "base_to_novel": lists.base_to_novel,
-            "zero_shot": splits.zero_shot,
-        }
-        if len(self.splits) > 1:
-            published["closed_set"] = splits.closed_set
-        return DatasetIndex(names, splits.records, labels, published, partial(lists.read_path, root=self.root))
+        read_list = partial(lists.read_path, root=self.root)
+        return DatasetIndex(names, splits.records, labels, lists.of_splits(splits), read_list)
 
     def _official(self, name: str) -> Path:
         if self.annotations is not None:

@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from data_modules.annotations.class_folders import rows_of_folders
 from data_modules.annotations.class_names import names_of
 from data_modules.annotations.label_rows import read_label_rows
@@ -16,6 +14,7 @@ from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file, is_folder
 from data_modules.files.text_files import cut
 from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
+from data_modules.protocols.division import Division
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 from data_modules.typed_options import Unpack
 
@@ -50,12 +49,8 @@ class VideoFolder(TrimmedDataModule):
         **options: Unpack[TrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
-        if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
-            raise InputError("data: val_fraction and test_fraction must be 0 or more and leave room for training.")
         self.labels = labels
-        self.val_fraction = val_fraction
-        self.test_fraction = test_fraction
-        self.split_seed = split_seed
+        self.division = Division(val_fraction, test_fraction, split_seed)
         self.renamed = class_names or {}
 
     def scan(self) -> DatasetIndex:
@@ -99,22 +94,15 @@ class VideoFolder(TrimmedDataModule):
     def _divide(self, rows: list[tuple[Path, str, Split | None]]) -> list[Split]:
         """Give every row a split: the one it names, or one by chance where the data names none."""
         named = {split for _, _, split in rows}
-        fractions: dict[Split, float] = {
-            "test": 0.0 if "test" in named else self.test_fraction,
-            "val": 0.0 if "val" in named else self.val_fraction,
-        }
         splits: list[Split] = [split or "train" for _, _, split in rows]
         free: dict[str, list[int]] = defaultdict(list)
         for index, (_, label, _) in enumerate(rows):
             if splits[index] == "train":
                 free[label].append(index)
         for number, label in enumerate(sorted(free)):
-            order = np.random.default_rng((self.split_seed, number)).permutation(free[label]).tolist()
-            for split, fraction in fractions.items():
-                count = min(round(fraction * len(free[label])), len(order) - 1)
-                for index in order[:count]:
+            for split, held_out in self.division.held_out(free[label], named, number).items():
+                for index in held_out:
                     splits[index] = split
-                del order[:count]
         if "train" not in splits:
             raise InputError(f"{self.root}: no video is left for training.")
         return splits

@@ -29,17 +29,17 @@ def caption_files(data: CaptionedDataModule, count: int) -> Iterator[tuple[Path,
     """
     if isinstance(data, MSRVTT) and not data.caption_files:
         yield data.root / "annotations" / "MSRVTT_data.json", _msrvtt_json()
-    elif isinstance(data, DiDeMo) and data.find_descriptions("train") is None:
+    elif isinstance(data, DiDeMo) and data.find_official("train") is None:
         names = read_names(LISTS / "didemo" / "train_list.txt.gz")
         moments = [{"video": name, "description": text} for name in names for text in _captions(name)]
         yield data.root / "annotations" / "train_data.json", json.dumps(moments, indent=0)
     elif isinstance(data, LSMDC):
         for number, split in enumerate(SPLITS):
-            if data.find_sentences(split) is None:
+            if data.find_official(split) is None:
                 yield data.root / "annotations" / FILES[split], _lsmdc_csv(number, count)
     elif isinstance(data, SpokenMoments):
         for split in SPLITS:
-            if data.find_list(split) is None:
+            if data.find_official(split) is None:
                 names = tuple(f"{split}_{number:04d}" for number in range(count))
                 yield data.root / "annotations" / f"{split}_set.txt", "".join(f"{name}\n" for name in names)
                 for name in names:
