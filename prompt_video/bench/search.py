@@ -5,8 +5,6 @@ Two threads, warm page cache.
 """
 
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,19 +17,17 @@ from torch.nn import functional as F
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter
 from prompt_video.bench.measure import interleaved, threads
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.search.clusters import build_clusters
 from prompt_video.search.vectors import Rows, Scores, Vectors
 
 NUM_SPANS, DIM = 1_000_000, 512
 SPANS_A_VIDEO = 500
 NUM_SUBJECTS = 200
-NUM_QUERIES = 100  # of the recall
+NUM_QUERIES = 4
 TOP, THREADS = 10, 2
-REPEATS = 4  # of a query that is over at once
 
 
 def run(setting: Setting, num_spans: int, rounds: int) -> Figures:
-    """Time exact and approximate search.
+    """Time a search.
 
     Args:
         setting: where.
@@ -39,9 +35,8 @@ def run(setting: Setting, num_spans: int, rounds: int) -> Figures:
         rounds: in which the ways are timed.
 
     Returns:
-        ``exact_seconds`` and ``plain_seconds`` of one query, and how many times faster the first is; the same of four
-        queries at once; ``approximate_seconds``, how many times faster than exact search that is, which share of the
-        ten best it finds, and the seconds that its clusters take to build.
+        ``exact_seconds`` and ``plain_seconds`` of one query, how many times faster the first is, and the seconds of
+        four queries at once.
     """
     with threads(THREADS), tempfile.TemporaryDirectory() as folder:
         return _measure(Path(folder) / "index", num_spans, rounds)
@@ -53,7 +48,7 @@ def _size(num_spans: int, mib: int, seconds: int, *, quick: bool = False) -> Siz
 
 MEASUREMENTS = (
     Measurement(
-        run, (_size(NUM_SPANS, 6500, 120), _size(300_000, 2500, 35), _size(100_000, 1400, 9, quick=True)), on="host"
+        run, (_size(NUM_SPANS, 6500, 90), _size(300_000, 2500, 25), _size(100_000, 1400, 9, quick=True)), on="host"
     ),
 )
 
@@ -61,37 +56,19 @@ MEASUREMENTS = (
 def _measure(root: Path, num_spans: int, rounds: int) -> Figures:
     queries = _fill(root, num_spans)
     vectors = Vectors(FeatureStore(root))
-    one, four = queries[:1], queries[:4]
+    one = queries[:1]
     plain = partial(_plain, list(vectors.stored()), one)
     exact = partial(vectors.nearest, one, TOP)
     _assert_same(exact(), plain())
-    start = time.perf_counter()
-    clusters = build_clusters(vectors)
-    build_seconds = time.perf_counter() - start
-    approximate = partial(clusters.nearest, vectors, one, TOP)
-    ways = {"exact": exact, "plain": plain, "four": partial(vectors.nearest, four, TOP)}
+    ways = {"exact": exact, "plain": plain, "four": partial(vectors.nearest, queries, TOP)}
     seconds = interleaved(ways, rounds)
-    # Four times in a row, as it is short, and apart from the plain way, which empties the processor's cache.
-    short = interleaved({"exact": exact, "approximate": partial(_repeat, approximate, REPEATS)}, rounds)
-    _, truth = vectors.nearest(queries, TOP)
-    found = [rows for _, rows in clusters.nearest(vectors, queries, TOP)]
-    hits = [len(np.intersect1d(own.numpy(), best.numpy())) / TOP for own, best in zip(found, truth, strict=True)]
     return {
         "spans": float(num_spans),
         "exact_seconds": seconds["exact"],
         "plain_seconds": seconds["plain"],
         "exact_speedup": seconds["plain"] / seconds["exact"],
         "four_queries_seconds": seconds["four"],
-        "approximate_seconds": 1 / REPEATS * short["approximate"],
-        "approximate_speedup": REPEATS * (short["exact"] / short["approximate"]),
-        "approximate_recall@10": float(np.mean(hits)),
-        "clusters_build_seconds": build_seconds,
     }
-
-
-def _repeat(call: Callable[[], object], times: int) -> None:
-    for _ in range(times):
-        call()
 
 
 def _fill(root: Path, num_spans: int) -> Float[Tensor, "Q D"]:

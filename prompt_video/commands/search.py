@@ -28,21 +28,21 @@ def main(arguments: list[str]) -> int:
     logs.configure()
     check_file(options.json, "--json")
     index = VideoIndex(options.index, options.clip)
-    answers = index.search(options.query, options.top, all_spans=options.all_spans, approximate=options.approximate)
+    answers = index.search(options.query, options.top, all_spans=options.all_spans)
     console = logs.Terminal()
     for answer in answers:
         if answer.truncated:
             console.print(f"note: '{answer.query[:60]}...' is too long for the model: only its beginning counts.")
         console.print(_table(answer))
-    how = "approximately, so that a better one may be missing" if options.approximate else "all of them compared"
-    console.print(f"{index.num_spans:,} spans of {index.num_videos:,} videos below {index.card.folder}, {how}")
+    console.print(
+        f"{index.num_spans:,} spans of {index.num_videos:,} videos below {index.card.folder}, all of them compared"
+    )
     is_saved = save(options.json, lambda path: write_json(path, _report(index, answers)), "all figures:")
     return 0 if is_saved else 1
 
 
 def _table(answer: Answer) -> Table:
-    approximate = " (approximate)" if answer.approximate else ""
-    table = Table(title=f"{answer.query}{approximate}", title_justify="left", title_style="bold")
+    table = Table(title=answer.query, title_justify="left", title_style="bold")
     table.add_column("rank", justify="right")
     table.add_column("file", overflow="fold")
     table.add_column("span", justify="right", no_wrap=True)
@@ -67,12 +67,6 @@ def _parser() -> VerbParser:
     parser.add_argument("query", nargs="+", metavar="QUERY", help="what to look for, in words; in quotes")
     parser.add_argument("--top", type=int, default=10, help="hits for each query (default: %(default)s)")
     parser.add_argument("--all_spans", action="store_true", help="also spans that overlap with a better one")
-    parser.add_argument(
-        "--approximate",
-        action="store_true",
-        help="do not compare every span: faster among many millions, and may miss some; the first time, and after the "
-        "index has changed, it sorts them first",
-    )
     parser.add_argument("--clip", help="where the CLIP of the index is now: hub id or local folder")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write all hits to")
     return parser

@@ -13,7 +13,6 @@ from data_modules.features.store import FeatureStore
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.embedding import dim_of, text_vectors
 from prompt_video.model.video_text_model import VideoTextModel
-from prompt_video.search.clusters import Clusters, open_clusters
 from prompt_video.search.manifest import Card, read_card
 from prompt_video.search.vectors import Vectors
 
@@ -44,13 +43,11 @@ class Answer:
     Args:
         query: as it was asked.
         truncated: it was too long for the model, and only its beginning counted.
-        approximate: a better hit may have been missed.
         hits: best first.
     """
 
     query: str
     truncated: bool
-    approximate: bool
     hits: list[Hit]
 
 
@@ -75,7 +72,6 @@ class VideoIndex:
         _check_fit(self.card, self.store)
         self.model: VideoTextModel = self.card.model(clip)
         assert dim_of(self.model) == self.store.recipe.dim
-        self._clusters: Clusters | None = None
 
     @property
     def num_videos(self) -> int:
@@ -87,17 +83,13 @@ class VideoIndex:
         """Spans that can be found."""
         return len(self.vectors)
 
-    def search(
-        self, texts: Sequence[str], top: int = 10, *, all_spans: bool = False, approximate: bool = False
-    ) -> list[Answer]:
+    def search(self, texts: Sequence[str], top: int = 10, *, all_spans: bool = False) -> list[Answer]:
         """The spans that fit each text best.
 
         Args:
             texts: in words.
             top: hits for each, at most.
             all_spans: also such as overlap with a better one of the same video.
-            approximate: do not look at every span: faster in very large indexes, and may miss some. The first time it
-                sorts all spans into clusters.
 
         Raises:
             InputError: a text is empty, or ``top`` is less than 1.
@@ -111,16 +103,10 @@ class VideoIndex:
         vectors, truncated = self.encode(queries)
         # Each hit can stand in the way of so many others only: with as many more there is always enough left.
         count = top if all_spans else top * (1 + self.card.cutting.most_overlapping)
-        if approximate:
-            self._clusters = self._clusters or open_clusters(self.store, self.vectors)
-            found = self._clusters.nearest(self.vectors, vectors, count)
-        else:
-            scores, rows = self.vectors.nearest(vectors, count)
-            found = list(zip(scores, rows, strict=True))
         answers = []
-        for text, cut, (scores, rows) in zip(texts, truncated, found, strict=True):
+        for text, is_cut, scores, rows in zip(texts, truncated, *self.vectors.nearest(vectors, count), strict=True):
             hits = [self._hit(row, score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
-            answers.append(Answer(text, cut, approximate, (hits if all_spans else thinned(hits))[:top]))
+            answers.append(Answer(text, is_cut, (hits if all_spans else thinned(hits))[:top]))
         return answers
 
     @torch.no_grad()

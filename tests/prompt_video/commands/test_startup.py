@@ -15,7 +15,7 @@ except SystemExit:
     pass
 print(*sys.modules, file=sys.stderr)
 """
-DRAWING = {"matplotlib", "torchvision", "transformers", "wandb", "gradio", "faiss"}
+DRAWING = {"matplotlib", "torchvision", "transformers", "wandb", "gradio"}
 LEARNING = {"torch", "lightning", "torchmetrics", "av", *DRAWING}
 
 
