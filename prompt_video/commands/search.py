@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
             console.print(f"note: '{answer.query[:60]}...' is too long for the model: only its beginning counts.")
         console.print(_table(answer))
     console.print(
-        f"{index.num_spans:,} spans of {index.num_videos:,} videos below {index.card.folder}, all of them compared"
+        f"{index.num_spans:,} spans of {index.num_videos:,} videos below {index.manifest.folder}, all of them compared"
     )
     is_saved = save(options.json, lambda path: write_json(path, _report(index, answers)), "all figures:")
     return 0 if is_saved else 1

@@ -13,7 +13,7 @@ from data_modules.features.store import FeatureStore
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.embedding import dim_of, text_vectors
 from prompt_video.model.video_text_model import VideoTextModel
-from prompt_video.search.manifest import Card, read_card
+from prompt_video.search.manifest import IndexManifest, read_manifest
 from prompt_video.search.vectors import Vectors
 
 
@@ -64,13 +64,13 @@ class VideoIndex:
 
     def __init__(self, root: Path, clip: str | None = None) -> None:
         self.root = Path(root)
-        self.card = read_card(self.root)
+        self.manifest = read_manifest(self.root)
         self.store = FeatureStore(self.root)
         self.vectors = Vectors(self.store)
         if not len(self.vectors):
             raise InputError(f"the index {root} holds no videos; `prompt-video index` fills it.")
-        _check_fit(self.card, self.store)
-        self.model: VideoTextModel = self.card.model(clip)
+        _check_fit(self.manifest, self.store)
+        self.model: VideoTextModel = self.manifest.model(clip)
         assert dim_of(self.model) == self.store.recipe.dim
 
     @property
@@ -102,7 +102,7 @@ class VideoIndex:
             raise InputError("the query is empty; say in words what to look for.")
         vectors, truncated = self.encode(queries)
         # Each hit can stand in the way of so many others only: with as many more there is always enough left.
-        count = top if all_spans else top * (1 + self.card.cutting.most_overlapping)
+        count = top if all_spans else top * (1 + self.manifest.cutting.most_overlapping)
         answers = []
         for text, is_cut, scores, rows in zip(texts, truncated, *self.vectors.nearest(vectors, count), strict=True):
             hits = [self._hit(row, score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
@@ -120,20 +120,20 @@ class VideoIndex:
 
     def _hit(self, row: int, score: float) -> Hit:
         video_id, start_sec = self.vectors.of(row)
-        end_sec = self.card.cutting.end_sec(start_sec, self.store.duration_sec(video_id))
-        return Hit(video_id, self.card.folder / video_id, start_sec, end_sec, score)
+        end_sec = self.manifest.cutting.end_sec(start_sec, self.store.duration_sec(video_id))
+        return Hit(video_id, self.manifest.folder / video_id, start_sec, end_sec, score)
 
 
-def _check_fit(card: Card, store: FeatureStore) -> None:
-    """Card and vectors must be of each other, and no id may lead to a file outside of the folder.
+def _check_fit(manifest: IndexManifest, store: FeatureStore) -> None:
+    """Manifest and vectors must be of each other, and no id may lead to a file outside of the folder.
 
     Raises:
         InputError: when they are not, or one does.
     """
-    recipe, made_with = store.recipe, card.spec["clip"]
+    recipe, made_with = store.recipe, manifest.spec["clip"]
     if (
-        not recipe.transform.endswith(card.made_with)
-        or recipe.frame_rate != card.cutting.frame_rate
+        not recipe.transform.endswith(manifest.made_with)
+        or recipe.frame_rate != manifest.cutting.frame_rate
         or recipe.clip_fingerprint != made_with["fingerprint"]
     ):
         raise InputError(
@@ -143,7 +143,7 @@ def _check_fit(card: Card, store: FeatureStore) -> None:
     if outside := [video_id for video_id in store.video_ids if not _is_inside(video_id)]:
         raise InputError(
             f"the index {store.root} names the video {outside[0][:80]!r}, which lies outside of the folder "
-            f"{card.folder}; `prompt-video index` made no such index: delete it and index again."
+            f"{manifest.folder}; `prompt-video index` made no such index: delete it and index again."
         )
 
 

@@ -26,7 +26,7 @@ from data_modules.modules.extraction import MISSING, ExtractionTask, transform_o
 from data_modules.video.timeline import shown_from
 from prompt_video.model.embedding import dim_of, video_vectors
 from prompt_video.model.video_text_model import VideoTextModel
-from prompt_video.search.manifest import Card, read_card
+from prompt_video.search.manifest import IndexManifest, read_manifest
 from prompt_video.search.spans import Cutting
 
 log = logging.getLogger(__name__)
@@ -93,14 +93,14 @@ class IndexingTask(ExtractionTask):
         writer.add(video_id, torch.cat(parts), starts, duration_sec, path)
 
 
-def recipe_of(card: Card, model: VideoTextModel, crop: ResizeCrop) -> Recipe:
+def recipe_of(manifest: IndexManifest, model: VideoTextModel, crop: ResizeCrop) -> Recipe:
     """What the vectors of an index are made with: other weights or other spans make another one."""
     return Recipe(
         clip_name=model.clip.name,
         clip_fingerprint=model.clip.fingerprint,
         dim=dim_of(model),
-        frame_rate=card.cutting.frame_rate,
-        transform=f"{transform_of(model.clip, crop)}/{card.made_with}",
+        frame_rate=manifest.cutting.frame_rate,
+        transform=f"{transform_of(model.clip, crop)}/{manifest.made_with}",
         clip_dtype=model.clip.dtype,
     )
 
@@ -128,12 +128,12 @@ def build_index(
     Raises:
         InputError: when there is no folder or no video in it, or the index was made otherwise or of another folder.
     """
-    card, crop = Card.of(model, folder, cutting), ResizeCrop(model.clip.image_size)
-    recipe = recipe_of(card, model, crop)
+    manifest, crop = IndexManifest.of(model, folder, cutting), ResizeCrop(model.clip.image_size)
+    recipe = recipe_of(manifest, model, crop)
     videos = find_videos(folder)
     todo = pending(root, recipe, videos.items())
     _check_folder(root, folder)
-    card.write(root)
+    manifest.write(root)
     trainer = Trainer(
         logger=False, enable_checkpointing=False, enable_model_summary=False, inference_mode=True, **trainer_options
     )
@@ -174,7 +174,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
 def _check_folder(root: Path, folder: Path) -> None:
     """An index is of one folder, which may have been moved: all else would count as gone."""
     try:
-        other = read_card(root).folder
+        other = read_manifest(root).folder
     except InputError:  # there is none, or a damaged one that is written anew
         return
     if other != folder.resolve() and other.is_dir():

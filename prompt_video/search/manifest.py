@@ -18,12 +18,12 @@ from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.spans import Cutting
 
-CARD = "search.pt"
-CARD_FORMAT = 2
+INDEX_FILE = "search.pt"
+FORMAT = 2
 
 
 @dataclass(frozen=True)
-class Card:
+class IndexManifest:
     """One index.
 
     Args:
@@ -39,7 +39,7 @@ class Card:
     state: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, model: VideoTextModel, folder: Path, cutting: Cutting) -> "Card":
+    def of(cls, model: VideoTextModel, folder: Path, cutting: Cutting) -> "IndexManifest":
         """Of a model and a folder."""
         spec = model.spec()
         if (place := Path(spec["clip"]["name"]).expanduser()).is_dir():
@@ -67,14 +67,14 @@ class Card:
         """Write it into the folder of an index."""
         root.mkdir(parents=True, exist_ok=True)
         content = {
-            "format": CARD_FORMAT,
+            "format": FORMAT,
             "folder": str(self.folder),
             "cutting": dataclasses.asdict(self.cutting),
             "spec": dict(self.spec),
             "state": dict(self.state),
             "checksum": self._checksum,
         }
-        write_whole(root / CARD, lambda partial: torch.save(content, partial))
+        write_whole(root / INDEX_FILE, lambda partial: torch.save(content, partial))
 
     @property
     def _checksum(self) -> int:
@@ -94,63 +94,65 @@ class Card:
         made_with = self.spec["clip"]
         name = clip or made_with["name"]
         try:
-            found = FrozenCLIP(name)
+            frozen = FrozenCLIP(name)
         except InputError as error:
             reason = str(error)
         else:
-            return self._model_on(found)
+            return self._model_on(frozen)
         # Outside of the handler, since the innermost message is the one that the command line shows.
         raise InputError(
             f"the index was made with CLIP '{made_with['name']}', and a search needs it to read the query. Put it "
             f"back, or say where it is with --clip. {reason}"
         )
 
-    def _model_on(self, found: FrozenCLIP) -> VideoTextModel:
+    def _model_on(self, clip: FrozenCLIP) -> VideoTextModel:
         made_with = self.spec["clip"]
-        if found.fingerprint != made_with["fingerprint"]:
+        if clip.fingerprint != made_with["fingerprint"]:
             raise InputError(
-                f"the index was made with a CLIP of fingerprint {made_with['fingerprint']}, and '{found.name}' has "
-                f"{found.fingerprint}: their vectors cannot be compared. Name the right one with --clip, or index the "
+                f"the index was made with a CLIP of fingerprint {made_with['fingerprint']}, and '{clip.name}' has "
+                f"{clip.fingerprint}: their vectors cannot be compared. Name the right one with --clip, or index the "
                 "videos again into another folder."
             )
         settings = {**self.spec["prompt"]["settings"], "too_long": "truncate"}
         spec = {**self.spec, "prompt": {**self.spec["prompt"], "settings": settings}}
-        model = VideoTextModel.from_spec(spec, found)
+        model = VideoTextModel.from_spec(spec, clip)
         model.load_learned_state(self.state)
         return model.eval().requires_grad_(False)
 
 
-def read_card(root: Path) -> Card:
-    """The card of an index.
+def read_manifest(root: Path) -> IndexManifest:
+    """The manifest of an index.
 
     Raises:
         InputError: when there is none, or it is damaged or of another version.
     """
-    path = root / CARD
+    path = root / INDEX_FILE
     if not path.is_file():
-        what = f"is no index of videos: it has no {CARD}" if root.is_dir() else "does not exist"
+        what = f"is no index of videos: it has no {INDEX_FILE}" if root.is_dir() else "does not exist"
         raise InputError(f"the index {root} {what}. Make one with `prompt-video index`, or correct the path.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         version = content["format"]
-        if version == CARD_FORMAT:
-            card = Card(Path(content["folder"]), Cutting(**content["cutting"]), content["spec"], content["state"])
-            if content["checksum"] != card._checksum:
+        if version == FORMAT:
+            manifest = IndexManifest(
+                Path(content["folder"]), Cutting(**content["cutting"]), content["spec"], content["state"]
+            )
+            if content["checksum"] != manifest._checksum:
                 raise ValueError("its checksum differs")
-            _check(card)
-            return card
+            _check(manifest)
+            return manifest
     except Exception as error:  # a damaged pickle can raise anything
         raise InputError(f"{path} is damaged. Run `prompt-video index` again to write it anew.") from error
-    raise InputError(f"{path} has version {version}, and this program reads version {CARD_FORMAT}; index again.")
+    raise InputError(f"{path} has version {version}, and this program reads version {FORMAT}; index again.")
 
 
-def _check(card: Card) -> None:
+def _check(manifest: IndexManifest) -> None:
     """Types and ranges of what was read.
 
     Raises:
         ValueError: when they are wrong.
     """
-    names = [card.spec["clip"][key] for key in ("name", "fingerprint")]
-    is_text = all(isinstance(name, str) for name in names) and card.folder.is_absolute()
-    if not is_text or not all(weight.isfinite().all() for weight in card.state.values()) or not card.made_with:
+    names = [manifest.spec["clip"][key] for key in ("name", "fingerprint")]
+    is_text = all(isinstance(name, str) for name in names) and manifest.folder.is_absolute()
+    if not is_text or not all(weight.isfinite().all() for weight in manifest.state.values()) or not manifest.made_with:
         raise ValueError("a field is not as it should be")

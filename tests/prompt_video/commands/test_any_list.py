@@ -1,4 +1,4 @@
-"""Any bytes in the place of an array, a manifest, a shard or a card: a value, or one sentence that names the file."""
+"""Any bytes in the place of an array, a manifest or a shard: a value, or one sentence that names the file."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from data_modules.errors import InputError
 from data_modules.features.shards import read_shard
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter
 from prompt_video.io.numpy_files import open_array
-from prompt_video.search.manifest import CARD, read_card
+from prompt_video.search.manifest import INDEX_FILE, read_manifest
 
 RECIPE = Recipe("tiny", "abcd", 2, 25.0, "resize 32")
 FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None)
@@ -36,7 +36,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.add("a", torch.ones(3, 2), np.arange(3) / 25, 0.12, root)
     spec = {"clip": {"name": "tiny", "fingerprint": "abcd"}}
     cutting = {"span_sec": 8.0, "stride_sec": 4.0, "num_frames": 4, "frame_rate": 2.0}
-    torch.save({"format": 2, "folder": "/x", "cutting": cutting, "spec": spec, "state": {}, "checksum": 0}, root / CARD)
+    torch.save(
+        {"format": 2, "folder": "/x", "cutting": cutting, "spec": spec, "state": {}, "checksum": 0}, root / INDEX_FILE
+    )
     return root
 
 
@@ -92,7 +94,7 @@ def test_shards_whose_checksum_is_right(store: Path, changes: list[tuple[float, 
 
 @FEW
 @given(changes=edits)
-def test_cards(store: Path, changes: list[tuple[float, bytes]]) -> None:
-    path = store.parent / CARD
-    path.write_bytes(edited((store / CARD).read_bytes(), changes))
-    told(path, lambda: read_card(store.parent))
+def test_manifests_of_indexes(store: Path, changes: list[tuple[float, bytes]]) -> None:
+    path = store.parent / INDEX_FILE
+    path.write_bytes(edited((store / INDEX_FILE).read_bytes(), changes))
+    told(path, lambda: read_manifest(store.parent))

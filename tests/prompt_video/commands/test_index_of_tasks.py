@@ -92,12 +92,12 @@ def test_a_localization_checkpoint(localization: tuple[Path, Path], folder: Path
     config, checkpoint = localization
     saved = torch.load(checkpoint, weights_only=True)["state_dict"]
     alone = index(folder, tmp_path / "alone", checkpoint)
-    assert {f"model.{name}" for name in alone.card.state} == {name for name in saved if name.startswith("model.")}
-    assert alone.card.cutting.num_frames == 16, "the positions of the temporal encoder: nothing else is known"
+    assert {f"model.{name}" for name in alone.manifest.state} == {name for name in saved if name.startswith("model.")}
+    assert alone.manifest.cutting.num_frames == 16, "the positions of the temporal encoder: nothing else is known"
     told = index(folder, tmp_path / "told", checkpoint, f"--config={config}")
-    assert (told.card.cutting.num_frames, told.card.cutting.frame_rate) == (8, 6.0)
+    assert (told.manifest.cutting.num_frames, told.manifest.cutting.frame_rate) == (8, 6.0)
     null = index(folder, tmp_path / "null", checkpoint, f"--config={config}", "--model.frames_inside=null")
-    assert null.card.cutting.num_frames == 16
+    assert null.manifest.cutting.num_frames == 16
 
 
 def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(
@@ -105,7 +105,7 @@ def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(
 ) -> None:
     config, checkpoint = retrieval
     found = index(folder, tmp_path / "index", checkpoint, f"--config={config}")
-    cutting, clip = found.card.cutting, found.model.clip
+    cutting, clip = found.manifest.cutting, found.model.clip
     assert (cutting.num_frames, cutting.frame_rate) == (6, 12.0)
     assert found.store.recipe.dim == 2 * clip.embed_dim
     hits = {hit.video_id: hit.score for hit in found.search(["a star spins"])[0].hits}

@@ -15,7 +15,7 @@ from prompt_video.inference.loaded import load
 from prompt_video.model.embedding import dim_of
 from prompt_video.search.index import VideoIndex
 from prompt_video.search.indexing import recipe_of
-from prompt_video.search.manifest import CARD, Card
+from prompt_video.search.manifest import INDEX_FILE, IndexManifest
 from prompt_video.search.spans import Cutting
 
 CUTTING = Cutting(8.0, 4.0, 4, 2.0)
@@ -28,9 +28,9 @@ def make(tmp_path: Path, clip_folder: Path) -> Callable[..., Path]:
 
     def made(*video_ids: str) -> Path:
         root = tmp_path / "index"
-        card = Card.of(model, tmp_path, CUTTING)
-        card.write(root)
-        with StoreWriter(root, recipe_of(card, model, ResizeCrop(model.clip.image_size))) as writer:
+        manifest = IndexManifest.of(model, tmp_path, CUTTING)
+        manifest.write(root)
+        with StoreWriter(root, recipe_of(manifest, model, ResizeCrop(model.clip.image_size))) as writer:
             for video_id in video_ids:
                 vector = torch.nn.functional.normalize(torch.ones(1, dim_of(model)), dim=-1)
                 writer.add(video_id, vector, np.zeros(1), 1.0, tmp_path / video_id)
@@ -65,15 +65,15 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_card_of_other_vectors_or_a_damaged_one(make: Callable[..., Path], what: str) -> None:
+def test_a_manifest_of_other_vectors_or_a_damaged_one(make: Callable[..., Path], what: str) -> None:
     root = make("a.mp4")
-    content = torch.load(root / CARD, weights_only=True)
+    content = torch.load(root / INDEX_FILE, weights_only=True)
     if what == "frame_rate":
         content["cutting"] = dataclasses.asdict(CUTTING) | {"frame_rate": 3.0}
     elif what == "clip":
         content["spec"]["clip"]["fingerprint"] = "another"
     else:
         content[what] = CHANGES[what]
-    torch.save(content, root / CARD)
+    torch.save(content, root / INDEX_FILE)
     with pytest.raises(InputError, match=r"is damaged|are not of the model|has version 99"):
         VideoIndex(root)
