@@ -11,9 +11,9 @@ from rich.table import Table
 from prompt_video.demo.running import Run, figure
 from prompt_video.reports import page
 from prompt_video.reports.localization import timelines
+from prompt_video.reports.localization_files import localization
 from prompt_video.reports.timeline import timeline_svg
 from prompt_video.tasks.localization import LocalizationTask
-from prompt_video.tasks.localization_files import localization
 
 FIGURES = ("map@0.5", "map@0.75", "map_avg")
 TITLES = ("scores", "mAP at 0.5", "at 0.75", "average", "what it is")

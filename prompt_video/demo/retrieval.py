@@ -12,8 +12,8 @@ from data_modules.batch import CaptionedRecord
 from prompt_video.demo.running import Run
 from prompt_video.reports import page
 from prompt_video.reports.retrieval import examples
+from prompt_video.reports.retrieval_media import questions
 from prompt_video.tasks.retrieval import RetrievalTask
-from prompt_video.tasks.retrieval_media import questions
 
 DIRECTIONS = {"t2v": "text to video", "v2t": "video to text"}
 FIGURES = {"r@1": "R@1", "r@5": "R@5", "median_rank": "median rank"}

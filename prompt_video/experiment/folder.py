@@ -21,8 +21,8 @@ from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, JOURNAL, LAST
 from prompt_video.model.checkpoints import last_checkpoint
 from prompt_video.model.prompt_words import prompt_words
 from prompt_video.reports.dashboard.items import log_items
+from prompt_video.reports.recognition_files import write_csv
 from prompt_video.tasks.base import VideoTextTask, learned_weights
-from prompt_video.tasks.tables import write_csv
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from prompt_video.model.templates import DEFAULT
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, VideoTextModel
-from prompt_video.tasks.media import Shown, Table
+from prompt_video.reports.media import Shown, Table
 from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
 
 

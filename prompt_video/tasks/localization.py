@@ -28,12 +28,12 @@ from prompt_video.localization.segments import segment_features
 from prompt_video.localization.selection import MIN_SCORE
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model import losses
+from prompt_video.reports.localization_files import write_results, write_test
+from prompt_video.reports.localization_media import localization_shown
+from prompt_video.reports.media import Shown
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.finite import check_scores
-from prompt_video.tasks.localization_files import write_results, write_test
-from prompt_video.tasks.localization_media import localization_shown
-from prompt_video.tasks.media import Shown
 from prompt_video.tasks.regularizers import check_regularizers
 
 log = logging.getLogger(__name__)

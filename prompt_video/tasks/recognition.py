@@ -16,13 +16,13 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import Trial
 from prompt_video.model import losses
 from prompt_video.model.temporal import mean_frame
+from prompt_video.reports.media import Shown
+from prompt_video.reports.recognition_files import write_tables
+from prompt_video.reports.recognition_media import recognition_shown
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.classification_results import ClassificationResults, combined
 from prompt_video.tasks.finite import check_scores
-from prompt_video.tasks.media import Shown
-from prompt_video.tasks.recognition_media import recognition_shown
 from prompt_video.tasks.regularizers import check_regularizers
-from prompt_video.tasks.tables import write_tables
 
 
 class RecognitionTask(VideoTextTask):

@@ -22,11 +22,11 @@ from prompt_video.model.gradient_cache import in_chunks
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import mean_frame
 from prompt_video.model.text_head import TextHead
+from prompt_video.reports.media import Shown
+from prompt_video.reports.retrieval_files import best_videos, write_queries
+from prompt_video.reports.retrieval_media import retrieval_shown
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_scores
-from prompt_video.tasks.media import Shown
-from prompt_video.tasks.retrieval_files import best_videos, write_queries
-from prompt_video.tasks.retrieval_media import retrieval_shown
 from prompt_video.tasks.retrieval_results import Answers, Pairs, RetrievalResults
 
 log = logging.getLogger(__name__)

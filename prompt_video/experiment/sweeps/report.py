@@ -7,7 +7,7 @@ from rich.table import Table
 
 from data_modules.files.json_files import write_json
 from prompt_video.experiment.sweeps.running import Outcome
-from prompt_video.tasks.tables import write_csv
+from prompt_video.reports.recognition_files import write_csv
 
 
 def metric_of(outcomes: Sequence[Outcome], *wanted: str | None) -> str:

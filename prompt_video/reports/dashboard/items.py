@@ -13,8 +13,8 @@ from lightning.pytorch.loggers import WandbLogger
 from PIL import Image
 
 from data_modules.errors import BrokenVideoError
+from prompt_video.reports.media import Cell, Confusion, Shown, Table, VideoCell
 from prompt_video.reports.video_previews import write_clip
-from prompt_video.tasks.media import Cell, Confusion, Shown, Table, VideoCell
 
 log = logging.getLogger(__name__)
 

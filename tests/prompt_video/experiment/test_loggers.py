@@ -7,7 +7,7 @@ from PIL import Image
 
 from prompt_video.experiment.loggers import close_loggers, make_loggers
 from prompt_video.reports.dashboard.items import MOST_CELLS, confusion_rows, log_items
-from prompt_video.tasks.media import Cell, Confusion, Shown, Table, VideoCell, half_wrong
+from prompt_video.reports.media import Cell, Confusion, Shown, Table, VideoCell, half_wrong
 
 
 def test_tables_go_to_wandb_and_to_no_other_logger(

@@ -13,7 +13,7 @@ from data_modules.batch import CaptionedRecord
 from prompt_video.demo import retrieval as demo
 from prompt_video.metrics.retrieval.results import Retrieval
 from prompt_video.reports.retrieval import Described, Question, examples, hits, misses
-from prompt_video.tasks.retrieval_media import questions
+from prompt_video.reports.retrieval_media import questions
 from prompt_video.tasks.retrieval_results import Answers
 
 NOWHERE = Path("nowhere")

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 import torch
 
+from prompt_video.reports.recognition_files import per_class
 from prompt_video.tasks.classification_results import ClassificationResults, combined, harmonic_mean
-from prompt_video.tasks.tables import per_class
 
 FIGURES: Any = {
     "base": {"top1": 0.9, "frozen_top1": 0.5},

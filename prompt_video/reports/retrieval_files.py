@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from prompt_video.reports.recognition_files import write_csv
 from prompt_video.tasks.retrieval_results import Answers
-from prompt_video.tasks.tables import write_csv
 
 
 def write_queries(folder: Path, suffix: str, answers: Answers) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from prompt_video.reports.media import NUM_VIDEOS, Confusion, Shown, Table, VideoCell, half_wrong
+from prompt_video.reports.recognition_files import per_class
 from prompt_video.tasks.classification_results import ClassificationResults, Prediction
-from prompt_video.tasks.media import NUM_VIDEOS, Confusion, Shown, Table, VideoCell, half_wrong
-from prompt_video.tasks.tables import per_class
 
 
 def recognition_shown(

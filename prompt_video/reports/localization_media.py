@@ -5,10 +5,10 @@ from itertools import groupby
 
 from data_modules.annotations.activitynet_format import Annotation, Detection
 from prompt_video.reports.localization import timelines
+from prompt_video.reports.localization_files import localization
+from prompt_video.reports.media import NUM_VIDEOS, Cell, Shown, Table, VideoCell
 from prompt_video.reports.text_formatting import clock
 from prompt_video.tasks.detection_results import DetectionResults
-from prompt_video.tasks.localization_files import localization
-from prompt_video.tasks.media import NUM_VIDEOS, Cell, Shown, Table, VideoCell
 
 LEAD_SEC = 2.0  # of a clip, before the first action
 

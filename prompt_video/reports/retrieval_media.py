@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from data_modules.batch import CaptionedRecord
+from prompt_video.reports.media import NUM_VIDEOS, Cell, Shown, Table, VideoCell, half_wrong
 from prompt_video.reports.retrieval import Described, Question, hits, misses
-from prompt_video.tasks.media import NUM_VIDEOS, Cell, Shown, Table, VideoCell, half_wrong
 from prompt_video.tasks.retrieval_results import Answers
 
 
