@@ -43,7 +43,7 @@ def run_method(run: Run, start_from: Path | None = None) -> Outcome:
     """
     cli = run.train_and_test(*([f"--model.start_from={start_from}"] if start_from else []))
     assert isinstance(cli.model, LocalizationTask)
-    found = localization(cli.model.found["test"])
+    found = localization(cli.model.results["test"])
     drawn = [timeline_svg(timeline) for timeline in timelines(found, NUM_VIDEOS)]
     return Outcome(run.seed, cli.record.results["metrics"], drawn, start_from is not None)
 

@@ -8,7 +8,6 @@ from markupsafe import Markup
 from rich import box
 from rich.table import Table
 
-from data_modules.batch import CaptionedRecord
 from prompt_video.demo.running import Run
 from prompt_video.reports import page
 from prompt_video.reports.retrieval import examples
@@ -38,8 +37,9 @@ def run_method(run: Run) -> Outcome:
     """Train and test prompts and temporal encoder; the frozen CLIP's figures come with it."""
     cli = run.train_and_test()
     assert isinstance(cli.model, RetrievalTask)
-    records = [r for r in cli.datamodule.subset("test").records if isinstance(r, CaptionedRecord)]
-    asked = questions(cli.model.answers["test"], records)
+    results = cli.model.results["test"]
+    assert results.answers is not None
+    asked, records = questions(results.answers, results.records), results.records
     return Outcome(run.seed, cli.record.results["metrics"], len(records), len(asked), examples(asked))
 
 

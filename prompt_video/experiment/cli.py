@@ -4,7 +4,7 @@ import copy
 import errno
 import logging
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,7 @@ from prompt_video.experiment.config_errors import making_trainer
 from prompt_video.experiment.folder import (
     TRAINED,
     RunRecord,
+    TrialFiles,
     settle_run_folder,
 )
 from prompt_video.experiment.loggers import close_loggers, log_trials, make_loggers
@@ -35,6 +36,7 @@ from prompt_video.experiment.stopping import Stopped
 from prompt_video.experiment.summary import print_summary
 from prompt_video.io import console
 from prompt_video.io.run_files import BEST, CHECKPOINTS, NO_CHECKPOINT
+from prompt_video.reports.results import write_predictions
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
 from prompt_video.tasks.recognition import RecognitionTask
@@ -181,9 +183,12 @@ class ExperimentCLI(ExperimentSettings):
 
     def _trainer_of_one_trial(self, callbacks: list[Callback], folder: Path) -> Trainer:
         """As the experiment's own, for a trial that is trained alone; its curves are in its own folder."""
-        return self._trainer_like(callbacks, {"logger": CSVLogger(folder, name="", version="logs")})
+        changes = {"logger": CSVLogger(folder, name="", version="logs")}
+        return self._trainer_like(callbacks, changes, [TrialFiles(folder)])
 
-    def _trainer_like(self, callbacks: list[Callback], changes: dict[str, Any]) -> Trainer:
+    def _trainer_like(
+        self, callbacks: list[Callback], changes: dict[str, Any], files: Sequence[Callback] = ()
+    ) -> Trainer:
         options = dict(self.config_init[self.subcommand]["trainer"].items())
         own = [copy.deepcopy(callback) for callback in self._own_callbacks]
         if options.get("enable_checkpointing") is False or options.get("fast_dev_run"):
@@ -194,7 +199,7 @@ class ExperimentCLI(ExperimentSettings):
             own.append(ProgressBar(leave=False))
         options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
         options |= {"enable_model_summary": False, "default_root_dir": self.run_folder, **changes}
-        return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *callbacks]})
+        return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *files, *callbacks]})
 
     def _keep_last_without_validation(self) -> None:
         """Without validation videos there is no best checkpoint to choose: the last one is tested."""
@@ -221,9 +226,9 @@ class ExperimentCLI(ExperimentSettings):
         if len(self.datamodule.trials[0].tests) > 1:
             batches = list(chain.from_iterable(batches))  # one list for each test
         if self.trainer.is_global_zero:
-            log.info(
-                "wrote %s", self.model.write_predictions([row for batch in batches for row in batch], self.run_folder)
-            )
+            rows = [row for batch in batches for row in batch]
+            told = write_predictions(self.run_folder, rows, self.model.tests, self.model.describe())
+            log.info("wrote %s", told)
 
     def _load_checkpoint(self, options: dict[str, Any]) -> None:
         """Lightning loads only its own checkpoints; imported ones hold the learned weights alone."""

@@ -21,7 +21,7 @@ from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, JOURNAL, LAST
 from prompt_video.model.checkpoints import last_checkpoint
 from prompt_video.model.prompt_words import prompt_words
 from prompt_video.reports.dashboard.items import log_items
-from prompt_video.reports.recognition_files import write_csv
+from prompt_video.reports.results import media, write_prompt_words, write_test
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,22 @@ def _run_of(path: Path, mark: str) -> Path:
     return path.parents[mark.count("/")]
 
 
+class TrialFiles(Callback):
+    """Write what people read of the test of one trial among many.
+
+    Args:
+        folder: of the trial.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write it, on the first process."""
+        if trainer.is_global_zero and isinstance(pl_module, VideoTextTask):
+            write_test(self.folder, pl_module.trial_name or "", pl_module.tests, pl_module.describe())
+
+
 class RunRecord(Callback):
     """Write what a run was and what came of it.
 
@@ -187,13 +203,13 @@ class RunRecord(Callback):
             self._record(trainer, pl_module)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the test metrics, and the task's own tables."""
+        """Keep the test metrics, and write what people read of the test."""
         self._record(trainer, pl_module)
         if trainer.is_global_zero and isinstance(pl_module, VideoTextTask):
-            pl_module.write_tables(self.folder)
+            write_test(self.folder, self.folder.parent.name, pl_module.tests, pl_module.describe())
             words = prompt_words(pl_module.model.prompt, pl_module.model.clip)
-            write_csv(self.folder / "prompt_words.csv", [vector.row() for vector in words])
-            log_items(pl_module.loggers, pl_module.shown)
+            write_prompt_words(self.folder, words)
+            log_items(pl_module.loggers, lambda: media(pl_module.tests, words))
 
     def _record(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = _data_of(trainer)

@@ -1,7 +1,7 @@
 """Tables as CSV files, which people open in spreadsheet programs."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from data_modules.files.atomic import write_whole
@@ -31,6 +31,12 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, write)
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write one line a row, the keys of the first row as header; nothing without rows."""
+    if rows:
+        write_table(path, list(rows[0]), (list(row.values()) for row in rows))
 
 
 def text_of(cell: str) -> str:

@@ -12,7 +12,7 @@ from prompt_video.reports.localization import Localization, Proposals, Scores, w
 from prompt_video.tasks.detection_results import FROZEN, DetectionResults
 
 
-def write_results(
+def write_detections_by(
     folder: Path, score: str, detections: Mapping[str, Sequence[Detection]], min_score: float, about: Mapping[str, Any]
 ) -> None:
     """Write the detections by one score as ActivityNet's JSON, as CSV, and as subtitles.
@@ -31,7 +31,9 @@ def write_results(
     write_subtitles(place / "subtitles", detections, min_score)
 
 
-def write_test(folder: Path, title: str, tests: Mapping[str, DetectionResults], about: Mapping[str, Any]) -> None:
+def write_localization(
+    folder: Path, title: str, tests: Mapping[str, DetectionResults], about: Mapping[str, Any]
+) -> None:
     """Write all that is known of a test, a folder for each part where there are several, and one report.
 
     Args:
@@ -40,30 +42,30 @@ def write_test(folder: Path, title: str, tests: Mapping[str, DetectionResults], 
         tests: by name.
         about: what made them: texts.
     """
-    reported = {name: localization(found) for name, found in tests.items()}
-    for name, found in tests.items():
+    reported = {name: localization(results) for name, results in tests.items()}
+    for name, results in tests.items():
         place = folder if len(tests) == 1 else folder / name
         selection = reported[name].selection
-        for score, detections in found.detections.items():
-            write_results(place, score, detections, selection.min_score, about)
-        _write_classes(place / "classes.csv", found)
+        for score, detections in results.detections.items():
+            write_detections_by(place, score, detections, selection.min_score, about)
+        _write_classes(place / "classes.csv", results)
     write_report(folder / "report.html", title, ". ".join(str(value) for value in about.values()), reported)
 
 
-def localization(found: DetectionResults) -> Localization:
+def localization(results: DetectionResults) -> Localization:
     """A test as reports want it: ``clip_only`` first, then the frozen CLIP, then what has external scores."""
-    figures = found.results
+    figures = results.figures
     scores = []
-    for name in found.detections:
-        maps = {tiou: figures[found.key(name, f"map@{tiou:g}")] for tiou in found.tious}
-        scores.append(Scores(name, maps, figures[found.key(name, "map_avg")], found.class_ap[name]))
+    for name in results.detections:
+        maps = {tiou: figures[results.key(name, f"map@{tiou:g}")] for tiou in results.tious}
+        scores.append(Scores(name, maps, figures[results.key(name, "map_avg")], results.class_ap[name]))
     recall_at = {count: figures[f"proposals/ar@{count}"] for count in RECALLS}
     proposals = Proposals(recall_at, figures["proposals/auc"])
-    by_clip = next(iter(found.detections.values()))
-    return Localization(scores, by_clip, found.truth(), proposals, found.paths())
+    by_clip = next(iter(results.detections.values()))
+    return Localization(scores, by_clip, results.truth(), proposals, results.paths())
 
 
-def _write_classes(path: Path, found: DetectionResults) -> None:
+def _write_classes(path: Path, results: DetectionResults) -> None:
     """Average precision of each class by each score, averaged over the thresholds."""
-    rows = ([name, *(f"{ap[name]:.6f}" for ap in found.class_ap.values())] for name in found.class_ap[FROZEN])
-    write_table(path, ["class", *found.class_ap], rows)
+    rows = ([name, *(f"{ap[name]:.6f}" for ap in results.class_ap.values())] for name in results.class_ap[FROZEN])
+    write_table(path, ["class", *results.class_ap], rows)

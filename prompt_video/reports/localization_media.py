@@ -1,4 +1,4 @@
-"""What a localization test has to show on a dashboard."""
+"""Media of a localization test for a dashboard."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -6,14 +6,14 @@ from itertools import groupby
 from data_modules.annotations.activitynet_format import Annotation, Detection
 from prompt_video.reports.localization import timelines
 from prompt_video.reports.localization_files import localization
-from prompt_video.reports.media import NUM_VIDEOS, Cell, Shown, Table, VideoCell
+from prompt_video.reports.media import NUM_VIDEOS, Cell, MediaItem, Table, VideoCell
 from prompt_video.reports.text_formatting import clock
 from prompt_video.tasks.detection_results import DetectionResults
 
 LEAD_SEC = 2.0  # of a clip, before the first action
 
 
-def localization_shown(tests: Mapping[str, DetectionResults]) -> dict[str, Shown]:
+def localization_media(tests: Mapping[str, DetectionResults]) -> dict[str, MediaItem]:
     """Average precision by class beside the frozen CLIP's, some videos, and their timelines.
 
     Args:
@@ -21,17 +21,17 @@ def localization_shown(tests: Mapping[str, DetectionResults]) -> dict[str, Shown
     """
     from prompt_video.reports.timeline import timeline_picture  # imported late, as it says
 
-    reported = {name: localization(found) for name, found in tests.items()}
-    scores = list(dict.fromkeys(score for found in tests.values() for score in found.class_ap))
+    reported = {name: localization(results) for name, results in tests.items()}
+    scores = list(dict.fromkeys(score for results in tests.values() for score in results.class_ap))
     classes: list[list[Cell]] = [
-        [name, label, *(_rounded(found.class_ap.get(score, {}).get(label)) for score in scores)]
-        for name, found in tests.items()
-        for label in found.class_ap[scores[0]]
+        [name, label, *(_rounded(results.class_ap.get(score, {}).get(label)) for score in scores)]
+        for name, results in tests.items()
+        for label in results.class_ap[scores[0]]
     ]
     videos: list[list[Cell]] = []
     pictures: list[list[Cell]] = []
-    for name, found in tests.items():
-        test, truth, paths = reported[name], found.truth(), found.paths()
+    for name, results in tests.items():
+        test, truth, paths = reported[name], results.truth(), results.paths()
         for timeline in timelines(test):
             pictures.append([name, timeline.title, timeline.note, timeline_picture(timeline)])
         for timeline in timelines(test, max(1, NUM_VIDEOS // len(tests))):

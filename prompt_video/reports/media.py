@@ -1,4 +1,4 @@
-"""What a test has to show on a dashboard, as plain values: whoever draws them need not know the task."""
+"""Media of a test for a dashboard, as plain values: whoever draws them need not know the task."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Confusion:
     counts: Int[Tensor, "K K"]
 
 
-Shown: TypeAlias = Table | Confusion
+MediaItem: TypeAlias = Table | Confusion
 
 
 def spread(ranked: Sequence[T], count: int) -> list[T]:

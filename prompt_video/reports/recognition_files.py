@@ -1,24 +1,23 @@
-"""Tables of a test, as CSV files."""
+"""What a recognition test leaves in its run folder: CSV files."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prompt_video.io.spreadsheet import write_table
+from prompt_video.io.spreadsheet import write_rows
 from prompt_video.tasks.classification_results import ClassificationResults
 
 
-def write_tables(folder: Path, suffix: str, outcome: ClassificationResults) -> None:
-    """Accuracy by class, every prediction, and the confusion matrix (rows: truth).
+def write_recognition(folder: Path, suffix: str, results: ClassificationResults) -> None:
+    """Write accuracy by class, every prediction, and the confusion matrix (rows: truth).
 
     Args:
         folder: for the files.
         suffix: of their names.
-        outcome: of one test.
+        results: of one test.
     """
-    names, matrix = outcome.class_names, outcome.confusion()
-    write_csv(folder / f"per_class{suffix}.csv", per_class(outcome))
+    names, matrix = results.class_names, results.confusion()
+    write_rows(folder / f"per_class{suffix}.csv", per_class(results))
     guesses = [
         {
             "video_id": video.video_id,
@@ -27,23 +26,23 @@ def write_tables(folder: Path, suffix: str, outcome: ClassificationResults) -> N
             "probability": video.probability,
             "frozen_pred": names[video.frozen_pred],
         }
-        for video in outcome.videos
+        for video in results.videos
     ]
-    write_csv(folder / f"predictions{suffix}.csv", guesses)
+    write_rows(folder / f"predictions{suffix}.csv", guesses)
     rows = [
         {"truth": name, **dict(zip(names, row, strict=True))} for name, row in zip(names, matrix.tolist(), strict=True)
     ]
-    write_csv(folder / f"confusion{suffix}.csv", rows)
+    write_rows(folder / f"confusion{suffix}.csv", rows)
 
 
-def per_class(outcome: ClassificationResults) -> list[dict[str, Any]]:
+def per_class(results: ClassificationResults) -> list[dict[str, Any]]:
     """Accuracy of each class beside that of the frozen CLIP, with the class it is most often taken for.
 
     Args:
-        outcome: of one test.
+        results: of one test.
     """
-    names, matrix = outcome.class_names, outcome.confusion()
-    frozen_right = Counter(video.target for video in outcome.videos if video.frozen_pred == video.target)
+    names, matrix = results.class_names, results.confusion()
+    frozen_right = Counter(video.target for video in results.videos if video.frozen_pred == video.target)
     rows = []
     for index, name in enumerate(names):
         counts = matrix[index].clone()
@@ -61,10 +60,3 @@ def per_class(outcome: ClassificationResults) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """One line a row, the keys of the first row as header; nothing without rows."""
-    if not rows:
-        return
-    write_table(path, list(rows[0]), (list(row.values()) for row in rows))

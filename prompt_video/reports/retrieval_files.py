@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from prompt_video.reports.recognition_files import write_csv
+from prompt_video.io.spreadsheet import write_rows
 from prompt_video.tasks.retrieval_results import Answers
 
 
@@ -31,7 +31,7 @@ def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
             answers.captions, learned.owner.tolist(), ranks, first, strict=True
         )
     ]
-    write_csv(folder / f"text_to_video{suffix}.csv", rows)
+    write_rows(folder / f"text_to_video{suffix}.csv", rows)
     ranks = zip(learned.ranks["v2t"].expected().tolist(), frozen.ranks["v2t"].expected().tolist(), strict=True)
     first = learned.top(1, "v2t").numbers[:, 0].tolist()
     rows = [
@@ -43,7 +43,7 @@ def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
         }
         for video, (rank, frozen_rank) in zip(learned.asking.tolist(), ranks, strict=True)
     ]
-    write_csv(folder / f"video_to_text{suffix}.csv", rows)
+    write_rows(folder / f"video_to_text{suffix}.csv", rows)
 
 
 def best_videos(answers: Answers, count: int) -> Iterator[dict[str, Any]]:
@@ -55,5 +55,5 @@ def best_videos(answers: Answers, count: int) -> Iterator[dict[str, Any]]:
     """
     best = answers.learned.top(count, "t2v")
     for number, caption in enumerate(answers.captions):
-        found = zip(best.numbers[number].tolist(), best.scores[number].tolist(), strict=True)
-        yield {"caption": caption, "scores": {answers.video_ids[video]: score for video, score in found}}
+        videos = zip(best.numbers[number].tolist(), best.scores[number].tolist(), strict=True)
+        yield {"caption": caption, "scores": {answers.video_ids[video]: score for video, score in videos}}

@@ -1,37 +1,36 @@
-"""What a retrieval test has to show on a dashboard."""
+"""Media of a retrieval test for a dashboard."""
 
 from collections.abc import Mapping, Sequence
 
 from data_modules.batch import CaptionedRecord
-from prompt_video.reports.media import NUM_VIDEOS, Cell, Shown, Table, VideoCell, half_wrong
+from prompt_video.reports.media import NUM_VIDEOS, Cell, MediaItem, Table, VideoCell, half_wrong
 from prompt_video.reports.retrieval import Described, Question, hits, misses
-from prompt_video.tasks.retrieval_results import Answers
+from prompt_video.tasks.retrieval_results import Answers, RetrievalResults
 
 
-def retrieval_shown(
-    answers: Mapping[str, Answers], records: Mapping[str, Sequence[CaptionedRecord]]
-) -> dict[str, Shown]:
+def retrieval_media(tests: Mapping[str, RetrievalResults]) -> dict[str, MediaItem]:
     """Sentences that found their video, sentences that found another, and for some videos the best sentence.
 
     Args:
-        answers: of the tests, by name.
-        records: the videos of each test.
+        tests: by name; those of which nothing was gathered are left out.
     """
-    some = max(1, NUM_VIDEOS // 2 // max(len(answers), 1))
-    found: dict[str, list[list[Cell]]] = {"hits": [], "misses": []}
+    some = max(1, NUM_VIDEOS // 2 // max(len(tests), 1))
+    sentences: dict[str, list[list[Cell]]] = {"hits": [], "misses": []}
     videos: list[list[Cell]] = []
-    for name, test in answers.items():
-        asked = questions(test, records[name])
+    for name, results in tests.items():
+        if results.answers is None:
+            continue
+        asked = questions(results.answers, results.records)
         for kind, chosen in (("hits", hits(asked, some)), ("misses", misses(asked, some))):
-            found[kind] += [
+            sentences[kind] += [
                 [name, q.own.caption, VideoCell(q.own.path), q.rank, q.frozen_rank, VideoCell(q.first.path)]
                 for q in chosen
             ]
-        videos += _videos(name, test, records[name], 2 * some)
+        videos += _videos(name, results.answers, results.records, 2 * some)
     columns = ["test", "caption", "video", "rank", "frozen_rank", "found_first"]
     return {
         "tables/videos": Table(["test", "video", "video_id", "truth", "prediction", "rank", "verdict"], videos),
-        **{f"retrieval/{kind}": Table(columns, rows) for kind, rows in found.items()},
+        **{f"retrieval/{kind}": Table(columns, rows) for kind, rows in sentences.items()},
     }
 
 

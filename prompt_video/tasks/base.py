@@ -1,4 +1,4 @@
-"""What all tasks share: the model, the optimizer, and checkpoints of the learned weights only."""
+"""What all tasks share: model, optimizer, one loop over validation and tests, checkpoints of learned weights only."""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,20 +14,17 @@ from torch import Tensor, nn
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.files.atomic import write_whole
-from data_modules.files.json_files import json_text
-from data_modules.protocols.trial import Trial
+from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.precision import ClipDtype, resolve_clip_dtype
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.model.prompt import PromptLearner
-from prompt_video.model.prompt_words import prompt_words
 from prompt_video.model.templates import DEFAULT
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, VideoTextModel
-from prompt_video.reports.media import Shown, Table
 from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
+from prompt_video.tasks.results import Results
 
 
 def _adamw(params: Any) -> torch.optim.AdamW:  # noqa: ANN401 - torch's own type is not public
@@ -35,7 +32,7 @@ def _adamw(params: Any) -> torch.optim.AdamW:  # noqa: ANN401 - torch's own type
 
 
 class VideoTextTask(LightningModule, ABC):
-    """Score videos against texts; a subclass adds its loss and its metrics.
+    """Score videos against texts; a subclass adds its loss, and the results that it gathers.
 
     Args:
         clip: the frozen CLIP: a HuggingFace hub id, a local folder, or ``tiny``, which is built in.
@@ -111,6 +108,7 @@ class VideoTextTask(LightningModule, ABC):
         self.start_from = start_from
         if compile:
             self.model.compile_parts()
+        self.results: Mapping[str, Results] = {}  # of validation and of each test
         self.class_names: list[str] = []
         self.trial_name: str | None = None
         self.viewing: Mapping[str, Any] = {}  # what is looked at in a video, as the data say
@@ -118,11 +116,25 @@ class VideoTextTask(LightningModule, ABC):
         self.strict_loading = False
 
     monitor: ClassVar[str] = "val/top1"  # what the best checkpoint is best in
+    progress: ClassVar[tuple[str, ...]] = ()  # figures of validation that stand beside the progress bar
     own_parts: ClassVar[tuple[str, ...]] = ()  # what learns besides the model
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """The training loss of a batch with at least one video."""
+
+    @abstractmethod
+    def new_results(self, name: str, subset: Subset) -> Results:
+        """What gathers the results of one subset.
+
+        Args:
+            name: ``val``, or that of a test.
+            subset: its videos and candidates.
+        """
+
+    @abstractmethod
+    def evaluate(self, batch: Batch) -> None:
+        """Score a batch of validation or of a test, and update ``results`` of its subset."""
 
     @property
     def encoder(self) -> FrozenCLIP:
@@ -152,6 +164,59 @@ class VideoTextTask(LightningModule, ABC):
         loss = self.loss(batch)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["video_id"]))
         return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score some validation videos."""
+        self.evaluate(batch)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Score some videos of a test."""
+        self.evaluate(batch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget an earlier validation."""
+        self.reset_results()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget an earlier test."""
+        self.reset_results()
+
+    def reset_results(self) -> None:
+        """Forget all that was found."""
+        for results in self.results.values():
+            results.reset()
+            if self.trainer.world_size > 1:
+                results.to(self.device)  # where processes can gather what each of them has
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the figures of validation."""
+        for key, value in self.figures("val").items():
+            self.log(f"val/{key}", value, prog_bar=key in self.progress, sync_dist=True)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the figures of every test."""
+        figures = {name: self.figures(name) for name in self.tests}
+        # Alike on all processes already, which Lightning cannot know.
+        self.log_dict(self.named({name: own for name, own in figures.items() if own}), sync_dist=True)
+
+    @property
+    def tests(self) -> dict[str, Results]:
+        """The results of each test."""
+        return {name: results for name, results in self.results.items() if name != "val"}
+
+    def figures(self, name: str) -> dict[str, float]:
+        """What validation or a test came to on all processes, which all have to ask; none if nothing was scored."""
+        self.results[name].gather()
+        return self.results[name].compute()
+
+    def named(self, figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """The figures of all tests as they are logged: those of the only one as ``test/...``, else ``test/<name>/...``.
+
+        Args:
+            figures: of each test that was scored.
+        """
+        places = {name: "test" if name == "test" else f"test/{name}" for name in figures}
+        return {f"{places[name]}/{key}": value for name, own in figures.items() for key, value in own.items()}
 
     @property
     def optimization(self) -> Optimization:
@@ -240,35 +305,17 @@ class VideoTextTask(LightningModule, ABC):
             self.viewing = datamodule.viewing()
             self.trial_name = trial.name
             self.set_class_names(trial.train.class_names)
-            self.make_metrics(trial)
+            self.make_results(trial)
         if stage == "fit" and self.start_from is not None:
             self.model.load_learned_state(self.starting_weights())
 
-    def make_metrics(self, trial: Trial) -> None:
-        """Create metrics that depend on what is tested and on the number of candidates."""
+    def make_results(self, trial: Trial) -> None:
+        """Get ready for validation and for the tests of a trial."""
+        self.results = {name: self.new_results(name, part) for name, part in trial.subsets.items() if name != "train"}
 
     def describe(self) -> str:
         """What is trained and how texts are written, in words."""
         return self.model.describe()
-
-    def write_tables(self, folder: Path) -> None:
-        """Write what a test found out beyond its metrics."""
-
-    def shown(self) -> dict[str, Shown]:
-        """What a test has to show on a dashboard, by name."""
-        rows = [vector.row() for vector in prompt_words(self.model.prompt, self.model.clip)]
-        return {"tables/prompt_words": Table(list(rows[0]), [list(row.values()) for row in rows])} if rows else {}
-
-    def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
-        """Write what `predict_step` returned for all videos.
-
-        Returns:
-            What was written, in words.
-        """
-        path = folder / "scores.jsonl"
-        text = "".join(json_text(row) + "\n" for row in rows)
-        write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
-        return f"the likeliest classes of {len(rows)} videos to {path}"
 
 
 def learned_weights(module: nn.Module) -> int:

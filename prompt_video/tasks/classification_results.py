@@ -1,13 +1,15 @@
-"""What a test found out: of one part of a data set, and of several parts together."""
+"""What a validation or a test of recognition comes to: of one subset of a data set, and of several together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from pathlib import Path
 from statistics import mean, stdev
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, distributed
+from torch import Tensor
+
+from prompt_video.tasks.results import Results, in_turn, shares_of_processes
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,20 @@ class Prediction:
     frozen_pred: int
 
 
-class ClassificationResults:
-    """Guesses on one part, each video counted once however many processes there are.
+class ClassificationResults(Results):
+    """Guesses on one subset, each video counted once however many processes there are.
 
     Args:
         class_names: the candidates.
+        paths: files of the videos, for reports.
+        with_frozen: whether the frozen CLIP's figure is one of those that are computed.
     """
 
-    def __init__(self, class_names: Sequence[str]) -> None:
-        self.class_names = list(class_names)
+    def __init__(
+        self, class_names: Sequence[str], paths: Mapping[str, Path] | None = None, with_frozen: bool = True
+    ) -> None:
+        super().__init__()
+        self.class_names, self.paths, self.with_frozen = list(class_names), paths or {}, with_frozen
         self.videos: list[Prediction] = []
 
     def reset(self) -> None:
@@ -52,24 +59,23 @@ class ClassificationResults:
         self.videos.extend(Prediction(*row) for row in rows)
 
     def gather(self) -> None:
-        """Bring together what all processes have, in the order of the part."""
-        if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
-            shares: list[list[Prediction]] = [[] for _ in range(distributed.get_world_size())]
-            distributed.all_gather_object(shares, self.videos)
-            # Videos were dealt out in turn.
-            dealt = chain.from_iterable(zip_longest(*shares))
-            self.videos = [video for video in dealt if video is not None]
+        """Bring together what all processes have, in the order of the subset."""
+        self.videos = in_turn(shares_of_processes(self.videos))
 
-    def figures(self) -> dict[str, float]:
+    def compute(self) -> dict[str, float]:
         """Top-1, top-5 and mean class accuracy, and the top-1 of the frozen CLIP."""
+        if not self.videos:
+            return {}
         matrix = self.confusion()
         videos = matrix.sum(1)  # of each class; some may have none
-        return {
+        figures = {
             "top1": float(mean(video.pred == video.target for video in self.videos)),
             "top5": float(mean(video.in_top5 for video in self.videos)),
             "mean_class": (matrix.diagonal()[videos > 0] / videos[videos > 0]).mean().item(),
-            "frozen_top1": float(mean(video.frozen_pred == video.target for video in self.videos)),
         }
+        if self.with_frozen:
+            figures["frozen_top1"] = float(mean(video.frozen_pred == video.target for video in self.videos))
+        return figures
 
     def confusion(self) -> Int[Tensor, "K K"]:
         """Counts, rows the truth, columns the guess."""
@@ -85,7 +91,7 @@ def combined(
     """What several tests come to.
 
     Args:
-        figures: of each test.
+        figures: of each test that was scored.
         harmonic_means: name -> the two tests whose top-1 it is the harmonic mean of.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a localization test found: detections by score, the metrics over them, and the truth."""
+"""What a validation or a test of localization comes to: detections by score, metrics over them, and the truth."""
 
 import math
 import warnings
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Annotation, Detection
 from data_modules.batch import UntrimmedRecord
@@ -16,12 +16,13 @@ from data_modules.protocols.trial import Subset
 from prompt_video.localization.external_scores import ExternalScores, fuse
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.metrics.localization import DetectionMAP, ProposalRecall
+from prompt_video.tasks.results import Results, shares_of_processes
 
 CLIP_ONLY, WITH_EXTERNAL, FROZEN = "clip_only", "with_external", "frozen"
 
 
-class DetectionResults(nn.Module):
-    """Detections on one part, video by video.
+class DetectionResults(Results):
+    """Detections in one subset, video by video.
 
     Every figure says which score it is of: ``clip_only``, all classification by prompted CLIP; ``with_external``,
     where the user gave video-level scores of another classifier; and ``frozen``, the frozen CLIP on the same proposals.
@@ -51,7 +52,7 @@ class DetectionResults(nn.Module):
         self.maps = cast("dict[str, DetectionMAP]", maps)
         self.proposals = ProposalRecall()
         self.detections: dict[str, dict[str, tuple[Detection, ...]]] = {name: {} for name in names}
-        self.results: dict[str, float] = {}  # what `finish` found
+        self.figures: dict[str, float] = {}  # of `compute`
         self.class_ap: dict[str, dict[str, float]] = {}
 
     def reset(self) -> None:
@@ -60,33 +61,44 @@ class DetectionResults(nn.Module):
             metric.reset()
         self.detections = {name: {} for name in self.detections}
 
-    def add(self, video_id: str, found: Candidates) -> None:
-        """A whole video: each is added once, on one process."""
+    def update(self, video_id: str, candidates: Candidates) -> None:
+        """Add a whole video: each once, on one process.
+
+        Args:
+            video_id: of the video.
+            candidates: all that was proposed in it, with class probabilities.
+        """
         truth = self._records[video_id].segments
         # Double, as annotated: a threshold may be met exactly.
         true_segments = torch.tensor([[s.start_sec, s.end_sec] for s in truth], dtype=torch.double).reshape(-1, 2)
         true_labels = torch.tensor([s.target for s in truth], dtype=torch.long)
-        for name, probabilities in self._probabilities(video_id, found).items():
-            kept = self.suppression.keep(found.segments_sec, found.confidence[:, None] * probabilities)
+        for name, probabilities in self._probabilities(video_id, candidates).items():
+            kept = self.suppression.keep(candidates.segments_sec, candidates.confidence[:, None] * probabilities)
             self.maps[name].update(video_id, kept.segments_sec, kept.scores, kept.labels, true_segments, true_labels)
             self.detections[name][video_id] = kept.named(self.class_names)
-        thinned = self.suppression.keep(found.segments_sec, found.confidence[:, None])
+        thinned = self.suppression.keep(candidates.segments_sec, candidates.confidence[:, None])
         self.proposals.update(video_id, thinned.segments_sec, thinned.scores, true_segments)
 
-    def finish(self) -> dict[str, float]:
-        """MAP of each score, and recall of the proposals; brings the detections of all processes together."""
-        self._gather()
-        self.results = {}
+    def gather(self) -> None:
+        """Bring together the detections of all processes, in the order of the subset; metrics do so themselves."""
+        shares = shares_of_processes(self.detections)
+        for name in self.detections:
+            together = dict(chain.from_iterable(share[name].items() for share in shares))
+            self.detections[name] = {video_id: together[video_id] for video_id in self._records if video_id in together}
+
+    def compute(self) -> dict[str, float]:
+        """MAP of each score, and recall of the proposals; on several processes all have to call it."""
+        self.figures = {}
         with warnings.catch_warnings():
             # That a process had no video, or stopped in the middle of the first, is no mistake.
             warnings.filterwarnings("ignore", message=".*was called before the ``update`` method.*")
             for name, metric in self.maps.items():
-                self.results |= {self.key(name, figure): value.item() for figure, value in metric.compute().items()}
+                self.figures |= {self.key(name, figure): value.item() for figure, value in metric.compute().items()}
                 average = metric.per_class().mean(-1).tolist()
                 known = zip(self.class_names, average, strict=True)
                 self.class_ap[name] = {label: ap for label, ap in known if not math.isnan(ap)}
-            self.results |= {f"proposals/{figure}": value.item() for figure, value in self.proposals.compute().items()}
-        return self.results
+            self.figures |= {f"proposals/{figure}": value.item() for figure, value in self.proposals.compute().items()}
+        return self.figures
 
     @staticmethod
     def key(score: str, figure: str) -> str:
@@ -94,20 +106,11 @@ class DetectionResults(nn.Module):
         return f"{CLIP_ONLY}/frozen_{figure}" if score == FROZEN else f"{score}/{figure}"
 
     def paths(self) -> dict[str, Path]:
-        """The files of the videos that were looked at."""
+        """The files of the videos that were scored."""
         return {video_id: self._records[video_id].path for video_id in self.detections[CLIP_ONLY]}
 
-    def _gather(self) -> None:
-        """Bring together the detections of all processes, in the order of the part."""
-        if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
-            shares: list[dict[str, dict[str, tuple[Detection, ...]]]] = [{}] * distributed.get_world_size()
-            distributed.all_gather_object(shares, self.detections)
-            for name in self.detections:
-                found = dict(chain.from_iterable(share[name].items() for share in shares))
-                self.detections[name] = {video_id: found[video_id] for video_id in self._records if video_id in found}
-
     def truth(self) -> dict[str, AnnotatedVideo]:
-        """What really happens in the videos that were looked at."""
+        """What really happens in the videos that were scored."""
         return {
             video_id: AnnotatedVideo(
                 video_id,
@@ -119,13 +122,13 @@ class DetectionResults(nn.Module):
             if video_id in self.detections[CLIP_ONLY]
         }
 
-    def _probabilities(self, video_id: str, found: Candidates) -> dict[str, Tensor]:
-        by_name = {CLIP_ONLY: found.learned, FROZEN: found.frozen}
+    def _probabilities(self, video_id: str, candidates: Candidates) -> dict[str, Tensor]:
+        by_name = {CLIP_ONLY: candidates.learned, FROZEN: candidates.frozen}
         if self.external is not None:
             scores = self.external.of(video_id)
             # A video that the other classifier has not scored is left to CLIP; how many there are was said before.
-            fused = (
-                found.learned if scores is None else fuse(found.learned, scores.to(found.learned), self.external_weight)
+            learned = candidates.learned
+            by_name[WITH_EXTERNAL] = (
+                learned if scores is None else fuse(learned, scores.to(learned), self.external_weight)
             )
-            by_name[WITH_EXTERNAL] = fused
         return by_name

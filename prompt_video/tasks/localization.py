@@ -1,7 +1,7 @@
 """Localization: what happens when in an untrimmed video? Class-agnostic proposals, each scored against the texts."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from data_modules.annotations.activitynet_format import Detection
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.modules.untrimmed import UntrimmedDataModule
@@ -25,12 +24,8 @@ from prompt_video.localization.localizer import actions_of, candidates, detected
 from prompt_video.localization.proposals import GivenProposals
 from prompt_video.localization.segment_encoding import encode_segments
 from prompt_video.localization.segments import segment_features
-from prompt_video.localization.selection import MIN_SCORE
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model import losses
-from prompt_video.reports.localization_files import write_results, write_test
-from prompt_video.reports.localization_media import localization_shown
-from prompt_video.reports.media import Shown
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.finite import check_scores
@@ -105,7 +100,7 @@ class LocalizationTask(VideoTextTask):
         self.frames_inside = frames_inside
         self.text_consistency, self.video_consistency = text_consistency, video_consistency
         self.feature_noise = feature_noise
-        self.found: dict[str, DetectionResults] = {}
+        self.results: dict[str, DetectionResults] = {}
         self._unfinished: dict[str, list[Candidates]] = {}
 
     @property
@@ -122,14 +117,18 @@ class LocalizationTask(VideoTextTask):
         }
         return {**super().looks_at(), **own}
 
-    def make_metrics(self, trial: Trial) -> None:
-        """What is found in validation and in each test."""
-        parts = {**({"val": trial.val} if trial.val else {}), **trial.tests}
-        if any(self.model.prompt.unknown(subset.class_names) for subset in parts.values()):
-            raise InputError("a linear probe cannot name classes that it is not trained on: take another prompt.")
-        self.found = {name: self._found(name, subset) for name, subset in parts.items()}
+    def make_results(self, trial: Trial) -> None:
+        """Get ready for validation and for the tests of a trial.
 
-    def _found(self, name: str, subset: Subset) -> DetectionResults:
+        Raises:
+            InputError: when there are class names that the text head cannot score.
+        """
+        super().make_results(trial)
+        if any(self.model.prompt.unknown(results.class_names) for results in self.results.values()):
+            raise InputError("a linear probe cannot name classes that it is not trained on: take another prompt.")
+
+    def new_results(self, name: str, subset: Subset) -> DetectionResults:
+        """Detections; says which videos the files of others leave out."""
         data: UntrimmedDataModule = self.trainer.datamodule  # type: ignore[attr-defined]  # set by every entry point
         external = None
         video_ids = [record.video_id for record in subset.records]
@@ -196,57 +195,32 @@ class LocalizationTask(VideoTextTask):
         return detected.total, detected.proposals.segments.detach(), detected.overlap, detected.best
 
     def _finished(self, batch: Batch) -> list[tuple[str, Candidates]]:
-        """The videos whose last window is in this batch, with all that was found in them."""
-        done = []
+        """The videos whose last window is in this batch, with all candidates in them."""
+        finished = []
         frames = self.model.frame_features(batch)
         if self.given is not None:
             proposed = given(self.given, batch)
         else:
             assert self.detector is not None
             proposed = detected(self.detector, batch, frames)
-        everything = candidates(self.model, batch, frames, proposed, self.frames_inside)
-        windows = zip(batch["video_id"], everything, batch["windows"]["is_last"], strict=True)
-        for video_id, found, is_last in windows:
-            check_scores((found.confidence[:, None] * found.learned)[None], [video_id])
-            self._unfinished.setdefault(video_id, []).append(found)
+        in_windows = candidates(self.model, batch, frames, proposed, self.frames_inside)
+        windows = zip(batch["video_id"], in_windows, batch["windows"]["is_last"], strict=True)
+        for video_id, own, is_last in windows:
+            check_scores((own.confidence[:, None] * own.learned)[None], [video_id])
+            self._unfinished.setdefault(video_id, []).append(own)
             if is_last:
-                done.append((video_id, Candidates.joined(self._unfinished.pop(video_id))))
-        return done
+                finished.append((video_id, Candidates.joined(self._unfinished.pop(video_id))))
+        return finished
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget an earlier validation."""
-        self._forget()
-
-    def on_test_epoch_start(self) -> None:
-        """Forget an earlier test."""
-        self._forget()
-
-    def _forget(self) -> None:
+    def reset_results(self) -> None:
+        """Forget all that was found, in videos that were left in the middle too."""
+        super().reset_results()
         self._unfinished = {}
-        for found in self.found.values():
-            found.reset()
-            if self.trainer.world_size > 1:
-                found.to(self.device)  # where processes can gather what each of them found
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Note what is found."""
-        self.test_step(batch, batch_idx)
-
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Note what is found, video by video."""
-        for video_id, found in self._finished(batch):
-            self.found[batch["subset"]].add(video_id, found)
-
-    def on_validation_epoch_end(self) -> None:
-        """Log what the validation came to."""
-        self.log_dict({f"val/{key}": value for key, value in self.found["val"].finish().items()}, sync_dist=True)
-
-    def on_test_epoch_end(self) -> None:
-        """Log what every test came to."""
-        for name, found in self._tests.items():
-            place = "test" if name == "test" else f"test/{name}"
-            # Alike on all processes already, which Lightning cannot know.
-            self.log_dict({f"{place}/{key}": value for key, value in found.finish().items()}, sync_dist=True)
+    def evaluate(self, batch: Batch) -> None:
+        """Note the detections of each video whose last window this is."""
+        for video_id, whole in self._finished(batch):
+            self.results[batch["subset"]].update(video_id, whole)
 
     def on_predict_epoch_start(self) -> None:
         """Forget an earlier prediction.
@@ -261,31 +235,11 @@ class LocalizationTask(VideoTextTask):
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """The detections of each video whose last window this is."""
         rows = []
-        for video_id, found in self._finished(batch):
-            kept = self.suppression.keep(found.segments_sec, found.confidence[:, None] * found.learned)
-            # As plain values: Lightning walks through what it is given, and takes no frozen dataclass.
-            rows.append({"video_id": video_id, "detections": [astuple(found) for found in kept.named(batch["text"])]})
+        for video_id, whole in self._finished(batch):
+            kept = self.suppression.keep(whole.segments_sec, whole.confidence[:, None] * whole.learned)
+            # As plain values: Lightning walks through what it gets, and takes no frozen dataclass.
+            rows.append({"video_id": video_id, "detections": [astuple(one) for one in kept.named(batch["text"])]})
         return rows
-
-    def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
-        """Write detections as ActivityNet's JSON, as CSV and as subtitles."""
-        detections = {row["video_id"]: [Detection(*found) for found in row["detections"]] for row in rows}
-        write_results(folder, CLIP_ONLY, detections, MIN_SCORE, {"model": self.describe()})
-        return f"the detections in {len(rows)} videos to {folder / CLIP_ONLY}"
-
-    def write_tables(self, folder: Path) -> None:
-        """Detections, figures by class and a report of every test."""
-        # The run is called after the experiment; one of its trials has a number for a folder, and a name.
-        name = self.trial_name if folder.name.isdecimal() else folder.parent.name
-        write_test(folder, f"Actions in videos: {name}", self._tests, {"model": self.describe()})
-
-    def shown(self) -> dict[str, Shown]:
-        """Average precision by class, some videos and timelines of every test; and the words near the prompts."""
-        return {**super().shown(), **localization_shown(self._tests)}
-
-    @property
-    def _tests(self) -> dict[str, DetectionResults]:
-        return {name: found for name, found in self.found.items() if name != "val"}
 
     def describe(self) -> str:
         """What is trained and how texts are written, in words."""

@@ -1,24 +1,19 @@
 """Recognition: which of the class names is it?"""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics import MeanMetric
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.protocols.trial import Trial
+from data_modules.protocols.trial import Subset, Trial
 from prompt_video.model import losses
 from prompt_video.model.temporal import mean_frame
-from prompt_video.reports.media import Shown
-from prompt_video.reports.recognition_files import write_tables
-from prompt_video.reports.recognition_media import recognition_shown
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.classification_results import ClassificationResults, combined
 from prompt_video.tasks.finite import check_scores
@@ -44,6 +39,8 @@ class RecognitionTask(VideoTextTask):
         options: those that all tasks share, see `VideoTextTask`.
     """
 
+    progress: ClassVar[tuple[str, ...]] = ("top1", "top5", "mean_class")
+
     def __init__(
         self,
         classes_per_step: int | None = None,
@@ -59,22 +56,19 @@ class RecognitionTask(VideoTextTask):
         self.classes_per_step = classes_per_step
         self.text_consistency, self.video_consistency = text_consistency, video_consistency
         self.feature_noise = feature_noise
-        self.outcomes: dict[str, ClassificationResults] = {}
+        self.train_top1 = MeanMetric()
+        self.results: dict[str, ClassificationResults] = {}
+        self.harmonic_means: Mapping[str, tuple[str, str]] = {}
 
-    def make_metrics(self, trial: Trial) -> None:
-        """Accuracies for validation and for each test."""
-        self.trial = trial
-        self.train_top1 = MeanMetric().to(self.device)
-        num_classes = len((trial.val or trial.train).class_names)
-        self.val_metrics = MetricCollection(
-            {
-                "top1": MulticlassAccuracy(num_classes, average="micro"),
-                "top5": MulticlassAccuracy(num_classes, top_k=min(5, num_classes), average="micro"),
-                "mean_class": MulticlassAccuracy(num_classes, average="macro"),
-            },
-            prefix="val/",
-        ).to(self.device)
-        self.outcomes = {name: ClassificationResults(subset.class_names) for name, subset in trial.tests.items()}
+    def make_results(self, trial: Trial) -> None:
+        """Get ready for validation and for the tests of a trial."""
+        super().make_results(trial)
+        self.harmonic_means = trial.harmonic_means
+
+    def new_results(self, name: str, subset: Subset) -> ClassificationResults:
+        """Guesses; the frozen CLIP's accuracy is of no use in validation, where it never changes."""
+        paths = {record.video_id: record.path for record in subset.records}
+        return ClassificationResults(subset.class_names, paths, with_frozen=name != "val")
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of each view against its video's class, and how far features have drifted from frozen CLIP."""
@@ -106,38 +100,22 @@ class RecognitionTask(VideoTextTask):
         check_scores(learned, batch["video_id"])
         return learned, frozen
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Accuracies and loss on validation videos."""
-        if not len(batch["target"]):
+    def evaluate(self, batch: Batch) -> None:
+        """Note what each video was taken for; of validation, log the loss too."""
+        if not len(batch["target"]) or self.model.prompt.unknown(batch["text"]):
             return
-        scores, _ = self.probabilities(batch)
-        self.val_metrics.update(scores, batch["target"])
-        self.log_dict(self.val_metrics, prog_bar=True, batch_size=len(scores))
-        loss = F.nll_loss(scores.clamp(min=1e-12).log(), batch["target"])
-        self.log("val/loss", loss, batch_size=len(scores), sync_dist=True)
+        learned, frozen = self.probabilities(batch)
+        self.results[batch["subset"]].update(batch["video_id"], batch["target"], learned, frozen)
+        if batch["subset"] == "val":
+            loss = F.nll_loss(learned.clamp(min=1e-12).log(), batch["target"])
+            self.log("val/loss", loss, batch_size=len(learned), sync_dist=True)
 
-    def on_test_epoch_start(self) -> None:
-        """Forget an earlier test."""
-        for outcome in self.outcomes.values():
-            outcome.reset()
-
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Note what each test video was taken for."""
-        if not len(batch["target"]) or not self._can_score(batch["text"]):
-            return
-        self.outcomes[batch["subset"]].update(batch["video_id"], batch["target"], *self.probabilities(batch))
-
-    def on_test_epoch_end(self) -> None:
-        """Log every test by itself and what the tests come to together."""
-        figures: dict[str, dict[str, float]] = {}
-        for name, outcome in self.outcomes.items():
-            outcome.gather()
-            if outcome.videos:
-                figures[name] = outcome.figures()
-            else:
+    def named(self, figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """As of all tasks, and what several tests come to together; tells which were not scored."""
+        for name in self.tests:
+            if name not in figures:
                 self.print(f"{name}: not scored, it has class names that a linear probe never learned")
-        # Alike on all processes already, which Lightning cannot know.
-        self.log_dict(combined(figures, self.trial.harmonic_means), sync_dist=True)
+        return combined(figures, self.harmonic_means)
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """The five likeliest class names of each video, with their probabilities."""
@@ -150,18 +128,3 @@ class RecognitionTask(VideoTextTask):
                 batch["video_id"], best.indices.tolist(), best.values.tolist(), strict=True
             )
         ]
-
-    def write_tables(self, folder: Path) -> None:
-        """Accuracy by class, every prediction, and the confusion matrix (rows: truth) of each test, as CSV files."""
-        for name, outcome in self.outcomes.items():
-            if outcome.videos:
-                write_tables(folder, "" if name == "test" else f"_{name}", outcome)
-
-    def shown(self) -> dict[str, Shown]:
-        """Confusion, accuracy by class, and some videos of every test; and the words near the prompts."""
-        scored = {name: outcome for name, outcome in self.outcomes.items() if outcome.videos}
-        paths = {name: {r.video_id: r.path for r in subset.records} for name, subset in self.trial.tests.items()}
-        return {**super().shown(), **recognition_shown(scored, paths)}
-
-    def _can_score(self, texts: Sequence[str]) -> bool:
-        return not self.model.prompt.unknown(texts)

@@ -1,8 +1,7 @@
 """Retrieval: which video does the sentence tell of, and which sentence tells of the video?"""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -12,26 +11,19 @@ from torch.nn import functional as F
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.files.atomic import write_whole
-from data_modules.files.json_files import json_text
 from data_modules.modules.captioned import CaptionedDataModule
-from data_modules.protocols.trial import Trial
+from data_modules.protocols.trial import Subset, Trial
 from prompt_video.model.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
 from prompt_video.model.embedding import text_vectors, video_vectors
 from prompt_video.model.gradient_cache import in_chunks
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import mean_frame
 from prompt_video.model.text_head import TextHead
-from prompt_video.reports.media import Shown
-from prompt_video.reports.retrieval_files import best_videos, write_queries
-from prompt_video.reports.retrieval_media import retrieval_shown
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_scores
-from prompt_video.tasks.retrieval_results import Answers, Pairs, RetrievalResults
+from prompt_video.tasks.retrieval_results import Pairs, RetrievalResults
 
 log = logging.getLogger(__name__)
-
-SENTENCES = 10  # videos that a prediction names for each caption
 
 
 def _sentence_prompt(width: int) -> TextHead:
@@ -62,6 +54,7 @@ class RetrievalTask(VideoTextTask):
     """
 
     monitor: ClassVar[str] = "val/t2v/r@1"
+    progress: ClassVar[tuple[str, ...]] = ("t2v/r@1", "v2t/r@1")
 
     def __init__(
         self,
@@ -78,15 +71,13 @@ class RetrievalTask(VideoTextTask):
         if (video_chunk is not None and video_chunk < 1) or query_bank < 0:
             raise InputError("model: video_chunk must be 1 or more, or null, and query_bank 0 or more.")
         self.video_chunk, self.dual_softmax, self.query_bank = video_chunk, dual_softmax, query_bank
-        self.found: dict[str, RetrievalResults] = {}
-        self.answers: dict[str, Answers] = {}  # of each finished test
+        self.results: dict[str, RetrievalResults] = {}
+        self.bank: Pairs | None = None  # of training queries, while a test is scored
         self.cut: dict[str, tuple[int, int]] = {}  # captions that are too long, and all, of each part
 
-    def make_metrics(self, trial: Trial) -> None:
-        """What is found in validation and in each test; tells how many captions are too long."""
-        parts = {**({"val": trial.val} if trial.val else {}), **trial.tests}
-        # They stay on the CPU, where there is room for large tests.
-        self.found = {name: RetrievalResults(subset) for name, subset in parts.items()}
+    def make_results(self, trial: Trial) -> None:
+        """Get ready for validation and for the tests of a trial; tells how many captions are too long."""
+        super().make_results(trial)
         room = self.model.prompt.room
         for name in trial.subsets:
             if name in self.cut:  # training counted, and the test after it need not
@@ -96,6 +87,10 @@ class RetrievalTask(VideoTextTask):
             self.cut[name] = cut, len(captions)
             if cut:
                 log.info("%d of %d captions of '%s' are cut to %d tokens", cut, len(captions), name, room)
+
+    def new_results(self, name: str, subset: Subset) -> RetrievalResults:
+        """Features, which stay on the CPU, where there is room for large tests."""
+        return RetrievalResults(subset, with_frozen=name != "val")
 
     @property
     def _data(self) -> CaptionedDataModule:
@@ -147,52 +142,30 @@ class RetrievalTask(VideoTextTask):
         learned, frozen = (torch.unflatten(vectors, 0, (-1, batch["num_views"])).mean(1) for vectors in views)
         return Pairs(learned, text_vectors(self.model, texts)), Pairs(frozen, self.model.frozen_text_features(texts))
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget an earlier validation."""
-        self._forget()
-
-    def on_test_epoch_start(self) -> None:
-        """Forget an earlier test."""
-        self._forget()
-
-    def _forget(self) -> None:
-        for found in self.found.values():
-            found.reset()
-            if self.trainer.world_size > 1:
-                found.to(self.device)  # where processes can gather what each of them found
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Note the features of some videos and captions."""
-        self.test_step(batch, batch_idx)
-
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Note the features of some videos and all of their captions."""
+    def evaluate(self, batch: Batch) -> None:
+        """Note the features of some videos and of all of their captions."""
         if batch["video_id"]:
             learned, frozen = self._encoded(batch)
             check_scores(learned.videos, batch["video_id"])
-            self.found[batch["subset"]].add(batch["video_id"], batch["captions"]["video"], learned, frozen)
-
-    def on_validation_epoch_end(self) -> None:
-        """Log what the validation came to."""
-        for key, value in self.found["val"].figures().items():
-            self.log(f"val/{key}", value, prog_bar=key.endswith("r@1"), sync_dist=True)
+            self.results[batch["subset"]].update(batch["video_id"], batch["captions"]["video"], learned, frozen)
 
     def on_test_epoch_end(self) -> None:
-        """Log every test."""
-        bank = self._bank() if self.query_bank else None
-        self.answers = {name: found.finish() for name, found in self.found.items() if name != "val"}
-        for name, answers in self.answers.items():
-            figures = answers.learned.figures()
-            for key, value in answers.frozen.figures().items():
-                direction, _, figure = key.partition("/")
-                figures[f"{direction}/frozen_{figure}"] = value
-            if self.dual_softmax:
-                figures |= answers.learned.dual_softmax(self.model.temperature.item())
-            if bank is not None:
-                figures |= answers.learned.qb_norm(bank.texts.cpu().numpy(), bank.videos.cpu().numpy())
-            place = "test" if name == "test" else f"test/{name}"
-            # Alike on all processes already, which Lightning cannot know.
-            self.log_dict({f"{place}/{key}": value for key, value in figures.items()}, sync_dist=True)
+        """Log the figures of every test, those of re-scored queries too."""
+        self.bank = self._bank() if self.query_bank else None
+        super().on_test_epoch_end()
+
+    def figures(self, name: str) -> dict[str, float]:
+        """As of all tasks; of a test also those of re-scored queries."""
+        figures = super().figures(name)
+        if name == "val":
+            return figures
+        answers = self.results[name].answers
+        assert answers is not None
+        if self.dual_softmax:
+            figures |= answers.learned.dual_softmax(self.model.temperature.item())
+        if self.bank is not None:
+            figures |= answers.learned.qb_norm(self.bank.texts.cpu().numpy(), self.bank.videos.cpu().numpy())
+        return figures
 
     def _bank(self) -> Pairs:
         """Features of some training videos, and of one caption of each; every process computes all of them."""
@@ -213,30 +186,17 @@ class RetrievalTask(VideoTextTask):
         """
         if self.trainer.world_size > 1:
             raise InputError("predict runs on one device; set --trainer.devices 1.")
-        self._forget()
+        self.reset_results()
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Only notes features: answers are known once all videos are."""
-        self.test_step(batch, batch_idx)
+        self.evaluate(batch)
         return []
 
-    def write_predictions(self, rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
-        """Write the likeliest videos of each caption."""
-        path = folder / "retrieved.jsonl"
-        tests = (found for name, found in self.found.items() if name != "val")
-        lines = [json_text(row) + "\n" for found in tests for row in best_videos(found.finish(), SENTENCES)]
-        write_whole(path, lambda partial: partial.write_text("".join(lines), encoding="utf-8"))
-        return f"the likeliest videos of {len(lines)} captions to {path}"
-
-    def write_tables(self, folder: Path) -> None:
-        """The rank of every query of every test, with what was found in its place, as CSV files."""
-        for name, answers in self.answers.items():
-            write_queries(folder, "" if name == "test" else f"_{name}", answers)
-
-    def shown(self) -> dict[str, Shown]:
-        """Hits, misses and some videos of every test; and the words near the prompts."""
-        records = {name: self.found[name].records for name in self.answers}
-        return {**super().shown(), **retrieval_shown(self.answers, records)}
+    def on_predict_epoch_end(self) -> None:
+        """Bring together what is needed to answer."""
+        for results in self.tests.values():
+            results.gather()
 
     def describe(self) -> str:
         """What is trained and how texts are written, in words."""

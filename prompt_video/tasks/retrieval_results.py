@@ -1,4 +1,4 @@
-"""What a retrieval test gathers: features of videos and captions by this model and by the frozen CLIP."""
+"""What a validation or a test of retrieval comes to: ranks by features of this model and of the frozen CLIP."""
 
 import warnings
 from collections.abc import Sequence
@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Subset
 from prompt_video.metrics.retrieval.metric import RetrievalMetrics
 from prompt_video.metrics.retrieval.results import Retrieval
+from prompt_video.tasks.results import Results
 
 
 class Pairs(NamedTuple):
@@ -40,28 +41,32 @@ class Answers:
     frozen: Retrieval
 
 
-class RetrievalResults(nn.Module):
-    """Features of one part, batch by batch, on any number of processes.
+class RetrievalResults(Results):
+    """Features of one subset, batch by batch, on any number of processes.
 
     Args:
         subset: of the trial.
+        with_frozen: whether the frozen CLIP's figures are among those that are computed.
     """
 
-    def __init__(self, subset: Subset) -> None:
+    def __init__(self, subset: Subset, with_frozen: bool = True) -> None:
         super().__init__()
         self.records = [record for record in subset.records if isinstance(record, CaptionedRecord)]
         self._number = {record.video_id: number for number, record in enumerate(self.records)}
         counts = torch.tensor([len(record.captions) for record in self.records])
         self._first = (counts.cumsum(0) - counts).tolist()  # number of each video's first caption
         self.learned, self.frozen = RetrievalMetrics(), RetrievalMetrics()
+        self.with_frozen = with_frozen
+        self.answers: Answers | None = None  # once all is gathered
 
     def reset(self) -> None:
         """Forget everything."""
         self.learned.reset()
         self.frozen.reset()
+        self.answers = None
 
-    def add(self, video_ids: Sequence[str], caption_video: Int[Tensor, " K"], learned: Pairs, frozen: Pairs) -> None:
-        """Some videos, each with all of its captions in their order.
+    def update(self, video_ids: Sequence[str], caption_video: Int[Tensor, " K"], learned: Pairs, frozen: Pairs) -> None:
+        """Add some videos, each with all of its captions in their order.
 
         Args:
             video_ids: each once in the whole test.
@@ -76,11 +81,7 @@ class RetrievalResults(nn.Module):
         for metric, pairs in ((self.learned, learned), (self.frozen, frozen)):
             metric.update(pairs.texts, pairs.videos, text, video[caption_video], video)
 
-    def figures(self) -> dict[str, float]:
-        """Of this model alone; see `finish`."""
-        return self._of_all_processes(self.learned).figures()
-
-    def finish(self) -> Answers:
+    def gather(self) -> None:
         """Bring together what all processes have.
 
         Raises:
@@ -88,12 +89,22 @@ class RetrievalResults(nn.Module):
         """
         learned, frozen = self._of_all_processes(self.learned), self._of_all_processes(self.frozen)
         captions = [caption for record in self.records for caption in record.captions]
-        return Answers(
+        self.answers = Answers(
             [self.records[number].video_id for number in learned.video.tolist()],
             [captions[number] for number in learned.text.tolist()],
             learned,
             frozen,
         )
+
+    def compute(self) -> dict[str, float]:
+        """Ranks in both directions, ``t2v/r@1`` and so on, and those of the frozen CLIP as ``t2v/frozen_r@1``."""
+        assert self.answers is not None
+        figures = self.answers.learned.figures()
+        if self.with_frozen:
+            for key, value in self.answers.frozen.figures().items():
+                direction, _, figure = key.partition("/")
+                figures[f"{direction}/frozen_{figure}"] = value
+        return figures
 
     def _of_all_processes(self, metric: RetrievalMetrics) -> Retrieval:
         with warnings.catch_warnings():

@@ -71,7 +71,6 @@ def run_one_by_one(
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
         result = TrialResult(number, trial.name, seed, metrics)
         if trainer.is_global_zero:
-            task.write_tables(own)
             journal.note([result])
         trainer.strategy.barrier("trial")
         done[number] = result

@@ -120,7 +120,7 @@ def _run_stack(
     trainer.test(module, datamodule=videos, verbose=False)
     results = []
     for number, trial, outcomes in zip(numbers, trials, module.outcomes, strict=True):
-        figures = {name: outcome.figures() for name, outcome in outcomes.items()}
+        figures = {name: outcome.compute() for name, outcome in outcomes.items()}
         results.append(TrialResult(number, trial.name, data.seed_of(number), combined(figures, trial.harmonic_means)))
     return results
 

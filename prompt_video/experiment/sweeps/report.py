@@ -7,7 +7,7 @@ from rich.table import Table
 
 from data_modules.files.json_files import write_json
 from prompt_video.experiment.sweeps.running import Outcome
-from prompt_video.reports.recognition_files import write_csv
+from prompt_video.io.spreadsheet import write_rows
 
 
 def metric_of(outcomes: Sequence[Outcome], *wanted: str | None) -> str:
@@ -31,7 +31,7 @@ def write_results(folder: Path, metric: str, outcomes: Sequence[Outcome]) -> Non
         {**o.point.values, **{name: o.metrics.get(name) for name in figures}, "folder": o.folder.name} for o in outcomes
     ]
     folder.mkdir(parents=True, exist_ok=True)
-    write_csv(folder / "results.csv", rows)
+    write_rows(folder / "results.csv", rows)
     write_json(folder / "results.json", {"metric": metric, "points": rows})
 
 

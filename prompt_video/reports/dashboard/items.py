@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import WandbLogger
 from PIL import Image
 
 from data_modules.errors import BrokenVideoError
-from prompt_video.reports.media import Cell, Confusion, Shown, Table, VideoCell
+from prompt_video.reports.media import Cell, Confusion, MediaItem, Table, VideoCell
 from prompt_video.reports.video_previews import write_clip
 
 log = logging.getLogger(__name__)
@@ -24,18 +24,18 @@ CONFUSION_COLUMNS = ("Actual", "Predicted", "nPredictions")  # as that chart nam
 _DATA_DIR = "WANDB_DATA_DIR"
 
 
-def log_items(loggers: Sequence[object], show: Callable[[], Mapping[str, Shown]]) -> None:
+def log_items(loggers: Sequence[object], media: Callable[[], Mapping[str, MediaItem]]) -> None:
     """Tables and charts on the dashboard; loggers of figures take none.
 
     Args:
         loggers: of the run.
-        show: makes them, by name; only called where there is a dashboard.
+        media: makes them, by name; only called where there is a dashboard.
     """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             with TemporaryDirectory() as folder, _kept_with(logger):
                 clips = _Clips(Path(folder))
-                items = {name: _wandb_value(name, item, clips) for name, item in show().items()}
+                items = {name: _wandb_value(name, item, clips) for name, item in media().items()}
                 if items:
                     logger.experiment.log(items)
             if clips.lost:
@@ -76,7 +76,7 @@ class _Clips:
         return self._made[cell]
 
 
-def _wandb_value(name: str, item: Shown, clips: _Clips) -> Any:  # noqa: ANN401 - wandb is untyped
+def _wandb_value(name: str, item: MediaItem, clips: _Clips) -> Any:  # noqa: ANN401 - wandb is untyped
     import wandb
 
     if isinstance(item, Table):

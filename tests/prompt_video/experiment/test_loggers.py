@@ -7,7 +7,7 @@ from PIL import Image
 
 from prompt_video.experiment.loggers import close_loggers, make_loggers
 from prompt_video.reports.dashboard.items import MOST_CELLS, confusion_rows, log_items
-from prompt_video.reports.media import Cell, Confusion, Shown, Table, VideoCell, half_wrong
+from prompt_video.reports.media import Cell, Confusion, MediaItem, Table, VideoCell, half_wrong
 
 
 def test_tables_go_to_wandb_and_to_no_other_logger(
@@ -30,7 +30,7 @@ def test_tables_go_to_wandb_and_to_no_other_logger(
 
 
 def test_without_a_dashboard_nothing_is_drawn(tmp_path: Path) -> None:
-    def show() -> dict[str, Shown]:
+    def show() -> dict[str, MediaItem]:
         pytest.fail("drawn for nobody")
 
     log_items(make_loggers(tmp_path, "pictures", "disabled"), show)

@@ -17,7 +17,7 @@ def test_figures_of_one_part() -> None:
     learned = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.5, 0.2, 0.3]])
     frozen = torch.tensor([[0.1, 0.8, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.5, 0.2, 0.3]])
     outcome.update(["v", "w", "x", "y"], torch.tensor([0, 0, 1, 2]), learned, frozen)
-    figures = outcome.figures()
+    figures = outcome.compute()
     assert figures == pytest.approx({"top1": 0.75, "top5": 1.0, "mean_class": 2 / 3, "frozen_top1": 0.5})
     assert outcome.confusion().tolist() == [[2, 0, 0], [0, 1, 0], [1, 0, 0]]
     rows = per_class(outcome)

@@ -53,8 +53,8 @@ def filled(
     found = DetectionResults(part, TIOUS, suppression or Suppression(), external, weight)
     for record in part.records:
         assert isinstance(record, UntrimmedRecord)
-        found.add(record.video_id, candidates_in(record, generator))
-    found.finish()
+        found.update(record.video_id, candidates_in(record, generator))
+    found.compute()
     return found
 
 
@@ -80,16 +80,16 @@ def test_figures_are_those_of_the_benchmark_on_the_detections(method: Suppressio
         known = {video_id: [d for d in own if d.label != "throw"] for video_id, own in read.items()}
         expected = evaluate(found.truth(), known, TIOUS)
         for figure in ("map@0.3", "map@0.5", "map@0.7", "map_avg"):
-            assert found.results[found.key(score, figure)] == pytest.approx(expected.figures[figure], abs=1e-12)
+            assert found.figures[found.key(score, figure)] == pytest.approx(expected.figures[figure], abs=1e-12)
         per_class = {label: row["ap_avg"] for label, row in expected.per_class.items()}
         assert found.class_ap[score] == pytest.approx(per_class, abs=1e-12)
         assert set(per_class) == {"dive", "jump", "run"}
-    assert 0 < found.results["clip_only/map@0.3"] < 1
+    assert 0 < found.figures["clip_only/map@0.3"] < 1
 
 
 def test_names_of_the_figures() -> None:
     figures = ("map@0.3", "map@0.5", "map@0.7", "map_avg")
-    assert set(filled().results) == {
+    assert set(filled().figures) == {
         *(f"clip_only/{figure}" for figure in figures),
         *(f"clip_only/frozen_{figure}" for figure in figures),
         *(f"proposals/{figure}" for figure in ("ar@1", "ar@10", "ar@100", "auc")),
@@ -100,8 +100,8 @@ def test_truth_is_as_annotated_in_double_precision() -> None:
     """So that an overlap that meets a threshold exactly meets it here too."""
     record = UntrimmedRecord("v", Path("v.mp4"), segments=(Segment(0.1, 0.7, 0),), duration_sec=1.0)
     found = DetectionResults(Subset(("dive",), (record,)), (0.5,), Suppression())
-    found.add("v", Candidates(torch.tensor([[0.1, 0.7]]), torch.ones(1), torch.ones(1, 1), torch.ones(1, 1)))
-    found.finish()
+    found.update("v", Candidates(torch.tensor([[0.1, 0.7]]), torch.ones(1), torch.ones(1, 1), torch.ones(1, 1)))
+    found.compute()
     (annotation,) = found.truth()["v"].annotations
     assert (annotation.start_sec, annotation.end_sec) == (0.1, 0.7)
     values = found.maps[CLIP_ONLY].truth_values
@@ -114,14 +114,14 @@ def test_several_labels_at_one_moment_survive() -> None:
     record = UntrimmedRecord("v", Path("v.mp4"), segments=segments, duration_sec=9.0)
     found = DetectionResults(Subset(NAMES, (record,)), TIOUS, Suppression())
     learned = torch.tensor([[0.45, 0.05, 0.5, 0.0]])
-    found.add("v", Candidates(torch.tensor([[1.0, 5.0]]), torch.ones(1), learned, torch.full((1, 4), 0.25)))
-    assert found.finish()["clip_only/map_avg"] == 1
+    found.update("v", Candidates(torch.tensor([[1.0, 5.0]]), torch.ones(1), learned, torch.full((1, 4), 0.25)))
+    assert found.compute()["clip_only/map_avg"] == 1
     assert [(d.label, d.start_sec, d.end_sec) for d in found.detections[CLIP_ONLY]["v"]] == [
         ("run", 1, 5),
         ("dive", 1, 5),
         ("jump", 1, 5),
     ]
-    assert found.results["proposals/ar@1"] == 1, "one proposal finds both"
+    assert found.figures["proposals/ar@1"] == 1, "one proposal finds both"
 
 
 def test_external_scores_change_nothing_but_their_own_row(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_external_scores_change_nothing_but_their_own_row(tmp_path: Path) -> Non
     for score in (CLIP_ONLY, FROZEN):
         assert joined.detections[score] == without.detections[score]
         assert joined.class_ap[score] == without.class_ap[score]
-    assert {key: value for key, value in joined.results.items() if "external" not in key} == without.results
+    assert {key: value for key, value in joined.figures.items() if "external" not in key} == without.figures
     assert joined.detections[WITH_EXTERNAL] != joined.detections[CLIP_ONLY]
     labels = {d.label for own in joined.detections[WITH_EXTERNAL].values() for d in own}
     assert labels == {"dive", "jump"}, "a class that the other classifier rules out is gone"
@@ -167,14 +167,14 @@ def test_the_frozen_clip_has_the_same_proposals() -> None:
     for record in part.records:
         assert isinstance(record, UntrimmedRecord)
         found = candidates_in(record, generator)
-        other.add(record.video_id, found._replace(learned=found.frozen, frozen=found.learned))
-    swapped = other.finish()
+        other.update(record.video_id, found._replace(learned=found.frozen, frozen=found.learned))
+    swapped = other.compute()
     for figure in ("map@0.3", "map@0.5", "map@0.7", "map_avg"):
-        assert swapped[f"clip_only/{figure}"] == one.results[f"clip_only/frozen_{figure}"]
-        assert swapped[f"clip_only/frozen_{figure}"] == one.results[f"clip_only/{figure}"]
-        assert swapped[f"clip_only/{figure}"] != one.results[f"clip_only/{figure}"]
+        assert swapped[f"clip_only/{figure}"] == one.figures[f"clip_only/frozen_{figure}"]
+        assert swapped[f"clip_only/frozen_{figure}"] == one.figures[f"clip_only/{figure}"]
+        assert swapped[f"clip_only/{figure}"] != one.figures[f"clip_only/{figure}"]
     for figure in ("ar@1", "ar@10", "ar@100", "auc"):
-        assert swapped[f"proposals/{figure}"] == one.results[f"proposals/{figure}"]
+        assert swapped[f"proposals/{figure}"] == one.figures[f"proposals/{figure}"]
 
 
 def test_recall_is_of_the_proposals_whatever_they_are_called() -> None:
@@ -184,9 +184,9 @@ def test_recall_is_of_the_proposals_whatever_they_are_called() -> None:
     for record in part.records:
         assert isinstance(record, UntrimmedRecord)
         own = candidates_in(record, generator)
-        found.add(record.video_id, own)
-        blind.add(record.video_id, own._replace(learned=torch.full_like(own.learned, 0.25)))
-    one, other = found.finish(), blind.finish()
+        found.update(record.video_id, own)
+        blind.update(record.video_id, own._replace(learned=torch.full_like(own.learned, 0.25)))
+    one, other = found.compute(), blind.compute()
     assert one["clip_only/map_avg"] != other["clip_only/map_avg"]
     assert all(one[key] == other[key] for key in one if key.startswith("proposals/"))
 
@@ -198,22 +198,22 @@ def test_a_video_in_which_nothing_is_found_counts_too() -> None:
     nothing = DetectionResults(part, TIOUS, Suppression())
     for record in part.records:
         empty = torch.empty(0, len(NAMES))
-        nothing.add(record.video_id, Candidates(torch.empty(0, 2), torch.empty(0), empty, empty))
-    assert set(nothing.finish()) == set(found.results)
-    assert all(value == 0 for value in nothing.results.values())
+        nothing.update(record.video_id, Candidates(torch.empty(0, 2), torch.empty(0), empty, empty))
+    assert set(nothing.compute()) == set(found.figures)
+    assert all(value == 0 for value in nothing.figures.values())
     assert nothing.truth().keys() == found.truth().keys()
 
 
 def test_a_second_test_forgets_the_first() -> None:
     found = filled()
-    before = dict(found.results)
+    before = dict(found.figures)
     found.reset()
     assert found.truth() == {}
     generator = torch.Generator().manual_seed(0)
     for record in part_of(generator).records:
         assert isinstance(record, UntrimmedRecord)
-        found.add(record.video_id, candidates_in(record, generator))
-    assert found.finish() == before
+        found.update(record.video_id, candidates_in(record, generator))
+    assert found.compute() == before
 
 
 def test_only_videos_that_were_looked_at_count() -> None:
@@ -222,7 +222,7 @@ def test_only_videos_that_were_looked_at_count() -> None:
     found = DetectionResults(part, TIOUS, Suppression())
     record = part.records[1]
     assert isinstance(record, UntrimmedRecord)
-    found.add(record.video_id, candidates_in(record, generator))
-    found.finish()
+    found.update(record.video_id, candidates_in(record, generator))
+    found.compute()
     assert found.truth().keys() == found.paths().keys() == {"v1"}
     assert_close(torch.tensor(found.truth()["v1"].annotations[0].start_sec), torch.tensor(record.segments[0].start_sec))

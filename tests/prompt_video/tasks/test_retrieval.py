@@ -170,14 +170,17 @@ def test_batches_in_any_order_give_the_order_of_the_part(found: Callable[[], Ret
     videos, texts = torch.eye(3), torch.eye(3).repeat_interleave(2, 0)
     whole, parts = found(), found()
     pairs = Pairs(videos, texts)
-    whole.add(["a", "b", "c"], torch.tensor([0, 0, 1, 1, 2, 2]), pairs, pairs)
+    whole.update(["a", "b", "c"], torch.tensor([0, 0, 1, 1, 2, 2]), pairs, pairs)
     for name, own in (("c", 2), ("a", 0), ("b", 1)):
         pairs = Pairs(videos[own : own + 1], texts[2 * own : 2 * own + 2])
-        parts.add([name], torch.tensor([0, 0]), pairs, pairs)
-    for answers in (whole.finish(), parts.finish()):
+        parts.update([name], torch.tensor([0, 0]), pairs, pairs)
+    for results in (whole, parts):
+        results.gather()
+        answers = results.answers
+        assert answers is not None
         assert answers.video_ids == ["a", "b", "c"]
         assert answers.captions == ["a 1", "a 2", "b 1", "b 2", "c 1", "c 2"]
-        assert answers.learned.figures()["t2v/r@1"] == 1
+        assert results.compute()["t2v/r@1"] == results.compute()["t2v/frozen_r@1"] == 1
     parts.reset()
     with pytest.raises(InputError, match="3 videos and their captions cannot be scored"):
-        parts.finish()
+        parts.gather()

@@ -139,7 +139,7 @@ def test_equals_training_one_by_one(
         assert [(v.video_id, v.target, v.pred, v.in_top5, v.frozen_pred) for v in found.videos] == [
             (v.video_id, v.target, v.pred, v.in_top5, v.frozen_pred) for v in wanted.videos
         ]
-        assert found.figures() == wanted.figures()
+        assert found.compute() == wanted.compute()
 
 
 # The loader's sampler leaves out what was seen, of which Lightning does not know.

@@ -30,6 +30,7 @@ from prompt_video.localization.suppression import Suppression
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.reports.results import media, write_predictions
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.optimization import Optimization
@@ -85,7 +86,7 @@ class Watch(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if isinstance(pl_module, VideoTextTask):
-            pl_module.shown()
+            assert media(pl_module.tests, [])
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def run(gpu: Any, tmp_path: Path) -> Run:  # noqa: ANN401 - of conftest.py
         assert trainer.callback_metrics
         assert all(math.isfinite(float(value)) for value in trainer.callback_metrics.values())
         rows: list[Any] = trainer.predict(task, datamodule=data) or []
-        assert task.write_predictions([row for batch in rows for row in batch], tmp_path)
+        assert write_predictions(tmp_path, [row for batch in rows for row in batch], task.tests, task.describe())
         assert all(loader.pin_memory for loader in (data.train_dataloader(), *data.predict_dataloader()))
         return watch.seen
 

@@ -1,0 +1,114 @@
+"""What a test or a prediction leaves for people, by the kind of its results: files, and media for a dashboard."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from data_modules.annotations.activitynet_format import Detection
+from data_modules.files.atomic import write_whole
+from data_modules.files.json_files import json_text
+from prompt_video.io.spreadsheet import write_rows
+from prompt_video.localization.selection import MIN_SCORE
+from prompt_video.model.prompt_words import VectorWords
+from prompt_video.reports.localization_files import write_detections_by, write_localization
+from prompt_video.reports.localization_media import localization_media
+from prompt_video.reports.media import MediaItem, Table
+from prompt_video.reports.recognition_files import write_recognition
+from prompt_video.reports.recognition_media import recognition_media
+from prompt_video.reports.retrieval_files import best_videos, write_queries
+from prompt_video.reports.retrieval_media import retrieval_media
+from prompt_video.tasks.classification_results import ClassificationResults
+from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
+from prompt_video.tasks.results import Results
+from prompt_video.tasks.retrieval_results import RetrievalResults
+
+CAPTION_VIDEOS = 10  # that a prediction names for each caption
+
+R = TypeVar("R", bound=Results)
+
+
+def write_test(folder: Path, name: str, tests: Mapping[str, Results], model: str) -> None:
+    """Write what a test came to beside its metrics.
+
+    Args:
+        folder: for the files.
+        name: of the experiment or of the trial, for a report.
+        tests: the results of each test.
+        model: what made them, in words.
+    """
+    for test, classified in _scored(tests).items():
+        write_recognition(folder, _suffix(test), classified)
+    if detected := _of_kind(DetectionResults, tests):
+        write_localization(folder, f"Actions in videos: {name}", detected, {"model": model})
+    for test, retrieved in _of_kind(RetrievalResults, tests).items():
+        if retrieved.answers is not None:
+            write_queries(folder, _suffix(test), retrieved.answers)
+
+
+def write_prompt_words(folder: Path, words: Sequence[VectorWords]) -> None:
+    """Write the words near each learned vector as ``prompt_words.csv``; nothing where there are no vectors."""
+    write_rows(folder / "prompt_words.csv", [vector.row() for vector in words])
+
+
+def media(tests: Mapping[str, Results], words: Sequence[VectorWords]) -> dict[str, MediaItem]:
+    """What a dashboard shows of a test, by name.
+
+    Args:
+        tests: the results of each test.
+        words: near the learned vectors.
+    """
+    items: dict[str, MediaItem] = {}
+    if words:
+        rows = [vector.row() for vector in words]
+        items["tables/prompt_words"] = Table(list(rows[0]), [list(row.values()) for row in rows])
+    if classified := _scored(tests):
+        items |= recognition_media(classified)
+    if detected := _of_kind(DetectionResults, tests):
+        items |= localization_media(detected)
+    if retrieved := _of_kind(RetrievalResults, tests):
+        items |= retrieval_media(retrieved)
+    return items
+
+
+def write_predictions(folder: Path, rows: Sequence[Mapping[str, Any]], tests: Mapping[str, Results], model: str) -> str:
+    """Write what a prediction came to.
+
+    Args:
+        folder: for the files.
+        rows: what ``predict_step`` returned for all videos.
+        tests: the results of each test, whose kind says what the rows are.
+        model: what made them, in words.
+
+    Returns:
+        What was written, in words.
+    """
+    if _of_kind(DetectionResults, tests):
+        detections = {row["video_id"]: [Detection(*one) for one in row["detections"]] for row in rows}
+        write_detections_by(folder, CLIP_ONLY, detections, MIN_SCORE, {"model": model})
+        return f"the detections in {len(rows)} videos to {folder / CLIP_ONLY}"
+    if retrieved := _of_kind(RetrievalResults, tests):
+        answers = [results.answers for results in retrieved.values() if results.answers is not None]
+        captions = [row for own in answers for row in best_videos(own, CAPTION_VIDEOS)]
+        _write_lines(folder / "retrieved.jsonl", captions)
+        return f"the likeliest videos of {len(captions)} captions to {folder / 'retrieved.jsonl'}"
+    _write_lines(folder / "scores.jsonl", rows)
+    return f"the likeliest classes of {len(rows)} videos to {folder / 'scores.jsonl'}"
+
+
+def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    text = "".join(json_text(row) + "\n" for row in rows)
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def _of_kind(kind: type[R], tests: Mapping[str, Results]) -> dict[str, R]:
+    return {name: results for name, results in tests.items() if isinstance(results, kind)}
+
+
+def _scored(tests: Mapping[str, Results]) -> dict[str, ClassificationResults]:
+    """The tests of recognition that were scored: a linear probe cannot take all."""
+    return {name: results for name, results in _of_kind(ClassificationResults, tests).items() if results.videos}
+
+
+def _suffix(test: str) -> str:
+    """Of the names of files of a test: none of the only one."""
+    return "" if test == "test" else f"_{test}"

@@ -1,0 +1,42 @@
+"""What every task gathers in validation and in tests: one interface, whatever is counted."""
+
+from abc import ABC, abstractmethod
+from itertools import chain, zip_longest
+from typing import TypeVar
+
+from torch import distributed, nn
+
+T = TypeVar("T")
+
+
+class Results(nn.Module, ABC):
+    """What was found in one subset, batch by batch, on any number of processes.
+
+    A subclass has an ``update`` for the batches of its task.
+    """
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget everything."""
+
+    @abstractmethod
+    def gather(self) -> None:
+        """Bring together what all processes have; all of them have to call it."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """The figures by name, once all is gathered; none where nothing was scored."""
+
+
+def shares_of_processes(own: T) -> list[T]:
+    """What each process has, in the order of their ranks; of a single process, its own alone."""
+    if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return [own]
+    shares: list[T] = [own] * distributed.get_world_size()
+    distributed.all_gather_object(shares, own)
+    return shares
+
+
+def in_turn(shares: list[list[T]]) -> list[T]:
+    """What was dealt out to processes in turn, in its order."""
+    return [item for item in chain.from_iterable(zip_longest(*shares)) if item is not None]
