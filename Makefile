@@ -52,7 +52,7 @@ train: $(READY) ## train and test an experiment: make train EXP=demo_closed
 evaluate: $(READY) ## test a checkpoint: make evaluate EXP=demo_closed CKPT=runs/.../best.ckpt
 	@test -n "$(EXP)" -a -n "$(CKPT)" || { echo "name both: make evaluate EXP=demo_closed CKPT=path/to/best.ckpt"; exit 2; }
 	@$(CHECK_METHOD)
-	@$(BIN)/prompt-video test --config experiments/$(EXP).yaml $(MODEL) --ckpt_path $(CKPT) $(ARGS)
+	@$(BIN)/prompt-video test --config experiments/$(EXP).yaml $(MODEL) --ckpt $(CKPT) $(ARGS)
 
 features: $(READY) ## compute the frame features of an experiment's videos: make features EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make features EXP=demo_closed"; exit 2; }

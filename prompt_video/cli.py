@@ -51,7 +51,7 @@ VERBS = {
     "sweep": ("prompt_video.commands.sweep", "run every point of a wandb sweep file on this machine"),
     "export": ("prompt_video.commands.export", "a trained model as ONNX, or as a folder for the HuggingFace hub"),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in worlds, in a minute or two"),
-    "bench": ("prompt_video.bench.__main__", "measure the speed and the memory of every part"),
+    "bench": ("prompt_video.commands.bench", "measure the speed and the memory of every part"),
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
 }
 
@@ -109,10 +109,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(verb: str, arguments: list[str]) -> int:
     try:
-        # Imported late: seconds go into torch and Lightning, which the help needs not.
+        # Imported late, here and in the verbs: seconds go into torch and Lightning, which the help needs not.
         with lean_imports():
-            module = importlib.import_module(VERBS[verb][0])
-        outcome = module.main(arguments)
+            outcome = importlib.import_module(VERBS[verb][0]).main(arguments)
     except Exception as error:
         message = _mistake(error)
         if message is None or os.environ.get("PROMPT_VIDEO_TRACEBACK"):
@@ -136,7 +135,7 @@ def _mistake(error: BaseException | None) -> str | None:
     outermost are taken.
     """
     from data_modules.errors import BrokenVideoError, InputError
-    from prompt_video.experiment.config_errors import ConfigError
+    from prompt_video.io.parser_messages import ConfigError
 
     said = None
     of_system = error if isinstance(error, OSError) and error.strerror and error.errno != EPIPE else None

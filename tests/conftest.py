@@ -107,7 +107,7 @@ def start_python() -> Callable[..., ForkServerProcess]:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["prompt_video.experiment.cli", "prompt_video.commands.index", "transformers.models.clip.modeling_clip"]
+        ["prompt_video.experiment.cli", "prompt_video.search.indexing", "transformers.models.clip.modeling_clip"]
     )
 
     def start(code: str, *arguments: str, **environment: str) -> ForkServerProcess:

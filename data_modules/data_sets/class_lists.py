@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from data_modules.annotations.kinetics_lists import KineticsLists
 from data_modules.errors import InputError
 
 CLASS_LISTS = (
@@ -29,11 +28,12 @@ def class_list(name: str) -> tuple[str, ...]:
     """
     if name not in CLASS_LISTS:
         raise InputError(f"there is no class list '{name}'; there are: {', '.join(CLASS_LISTS)}.")
-    if name.startswith("kinetics"):
-        return KineticsLists(int(name.removeprefix("kinetics")), Path(), None).labels
     # Imported late: the names of the lists are told by commands that do nothing else with data sets.
+    from data_modules.annotations.kinetics_lists import KineticsLists
     from data_modules.data_sets import activitynet, hmdb51, something_something, thumos14, ucf101
 
+    if name.startswith("kinetics"):
+        return KineticsLists(int(name.removeprefix("kinetics")), Path(), None).labels
     if name == "hmdb51":
         return hmdb51.class_names()
     if name == "clip-ucf101":

@@ -4,29 +4,23 @@ from pathlib import Path
 
 from data_modules.errors import InputError
 from data_modules.files.json_files import write_json
-from prompt_video.experiment.dashboard_shape import shape_of
-from prompt_video.experiment.loggers import offline_reason
-from prompt_video.experiment.settings import read_settings
+from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.io import console
 from prompt_video.io.readable import readable
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.reports.dashboard.layout import layout
-from prompt_video.reports.dashboard.workspace import make_workspace, specification
 
 
 def main(arguments: list[str]) -> None:
     """Save a workspace, or write its specification."""
-    parser = VerbParser(
-        "dashboard",
-        __doc__,
-        epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options. Each "
-        "call saves a new view of the project; runs that are there already are shown in it.",
-    )
-    parser.add_argument("--entity", help="user or team of wandb (default: the account's own)")
-    parser.add_argument("--project", default="prompt-video", help="of wandb (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="JSON file to write (default: runs/dashboards/<experiment>.json)")
-    options, rest = parser.parse_known_args(arguments[1:])
+    options, rest = parser().parse_beside(arguments[1:])
     console.configure()
+
+    from prompt_video.experiment.dashboard_shape import shape_of
+    from prompt_video.experiment.loggers import offline_reason
+    from prompt_video.experiment.settings import read_settings
+    from prompt_video.reports.dashboard.layout import layout
+    from prompt_video.reports.dashboard.workspace import make_workspace, specification
+
     settings = read_settings(rest)
     task = settings.task()
     sections = layout(type(task), shape_of(settings, task))
@@ -44,9 +38,9 @@ def main(arguments: list[str]) -> None:
         print(f"dashboard: {workspace.url}")
         return
     path: Path = options.out or settings.runs / "dashboards" / f"{settings.name}.json"
-    found = specification(make_workspace(sections, settings.name, options.entity or "", options.project))
+    content = specification(make_workspace(sections, settings.name, options.entity or "", options.project))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, found)
+    write_json(path, content)
     print(readable(f"wandb: {reason or 'nothing saved, as asked'}; the dashboard's specification is in {path}"))
 
 
@@ -60,3 +54,18 @@ def _own_entity() -> str:
     if not entity:
         raise InputError("the account of wandb has no entity of its own; name one with --entity.")
     return entity
+
+
+def parser() -> VerbParser:
+    """The options."""
+    parser = VerbParser(
+        "dashboard",
+        __doc__,
+        others=EXPERIMENT_OPTIONS,
+        epilog="All else is as for `prompt-video fit`, whose options may stand here. Each call saves a new view of the "
+        "project; runs that are there already are shown in it.",
+    )
+    parser.add_argument("--entity", type=str, help="user or team of wandb (default: the account's own)")
+    parser.add_argument("--project", type=str, default="prompt-video", help="of wandb")
+    parser.add_argument("--out", type=Path, help="JSON file to write (default: runs/dashboards/<experiment>.json)")
+    return parser

@@ -4,12 +4,10 @@ import os
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.experiment.settings import read_settings
+from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.io import console
 from prompt_video.io.outputs import check_file, save
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.preflight.examination import examine
-from prompt_video.preflight.report import outcome_of, print_report, verdict_of, write_report
 
 
 def main(arguments: list[str]) -> int:
@@ -18,24 +16,15 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when something is in the way of the run.
     """
-    parser = VerbParser(
-        "doctor",
-        __doc__,
-        epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options.",
-    )
-    parser.add_argument(
-        "--decode",
-        choices=("all", "sample", "none"),
-        default="all",
-        help="videos to open: all, some of each class, or none (default: all)",
-    )
-    parser.add_argument("--samples", type=int, default=3, help="with `sample`: videos of each class of each part")
-    parser.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, 16), help="processes that open videos")
-    parser.add_argument("--out", type=Path, help="JSON file to write (default: runs/doctor/<experiment>.json)")
-    options, rest = parser.parse_known_args(arguments[1:])
-    if options.samples < 1 or options.workers < 0:
-        raise InputError("--samples must be 1 or more, and --workers 0 or more.")
+    options, rest = parser().parse_beside(arguments[1:])
+    if options.samples < 1 or options.num_workers < 0:
+        raise InputError("--samples must be 1 or more, and --num_workers 0 or more.")
     console.configure()
+
+    from prompt_video.experiment.settings import read_settings
+    from prompt_video.preflight.examination import examine
+    from prompt_video.preflight.report import outcome_of, print_report, verdict_of, write_report
+
     settings = read_settings(rest)
     path = options.out or settings.runs / "doctor" / f"{settings.name}.json"
     check_file(path, "--out")
@@ -43,10 +32,27 @@ def main(arguments: list[str]) -> int:
         settings,
         options.decode,
         options.samples,
-        options.workers,
+        options.num_workers,
         show_progress=not settings.settings["quiet"],
     )
     print_report(examination)
     said = f"{outcome_of(examination)}; everything that was found:"
     is_saved = save(path, lambda place: write_report(examination, options.decode, place), said)
     return 0 if is_saved and verdict_of(examination) != "error" else 1
+
+
+def parser() -> VerbParser:
+    """The options."""
+    parser = VerbParser("doctor", __doc__, others=EXPERIMENT_OPTIONS)
+    parser.add_argument(
+        "--decode",
+        choices=("all", "sample", "none"),
+        default="all",
+        help="videos to open: all, some of each class, or none",
+    )
+    parser.add_argument("--samples", type=int, default=3, help="with `sample`: videos of each class of each part")
+    parser.add_argument(
+        "--num_workers", type=int, default=min(os.cpu_count() or 1, 16), help="processes that open videos"
+    )
+    parser.add_argument("--out", type=Path, help="JSON file to write (default: runs/doctor/<experiment>.json)")
+    return parser

@@ -5,13 +5,14 @@ For whoever has no data yet: it shows that the experiment works and what it leav
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from prompt_video.experiment.cli import ExperimentCLI
-from prompt_video.experiment.cli import main as run_experiment
-from prompt_video.experiment.settings import read_settings
+from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.io import console
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.preflight.dry_run import make_miniature, open_folder
+
+if TYPE_CHECKING:
+    from prompt_video.experiment.cli import ExperimentCLI
 
 log = logging.getLogger(__name__)
 
@@ -31,19 +32,17 @@ SMALL = (
 )
 
 
-def main(arguments: list[str]) -> ExperimentCLI:
+def main(arguments: list[str]) -> "ExperimentCLI":
     """Run one experiment on a miniature of its data."""
-    parser = VerbParser(
-        "dry-run",
-        __doc__,
-        epilog="All else is as for `prompt-video fit`: --config experiments/<name>.yaml, and any of its options but "
-        "those that make the run small.",
-    )
-    parser.add_argument("--folder", type=Path, help="folder of videos and run (default: runs/dry-run/<experiment>)")
-    options, rest = parser.parse_known_args(arguments[1:])
+    options, rest = parser().parse_beside(arguments[1:])
     console.configure()
+
+    from prompt_video.experiment.cli import main as run_experiment
+    from prompt_video.experiment.settings import read_settings
+    from prompt_video.preflight.dry_run import make_miniature, open_folder
+
     settings = read_settings(rest)
-    folder: Path = options.folder or settings.runs / "dry-run" / settings.name
+    folder: Path = options.out or settings.runs / "dry-run" / settings.name
     log.info(
         "DRY RUN of %s with made-up videos in %s and the tiny CLIP: its figures are no results", settings.name, folder
     )
@@ -53,3 +52,16 @@ def main(arguments: list[str]) -> ExperimentCLI:
     if settings.settings["data"]["init_args"]["features"] != "off":
         places.append("--data.features=auto")
     return run_experiment(["fit", *rest, *SMALL, *miniature, *places])
+
+
+def parser() -> VerbParser:
+    """The options."""
+    parser = VerbParser(
+        "dry-run",
+        __doc__,
+        others=EXPERIMENT_OPTIONS,
+        epilog="All else is as for `prompt-video fit`, whose options may stand here, but those that make the run "
+        "small.",
+    )
+    parser.add_argument("--out", type=Path, help="folder of videos and run (default: runs/dry-run/<experiment>)")
+    return parser

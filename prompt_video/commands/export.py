@@ -1,49 +1,59 @@
 """``prompt-video export``: a trained model for other programs, and for other people.
 
-CKPT is a run's checkpoint, an imported one, or a folder that --hub has written. --onnx writes graphs from frames and
+--ckpt is a run's checkpoint, an imported one, or a folder that --hub has written. --onnx writes graphs from frames and
 from features to embeddings, with a bank of classes to score them against; --bank writes a bank alone, which takes the
 place of another without writing the graphs again. --hub writes a folder that `prompt_video.load` reads and that can be
 pushed to the HuggingFace hub.
 """
 
-import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from jsonargparse import Namespace
 
 from data_modules.annotations.class_names import read_class_names
 from data_modules.errors import InputError
-from prompt_video.export.bank import make_bank
-from prompt_video.export.hub import write_hub_folder
-from prompt_video.export.onnx_folder import BANK, OPSET, write_onnx_folder
+from prompt_video.export.opset import OPSET
 from prompt_video.io.outputs import check_file, check_folder
 from prompt_video.io.readable import readable
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.model.checkpoints import open_model, read_learned
-from prompt_video.model.hub_folder import Learned
+
+if TYPE_CHECKING:
+    from prompt_video.model.hub_folder import Learned
 
 
 def main(arguments: list[str]) -> None:
     """Write what is asked for."""
-    options = _parser().parse_args(arguments[1:])
+    options = parser().parse(arguments[1:])
     if not (options.onnx or options.bank or options.hub):
         raise InputError("say what to write: --onnx DIR, --bank FILE, --hub DIR, or several of them.")
     if options.onnx and options.hub and options.onnx.resolve() == options.hub.resolve():
         raise InputError("--onnx and --hub need a folder each.")
+    if options.classes is not None and options.classes_file is not None:
+        raise InputError("--classes and --classes_file name classes both: take one of them.")
     check_folder(options.onnx, "--onnx")
     check_file(options.bank, "--bank")
     check_folder(options.hub, "--hub")
-    checkpoint = read_learned(options.checkpoint)
+
+    from prompt_video.export.hub import write_hub_folder
+    from prompt_video.model.checkpoints import read_learned
+
+    checkpoint = read_learned(options.ckpt)
     if options.onnx or options.bank:
         _write_for_programs(checkpoint, options)
     if options.hub:
-        results = _results_of(options.checkpoint)
+        results = _results_of(options.ckpt)
         write_hub_folder(checkpoint, options.hub, results)
         figures = "the figures of its run" if results else "no figures: no results.json lies beside the checkpoints"
         print(readable(f"wrote {options.hub}: model card ({figures}), licence, learned weights, config"))
 
 
-def _write_for_programs(checkpoint: Learned, options: argparse.Namespace) -> None:
+def _write_for_programs(checkpoint: "Learned", options: Namespace) -> None:
+    from prompt_video.export.bank import make_bank
+    from prompt_video.export.onnx_folder import BANK, write_onnx_folder
+    from prompt_video.model.checkpoints import open_model
+
     model = open_model(checkpoint, options.clip)
     names = _names(checkpoint, options)
     if options.onnx:
@@ -53,12 +63,12 @@ def _write_for_programs(checkpoint: Learned, options: argparse.Namespace) -> Non
             print(f"no {BANK}: the checkpoint names no classes; --bank FILE --classes ... writes one")
     if options.bank:
         if names is None:
-            raise InputError("the checkpoint names no classes; name them with --classes or --classes-file.")
+            raise InputError("the checkpoint names no classes; name them with --classes or --classes_file.")
         make_bank(model, names).write(options.bank)
         print(readable(f"wrote {options.bank}: {len(names)} classes"))
 
 
-def _names(checkpoint: Learned, options: argparse.Namespace) -> list[str] | None:
+def _names(checkpoint: "Learned", options: Namespace) -> list[str] | None:
     """Of the classes in the bank; None where nobody names any."""
     if options.classes is not None:
         return [name.strip() for name in options.classes.split(",")]
@@ -81,17 +91,20 @@ def _results_of(checkpoint: Path) -> dict[str, Any]:
     return results
 
 
-def _parser() -> VerbParser:
+def parser() -> VerbParser:
+    """The options."""
     parser = VerbParser("export", __doc__)
-    parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="checkpoint, or folder for the hub")
+    parser.add_argument("--ckpt", type=Path, required=True, help="checkpoint, or folder for the hub")
     parser.add_argument("--onnx", type=Path, metavar="DIR", help="folder for the graphs and the bank of classes")
     parser.add_argument("--bank", type=Path, metavar="FILE", help="file for a bank of classes alone (.safetensors)")
     parser.add_argument("--hub", type=Path, metavar="DIR", help="folder for the HuggingFace hub")
-    names = parser.add_mutually_exclusive_group()
-    names.add_argument(
-        "--classes", metavar="NAMES", help="of the bank, with commas between them (default: those of the training)"
+    parser.add_argument(
+        "--classes",
+        type=str,
+        metavar="NAMES",
+        help="of the bank, with commas between them (default: those of the training)",
     )
-    names.add_argument("--classes-file", "--classes_file", type=Path, metavar="FILE", help="the same, one a line")
-    parser.add_argument("--opset", type=int, default=OPSET, help="version of ONNX's operators (default: %(default)s)")
-    parser.add_argument("--clip", help="where the CLIP of the checkpoint is now: hub id or local folder")
+    parser.add_argument("--classes_file", type=Path, metavar="FILE", help="the same, one a line")
+    parser.add_argument("--opset", type=int, default=OPSET, help="version of ONNX's operators")
+    parser.add_argument("--clip", type=str, help="where the CLIP of the checkpoint is now: hub id or local folder")
     return parser

@@ -1,9 +1,23 @@
 """``prompt-video features``: compute the frame features of an experiment's videos, and stop."""
 
-from prompt_video.experiment.cli import ExperimentCLI
-from prompt_video.experiment.cli import main as run_experiment
+from typing import TYPE_CHECKING
+
+from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
+from prompt_video.io.verb_parser import VerbParser
+
+if TYPE_CHECKING:
+    from prompt_video.experiment.cli import ExperimentCLI
 
 
-def main(arguments: list[str]) -> ExperimentCLI:
+def main(arguments: list[str]) -> "ExperimentCLI":
     """Same options as ``fit``."""
-    return run_experiment(["fit", *arguments[1:], "--features_only=true"])
+    _, rest = parser().parse_beside(arguments[1:])
+
+    from prompt_video.experiment.cli import main as run_experiment
+
+    return run_experiment(["fit", *rest, "--features_only=true"])
+
+
+def parser() -> VerbParser:
+    """The options."""
+    return VerbParser("features", __doc__, others=EXPERIMENT_OPTIONS)

@@ -11,24 +11,22 @@ encoder has positions. Where the run was told otherwise, name its --config besid
 """
 
 import logging
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_folder
-from prompt_video.experiment.progress import ProgressBar
-from prompt_video.experiment.settings import SettingsCLI, read_settings
+from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.io import console
 from prompt_video.io.outputs import check_folder
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.model.embedding import frozen_model
 from prompt_video.model.templates import template_sets
-from prompt_video.model.video_text_model import VideoTextModel
-from prompt_video.search.indexing import Outcome, build_index
-from prompt_video.search.models import model_of_checkpoint, untrained
-from prompt_video.search.spans import Cutting
+
+if TYPE_CHECKING:
+    from prompt_video.experiment.settings import SettingsCLI
+    from prompt_video.model.video_text_model import VideoTextModel
+    from prompt_video.search.indexing import Outcome
+    from prompt_video.search.spans import Cutting
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +36,7 @@ TRAINER_OPTIONS = ("accelerator", "devices", "num_nodes", "strategy")
 
 def main(arguments: list[str]) -> None:
     """Index one folder."""
-    options, rest = _parser().parse_known_args(joined(arguments[1:]))
+    options, rest = parser().parse_beside(arguments[1:])
     if options.num_workers < 0:
         raise InputError(f"--num_workers must be 0 or more, not {options.num_workers}.")
     console.configure()
@@ -46,9 +44,14 @@ def main(arguments: list[str]) -> None:
         raise InputError(f"there is no folder {options.folder}; name the one with your videos.")
     root = options.out or Path("runs", "indexes", options.folder.absolute().name)
     check_folder(root, "--out")
-    settings = read_settings(rest) if rest else None
     if options.templates is not None and not options.frozen:
         raise InputError("--templates are the hand-crafted prompts of the frozen CLIP: say --frozen too.")
+
+    from prompt_video.experiment.progress import ProgressBar
+    from prompt_video.experiment.settings import read_settings
+    from prompt_video.search.indexing import build_index
+
+    settings = read_settings(rest) if rest else None
     model = choose_model(options.ckpt, settings, frozen=options.frozen, templates=options.templates)
     trainer_options: dict[str, Any] = {}
     if settings is not None:
@@ -64,8 +67,8 @@ def main(arguments: list[str]) -> None:
 
 
 def choose_model(
-    ckpt: Path | None, settings: SettingsCLI | None, *, frozen: bool, templates: str | None = None
-) -> VideoTextModel:
+    ckpt: Path | None, settings: "SettingsCLI | None", *, frozen: bool, templates: str | None = None
+) -> "VideoTextModel":
     """The model that is asked for.
 
     Args:
@@ -77,6 +80,9 @@ def choose_model(
     Raises:
         InputError: when neither names one, or it cannot be searched with.
     """
+    from prompt_video.model.embedding import frozen_model
+    from prompt_video.search.models import model_of_checkpoint, untrained
+
     described = settings.task().model if settings is not None else None
     if ckpt is not None:
         model = model_of_checkpoint(ckpt, described.clip if described else None, frozen=frozen)
@@ -88,12 +94,12 @@ def choose_model(
 
 
 def choose_cutting(
-    model: VideoTextModel,
-    settings: SettingsCLI | None,
+    model: "VideoTextModel",
+    settings: "SettingsCLI | None",
     span_sec: float,
     stride_sec: float,
     frame_rate: float | None,
-) -> Cutting:
+) -> "Cutting":
     """How to cut: as many frames a span as the experiment looks at, at a frame rate that gives them.
 
     Args:
@@ -103,6 +109,8 @@ def choose_cutting(
         stride_sec: as asked for.
         frame_rate: as asked for; None: the experiment's or, where it has none, one that is high enough.
     """
+    from prompt_video.search.spans import Cutting
+
     data = settings.data() if settings is not None else None
     # A localization task is trained on so many frames of each action, whatever its windows hold.
     inside = settings.settings["model"]["init_args"].get("frames_inside") if settings is not None else None
@@ -115,18 +123,7 @@ def choose_cutting(
     return Cutting(span_sec, stride_sec, num_frames, float(frame_rate))
 
 
-def joined(arguments: Sequence[str]) -> list[str]:
-    """An experiment's options and their values as one word each: the folder must not be taken for a value."""
-    result: list[str] = []
-    for word in arguments:
-        if result and re.fullmatch(r"--(config|(data|model|trainer)(\.[\w.]+)?)", result[-1]):
-            result[-1] += f"={word}"
-        else:
-            result.append(word)
-    return result
-
-
-def _report(outcome: Outcome, root: Path) -> None:
+def _report(outcome: "Outcome", root: Path) -> None:
     log.info("%d videos embedded, %d unchanged and left as they were", outcome.done, outcome.unchanged)
     if outcome.gone:
         log.info("%d no longer there and taken out, the first being %s", len(outcome.gone), outcome.gone[0])
@@ -142,18 +139,21 @@ def _report(outcome: Outcome, root: Path) -> None:
         log.info('search with: prompt-video search %s "what to look for"', root)
 
 
-def _parser() -> VerbParser:
+def parser() -> VerbParser:
+    """The options."""
     parser = VerbParser(
         "index",
         __doc__,
-        epilog="--config experiments/<name>.yaml and any option of its data, model and trainer are as for "
-        "`prompt-video fit`; of the data only the frame rate and the number of frames count.",
+        others=EXPERIMENT_OPTIONS,
+        epilog="Any option of data, model and trainer is as for `prompt-video fit`; of the data only the frame rate "
+        "and the number of frames count.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the videos, in any layout")
     parser.add_argument("--ckpt", type=Path, help="checkpoint of the learned weights, of a run of any task")
     parser.add_argument("--frozen", action="store_true", help="the frozen CLIP in the place of the learned model")
     parser.add_argument(
         "--templates",
+        type=str,
         metavar="SET",
         help="with --frozen: other hand-crafted prompts than those that the model is compared with, by the name of a "
         f"set ({', '.join(template_sets())}), or a text file with one a line",
@@ -161,16 +161,14 @@ def _parser() -> VerbParser:
     parser.add_argument(
         "--out", type=Path, metavar="INDEX", help="folder of the index (default: runs/indexes/<name of FOLDER>)"
     )
-    parser.add_argument("--span", type=float, default=8.0, help="seconds of one span (default: %(default)g)")
-    parser.add_argument(
-        "--stride", type=float, default=4.0, help="seconds from one span's start to the next (default: %(default)g)"
-    )
+    parser.add_argument("--span", type=float, default=8.0, help="seconds of one span")
+    parser.add_argument("--stride", type=float, default=4.0, help="seconds from one span's start to the next")
     parser.add_argument(
         "--frame_rate",
         type=float,
         help="frames a second that a span's are chosen from (default: the experiment's, or as many as a span needs, "
         f"{MIN_FRAME_RATE:g} at least)",
     )
-    parser.add_argument("--num_workers", type=int, default=2, help="processes that decode (default: %(default)s)")
+    parser.add_argument("--num_workers", type=int, default=2, help="processes that decode")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser

@@ -5,24 +5,21 @@ prompts. A file that cannot be used is named, and the others go on; the exit cod
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from data_modules.errors import BrokenVideoError, InputError
-from prompt_video.commands.own_input import (
-    add_arguments,
-    files_of,
-    model_of,
-    shown_text,
-    tell_cut_texts,
-    texts_of,
-)
-from prompt_video.inference.results import VideoScores
+from prompt_video.inference.options import add_video_options, model_of, tell_cut_texts, texts_of
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.spreadsheet import write_table
 from prompt_video.io.verb_parser import VerbParser
+from prompt_video.io.video_files import files_of
+from prompt_video.reports.text_formatting import class_text
+
+if TYPE_CHECKING:
+    from prompt_video.inference.results import VideoScores
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +28,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when a file could not be used.
     """
-    options = _parser().parse_args(arguments[1:])
+    options = parser().parse(arguments[1:])
     logs.configure()
     if options.top < 1:
         raise InputError(f"--top must be 1 or more, not {options.top}.")
@@ -39,7 +36,7 @@ def main(arguments: list[str]) -> int:
     check_file(options.csv, "--csv")
     files = files_of(options.video)
     model = model_of(options)
-    texts = texts_of(options, model)
+    texts = texts_of(options, model.class_names)
     console = logs.Terminal()
     console.print(model.describe())
     found: list[VideoScores] = []
@@ -64,18 +61,18 @@ def main(arguments: list[str]) -> int:
     return 0 if all(are_saved) and not broken else 1
 
 
-def _table(scores: VideoScores, top: int) -> Table:
+def _table(scores: "VideoScores", top: int) -> Table:
     table = Table(title=str(scores.video), title_justify="left", title_style="bold")
     table.add_column("rank", justify="right")
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
     table.add_column("similarity", justify="right")
     for rank, one in enumerate(scores.best(top), start=1):
-        table.add_row(str(rank), shown_text(one.text), f"{one.probability:.1%}", f"{one.similarity:.3f}")
+        table.add_row(str(rank), class_text(one.text), f"{one.probability:.1%}", f"{one.similarity:.3f}")
     return table
 
 
-def _content(model: str, found: list[VideoScores], broken: list[BrokenVideoError], top: int) -> dict[str, Any]:
+def _content(model: str, found: list["VideoScores"], broken: list[BrokenVideoError], top: int) -> dict[str, Any]:
     videos: list[dict[str, Any]] = [
         {
             "video": str(scores.video),
@@ -88,7 +85,7 @@ def _content(model: str, found: list[VideoScores], broken: list[BrokenVideoError
     return {"model": model, "videos": videos, "broken": unusable}
 
 
-def _write_csv(path: Path, found: list[VideoScores], top: int) -> None:
+def _write_csv(path: Path, found: list["VideoScores"], top: int) -> None:
     rows = (
         (str(scores.video), rank, one.text, f"{one.probability:.6g}", f"{one.similarity:.6g}")
         for scores in found
@@ -97,10 +94,11 @@ def _write_csv(path: Path, found: list[VideoScores], top: int) -> None:
     write_table(path, ("video", "rank", "class", "probability", "similarity"), rows)
 
 
-def _parser() -> VerbParser:
+def parser() -> VerbParser:
+    """The options."""
     parser = VerbParser("label", __doc__)
-    add_arguments(parser)
-    parser.add_argument("--top", type=int, default=5, help="classes to show of each video (default: %(default)s)")
+    add_video_options(parser)
+    parser.add_argument("--top", type=int, default=5, help="classes to show of each video")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write the figures to")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="the same as a table")
     return parser

@@ -24,11 +24,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when it is not where it should be.
     """
-    parser = VerbParser("report", __doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, or one that holds some")
-    parser.add_argument("--markdown", action="store_true", help="the same tables as Markdown")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="to write (default: runs/report.html or report.md)")
-    options = parser.parse_args(arguments[1:])
+    options = parser().parse(arguments[1:])
     console.configure()
     path: Path = options.out or Path("runs") / ("report.md" if options.markdown else "report.html")
     check_file(path, "--out")
@@ -48,3 +44,12 @@ def _write(text: str, path: Path) -> None:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def parser() -> VerbParser:
+    """The options."""
+    parser = VerbParser("report", __doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, or one that holds some")
+    parser.add_argument("--markdown", action="store_true", help="the same tables as Markdown")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="to write (default: runs/report.html or report.md)")
+    return parser

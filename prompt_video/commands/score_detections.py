@@ -5,11 +5,11 @@ suffix and folders, as ``segment --json`` names it. For the recall, a segment th
 one proposal, with its best score.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from jsonargparse import Namespace
 from rich.table import Table
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Detection, read_detections, read_ground_truth
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when the file of figures is not where it should be.
     """
-    options = _parser().parse_args(arguments[1:])
+    options = parser().parse(arguments[1:])
     check_file(options.json, "--json")
     for path in (options.ground_truth, options.predictions):
         if path.exists() and not path.is_file():
@@ -68,15 +68,17 @@ def main(arguments: list[str]) -> int:
     return 0 if save(options.json, lambda path: write_json(path, report), "all figures:") else 1
 
 
-def _parser() -> VerbParser:
+def parser() -> VerbParser:
+    """The options."""
     parser = VerbParser("score-detections", __doc__)
     parser.add_argument("ground_truth", type=Path, metavar="GT.json", help="ActivityNet's format; .json.gz too")
     parser.add_argument("predictions", type=Path, metavar="PRED.json", help="ActivityNet's result format")
-    parser.add_argument("--subset", default="validation", help="videos to score (default: %(default)s)")
+    parser.add_argument("--subset", type=str, default="validation", help="videos to score")
     parser.add_argument(
         "--tiou",
+        type=str,
         default="0.5:0.05:0.95",
-        help="thresholds: start:step:end, or one or more with commas in between (default: %(default)s)",
+        help="thresholds: start:step:end, or one or more with commas in between",
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write all figures to, per class too")
     return parser
@@ -119,7 +121,7 @@ def _of_subset(ground_truth: Mapping[str, AnnotatedVideo], subset: str, path: Pa
 def _check_labels(
     detections: Mapping[str, Sequence[Detection]],
     ground_truth: Mapping[str, AnnotatedVideo],
-    options: argparse.Namespace,
+    options: Namespace,
 ) -> None:
     """Refuse classes that the ground truth does not know, naming the first."""
     labels = {annotation.label for video in ground_truth.values() for annotation in video.annotations}
@@ -136,7 +138,7 @@ def _warn_of_others(
     detections: Mapping[str, Sequence[Detection]],
     ground_truth: Mapping[str, AnnotatedVideo],
     counts: Mapping[str, int],
-    options: argparse.Namespace,
+    options: Namespace,
 ) -> None:
     """Say which predictions are in videos that are not scored: ActivityNet's toolkit takes all of them as false."""
     console = Terminal()
@@ -156,7 +158,7 @@ def _warn_of_others(
         )
 
 
-def _print(evaluation: Evaluation, counts: Mapping[str, int], options: argparse.Namespace) -> None:
+def _print(evaluation: Evaluation, counts: Mapping[str, int], options: Namespace) -> None:
     console = Terminal()
     if others := counts["predictions_of_other_classes"]:
         console.print(

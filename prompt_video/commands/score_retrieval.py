@@ -7,23 +7,23 @@ Dual softmax and QB-Norm change the scores in the light of other queries; they s
 that answers one query at a time could not do the former, and needs training data for the latter.
 """
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jsonargparse import Namespace
 from rich.table import Table
 
 from data_modules.errors import InputError
-from prompt_video.io.caption_owners import owners
 from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import check_file, save, write_json
-from prompt_video.io.score_matrices import read_bank, read_matrix
 from prompt_video.io.verb_parser import VerbParser
+from prompt_video.metrics.retrieval.caption_owners import owners
 from prompt_video.metrics.retrieval.owned import OwnedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
 from prompt_video.metrics.retrieval.ranks import RECALLS, Ranks, named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import PLAIN, Direction, DualSoftmax, Rescoring
+from prompt_video.metrics.retrieval.score_matrices import read_bank, read_matrix
 from prompt_video.metrics.retrieval.scores import MatrixScores, NotFiniteError
 
 MOST_BETA = 1e9
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when the file of figures is not where it should be.
     """
-    options = _parser().parse_args(arguments[1:])
+    options = parser().parse(arguments[1:])
     check_file(options.json, "--json")
     _check(options)
     matrix = read_matrix(options.scores)
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
     text_bank, video_bank = (
         path and MatrixScores(read_bank(path, count, what), str(path))
         for path, count, what in (
-            (options.bank, matrix.shape[1], "videos"),
+            (options.caption_bank, matrix.shape[1], "videos"),
             (options.video_bank, matrix.shape[0], "captions"),
         )
     )
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
         "scores": str(options.scores),
         "video_of_caption": options.video_of_caption and str(options.video_of_caption),
         "temperature": options.temperature,
-        "bank": options.bank and str(options.bank),
+        "caption_bank": options.caption_bank and str(options.caption_bank),
         "video_bank": options.video_bank and str(options.video_bank),
         "beta": options.beta if text_bank or video_bank else None,
         "counts": _counts(scores, found[PLAIN]),
@@ -80,11 +80,12 @@ def main(arguments: list[str]) -> int:
     return 0 if save(options.json, lambda path: write_json(path, report), "all figures:") else 1
 
 
-def _parser() -> VerbParser:
+def parser() -> VerbParser:
+    """The options."""
     parser = VerbParser("score-retrieval", __doc__)
     parser.add_argument("scores", type=Path, metavar="SIM.npy", help="a row for each caption, a column for each video")
     parser.add_argument(
-        "--video-of-caption",
+        "--video_of_caption",
         type=Path,
         metavar="FILE",
         help="the column, from 0, of each caption's video: one in a line, a JSON list or an .npy file. Without it the "
@@ -98,24 +99,24 @@ def _parser() -> VerbParser:
         help="adds dual softmax, with scores divided by this: 1 for logits, around 0.01 for cosines",
     )
     parser.add_argument(
-        "--bank",
+        "--caption_bank",
         type=Path,
         metavar="BANK.npy",
         help="adds QB-Norm of text to video: a row for each training caption, a column for each video of the test",
     )
     parser.add_argument(
-        "--video-bank",
+        "--video_bank",
         type=Path,
         metavar="BANK.npy",
         help="adds QB-Norm of video to text: a row for each training video, a column for each caption of the test",
     )
     parser.add_argument(
-        "--beta", type=float, default=BETA, help="inverse temperature of QB-Norm (default: %(default)g, for cosines)"
+        "--beta", type=float, default=BETA, help=f"inverse temperature of QB-Norm (default: {BETA:g}, for cosines)"
     )
     return parser
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: Namespace) -> None:
     for name, value in (("--temperature", options.temperature), ("--beta", options.beta)):
         if value is not None and not 0 < value < np.inf:
             raise InputError(f"{name} {value:g} must be a number greater than 0.")
@@ -146,7 +147,7 @@ def _counts(scores: OwnedScores, plain: Mapping[Direction, Ranks]) -> dict[str, 
 def _print(
     found: Mapping[Rescoring, Mapping[Direction, Ranks]],
     counts: Mapping[str, int],
-    options: argparse.Namespace,
+    options: Namespace,
 ) -> None:
     console = Terminal()
     console.print(f"{options.scores}: {counts['captions']:,} captions, {counts['videos']:,} videos")

@@ -7,7 +7,7 @@ overlapping spans of one video the best is shown.
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -15,7 +15,9 @@ from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.reports.text_formatting import span_text
-from prompt_video.search.index import Answer, VideoIndex
+
+if TYPE_CHECKING:
+    from prompt_video.search.index import Answer, VideoIndex
 
 
 def main(arguments: list[str]) -> int:
@@ -24,9 +26,12 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when the file of hits is not where it should be.
     """
-    options = _parser().parse_args(arguments[1:])
+    options = parser().parse(arguments[1:])
     logs.configure()
     check_file(options.json, "--json")
+
+    from prompt_video.search.index import VideoIndex
+
     index = VideoIndex(options.index, options.clip)
     answers = index.search(options.query, options.top, all_spans=options.all_spans)
     console = logs.Terminal()
@@ -41,7 +46,7 @@ def main(arguments: list[str]) -> int:
     return 0 if is_saved else 1
 
 
-def _table(answer: Answer) -> Table:
+def _table(answer: "Answer") -> Table:
     table = Table(title=answer.query, title_justify="left", title_style="bold")
     table.add_column("rank", justify="right")
     table.add_column("file", overflow="fold")
@@ -53,7 +58,7 @@ def _table(answer: Answer) -> Table:
     return table
 
 
-def _report(index: VideoIndex, answers: Sequence[Answer]) -> dict[str, Any]:
+def _report(index: "VideoIndex", answers: Sequence["Answer"]) -> dict[str, Any]:
     queries: list[dict[str, Any]] = []
     for answer in answers:
         hits = [{"rank": rank, **asdict(hit), "path": str(hit.path)} for rank, hit in enumerate(answer.hits, start=1)]
@@ -61,12 +66,13 @@ def _report(index: VideoIndex, answers: Sequence[Answer]) -> dict[str, Any]:
     return {"index": str(index.root), "videos": index.num_videos, "spans": index.num_spans, "queries": queries}
 
 
-def _parser() -> VerbParser:
+def parser() -> VerbParser:
+    """The options."""
     parser = VerbParser("search", __doc__)
     parser.add_argument("index", type=Path, metavar="INDEX", help="folder of the index")
-    parser.add_argument("query", nargs="+", metavar="QUERY", help="what to look for, in words; in quotes")
-    parser.add_argument("--top", type=int, default=10, help="hits for each query (default: %(default)s)")
+    parser.add_argument("query", nargs="+", type=str, metavar="QUERY", help="what to look for, in words; in quotes")
+    parser.add_argument("--top", type=int, default=10, help="hits for each query")
     parser.add_argument("--all_spans", action="store_true", help="also spans that overlap with a better one")
-    parser.add_argument("--clip", help="where the CLIP of the index is now: hub id or local folder")
+    parser.add_argument("--clip", type=str, help="where the CLIP of the index is now: hub id or local folder")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write all hits to")
     return parser

@@ -5,32 +5,30 @@ with a text is high, which takes no training and finds less; the command says wh
 is named, and the others go on; the exit code is then 1.
 """
 
-import argparse
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from jsonargparse import Namespace
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from data_modules.annotations.activitynet_format import write_detections
 from data_modules.errors import BrokenVideoError
-from prompt_video.commands.own_input import (
-    add_arguments,
-    files_of,
-    model_of,
-    shown_text,
-    tell_cut_texts,
-    texts_of,
-)
-from prompt_video.inference.loaded import LoadedModel
-from prompt_video.inference.results import FoundSegments
+from prompt_video.inference.options import add_video_options, model_of, tell_cut_texts, texts_of
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, check_folder, save
 from prompt_video.io.readable import readable
 from prompt_video.io.verb_parser import VerbParser
+from prompt_video.io.video_files import files_of
 from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.localization.selection import MIN_SCORE, Selection
+from prompt_video.reports.text_formatting import class_text
+
+if TYPE_CHECKING:
+    from prompt_video.inference.loaded import LoadedModel
+    from prompt_video.inference.results import FoundSegments
 
 
 def main(arguments: list[str]) -> int:
@@ -39,7 +37,7 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when a file could not be used.
     """
-    options = _parser().parse_args(arguments[1:])
+    options = parser().parse(arguments[1:])
     logs.configure()
     selection = Selection(options.min_score, options.top)
     check_file(options.json, "--json")
@@ -47,7 +45,7 @@ def main(arguments: list[str]) -> int:
     check_folder(options.srt, "--srt")
     files = files_of(options.video)
     model = model_of(options)
-    texts = texts_of(options, model)
+    texts = texts_of(options, model.class_names)
     console = logs.Terminal()
     console.print(model.describe())
     found: dict[str, FoundSegments] = {}
@@ -78,7 +76,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes:02d}:{whole % 60:02d}"
 
 
-def _found(model: LoadedModel, file: Path, texts: list[str], bar: Progress, task: TaskID) -> FoundSegments:
+def _found(model: "LoadedModel", file: Path, texts: list[str], bar: Progress, task: TaskID) -> "FoundSegments":
     def tell(done_sec: float, total_sec: float) -> None:
         bar.update(task, completed=done_sec, total=total_sec)
 
@@ -90,13 +88,13 @@ def _bar() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=logs.Terminal(stderr=True), transient=True)
 
 
-def _table(found: FoundSegments, selection: Selection) -> Table:
+def _table(found: "FoundSegments", selection: Selection) -> Table:
     shown = sorted(selection.of(found.segments), key=lambda one: one.start_sec)
     rest = len(found.segments) - len(shown)
     if shown:
         caption = f"{rest} more are less likely" if rest else None
     else:
-        caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min-score)"
+        caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min_score)"
     title = f"{found.video} ({clock(found.duration_sec)})"
     table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
     table.add_column("from", justify="right", no_wrap=True)
@@ -104,11 +102,11 @@ def _table(found: FoundSegments, selection: Selection) -> Table:
     table.add_column("class", overflow="fold")
     table.add_column("score", justify="right")
     for one in shown:
-        table.add_row(clock(one.start_sec), clock(one.end_sec), shown_text(one.label), f"{one.score:.2f}")
+        table.add_row(clock(one.start_sec), clock(one.end_sec), class_text(one.label), f"{one.score:.2f}")
     return table
 
 
-def _write(options: argparse.Namespace, model: LoadedModel, found: dict[str, FoundSegments]) -> bool:
+def _write(options: Namespace, model: "LoadedModel", found: dict[str, "FoundSegments"]) -> bool:
     """Write all that was asked for, and say whether it is where it should be."""
     if not found:
         return True
@@ -130,13 +128,12 @@ def _below_common(names: Iterable[str]) -> list[str]:
     return [path.relative_to(common).as_posix() for path in paths]
 
 
-def _parser() -> VerbParser:
+def parser() -> VerbParser:
+    """The options."""
     parser = VerbParser("segment", __doc__)
-    add_arguments(parser)
-    parser.add_argument("--top", type=int, default=20, help="segments to show of each video (default: %(default)s)")
-    parser.add_argument(
-        "--min-score", "--min_score", type=float, default=MIN_SCORE, help="that is shown (default: %(default)s)"
-    )
+    add_video_options(parser)
+    parser.add_argument("--top", type=int, default=20, help="segments to show of each video")
+    parser.add_argument("--min_score", type=float, default=MIN_SCORE, help="that is shown")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for all segments, in ActivityNet's format")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="the same as a table")
     parser.add_argument("--srt", type=Path, metavar="DIR", help="folder for subtitles that a player shows")

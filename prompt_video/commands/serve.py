@@ -5,7 +5,6 @@ Drop a video, type class names or a sentence, and see the ranking, the similarit
 --host says otherwise, and asks no other server for anything.
 """
 
-import argparse
 import logging
 import os
 import signal
@@ -14,16 +13,17 @@ import threading
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import Namespace
 
 from data_modules.errors import InputError
-from prompt_video.commands.own_input import add_model_arguments, model_of
+from prompt_video.inference.options import add_model_options, model_of
 from prompt_video.io import console
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.search.index import VideoIndex
-from prompt_video.web.answers import Answers
-from prompt_video.web.drawing import STYLE
-from prompt_video.web.limits import Limits
-from prompt_video.web.sweeping import uploads_folder
+
+if TYPE_CHECKING:
+    from prompt_video.web.answers import Answers
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -32,13 +32,19 @@ log = logging.getLogger(__name__)
 
 def main(arguments: list[str]) -> None:
     """Serve the page until interrupted."""
-    options = _parser().parse_args(arguments[1:])
+    options = parser().parse(arguments[1:])
     console.configure()
     if options.max_size < 1 or not (0 < options.max_duration < inf and 0 < options.max_work < inf):
-        raise InputError("--max-size, --max-duration and --max-work must be positive.")
+        raise InputError("--max_size, --max_duration and --max_work must be positive.")
     if find_spec("gradio") is None:  # told before the model is loaded, though only imported after that
         raise InputError("the page needs Gradio: pip install 'prompt-video[serve]'.")
     _try_address(options.host, options.port)
+
+    from prompt_video.search.index import VideoIndex
+    from prompt_video.web.answers import Answers
+    from prompt_video.web.limits import Limits
+    from prompt_video.web.sweeping import uploads_folder
+
     model = model_of(options)
     index = VideoIndex(options.index, options.clip) if options.index else None
     with uploads_folder() as folder:
@@ -60,10 +66,11 @@ def _try_address(host: str, port: int | None) -> None:
         raise InputError(f"the page cannot be served on {place}: {reason}; see --host and --port.") from error
 
 
-def _serve(answers: Answers, options: argparse.Namespace) -> None:
+def _serve(answers: "Answers", options: Namespace) -> None:
     import gradio as gr
     from starlette.middleware import Middleware
 
+    from prompt_video.web.drawing import STYLE
     from prompt_video.web.gate import Gate, own_names
     from prompt_video.web.page import page
 
@@ -100,25 +107,18 @@ def _serve(answers: Answers, options: argparse.Namespace) -> None:
         blocks.close(verbose=False)
 
 
-def _parser() -> VerbParser:
+def parser() -> VerbParser:
+    """The options."""
     parser = VerbParser("serve", __doc__)
-    add_model_arguments(parser)
+    add_model_options(parser)
     parser.add_argument("--index", type=Path, metavar="DIR", help="folder of `prompt-video index`, to search in")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--host", type=str, default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, help="(default: a free one from 7860 on)")
+    parser.add_argument("--max_size", type=int, default=200, metavar="MB", help="of an upload")
+    parser.add_argument("--max_duration", type=float, default=600.0, metavar="SECONDS", help="of a video")
+    parser.add_argument("--max_work", type=float, default=300.0, metavar="SECONDS", help="of the work on one answer")
     parser.add_argument(
-        "--max-size", "--max_size", type=int, default=200, metavar="MB", help="of an upload (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--max-duration", "--max_duration", type=float, default=600.0, metavar="SECONDS",
-        help="of a video (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--max-work", "--max_work", type=float, default=300.0, metavar="SECONDS",
-        help="of the work on one answer (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--known-as", "--known_as", action="append", default=[], metavar="NAME",
+        "--known_as", type=str, action="append", default=[], metavar="NAME",
         help="another name that this machine is reached by, as of a proxy; requests under other names are refused",
     )  # fmt: skip
     return parser

@@ -8,10 +8,7 @@ import logging
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.experiment.settings import read_settings
-from prompt_video.experiment.sweeps.plan import read_sweep
-from prompt_video.experiment.sweeps.report import metric_of, results_table, write_results
-from prompt_video.experiment.sweeps.running import place, run_points
+from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.io import console as logs
 from prompt_video.io.verb_parser import VerbParser
 
@@ -24,27 +21,22 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code: 1 when a point failed.
     """
-    parser = VerbParser(
-        "sweep",
-        __doc__,
-        usage="prompt-video sweep FILE --config experiments/<name>.yaml [options of fit]",
-    )
-    if "-h" in arguments or "--help" in arguments:
-        parser.print_help()
-        return 0
-    if len(arguments) < 2 or arguments[1].startswith("-"):
-        raise InputError(
-            "name the sweep file first: prompt-video sweep experiments/sweeps/prompt_length.yaml --config …"
-        )
-    sweep, options = read_sweep(Path(arguments[1])), arguments[2:]
+    options, rest = parser().parse_beside(arguments[1:])
+
+    from prompt_video.experiment.settings import read_settings
+    from prompt_video.experiment.sweeps.plan import read_sweep
+    from prompt_video.experiment.sweeps.report import metric_of, results_table, write_results
+    from prompt_video.experiment.sweeps.running import place, run_points
+
+    sweep = read_sweep(options.sweep)
     logs.configure()
-    settings = read_settings(options)
+    settings = read_settings(rest)
     if settings.settings["run_folder"] is not None:
         raise InputError(
             "a sweep gives each of its runs a folder of its own: take --runs in the place of --run_folder."
         )
     folder = settings.runs / "sweeps" / f"{settings.name}_{sweep.name}"
-    outcomes = run_points(place(sweep, options, folder), options)
+    outcomes = run_points(place(sweep, rest, folder), rest)
     monitor = settings.settings["monitor"] or settings.task().monitor
     metric = metric_of(outcomes, sweep.metric, f"test/{monitor.removeprefix('val/')}")
     write_results(folder, metric, outcomes)
@@ -55,3 +47,12 @@ def main(arguments: list[str]) -> int:
     if failed:
         log.warning("%d of %d points failed: %s", len(failed), len(outcomes), ", ".join(failed))
     return 1 if failed else 0
+
+
+def parser() -> VerbParser:
+    """The options."""
+    parser = VerbParser("sweep", __doc__, others=EXPERIMENT_OPTIONS)
+    parser.add_argument(
+        "sweep", type=Path, metavar="FILE", help="sweep file of wandb, such as experiments/sweeps/prompt_length.yaml"
+    )
+    return parser

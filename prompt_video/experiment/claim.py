@@ -103,7 +103,7 @@ def _locked(folder: Path) -> TextIO:
         writer = (folder / LOCK).read_text(encoding="utf-8")
         raise InputError(
             f"{folder} is being written by another process ({writer}): wait for it or end it, or name another run with "
-            "--run_folder and --ckpt_path."
+            "--run_folder and --ckpt."
         ) from None
     except OSError as error:  # the file system has no locks
         log.info("%s is not locked against other processes: %s", folder, error.strerror)

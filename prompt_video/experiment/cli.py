@@ -97,7 +97,7 @@ class ExperimentCLI(ExperimentSettings):
         settings = self.settings
         options = self.config_init[self.subcommand]["trainer"]
         dump = self.verb_parser.dump(settings, skip_none=False)
-        self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]))
+        self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]), self.typed)
         callbacks: list[Callback] = [self.record, StopAtNotFinite()]
         if options.get("enable_checkpointing") is not False and self.subcommand == "fit":
             callbacks += self._checkpoints()
@@ -237,7 +237,7 @@ class ExperimentCLI(ExperimentSettings):
         if path:
             self.model.load_checkpoint(Path(path))
         elif self.model.has_weights:
-            log.info("no --ckpt_path: the learned weights are those of an untrained model")
+            log.info("no --ckpt: the learned weights are those of an untrained model")
         self._open_features()
 
     def _open_features(self) -> None:
@@ -265,7 +265,7 @@ class ExperimentCLI(ExperimentSettings):
         if self.subcommand == "fit" and self.claim is not None:
             folder = self.claim.folder
             if any((folder / trace).exists() for trace in TRAINED):
-                return f"the same command with --run_folder {folder} --ckpt_path last goes on where it was."
+                return f"the same command with --run_folder {folder} --ckpt last goes on where it was."
         return "the same command starts it again; frame features that were computed are kept."
 
     def _stop_others(self) -> None:

@@ -20,7 +20,7 @@ from data_modules.modules.base import VideoDataModule
 from data_modules.protocols import Protocol
 from prompt_video.experiment.class_paths import guard_imports
 from prompt_video.io.bounded_yaml import bound_loader
-from prompt_video.io.parser_messages import explain
+from prompt_video.io.parser_messages import ConfigError, explain
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.suppression import Suppression
 from prompt_video.model.temporal import TemporalEncoder
@@ -46,10 +46,6 @@ def _prepare_jsonargparse() -> None:
     """Once for all parsers of this process: bounded YAML, and nothing imported that no setting takes."""
     bound_loader(PARSER_MODE)
     guard_imports()
-
-
-class ConfigError(InputError):
-    """Something in a configuration that the parser does not accept."""
 
 
 class ExperimentParser(LightningArgumentParser):

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,12 @@ _PACKAGES = (
 )
 
 
-def environment() -> dict[str, Any]:
-    """Everything about the place that can change a number, ready for JSON."""
+def environment(command: Sequence[str] | None = None) -> dict[str, Any]:
+    """Everything about the place that can change a number, ready for JSON.
+
+    Args:
+        command: the verb and its options; None: as this process was started.
+    """
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
@@ -37,7 +42,7 @@ def environment() -> dict[str, Any]:
         "cpu_threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *(sys.argv[1:] if command is None else command)],
     }
 
 

@@ -59,8 +59,7 @@ def settle_run_folder(
         if found := next((path for path in refused if (folder / path).exists()), None):
             claim.leave()
             raise InputError(
-                f"{folder} holds a run already ({found}): go on with it by --ckpt_path last, or name another "
-                "--run_folder."
+                f"{folder} holds a run already ({found}): go on with it by --ckpt last, or name another --run_folder."
             )
     os.environ[_SHARED] = str(claim.folder)
     return claim.folder, claim
@@ -88,7 +87,7 @@ def newest_checkpoint(root: Path, name: str) -> Path:
     # A run of many trials may have finished some before its first checkpoint.
     left = {path: run for mark in TRAINED for path in (root / name).glob(f"*/{mark}") if (run := _run_of(path, mark))}
     if not left:
-        raise InputError(f"no run of '{name}' below {root} has a checkpoint to resume; start without --ckpt_path last.")
+        raise InputError(f"no run of '{name}' below {root} has a checkpoint to resume; start without --ckpt last.")
     return checkpoint_of(left[max(left, key=lambda path: path.stat().st_mtime)])
 
 
@@ -100,7 +99,7 @@ def checkpoint_of(run: Path) -> Path:
     """
     found = last_checkpoint(run)
     if found is None and not (run / JOURNAL).is_file():
-        raise InputError(f"{run} has no whole checkpoint to resume; start without --ckpt_path last.")
+        raise InputError(f"{run} has no whole checkpoint to resume; start without --ckpt last.")
     return found or run / CHECKPOINTS / LAST
 
 
@@ -131,12 +130,14 @@ class RunRecord(Callback):
         folder: of the run.
         config: the resolved configuration as YAML.
         seed: of the run.
+        command: the verb and its options; None: as this process was started.
     """
 
-    def __init__(self, folder: Path, config: str, seed: int) -> None:
+    def __init__(self, folder: Path, config: str, seed: int, command: Sequence[str] | None = None) -> None:
         self.folder = folder
         self.config = config
         self.seed = seed
+        self.command = command
         self.results: dict[str, Any] = {"metrics": {}}
         self._started = time.monotonic()
 
@@ -160,7 +161,7 @@ class RunRecord(Callback):
                 if path.exists():
                     path.replace(path.with_stem(f"{path.stem}_{number}"))
         write_whole(config, lambda partial: partial.write_text(self.config, encoding="utf-8"))
-        write_json(self.folder / "environment.json", environment())
+        write_json(self.folder / "environment.json", environment(self.command))
 
     def note_losses(self, data: VideoDataModule) -> None:
         """From now on write what is lost of the data."""

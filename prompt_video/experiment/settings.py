@@ -1,6 +1,7 @@
 """An experiment's settings, read from YAML files and the command line; and its parts, built one by one."""
 
-import sys
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,6 +19,7 @@ from prompt_video.experiment.building import build
 from prompt_video.experiment.config_errors import PARSER_MODE, ExperimentParser, misconfigured, reading
 from prompt_video.experiment.folder import checked_name, checkpoint_of, newest_checkpoint
 from prompt_video.experiment.loggers import WandbMode
+from prompt_video.io.verb_parser import underscored
 from prompt_video.model.checkpoints import read_checkpoint, read_learned
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_settings
@@ -32,12 +34,14 @@ CLI = TypeVar("CLI", bound="ExperimentSettings")
 class ExperimentSettings(LightningCLI):
     """Lightning's command line up to where it builds: the options of an experiment, and what is wrong with them."""
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
+    def __init__(self, *, args: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - Lightning's
+        self.typed = args
+        super().__init__(args=_as_lightning_calls_them(args), **options)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning's is static
         """The verb that was typed: to prepare the options of all four takes a start three times as long."""
         verbs = LightningCLI.subcommands()
-        typed = [verb for verb in sys.argv[1:2] if verb in verbs]
-        return {verb: verbs[verb] for verb in typed or verbs}
+        return {verb: verbs[verb] for verb in self.typed[:1] if verb in verbs} or verbs
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What an experiment has besides model, data and trainer."""
@@ -71,7 +75,7 @@ class ExperimentSettings(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - Lightning's signature
         """Read everything, or say in one sentence why it cannot be read."""
         with reading("one of the settings"):
-            super().parse_arguments(parser, args)
+            self.config = parser.parse_args(args)
         settings = self.config[self.config["subcommand"]]
         if not 0 <= int(seed := settings["seed_everything"]) <= MOST_SEED:
             raise InputError(f"--seed_everything must be from 0 to {MOST_SEED}, not {seed}.")
@@ -154,11 +158,10 @@ def parse(arguments: list[str], kind: type[CLI]) -> CLI:
         arguments: the verb and its options, as typed after ``prompt-video``.
         kind: the class.
     """
-    # Lightning warns when arguments are given in Python while sys.argv has some of its own.
-    sys.argv = [sys.argv[0], *arguments]
     return kind(
-        VideoTextTask,
-        VideoDataModule,
+        args=arguments,
+        model_class=VideoTextTask,
+        datamodule_class=VideoDataModule,
         subclass_mode_model=True,
         subclass_mode_data=True,
         seed_everything_default=0,
@@ -168,6 +171,11 @@ def parse(arguments: list[str], kind: type[CLI]) -> CLI:
         parser_class=cast(Any, ExperimentParser),
         parser_kwargs={"parser_mode": PARSER_MODE},
     )
+
+
+def _as_lightning_calls_them(typed: Iterable[str]) -> list[str]:
+    """Options in their one spelling; a checkpoint is ``--ckpt`` in all verbs."""
+    return [re.sub("^--ckpt(?==|$)", "--ckpt_path", word) for word in underscored(typed)]
 
 
 def image_size(task: VideoTextTask) -> int:

@@ -102,10 +102,12 @@ def read_bank(path: Path, model: str | None = None) -> ClassBank:
         InputError: when it is no bank, is damaged, or is one of another model.
     """
     if not path.is_file():
-        raise InputError(f"there is no class bank {path}; `prompt-video export CKPT --bank FILE` writes one.")
+        raise InputError(f"there is no class bank {path}; `prompt-video export --ckpt CKPT --bank FILE` writes one.")
     about = _metadata(path)
     if about.get("kind") != BANK_KIND:
-        raise InputError(f"{path} is no class bank of this version; `prompt-video export CKPT --bank FILE` writes one.")
+        raise InputError(
+            f"{path} is no class bank of this version; `prompt-video export --ckpt CKPT --bank FILE` writes one."
+        )
     if model is not None and about["model"] != model:
         raise InputError(
             f"the class bank {path} was made with another model (fingerprint {about['model']}, and this one has "

@@ -14,13 +14,12 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from data_modules.errors import InputError
+from prompt_video.export.opset import OPSETS
 from prompt_video.model.embedding import video_vectors
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
 
 FRAMES, FEATURES = "frames_to_embedding.onnx", "features_to_embedding.onnx"
-# Torch writes none below; from 23 on it writes an attention that onnxruntime 1.32 does not run with a mask.
-OPSETS = range(18, 23)
 LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
 
 

@@ -12,13 +12,13 @@ from prompt_video.export.bank import make_bank, model_fingerprint, read_bank
 from prompt_video.export.checking import TOLERANCE, check
 from prompt_video.export.folders import ABOUT, filled, without_paths
 from prompt_video.export.graphs import FEATURES, FRAMES, require_libraries, write_graphs
+from prompt_video.export.opset import OPSET
 from prompt_video.model.embedding import dim_of
 from prompt_video.model.hub_folder import has_public_name
 from prompt_video.model.video_text_model import VideoTextModel
 
 KIND, FORMAT = "prompt-video ONNX export", 1
 BANK = "classes.safetensors"
-OPSET = 18
 
 
 def write_onnx_folder(
@@ -140,7 +140,7 @@ print(json.loads(about["names"])[scores[0].argmax()])
 ```
 
 A bank of other classes, without writing the graphs again:
-`prompt-video export CHECKPOINT --bank FILE.safetensors --classes "first class, second class"`
+`prompt-video export --ckpt CHECKPOINT --bank FILE.safetensors --classes "first class, second class"`
 
 Held against PyTorch on random input when it was written: the largest difference was {about["largest_difference"]:.2g}
 ({TOLERANCE:g} is allowed). Licence: the learned weights are MIT; {about["clip"]["licence"]}.

@@ -8,11 +8,14 @@ import re
 import sys
 from collections.abc import Collection
 
+from data_modules.errors import InputError
 from prompt_video.io.suggest import nearest
 
 _UNKNOWN_OPTION = re.compile(
-    r"(?:unrecognized arguments: --|[Oo]ption '|[Kk]ey '|does not accept option ')([\w.]+)(?:'? is not|'| ?=|$)", re.M
+    r"(?:unrecognized arguments: --?(?=\S)|[Oo]ption '|[Kk]ey '|does not accept option ')(.+?)(?:'? is not|'| ?=| |$)",
+    re.M,
 )
+_CHOICES = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)")
 _UNKNOWN_CLASS = re.compile(
     r"(?:Expected a dot import path string: |Import path |Unable to import |No module named )'?([\w.]+)"
 )
@@ -23,6 +26,10 @@ _EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate again
 _SAID = {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
+class ConfigError(InputError):
+    """Something in a configuration that the parser does not accept."""
+
+
 def explain(message: str, options: Collection[str], classes: Collection[str] = ()) -> str:
     """Say what a message of jsonargparse comes to.
 
@@ -31,8 +38,8 @@ def explain(message: str, options: Collection[str], classes: Collection[str] = (
         options: valid names.
         classes: valid names of what a setting may name.
     """
-    head = re.match(r'Parser key "([\w.]+)":\s*(.*)', message, re.S)
-    where, body = (head[1], head[2]) if head else ("", message)
+    head = re.match(r'(?:Parser key "|argument (?=-))([\w.-]+)"?:\s*(.*)', message, re.S)
+    where, body = (head[1].lstrip("-"), head[2]) if head else ("", message)
     reasons = [line.strip().removeprefix("- ") for line in body.splitlines() if line.strip().startswith("- ")]
     telling = [reason for reason in reasons if not _EMPTY.search(reason)]
     if any(_WANTED.search(reason) for reason in telling):  # where a number may stand, a name of a class is not meant
@@ -65,6 +72,17 @@ def _plain(text: str, options: Collection[str], classes: Collection[str]) -> str
     if gone := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", text):
         there = vars(sys.modules[gone[1]]) if gone[1] in sys.modules else {}
         return f"there is no class '{gone[1]}.{gone[2]}'{nearest(gone[2], there)}"
+    if surplus := re.fullmatch(r"unrecognized arguments: (\S+).*", text, re.S):
+        return f"'{surplus[1]}' is one word too many."
+    if "expected one argument" in text or "expected at least one argument" in text:
+        return "a value is missing."
+    if "ignored explicit argument" in text:
+        return "it takes no value."
+    if choices := _CHOICES.search(text):
+        names = choices[2].replace("'", "")
+        return f"expected one of {names}, not {choices[1]}."
+    if missing := re.fullmatch("the following arguments are required: (.*)", text):
+        return f"{missing[1]} must be named."
     if other_kind := _OTHER_KIND.search(text):
         return f"this is no {other_kind[1] or other_kind[2]}."
     if class_name := _UNKNOWN_CLASS.search(text):

@@ -1,29 +1,132 @@
 """The parser of a verb's options."""
 
-import argparse
+import re
+import sys
+from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NoReturn
 
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace, set_loader
+
+from data_modules.errors import InputError
+from prompt_video.io.parser_messages import explain
 from prompt_video.io.readable import readable
 
+MODE = "words"
+MOST_BRACKETS = 1000  # PyYAML, which jsonargparse reads numbers with, ends the process at some ten thousand
 
-class VerbParser(argparse.ArgumentParser):
+
+def _as_typed(word: str) -> str:
+    """A value is what was typed, and no YAML: a file may be called ``[a]``."""
+    if word.count("[") + word.count("{") > MOST_BRACKETS:
+        raise RecursionError(f"one of the values has more than {MOST_BRACKETS} brackets.")
+    return word
+
+
+set_loader(MODE, _as_typed)
+
+
+def underscored(words: Iterable[str]) -> list[str]:
+    """Options with underscores in their names, however they were typed; values as they are."""
+    result: list[str] = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        is_option = word.startswith("--") and "--" not in result
+        result.append(name[:2] + name[2:].replace("-", "_") + equals + value if is_option else word)
+    return result
+
+
+class VerbParser(ArgumentParser):
     """Says what the verb's module says of itself, takes no shortened options, and repeats what was typed as it reads.
 
     Args:
         verb: its name.
         description: the docstring of its module.
-        options: as argparse's.
+        others: options that somebody else reads, see `parse_beside`; ``--config`` is one of them.
+        epilog: at the end of the help.
     """
 
-    def __init__(self, verb: str, description: str | None, **options: Any) -> None:  # noqa: ANN401 - argparse's
+    def __init__(
+        self, verb: str, description: str | None, *, others: Collection[str] = (), epilog: str | None = None
+    ) -> None:
+        self._own: set[str] = set()
+        self._others = others
+        beside = "All else is as for `prompt-video fit`, whose options may stand here." if others else None
         super().__init__(
             f"prompt-video {verb}",
             description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=epilog or beside,
+            formatter_class=_HelpFormatter,
             allow_abbrev=False,
-            **options,
+            parser_mode=MODE,
         )
+        if others:
+            self.add_argument("--config", type=str, metavar="YAML", help="of the experiment: experiments/<name>.yaml")
 
-    def error(self, message: str) -> NoReturn:
-        """Called by argparse with everything that is wrong with the arguments."""
-        super().error(readable(message))
+    def add_argument(self, *args: Any, **kwargs: Any) -> Action:  # noqa: ANN401 - as argparse's
+        """As argparse's; the name of an option is known with underscores alone."""
+        action: Action = super().add_argument(*args, **kwargs)
+        if action.help != SUPPRESS:
+            self._own.update(action.option_strings)
+        return action
+
+    def parse(self, words: Sequence[str]) -> Namespace:
+        """What was typed after the verb.
+
+        Raises:
+            SystemExit: 2 with one sentence, when something is wrong with it; 0 after the help.
+        """
+        return self._parsed(underscored(words))
+
+    def parse_beside(self, words: Sequence[str]) -> tuple[Namespace, list[str]]:
+        """The verb's own options, and those of others with their values, in the order in which they were typed.
+
+        Raises:
+            SystemExit: as `parse`.
+            InputError: for an option that is neither.
+        """
+        own: list[str] = []
+        others: list[str] = []
+        waiting = deque(underscored(words))
+        while waiting:
+            word = waiting.popleft()
+            if not word.startswith("--") or self._is_own(word):
+                own.append(word)
+                continue
+            self._check_known(word)
+            others.append(word)
+            if "=" not in word and waiting:
+                others.append(waiting.popleft())
+        return self._parsed(own), others
+
+    def _parsed(self, words: list[str]) -> Namespace:
+        try:
+            return self.parse_args(words)
+        except RecursionError as error:
+            self.error(str(error))
+
+    def _is_own(self, word: str) -> bool:
+        return word.partition("=")[0] in self._own and not word.startswith("--config")
+
+    def _check_known(self, word: str) -> None:
+        if re.split(r"[.=+]", word.removeprefix("--"))[0] not in self._others:
+            raise InputError(self._explained(f"unrecognized arguments: {word}"))
+
+    def _explained(self, message: str) -> str:
+        names = [*(name.removeprefix("--") for name in self._own if name.startswith("--")), *self._others]
+        return f"{explain(message, names)} `{self.prog} --help` explains all options."
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Called by jsonargparse with everything that is wrong with the arguments."""
+        print(readable(f"{self.prog}: {self._explained(message)}"), file=sys.stderr)
+        sys.exit(2)
+
+
+class _HelpFormatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
+    """The help of an option as it is written, and its default where it has one that the help does not tell."""
+
+    def _get_help_string(self, action: Action) -> str:
+        text = action.help or ""
+        is_plain = not action.option_strings or action.default in (None, False, SUPPRESS) or action.default == []
+        return text if is_plain or "(default:" in text else f"{text} (default: %(default)s)"

@@ -57,7 +57,7 @@ def _check_weights(path: Path, weights: object) -> None:
 def _instead(path: Path) -> str:
     before = path.with_name(BEFORE_LAST)
     if path.name == LAST and before.is_file():
-        return f"The one before it is {before}, from which --ckpt_path last goes on."
+        return f"The one before it is {before}, from which --ckpt last goes on."
     return "Name a run's checkpoints/last.ckpt or best.ckpt."
 
 

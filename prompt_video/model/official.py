@@ -15,6 +15,7 @@ from data_modules.files.atomic import write_whole
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
 from prompt_video.model.prompt import PromptLearner
+from prompt_video.model.released import NUM_HEADS, NUM_PREFIX, NUM_SUFFIX
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -52,8 +53,6 @@ TOWER_KEYS = {
 _TURNED = ("visual.proj", "text_projection")
 _CLIP = "clipmodel."
 _BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.(\d+)\.(.+)")
-PREFIX = SUFFIX = 16  # of the released command
-HEADS = 8
 
 
 class Imported(NamedTuple):
@@ -82,7 +81,7 @@ def import_official(
     clip_name: str,
     num_prefix: int | None = None,
     num_suffix: int | None = None,
-    num_heads: int = HEADS,
+    num_heads: int = NUM_HEADS,
 ) -> Imported:
     """Write a released checkpoint as one that `VideoTextModel.from_spec` and `load_learned_state` read.
 
@@ -121,7 +120,7 @@ def import_official(
     told = _told_counts(content, state["prompt.context"], clip)
     if told and num_prefix not in (None, told[0]):
         raise InputError(f"{source} was trained with {told[0]} prompt vectors before a name, not {num_prefix}.")
-    prefix, suffix = told or (PREFIX, SUFFIX)
+    prefix, suffix = told or (NUM_PREFIX, NUM_SUFFIX)
     prefix, suffix = prefix if num_prefix is None else num_prefix, suffix if num_suffix is None else num_suffix
     model = _model_of(state, clip, prefix, suffix, num_heads)
     try:

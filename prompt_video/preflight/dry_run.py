@@ -35,7 +35,7 @@ def open_folder(folder: Path) -> None:
         InputError: when something else is in it.
     """
     if folder.exists() and not (folder / MARKER).exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} was not made by a dry run, and is left alone; name another --folder.")
+        raise InputError(f"{folder} was not made by a dry run, and is left alone; name another --out.")
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

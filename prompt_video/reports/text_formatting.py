@@ -5,6 +5,8 @@ import unicodedata
 
 from prompt_video.io.readable import readable
 
+MOST_LETTERS = 120  # of a class name on the terminal; files have all of them
+
 
 def plain(text: str) -> str:
     """Running text on one line, see `readable`."""
@@ -39,3 +41,8 @@ def span_text(start_sec: float, end_sec: float) -> str:
     # What the file's time stamps add to a round number is not to make a second of its own.
     start, end = math.floor(start_sec + 0.01), math.ceil(end_sec - 0.01)
     return f"{clock(float(start))}-{clock(float(end))}"
+
+
+def class_text(name: str) -> str:
+    """A class name for a table on the terminal: cut where it would fill the screen."""
+    return shortened(plain(name), MOST_LETTERS)

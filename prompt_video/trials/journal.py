@@ -66,7 +66,7 @@ class Journal:
                 raise InputError(f"{self.path}, line {number}: this is no result of a trial; remove it.") from error
             known = result.trial < len(self.data.trials) and self.data.trials[result.trial].name == result.name
             if not known or self.data.seed_of(result.trial) != result.seed:
-                raise InputError(f"{self.path} is of other trials or of another seed; start anew, without --ckpt_path.")
+                raise InputError(f"{self.path} is of other trials or of another seed; start anew, without --ckpt.")
             done[result.trial] = result
         return done
 

@@ -75,7 +75,7 @@ class Gate:
     def _check_names(self, headers: dict[str, str]) -> None:
         host = headers.get("host", "")
         if not self._is_own(urlsplit(f"//{host}").hostname or ""):
-            raise RefusedError(421, "This page is not served under that name (--known-as adds one).")
+            raise RefusedError(421, "This page is not served under that name (--known_as adds one).")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             raise RefusedError(403, "Requests of other sites are not answered.")

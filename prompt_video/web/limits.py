@@ -44,7 +44,7 @@ class Limits:
         def check(done_sec: float, total_sec: float) -> None:
             if time.monotonic() > end and done_sec < total_sec:
                 raise InputError(
-                    f"this takes longer than {clock(self.max_work_sec)} (--max-work): try a shorter video, or one with "
+                    f"this takes longer than {clock(self.max_work_sec)} (--max_work): try a shorter video, or one with "
                     "smaller pictures."
                 )
 
@@ -77,12 +77,12 @@ class Limits:
             raise InputError("this is no video that was uploaded here; drop it on the page again.")
         size = path.stat().st_size / 1e6
         if size > self.max_mb:
-            raise InputError(f"the video has {size:.0f} MB; up to {self.max_mb} MB are taken (--max-size).")
+            raise InputError(f"the video has {size:.0f} MB; up to {self.max_mb} MB are taken (--max_size).")
         with VideoReader(path) as reader:
             duration_sec = reader.timeline.duration_sec
         if duration_sec > self.max_sec:
             raise InputError(
-                f"the video is {clock(duration_sec)} long; up to {clock(self.max_sec)} are taken (--max-duration). "
+                f"the video is {clock(duration_sec)} long; up to {clock(self.max_sec)} are taken (--max_duration). "
                 "`prompt-video segment` takes videos of any length."
             )
         return path

@@ -96,7 +96,7 @@ KINDS = (
     ),
     Kind(r"prompt-video serve", "elsewhere", ("tests/prompt_video/web/test_server.py::test_nothing_is_left_behind",)),
     Kind(
-        r"prompt-video import-official \S+ \S+",
+        r"prompt-video import-official \S+ --out \S+",
         "elsewhere",
         ("tests/prompt_video/model/test_official.py::test_same_forward_computation",),
     ),

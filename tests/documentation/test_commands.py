@@ -131,7 +131,7 @@ def doctor(
     def prepare(text: str) -> Doctor:
         environment, arguments = as_make_runs_it(text)
         assert set(environment) <= {"DATA_ROOT"}
-        options = [*small_options, f"--data.features_root={tmp_path / 'features'}", "--workers=0", "--quiet=true"]
+        options = [*small_options, f"--data.features_root={tmp_path / 'features'}", "--num_workers=0", "--quiet=true"]
         if "--data.root" in arguments:
             arguments[arguments.index("--data.root") + 1] = str(own_videos)
         else:

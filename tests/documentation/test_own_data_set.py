@@ -87,7 +87,7 @@ def test_a_class_of_the_readme_passes_doctor(
     (tmp_path / "experiments" / "parts").symlink_to(REPOSITORY / "experiments" / "parts")
     config = tmp_path / "experiments" / f"{module}_closed.yaml"
     config.write_text(yaml.safe_dump(experiment))
-    options = [f"--out={tmp_path / 'report.json'}", f"--data.features_root={tmp_path / 'features'}", "--workers=0"]
+    options = [f"--out={tmp_path / 'report.json'}", f"--data.features_root={tmp_path / 'features'}", "--num_workers=0"]
     try:
         assert main(["doctor", f"--config={config}", *small_options, *options, "--quiet=true"]) == 0
     finally:

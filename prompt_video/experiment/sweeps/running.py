@@ -82,7 +82,7 @@ def run_points(placed: Sequence[tuple[Point, Path]], options: Sequence[str]) -> 
             log.info("%s", told)
             command = [sys.executable, "-m", "prompt_video", "fit", *options, *point.options, f"--run_folder={folder}"]
             if any((folder / mark).is_file() for mark in TRAINED):
-                command.append("--ckpt_path=last")
+                command.append("--ckpt=last")
             _run(command)
             outcome = _outcome(point, folder)
             if not outcome.is_done:

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from prompt_video.bench.__main__ import PARTS, load
 from prompt_video.bench.measure import Spread
+from prompt_video.bench.parts import PARTS, load
 from prompt_video.bench.plan import Measurement, Size, choose, recorded
 
 SIZES = (Size("400 classes", 10240, 90), Size("200 classes", 5120, 40), Size("51 classes", 2048, 9, quick=True))

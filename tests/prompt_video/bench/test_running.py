@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from prompt_video import cli
-from prompt_video.bench import __main__ as bench
+from prompt_video.bench import program
 from prompt_video.bench.measure import Spread
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.bench.running import Doing, Pace, Runner, duration
@@ -128,8 +128,8 @@ def test_results_are_kept_in_the_file(
     out = tmp_path / "bench" / "results.json"
     out.parent.mkdir()
     out.write_text(json.dumps({"search": {"spans": 3.0}}))
-    monkeypatch.setattr(bench, "prepare_processes", lambda: None)
-    monkeypatch.setattr(bench, "load", lambda names: {name: PARTS[name] for name in names})
+    monkeypatch.setattr(program, "prepare_processes", lambda: None)
+    monkeypatch.setattr(program, "load", lambda names: {name: PARTS[name] for name in names})
     assert cli.main(["bench", "--only", "text_path", "--quick", "--device", "cpu", "--out", str(out)]) == 0
     results = json.loads(out.read_text())
     assert results["search"] == {"spans": 3.0}

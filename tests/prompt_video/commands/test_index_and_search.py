@@ -15,7 +15,7 @@ from data_modules.loading import frames
 from data_modules.synthetic.rendering import render, write_mp4
 from data_modules.synthetic.shapes import SHAPES
 from prompt_video.cli import main
-from prompt_video.commands.index import joined
+from prompt_video.commands.index import parser
 from prompt_video.reports.text_formatting import span_text
 from prompt_video.search.index import VideoIndex
 
@@ -183,9 +183,6 @@ def test_words() -> None:
     assert span_text(4.0, 12.001) == "0:04-0:12"
     assert span_text(0.0, 0.13) == "0:00-0:01"
     assert span_text(3725.0, 3733.0) == "1:02:05-1:02:13"
-    assert joined(["--config", "a.yaml", "--data.root", "x", "videos", "--quiet"]) == [
-        "--config=a.yaml",
-        "--data.root=x",
-        "videos",
-        "--quiet",
-    ]
+    options, others = parser().parse_beside(["--config", "a.yaml", "--data.root", "x", "videos", "--quiet", "--span=3"])
+    assert (options.folder, options.quiet, options.span) == (Path("videos"), True, 3.0)
+    assert others == ["--config", "a.yaml", "--data.root", "x"]

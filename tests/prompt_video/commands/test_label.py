@@ -1,6 +1,5 @@
 """``prompt-video label`` on real files, good and bad."""
 
-import argparse
 import csv
 import io
 import json
@@ -13,7 +12,8 @@ import torch
 
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.cli import main
-from prompt_video.commands.own_input import texts_of
+from prompt_video.commands.label import parser
+from prompt_video.inference.options import texts_of
 
 
 def label(*arguments: str | Path) -> int:
@@ -85,11 +85,11 @@ def test_patterns_and_files_that_are_named_twice(
     [
         (["flv_h264.flv"], "say what may be seen"),
         (["flv_h264.flv", "--classes", " , "], "--classes names no class"),
-        (["flv_h264.flv", "--classes-file", "empty.txt"], "names no class"),
-        (["flv_h264.flv", "--classes-file", "missing.txt"], "there is no file missing.txt"),
-        (["flv_h264.flv", "--classes-file", "/dev/zero"], "/dev/zero cannot be read: it is a device"),
+        (["flv_h264.flv", "--classes_file", "empty.txt"], "names no class"),
+        (["flv_h264.flv", "--classes_file", "missing.txt"], "there is no file missing.txt"),
+        (["flv_h264.flv", "--classes_file", "/dev/zero"], "/dev/zero cannot be read: it is a device"),
         (["x" * 300, "--classes", "a"], "there is no file"),
-        (["flv_h264.flv", "--classes-of", "k401"], "there is no class list 'k401'"),
+        (["flv_h264.flv", "--classes_of", "k401"], "there is no class list 'k401'"),
         (["nowhere.mp4", "--classes", "a"], "there is no file"),
         (["none_*.mp4", "--classes", "a"], "there is no file"),
         (["flv_h264.flv", "--classes", "a", "--ckpt", "x.ckpt"], "there is no checkpoint x.ckpt"),
@@ -119,7 +119,7 @@ def test_ten_thousand_classes_and_one_of_two_hundred_words(
     long = " ".join(f"word{n}" for n in range(200))
     names = tmp_path / "names.txt"
     names.write_text("\n".join([long, *(f"thing number {n}" for n in range(10_000))]), encoding="utf-8")
-    assert label(videos / "flv_h264.flv", "--classes-file", names, "--json", tmp_path / "out.json", "--top", "3") == 0
+    assert label(videos / "flv_h264.flv", "--classes_file", names, "--json", tmp_path / "out.json", "--top", "3") == 0
     (found,) = json.loads((tmp_path / "out.json").read_text())["videos"]
     assert len(found["best"]) == 3
     said = capsys.readouterr()
@@ -127,7 +127,7 @@ def test_ten_thousand_classes_and_one_of_two_hundred_words(
 
 
 def test_the_class_list_of_a_data_set(videos: Path, tmp_path: Path) -> None:
-    assert label(videos / "flv_h264.flv", "--classes-of", "hmdb51", "--top", "51", "--csv", tmp_path / "o.csv") == 0
+    assert label(videos / "flv_h264.flv", "--classes_of", "hmdb51", "--top", "51", "--csv", tmp_path / "o.csv") == 0
     assert "pull up" in [row["class"] for row in csv.DictReader((tmp_path / "o.csv").read_text().splitlines())]
 
 
@@ -144,7 +144,7 @@ def test_what_is_no_regular_file_is_named_and_never_opened(
     reasons = [one["reason"].removeprefix("cannot be opened: ") for one in content["broken"]]
     assert reasons == ["a link to nothing", "a pipe, not a file", "a device, not a file"]
     assert "3 of 4 files cannot be used" in capsys.readouterr().out
-    assert label(tmp_path / "fine.flv", "--classes-file", tmp_path / "pipe.mp4") == 1
+    assert label(tmp_path / "fine.flv", "--classes_file", tmp_path / "pipe.mp4") == 1
     assert "a pipe, not a file" in capsys.readouterr().err
 
 
@@ -168,8 +168,8 @@ def test_names_reach_neither_the_terminal_nor_a_spreadsheet_as_orders(
 
 
 def test_names_that_clip_reads_as_one_are_said(caplog: pytest.LogCaptureFixture) -> None:
-    options = argparse.Namespace(classes="Run, jump,run, RUN ", classes_file=None, classes_of=None)
-    assert texts_of(options) == ["Run", "jump", "run", "RUN"]
+    options = parser().parse(["video.mp4", "--classes=Run, jump,run, RUN "])
+    assert texts_of(options, []) == ["Run", "jump", "run", "RUN"]
     assert "--classes: CLIP reads 'Run' and 'run' as one name (2 such pairs)" in caplog.text
 
 

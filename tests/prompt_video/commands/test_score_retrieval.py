@@ -76,7 +76,7 @@ def test_several_captions_a_video(
     score: Score, tmp_path: Path, name: str, content: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     matrix = np.array([[0.9, 0.1, 0.3], [0.2, 0.8, 0.4], [0.7, 0.6, 0.5], [0.1, 0.2, 0.3]])
-    report = score(matrix, f"--video-of-caption={saved(tmp_path / name, content)}")
+    report = score(matrix, f"--video_of_caption={saved(tmp_path / name, content)}")
     assert report["figures"]["t2v/mean_rank"] == pytest.approx((1 + 3 + 3 + 3) / 4)
     assert report["figures"]["v2t/r@1"] == 1
     assert report["counts"]["videos_without_captions"] == 1
@@ -87,7 +87,7 @@ def test_rescored_figures_stand_apart(score: Score, tmp_path: Path, capsys: pyte
     plain = score(SQUARE)
     bank = saved(tmp_path / "bank.npy", SQUARE[:2] / 2)
     video_bank = saved(tmp_path / "video_bank.npy", SQUARE.T.copy())
-    report = score(SQUARE, "--temperature=0.1", f"--bank={bank}")
+    report = score(SQUARE, "--temperature=0.1", f"--caption_bank={bank}")
     assert report["figures"] == plain["figures"]
     assert list(report["rescored_figures"]) == [
         *(f"{direction}/dual_softmax_{name}" for direction in ("t2v", "v2t") for name in NAMES),
@@ -100,7 +100,7 @@ def test_rescored_figures_stand_apart(score: Score, tmp_path: Path, capsys: pyte
     assert "text to video, QB-Norm" in shown
     assert "video to text, QB-Norm" not in shown
     assert "(transductive)" in shown
-    report = score(SQUARE, f"--bank={bank}", f"--video-bank={video_bank}", "--beta=5")
+    report = score(SQUARE, f"--caption_bank={bank}", f"--video_bank={video_bank}", "--beta=5")
     assert [report["beta"], report["temperature"]] == [5, None]
     assert list(report["rescored_figures"])[-1] == "v2t/qb_norm_mean_rank"
 
@@ -108,7 +108,7 @@ def test_rescored_figures_stand_apart(score: Score, tmp_path: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("matrix", "options", "message"),
     [
-        (np.zeros((3, 2)), [], r"sim.npy has 3 rows and 2 columns. Without --video-of-caption .* must be square"),
+        (np.zeros((3, 2)), [], r"sim.npy has 3 rows and 2 columns. Without --video_of_caption .* must be square"),
         (np.zeros((2, 2, 2)), [], r"sim.npy: the array has the shape \(2, 2, 2\); it must have rows and columns"),
         (np.zeros(2), [], r"has the shape \(2,\)"),
         (np.zeros((2, 2), complex), [], "floating-point numbers up to float64, or integers, not complex128"),
@@ -119,7 +119,6 @@ def test_rescored_figures_stand_apart(score: Score, tmp_path: Path, capsys: pyte
         (np.array([[1.0, np.nan], [0, 1]]), [], "sim.npy: the score in row 0, column 1 is nan"),
         (np.array([[1.0, 2.0], [0, -np.inf]]), [], "sim.npy: the score in row 1, column 1 is -inf"),
         (SQUARE, ["--temperature=0"], "--temperature 0 must be a number greater than 0"),
-        (SQUARE, ["--temperature=nan"], "--temperature nan must be a number greater than 0"),
         (SQUARE, ["--temperature=1e-9"], "--temperature: the temperature 1e-09 is far too small"),
         (SQUARE, ["--beta=-1"], "--beta -1 must be a number greater than 0"),
     ],
@@ -155,16 +154,16 @@ def test_videos_of_captions_that_cannot_be(
     score: Score, tmp_path: Path, name: str, content: object, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        score(np.zeros((4, 3)), f"--video-of-caption={saved(tmp_path / name, content)}")
+        score(np.zeros((4, 3)), f"--video_of_caption={saved(tmp_path / name, content)}")
 
 
 def test_files_that_are_not_there(score: Score, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no file nowhere\.npy; name an .npy file"):
         main(["score-retrieval", "nowhere.npy"])
-    with pytest.raises(InputError, match=r"--video-of-caption: there is no file nowhere\.txt"):
-        score(SQUARE, "--video-of-caption=nowhere.txt")
+    with pytest.raises(InputError, match=r"--video_of_caption: there is no file nowhere\.txt"):
+        score(SQUARE, "--video_of_caption=nowhere.txt")
     with pytest.raises(InputError, match=r"there is no file nowhere\.npy"):
-        score(SQUARE, "--bank=nowhere.npy")
+        score(SQUARE, "--caption_bank=nowhere.npy")
     np.savez(tmp_path / "both.npz", a=SQUARE)
     with pytest.raises(InputError, match=r"both\.npz is an archive of arrays"):
         main(["score-retrieval", str(tmp_path / "both.npz")])
@@ -181,9 +180,9 @@ def test_banks_of_other_answers(score: Score, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"bank.npy has 5 columns; it needs one for each of the 2 videos of the test; tr"
     ):
-        score(np.zeros((4, 2)), f"--video-of-caption={owner}", f"--bank={bank}")
+        score(np.zeros((4, 2)), f"--video_of_caption={owner}", f"--caption_bank={bank}")
     with pytest.raises(InputError, match=r"bank.npy has 5 columns; .* each of the 4 captions of the test\."):
-        score(np.zeros((4, 2)), f"--video-of-caption={owner}", f"--video-bank={bank}")
+        score(np.zeros((4, 2)), f"--video_of_caption={owner}", f"--video_bank={bank}")
     broken = saved(tmp_path / "broken.npy", np.array([[0.0, np.inf]]))
     with pytest.raises(InputError, match=r"broken.npy: the score in row 0, column 1 is inf"):
-        score(np.zeros((4, 2)), f"--video-of-caption={owner}", f"--bank={broken}")
+        score(np.zeros((4, 2)), f"--video_of_caption={owner}", f"--caption_bank={broken}")

@@ -20,7 +20,7 @@ def test_all_files_say_what_the_table_says(videos: Path, tmp_path: Path, capsys:
     out, table, subtitles = tmp_path / "a" / "out.json", tmp_path / "out.csv", tmp_path / "srt"
     video = videos / "cleaning_pool_h264.mp4"
     files = ("--json", out, "--csv", table, "--srt", subtitles)
-    assert segment(video, "--classes", "cleaning a pool, juggling balls", "--min-score", "0.05", *files) == 0
+    assert segment(video, "--classes", "cleaning a pool, juggling balls", "--min_score", "0.05", *files) == 0
     found = read_detections(out)[video.name]
     assert found
     assert all(0 <= one.start_sec < one.end_sec <= 10.1 for one in found)
@@ -67,11 +67,11 @@ def test_ten_thousand_classes_and_one_of_two_hundred_words(
     many, long, out = tmp_path / "many.txt", tmp_path / "long.txt", tmp_path / "out.csv"
     many.write_text("".join(f"thing {number}\n" for number in range(10_000)))
     video = videos / "cleaning_pool_h264.mp4"
-    assert segment(video, "--classes-file", many, "--min-score", "1") == 0
-    assert "nothing reaches 1, the score that is shown (--min-score)" in " ".join(capsys.readouterr().out.split())
+    assert segment(video, "--classes_file", many, "--min_score", "1") == 0
+    assert "nothing reaches 1, the score that is shown (--min_score)" in " ".join(capsys.readouterr().out.split())
     name = " ".join(f"word{number}" for number in range(200))
     long.write_text(name + "\n")
-    assert segment(video, "--classes-file", long, "--min-score", "0", "--csv", out) == 0
+    assert segment(video, "--classes_file", long, "--min_score", "0", "--csv", out) == 0
     said = capsys.readouterr().out
     assert "word0 word1" in said
     assert "word150" not in said, "a table for the terminal"
@@ -86,7 +86,7 @@ def test_subtitles_lie_as_their_videos_do_and_have_their_names(videos: Path, tmp
         shutil.copy(videos / "flv_h264.flv", tmp_path / name)
     (tmp_path / "b" / "gone.flv").symlink_to("nowhere")
     files = [*(tmp_path / name for name in names), tmp_path / "b" / "gone.flv"]
-    options = ("--classes", "a, b", "--srt", tmp_path / "srt", "--min-score", "0")
+    options = ("--classes", "a, b", "--srt", tmp_path / "srt", "--min_score", "0")
     assert main(["segment", *map(str, (*files, *options))]) == 1
     written = sorted(path.relative_to(tmp_path / "srt").as_posix() for path in (tmp_path / "srt").rglob("*.srt"))
     assert written == ["a/clip.srt", "b/100% fun: what?.srt", "b/clip.srt"]

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from data_modules.errors import InputError
-from prompt_video.commands.demo import _Demo
 from prompt_video.demo import sizes
+from prompt_video.demo.program import Demo
 from prompt_video.demo.running import Run, Stage, experiments_folder, finished, method_file
 from prompt_video.experiment.settings import read_settings
 
@@ -71,7 +71,7 @@ def test_a_process_that_is_killed_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", sizes.OPTIONS)
 def test_every_run_of_the_demo_has_settings_that_are_understood(size: Any, tmp_path: Path) -> None:  # noqa: ANN401
-    stages = _Demo(tmp_path, size, 2, Console(quiet=True)).stages()
+    stages = Demo(tmp_path, size, 2, Console(quiet=True)).stages()
     assert len(stages) == 16
     assert len({stage.run.folder for stage in stages}) == 16
     known = {stage.run for stage in stages}

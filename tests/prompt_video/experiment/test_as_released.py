@@ -93,7 +93,7 @@ def test_an_imported_checkpoint_needs_no_more_options(
     common = [CONFIG, f"--model.clip={clip_folder}"]
     miniature = make_miniature(read_settings(common), tmp_path / "data")
     places = [f"--run_folder={tmp_path / 'run'}", f"--data.features_root={tmp_path / 'features'}", "--wandb=disabled"]
-    command = ["test", *common, *miniature, *places, f"--ckpt_path={tmp_path / 'hmdb.ckpt'}", "--quiet=true"]
+    command = ["test", *common, *miniature, *places, f"--ckpt={tmp_path / 'hmdb.ckpt'}", "--quiet=true"]
     assert main(command) == 0, capsys.readouterr().err
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert "16 learned vectors (by_position)" in results["model"]

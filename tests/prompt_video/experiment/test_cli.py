@@ -107,7 +107,7 @@ def test_the_same_seed_gives_the_same_numbers_and_evaluate_gives_them_again(
     weights = [torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for name in "ab"]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     checkpoint = str(tmp_path / "a" / "checkpoints" / "best.ckpt")
-    evaluated = run("test", "--ckpt_path", checkpoint, folder="c")
+    evaluated = run("test", "--ckpt", checkpoint, folder="c")
     assert evaluated["metrics"]["test/top1"] == first["metrics"]["test/top1"]
 
 
@@ -135,7 +135,7 @@ def test_the_test_score_depends_on_neither_batches_nor_workers_nor_the_store(
     checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
 
     def predictions(folder: str, *more: str) -> list[list[str]]:
-        run("test", "--ckpt_path", checkpoint, "--data.sampler.num_views", "3", *more, folder=folder)
+        run("test", "--ckpt", checkpoint, "--data.sampler.num_views", "3", *more, folder=folder)
         lines = (tmp_path / folder / "predictions.csv").read_text().splitlines()[1:]
         return [line.split(",") for line in lines]
 
@@ -193,10 +193,10 @@ def test_a_checkpoint_of_another_shape_or_none_at_all_is_refused(
     checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
     config = str(tmp_path / "small.yaml")
     common = ["test", "--config", config, "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]
-    assert main([*common, "--ckpt_path", checkpoint, "--model.prompt.num_prefix", "4"]) == 1
+    assert main([*common, "--ckpt", checkpoint, "--model.prompt.num_prefix", "4"]) == 1
     assert "num_prefix" in capsys.readouterr().err
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
-    assert main([*common, "--ckpt_path", str(tmp_path / "other.ckpt")]) == 1
+    assert main([*common, "--ckpt", str(tmp_path / "other.ckpt")]) == 1
     assert "no checkpoint of this framework" in capsys.readouterr().err
 
 
@@ -215,18 +215,18 @@ def test_damage_is_one_sentence_and_failed_starts_leave_no_folder(
         assert not runs.exists(), "nothing came of it"
         return error
 
-    assert "holds a run already (checkpoints/last.ckpt): go on with it by --ckpt_path last" in said(
+    assert "holds a run already (checkpoints/last.ckpt): go on with it by --ckpt last" in said(
         "fit", f"--run_folder={folder}"
     )
     whole = last.read_bytes()
     last.write_bytes(whole[: len(whole) // 2])
     for verb in ("fit", "test"):
-        error = said(verb, f"--ckpt_path={last}")
+        error = said(verb, f"--ckpt={last}")
         assert f"{last} cannot be read as a checkpoint: it is damaged" in error
         assert f"The one before it is {folder / 'checkpoints' / 'previous.ckpt'}" in error
     assert "--model.optimizer.lr is -1.0" in said("fit", "--model.optimizer.lr=-1")
     assert "the loss of step 2 is not finite" in said("fit", "--model.optimizer.lr=1e6", "--trainer.logger=false")
-    assert run("fit", "--ckpt_path=last", "--trainer.max_epochs=3")["epochs"] == 3
+    assert run("fit", "--ckpt=last", "--trainer.max_epochs=3")["epochs"] == 3
     assert "max_epochs: 3" in (folder / "config.yaml").read_text(), "the settings that the results are of"
     assert "max_epochs: 2" in (folder / "config_1.yaml").read_text()
 
@@ -265,7 +265,7 @@ def test_wandb_works_offline_without_an_account(
 def test_predict_writes_the_likeliest_classes(run: Callable[..., Any], tmp_path: Path) -> None:
     run("fit")
     checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
-    run("predict", "--ckpt_path", checkpoint)
+    run("predict", "--ckpt", checkpoint)
     lines = (tmp_path / "run" / "scores.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
     assert len(lines) == 4
@@ -277,7 +277,7 @@ def test_predict_writes_the_likeliest_classes(run: Callable[..., Any], tmp_path:
 def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, tmp_path: Path) -> None:
     """Each YAML trains and tests on a small world in the layout of its data set, lists and all."""
     config = str(EXPERIMENTS / f"{experiment}.yaml")
-    cli = dry_run(["dry-run", "--config", config, "--folder", str(tmp_path / "dry_run"), "--quiet=true"])
+    cli = dry_run(["dry-run", "--config", config, "--out", str(tmp_path / "dry_run"), "--quiet=true"])
     results = cli.record.results
     assert results["protocol"].startswith("DRY RUN")
     main_figures = ("top1", "map_avg", "r@1")
@@ -291,7 +291,7 @@ def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, t
 @pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
 def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
     config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "methods" / f"{method}.yaml"
-    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    options = ["--config", str(config), "--model", str(model), "--out", str(tmp_path / "r"), "--quiet=true"]
     metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     scored = {key for key in metrics if key.startswith("test/") and key.endswith("top1")}
     if method != "linear_probe":
@@ -307,7 +307,7 @@ def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: st
 @pytest.mark.parametrize("experiment", ["thumos14_closed", "thumos14_openset_50"])
 def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, method: str, tmp_path: Path) -> None:
     config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "localization" / f"{method}.yaml"
-    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    options = ["--config", str(config), "--model", str(model), "--out", str(tmp_path / "r"), "--quiet=true"]
     if (method, experiment) == ("linear_probe", "thumos14_openset_50"):
         with pytest.raises(InputError, match="linear probe cannot name classes"):
             dry_run(["dry-run", *options])
@@ -320,7 +320,7 @@ def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, 
 @pytest.mark.parametrize("method", _methods("retrieval"))
 def test_every_retrieval_method_runs(method: str, tmp_path: Path) -> None:
     config, model = EXPERIMENTS / "msrvtt_full.yaml", EXPERIMENTS / "parts" / "retrieval" / f"{method}.yaml"
-    options = ["--config", str(config), "--model", str(model), "--folder", str(tmp_path / "r"), "--quiet=true"]
+    options = ["--config", str(config), "--model", str(model), "--out", str(tmp_path / "r"), "--quiet=true"]
     metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     assert {"test/t2v/r@1", "test/v2t/frozen_r@1", "test/t2v/dual_softmax_median_rank"} <= metrics.keys()
 

@@ -23,8 +23,8 @@ DEMO = Path(__file__).parents[3] / "experiments" / "demo_closed.yaml"
         (["--model.optimizer.lr", "nan"], "model.optimizer.lr: expected a number, not nan."),
         (["--model.optimizer.class_path", "torch.optim.Adamx"], "no class 'torch.optim.Adamx'; did you mean 'Adamax'?"),
         (["--wandb", "sometimes"], "wandb: expected one of auto, online, offline, disabled, not sometimes."),
-        (["--ckpt_path", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt."),
-        (["--ckpt_path", "last", "--runs", "nowhere"], "no run of 'demo_closed' below nowhere has a checkpoint"),
+        (["--ckpt", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt."),
+        (["--ckpt", "last", "--runs", "nowhere"], "no run of 'demo_closed' below nowhere has a checkpoint"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_nearest_name(
@@ -50,7 +50,7 @@ def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_junk_in_place_of_a_released_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "junk.pth.tar").write_text("junk")
-    command = ["import-official", str(tmp_path / "junk.pth.tar"), str(tmp_path / "out.ckpt"), "--clip", "tiny"]
+    command = ["import-official", str(tmp_path / "junk.pth.tar"), "--out", str(tmp_path / "out.ckpt"), "--clip", "tiny"]
     assert main(command) == 1
     assert "is no file of weights alone" in capsys.readouterr().err
 

@@ -179,13 +179,13 @@ def test_the_files_score_what_the_run_says(
 
 
 def test_evaluating_the_checkpoint_gives_the_same_again(config: Path, trained: Path, tmp_path: Path) -> None:
-    run(config, "test", tmp_path / "again", f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}")
+    run(config, "test", tmp_path / "again", f"--ckpt={trained / 'checkpoints' / 'last.ckpt'}")
     assert metrics(tmp_path / "again") == metrics(trained)
     assert detections(tmp_path / "again") == detections(trained)
 
 
 def test_predict_writes_the_detections(config: Path, trained: Path, tmp_path: Path) -> None:
-    run(config, "predict", tmp_path / "p", f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}")
+    run(config, "predict", tmp_path / "p", f"--ckpt={trained / 'checkpoints' / 'last.ckpt'}")
     assert detections(tmp_path / "p") == detections(trained)
     assert (tmp_path / "p" / "clip_only" / "detections.csv").stat().st_size > 0
     assert not (tmp_path / "p" / "frozen").exists()
@@ -202,7 +202,7 @@ def test_predict_writes_the_detections(config: Path, trained: Path, tmp_path: Pa
 def test_the_test_depends_on_neither_batches_nor_workers(
     config: Path, trained: Path, tmp_path: Path, options: list[str]
 ) -> None:
-    run(config, "test", tmp_path / "other", f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}", *options)
+    run(config, "test", tmp_path / "other", f"--ckpt={trained / 'checkpoints' / 'last.ckpt'}", *options)
     assert_same_test(trained, tmp_path / "other")
 
 
@@ -217,7 +217,7 @@ def test_the_test_depends_on_neither_batches_nor_workers(
 def test_a_checkpoint_of_another_size_is_refused_with_one_message(
     config: Path, trained: Path, tmp_path: Path, option: str, named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(config, "test", tmp_path / "r", f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}", option, rc=1)
+    run(config, "test", tmp_path / "r", f"--ckpt={trained / 'checkpoints' / 'last.ckpt'}", option, rc=1)
     error = capsys.readouterr().err
     assert named in error
     assert "other settings" in error
@@ -263,7 +263,7 @@ def test_external_scores_have_a_row_of_their_own(
         for video_id in ("test/000.mp4", "test/002.mp4")
     }
     (tmp_path / "scores.json").write_text(json.dumps({"results": scores}))
-    checkpoint = f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}"
+    checkpoint = f"--ckpt={trained / 'checkpoints' / 'last.ckpt'}"
     folder = tmp_path / "joined"
     run(config, "test", folder, checkpoint, f"--model.external_scores={tmp_path / 'scores.json'}")
     joined = metrics(folder, "test/with_external/")
@@ -290,7 +290,7 @@ def test_other_forms_run_through_the_same_yaml(config: Path, tmp_path: Path, for
     results = run(config, "fit", tmp_path / "r", *CLOSED_FORMS[form])
     assert 0 <= results["metrics"]["test/clip_only/map_avg"] <= 1
     folder = tmp_path / "again"
-    checkpoint = f"--ckpt_path={tmp_path / 'r' / 'checkpoints' / 'last.ckpt'}"
+    checkpoint = f"--ckpt={tmp_path / 'r' / 'checkpoints' / 'last.ckpt'}"
     run(config, "test", folder, checkpoint, "--data.batch_size=1", *CLOSED_FORMS[form])
     assert_same_test(tmp_path / "r", folder)
 
@@ -328,7 +328,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(
         run(config, "fit", tmp_path / "killed", *options)
     at = torch.load(tmp_path / "killed" / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert at == step - 1
-    run(config, "fit", tmp_path / "killed", *options, "--ckpt_path=last")
+    run(config, "fit", tmp_path / "killed", *options, "--ckpt=last")
     whole, resumed = weights(trained), weights(tmp_path / "killed")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
@@ -344,11 +344,9 @@ def test_validation_chooses_the_best_checkpoint(config: Path, tmp_path: Path) ->
     assert len(by_step) == 3
     best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
     assert by_step[best["global_step"]] == max(by_step.values())
-    run(
-        config, "validate", tmp_path / "v", "--data.val_videos=2", f"--ckpt_path={folder / 'checkpoints' / 'best.ckpt'}"
-    )
+    run(config, "validate", tmp_path / "v", "--data.val_videos=2", f"--ckpt={folder / 'checkpoints' / 'best.ckpt'}")
     assert metrics(tmp_path / "v", "val/")["val/clip_only/map_avg"] == pytest.approx(max(by_step.values()), abs=1e-6)
-    run(config, "test", tmp_path / "t", f"--ckpt_path={folder / 'checkpoints' / 'best.ckpt'}")
+    run(config, "test", tmp_path / "t", f"--ckpt={folder / 'checkpoints' / 'best.ckpt'}")
     assert metrics(tmp_path / "t") == metrics(folder)
 
 
@@ -374,7 +372,7 @@ def in_two_processes(config: Path, verb: str, folder: Path, *options: str) -> No
 
 @pytest.mark.slow
 def test_two_processes_find_what_one_finds(config: Path, trained: Path, tmp_path: Path) -> None:
-    in_two_processes(config, "test", tmp_path / "two", f"--ckpt_path={trained / 'checkpoints' / 'last.ckpt'}")
+    in_two_processes(config, "test", tmp_path / "two", f"--ckpt={trained / 'checkpoints' / 'last.ckpt'}")
     assert_same_test(trained, tmp_path / "two")
     assert list(detections(tmp_path / "two")) == ["test/000.mp4", "test/001.mp4", "test/002.mp4"], "in their order"
     assert (trained / "classes.csv").read_text() == (tmp_path / "two" / "classes.csv").read_text()
@@ -387,7 +385,7 @@ def test_two_processes_train(config: Path, tmp_path: Path, form: str) -> None:
     options = CLOSED_FORMS.get(form, [])
     in_two_processes(config, "fit", tmp_path / "two", "--data.batch_size=1", "--data.val_videos=2", *options)
     assert json.loads((tmp_path / "two" / "results.json").read_text())["steps"] > 20
-    run(config, "test", tmp_path / "one", f"--ckpt_path={tmp_path / 'two' / 'checkpoints' / 'best.ckpt'}", *options)
+    run(config, "test", tmp_path / "one", f"--ckpt={tmp_path / 'two' / 'checkpoints' / 'best.ckpt'}", *options)
     assert_same_test(tmp_path / "one", tmp_path / "two")
 
 

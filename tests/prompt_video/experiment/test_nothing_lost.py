@@ -99,7 +99,7 @@ def test_a_kill_in_the_middle_of_a_checkpoint(
     code, chance = TRICKLING + COMMAND, random.Random(0)
     last, kills = folder / "checkpoints" / "last.ckpt", 0
     for number in range(6):
-        more = ["--ckpt_path=last"] if last.exists() else []
+        more = ["--ckpt=last"] if last.exists() else []
         process = start_python(code, log, *options, f"--run_folder={folder}", *more, TMPDIR=str(elsewhere))
         while process.is_alive() and not (last.exists() and list(last.parent.glob(".last.ckpt.*.tmp"))):
             time.sleep(0.001)
@@ -108,7 +108,7 @@ def test_a_kill_in_the_middle_of_a_checkpoint(
         kills += finish(process) == -signal.SIGKILL
         assert torch.load(last, weights_only=True)["global_step"] > 0
     assert kills > 3
-    assert finish(start_python(COMMAND, log, *options, f"--run_folder={folder}", "--ckpt_path=last")) == 0
+    assert finish(start_python(COMMAND, log, *options, f"--run_folder={folder}", "--ckpt=last")) == 0
     assert same(tmp_path / "whole", folder)
     assert not list(folder.rglob("*.tmp")), "what kills have left is swept"
 
@@ -141,12 +141,12 @@ def test_last_leaves_a_run_alone_that_another_process_writes(
         assert writing.is_alive()
         time.sleep(0.02)
     (folder,) = (tmp_path / "runs" / "mine").iterdir()
-    assert finish(start_python(COMMAND, str(tmp_path / "err"), *options, "--ckpt_path=last")) == 1
+    assert finish(start_python(COMMAND, str(tmp_path / "err"), *options, "--ckpt=last")) == 1
     assert f"{folder} is being written by another process ({writing.pid}@" in (tmp_path / "err").read_text()
     writing.kill()
     writing.join()
     epoch = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"]
-    going_on = [*options, "--ckpt_path=last", f"--trainer.max_epochs={epoch + 3}", "--test_after_fit=false"]
+    going_on = [*options, "--ckpt=last", f"--trainer.max_epochs={epoch + 3}", "--test_after_fit=false"]
     assert finish(start_python(COMMAND, str(tmp_path / "err"), *going_on)) == 0
 
 
@@ -183,8 +183,8 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(
     said = error.read_text()
     assert "Traceback" not in said
     assert "last.ckpt cannot be written: No space left on device" in said
-    assert f"--run_folder {folder} --ckpt_path last goes on" in said
+    assert f"--run_folder {folder} --ckpt last goes on" in said
     assert weights(folder)
     subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
-    assert finish(start_python(COMMAND, str(error), *options, f"--run_folder={folder}", "--ckpt_path=last")) == 0
+    assert finish(start_python(COMMAND, str(error), *options, f"--run_folder={folder}", "--ckpt=last")) == 0
     assert same(tmp_path / "whole", folder)

@@ -78,7 +78,7 @@ def test_resume_after_a_kill_is_exact(
     kill_when(start_python(COMMAND, *broken), last.exists)
     step = torch.load(last, weights_only=True)["global_step"]
     assert 0 < step < 24
-    finish(start_python(COMMAND, *broken, f"--ckpt_path={last}"))
+    finish(start_python(COMMAND, *broken, f"--ckpt={last}"))
 
     expected, resumed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
     assert expected.keys() == resumed.keys()

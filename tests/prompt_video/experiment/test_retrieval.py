@@ -117,7 +117,7 @@ def test_tables_agree_with_the_figures(trained: Path) -> None:
 
 
 def test_a_checkpoint_gives_the_same_figures_whatever_the_batches(trained: Path, config: Path, tmp_path: Path) -> None:
-    checkpoint = f"--ckpt_path={trained / 'checkpoints' / 'best.ckpt'}"
+    checkpoint = f"--ckpt={trained / 'checkpoints' / 'best.ckpt'}"
     for number, options in enumerate((["--data.batch_size=1"], ["--data.num_workers=2"], ["--data.features=off"])):
         run(config, "test", tmp_path / str(number), checkpoint, *options)
         # Stored features have half precision.
@@ -125,7 +125,7 @@ def test_a_checkpoint_gives_the_same_figures_whatever_the_batches(trained: Path,
 
 
 def test_prediction_lists_the_likeliest_videos_of_each_caption(trained: Path, config: Path, tmp_path: Path) -> None:
-    run(config, "predict", tmp_path, f"--ckpt_path={trained / 'checkpoints' / 'best.ckpt'}")
+    run(config, "predict", tmp_path, f"--ckpt={trained / 'checkpoints' / 'best.ckpt'}")
     rows = [json.loads(line) for line in (tmp_path / "retrieved.jsonl").read_text().splitlines()]
     expected = table(trained, "text_to_video")
     assert [row["caption"] for row in rows] == [row["caption"] for row in expected]
@@ -165,7 +165,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(config: Path, tmp_path: Path) ->
     steady = ["--model.schedule=constant"]
     run(config, "fit", tmp_path / "whole", *steady)
     run(config, "fit", tmp_path / "stopped", *steady, "--trainer.max_epochs=1", "--test_after_fit=false")
-    run(config, "fit", tmp_path / "stopped", *steady, "--ckpt_path=last")
+    run(config, "fit", tmp_path / "stopped", *steady, "--ckpt=last")
     resumed, whole = weights(tmp_path / "stopped"), weights(tmp_path / "whole")
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
     assert metrics(tmp_path / "stopped") == metrics(tmp_path / "whole")

@@ -156,7 +156,7 @@ def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
                 "predict",
                 tmp_path / "again",
                 *OPTIONS[name],
-                f"--ckpt_path={tmp_path / 'run' / 'checkpoints' / f'{checkpoint}.ckpt'}",
+                f"--ckpt={tmp_path / 'run' / 'checkpoints' / f'{checkpoint}.ckpt'}",
             )
         )
         == 0
@@ -187,7 +187,7 @@ def test_odd_captions(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     same = [float(row["rank"]) for row in rows if row["caption"] == "a star moves left"]
     assert abs(same[0] - same[1]) >= 1, "one caption asks for two videos, of which one comes first"
     checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    assert main(arguments(config, "predict", tmp_path / "again", f"--ckpt_path={checkpoint}")) == 0
+    assert main(arguments(config, "predict", tmp_path / "again", f"--ckpt={checkpoint}")) == 0
     with (tmp_path / "again" / "retrieved.jsonl").open(encoding="utf-8", newline="\n") as file:
         assert [json.loads(line)["caption"] for line in file] == ODD
 

@@ -114,7 +114,7 @@ def test_a_run_stops_in_each_phase(
     said = stopped(process, signum, tmp_path / "marker")
     folders = list((tmp_path / "runs").glob("mine/*"))
     if phase in ("training", "validation", "test"):
-        assert f"--run_folder {folders[0]} --ckpt_path last goes on" in said
+        assert f"--run_folder {folders[0]} --ckpt last goes on" in said
         assert not (folders[0] / "results.json").exists() or phase == "test"
     else:
         assert "the same command starts it again" in said
@@ -151,7 +151,7 @@ def test_the_demo_stops_with_its_runs(
     tmp_path: Path, start_python: Start, signum: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    place = ("prompt_video.commands.demo", "_Demo", "run", 1)
+    place = ("prompt_video.demo.program", "Demo", "run", 1)
     process = start(start_python, tmp_path / "marker", place, "demo", f"--out={tmp_path / 'demo'}")
     while not list((tmp_path / "demo").rglob("environment.json")):
         assert process.is_alive()

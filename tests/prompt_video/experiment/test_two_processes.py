@@ -113,7 +113,7 @@ def evaluate(common: list[str], tmp_path_factory: pytest.TempPathFactory) -> Cal
     checkpoint = folder / "fit" / "checkpoints" / "last.ckpt"
 
     def test(name: str, *options: str) -> Path:
-        assert main(["test", *shared, f"--ckpt_path={checkpoint}", f"--run_folder={folder / name}", *options]) == 0
+        assert main(["test", *shared, f"--ckpt={checkpoint}", f"--run_folder={folder / name}", *options]) == 0
         return folder / name
 
     return test

@@ -193,7 +193,13 @@ def test_doctor_and_fit_name_bad_files(
     assert run("fit", hostile, "--data.max_broken_fraction=0.9") == 0
     lost = [json.loads(line) for line in (tmp_path / "run" / "broken.jsonl").read_text().splitlines()]
     assert {Path(one["path"]).stem for one in lost} == set(BAD)
-    options = [*FROZEN, f"--data.root={hostile}", "--data.features=off", "--workers=0", f"--out={tmp_path / 'd.json'}"]
+    options = [
+        *FROZEN,
+        f"--data.root={hostile}",
+        "--data.features=off",
+        "--num_workers=0",
+        f"--out={tmp_path / 'd.json'}",
+    ]
     assert main(["doctor", *options]) == 1
     videos = json.loads((tmp_path / "d.json").read_text())["videos"]
     assert not videos["broken"]

@@ -35,7 +35,7 @@ def hub_folder(trained: Make, save_checkpoint: Save, tmp_path: Path) -> Path:
 
 
 def export(*arguments: str | Path) -> int:
-    return main(["export", *map(str, arguments)])
+    return main(["export", "--ckpt", *map(str, arguments)])
 
 
 def test_a_folder_for_the_hub_loads_in_a_fresh_process(

@@ -66,7 +66,7 @@ class Run(NamedTuple):
         return self.folder / "checkpoints" / "last.ckpt"
 
     def again(self, verb: str, folder: Path) -> None:
-        assert _run(self.config, verb, folder, "--ckpt_path", str(self.checkpoint)) == 0
+        assert _run(self.config, verb, folder, "--ckpt", str(self.checkpoint)) == 0
 
 
 def _run(config: Path, verb: str, folder: Path, *options: str) -> int:

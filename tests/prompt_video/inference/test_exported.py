@@ -20,7 +20,7 @@ class Trained(Protocol):
 
 def test_a_folder_of_a_run_scores_as_its_checkpoint(recognition: Trained, tmp_path: Path, videos: Path) -> None:
     folder = tmp_path / "hub"
-    assert main(["export", str(recognition.checkpoint), "--hub", str(folder)]) == 0
+    assert main(["export", "--ckpt", str(recognition.checkpoint), "--hub", str(folder)]) == 0
     video = videos / "flv_h264.flv"
     run, exported = prompt_video.load(recognition.checkpoint), prompt_video.load(folder)
     assert exported.class_names == run.class_names
@@ -31,7 +31,7 @@ def test_a_folder_of_a_localization_finds_what_its_checkpoint_finds(
     localization: Trained, tmp_path: Path, videos: Path
 ) -> None:
     folder = tmp_path / "hub"
-    assert main(["export", str(localization.checkpoint), "--hub", str(folder)]) == 0
+    assert main(["export", "--ckpt", str(localization.checkpoint), "--hub", str(folder)]) == 0
     video = videos / "cleaning_pool_h264.mp4"
     found = [prompt_video.load(path).segments(video, TEXTS) for path in (localization.checkpoint, folder)]
     assert found[0].segments

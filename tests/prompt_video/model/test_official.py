@@ -212,17 +212,27 @@ def test_another_optimizer_tells_nothing(square: object, read: Callable[..., Imp
 
 def test_the_command_takes_the_numbers(clip_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save(released(), tmp_path / "released.pth.tar")
-    command = ["import-official", str(tmp_path / "released.pth.tar"), str(tmp_path / "a.ckpt"), f"--clip={clip_folder}"]
-    assert main([*command, "--prefix=4", "--suffix=3", "--heads=2"]) == 0
+    command = [
+        "import-official",
+        str(tmp_path / "released.pth.tar"),
+        "--out",
+        str(tmp_path / "a.ckpt"),
+        f"--clip={clip_folder}",
+    ]
+    assert main([*command, "--num_prefix=4", "--num_suffix=3", "--num_heads=2"]) == 0
     prompt = load(tmp_path / "a.ckpt").spec()["prompt"]["settings"]
     assert (prompt["num_prefix"], prompt["num_suffix"], prompt["layout"]) == (4, 3, "by_position")
     assert load(tmp_path / "a.ckpt").temporal.num_heads == 2
     assert "4 prompt vectors before a name, 3 behind it (as given)" in capsys.readouterr().out
-    assert main([*command, "--heads=4"]) == 0
+    assert main([*command, "--num_heads=4"]) == 0
     shown = capsys.readouterr().out
     assert "16 prompt vectors before a name, 16 behind it (the file does not tell" in shown
     assert "could not be compared" in shown
-    for wrong, told in (("--prefix=-1", "--prefix must be"), ("--heads=0", "--heads must be"), ("--heads=7", "divide")):
+    for wrong, told in (
+        ("--num_prefix=-1", "--num_prefix must be"),
+        ("--num_heads=0", "--num_heads must be"),
+        ("--num_heads=7", "divide"),
+    ):
         assert main([*command, wrong]) == 1
         assert told in capsys.readouterr().err
 

@@ -157,7 +157,7 @@ def doctor(tmp_path: Path, make_videos: Callable[[Path, int], Path]) -> Callable
     def run(*rows: str, options: Sequence[str] = (), clip: str = "tiny") -> tuple[int, dict[str, Any]]:
         (root / "captions.csv").write_text("\n".join(["video,caption,split", *rows]))
         out = tmp_path / "report.json"
-        common = [f"--config={config}", f"--model.clip={clip}", f"--out={out}", "--quiet=true", "--workers=0"]
+        common = [f"--config={config}", f"--model.clip={clip}", f"--out={out}", "--quiet=true", "--num_workers=0"]
         code = main(["doctor", *common, *options])
         report: dict[str, Any] = json.loads(out.read_text())
         return code, report

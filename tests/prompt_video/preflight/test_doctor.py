@@ -189,7 +189,7 @@ def doctor(tmp_path: Path, root: Path) -> Callable[..., tuple[int, dict[str, Any
     def run(*options: str, clip: str = "tiny") -> tuple[int, dict[str, Any]]:
         out = tmp_path / "report.json"
         common = [f"--config={FOLDER}", f"--data.root={root}", f"--model.clip={clip}", f"--out={out}", "--quiet=true"]
-        code = main(["doctor", *common, f"--data.features_root={tmp_path / 'features'}", "--workers=0", *options])
+        code = main(["doctor", *common, f"--data.features_root={tmp_path / 'features'}", "--num_workers=0", *options])
         report: dict[str, Any] = json.loads(out.read_text())
         return code, report
 

@@ -25,7 +25,7 @@ def test_a_dry_run_leaves_what_a_run_leaves(
 ) -> None:
     folder = tmp_path / "dry_run"
     config = str(EXPERIMENTS / f"{experiment}.yaml")
-    cli = dry_run.main(["dry-run", "--config", config, "--folder", str(folder)])
+    cli = dry_run.main(["dry-run", "--config", config, "--out", str(folder)])
     assert cli.name == experiment
     assert cli.run_folder.is_relative_to(folder / "runs" / experiment)
     results = json.loads((cli.run_folder / "results.json").read_text())
@@ -52,7 +52,7 @@ def test_a_second_dry_run_replaces_the_first_and_nothing_else(
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.txt").touch()
-    assert main([*command, f"--folder={precious}"]) == 1
+    assert main([*command, f"--out={precious}"]) == 1
     assert "was not made by a dry run" in capsys.readouterr().err
     assert (precious / "thesis.txt").exists()
 

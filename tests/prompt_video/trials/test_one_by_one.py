@@ -145,7 +145,7 @@ def test_a_trial_alone_is_the_same_one(config: Path, folds: Path, tmp_path: Path
 def test_learned_weights_of_a_trial_can_be_tested_again(
     config: Path, folds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint = f"--ckpt_path={folds / 'trials' / '002' / 'learned.ckpt'}"
+    checkpoint = f"--ckpt={folds / 'trials' / '002' / 'learned.ckpt'}"
     run(config, "test", tmp_path / "r", checkpoint, rc=1)
     assert "the protocol has 3 trials; name the one that is meant with --data.trial" in capsys.readouterr().err
     again = run(config, "test", tmp_path / "again", checkpoint, "--data.trial=2")
@@ -193,7 +193,7 @@ def test_killed_in_the_second_trial_and_resumed_equals_unbroken(
     assert len((tmp_path / "killed" / "trials.jsonl").read_text().splitlines()) == 1
     with monkeypatch.context() as patch:
         killer = Killer(-1, patch)
-        resumed = run(config, "fit", tmp_path / "killed", *options, "--ckpt_path=last")
+        resumed = run(config, "fit", tmp_path / "killed", *options, "--ckpt=last")
         assert killer.count < sum(num_steps(folds)) - first + 1, "the first trial is not trained again"
         if often:
             assert killer.count == sum(num_steps(folds)) - at + 1, "nor is what was trained of the second"
@@ -208,7 +208,7 @@ def test_another_seed_does_not_go_on(
 ) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "trials.jsonl").write_text((folds / "trials.jsonl").read_text())
-    run(config, "fit", tmp_path / "r", "--ckpt_path=last", "--seed_everything=4", rc=1)
+    run(config, "fit", tmp_path / "r", "--ckpt=last", "--seed_everything=4", rc=1)
     assert "is of other trials or of another seed" in capsys.readouterr().err
 
 

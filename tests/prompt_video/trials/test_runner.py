@@ -160,7 +160,7 @@ def test_a_killed_run_goes_on_where_it_was(
     if done:
         with journal.open("a") as file:
             file.write('{"trial": 4, "name": "draw')
-    going_on = run(*often, "--ckpt_path=last", folder="killed")
+    going_on = run(*often, "--ckpt=last", folder="killed")
     assert going_on["trials"] == whole["trials"]
     mended, unbroken = weights(tmp_path / "killed"), weights(tmp_path / "run")
     for name, weight in unbroken.items():
@@ -177,13 +177,13 @@ def test_a_run_killed_before_its_first_checkpoint_is_found_by_its_finished_trial
     journal = (tmp_path / "run" / "trials.jsonl").read_text().splitlines(keepends=True)
     (folder / "trials.jsonl").write_text("".join(journal[:3]))
     config = ["--config", str(tmp_path / "few.yaml"), f"--runs={tmp_path / 'runs'}", "--wandb=disabled", "--quiet=true"]
-    assert main(["fit", *config, "--trials_at_a_time=2", "--ckpt_path=last"]) == 0
+    assert main(["fit", *config, "--trials_at_a_time=2", "--ckpt=last"]) == 0
     assert json.loads((folder / "results.json").read_text())["trials"] == whole["trials"]
 
 
 def test_another_seed_does_not_go_on(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run()
-    run("--ckpt_path=last", "--seed_everything=4", rc=1)
+    run("--ckpt=last", "--seed_everything=4", rc=1)
     assert "is of other trials or of another seed" in capsys.readouterr().err
 
 
@@ -210,7 +210,7 @@ def test_classes_per_step_is_refused(run: Run, capsys: pytest.CaptureFixture[str
 def test_a_checkpoint_is_of_one_trial(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alone = run("--data.trial=1")["metrics"]
     options = ["--config", str(tmp_path / "few.yaml"), "--wandb=disabled", "--quiet=true"]
-    options += [f"--run_folder={tmp_path / 'again'}", f"--ckpt_path={tmp_path / 'run/checkpoints/last.ckpt'}"]
+    options += [f"--run_folder={tmp_path / 'again'}", f"--ckpt={tmp_path / 'run/checkpoints/last.ckpt'}"]
     assert main(["test", *options]) == 1
     assert "the protocol has 5 trials; name the one that is meant with --data.trial" in capsys.readouterr().err
     assert main(["test", *options, "--data.trial=1"]) == 0

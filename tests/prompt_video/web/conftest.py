@@ -149,7 +149,7 @@ def server(serve: Callable[..., Server], shapes: Path, tmp_path_factory: pytest.
     model += ["--model", str(EXPERIMENTS / "parts" / "demo_methods" / "frozen_templates.yaml")]
     command = [sys.executable, "-m", "prompt_video", "index", str(shapes), "--out", str(index), *model]
     subprocess.run(command, check=True, capture_output=True)
-    return serve("--index", str(index), "--max-size", "1", "--max-duration", "20")
+    return serve("--index", str(index), "--max_size", "1", "--max_duration", "20")
 
 
 @pytest.fixture

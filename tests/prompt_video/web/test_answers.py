@@ -56,11 +56,11 @@ def test_only_uploads_are_read(tmp_path: Path, shapes: Path, upload: Callable[[s
 
 def test_limits_are_told(tmp_path: Path, upload: Callable[[str], Path]) -> None:
     video = upload("a.mp4")
-    with pytest.raises(InputError, match=r"0:03 long; up to 0:02 are taken \(--max-duration\)"):
+    with pytest.raises(InputError, match=r"0:03 long; up to 0:02 are taken \(--max_duration\)"):
         Limits(video.parent, max_sec=2.0).checked(str(video))
     with video.open("ab") as file:
         file.write(bytes(2_000_000))
-    with pytest.raises(InputError, match=r"has 2 MB; up to 1 MB are taken \(--max-size\)"):
+    with pytest.raises(InputError, match=r"has 2 MB; up to 1 MB are taken \(--max_size\)"):
         Limits(video.parent, max_mb=1).checked(str(video))
     video.write_bytes(b"no video")
     with pytest.raises(BrokenVideoError):

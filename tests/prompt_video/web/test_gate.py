@@ -105,7 +105,7 @@ def test_texts_are_bounded() -> None:
 
 def test_work_ends_and_old_clips_go(tmp_path: Path) -> None:
     Limits(tmp_path).deadline()(1.0, 2.0)
-    with pytest.raises(InputError, match=r"takes longer than 0:00 \(--max-work\)"):
+    with pytest.raises(InputError, match=r"takes longer than 0:00 \(--max_work\)"):
         Limits(tmp_path, max_work_sec=0.0).deadline()(1.0, 2.0)
     places = [Limits(tmp_path).new_clip() for _ in range(CLIPS_KEPT + 3)]
     assert [place.parent.exists() for place in places] == [False] * 3 + [True] * CLIPS_KEPT

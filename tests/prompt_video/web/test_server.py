@@ -94,8 +94,8 @@ def test_nothing_is_left_behind(serve: Callable[..., Served], shapes: Path, numb
 
 
 def test_wrong_options_get_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--max-size", "0"]) == 1
-    assert "--max-size, --max-duration and --max-work must be positive" in capsys.readouterr().err
+    assert main(["serve", "--max_size", "0"]) == 1
+    assert "--max_size, --max_duration and --max_work must be positive" in capsys.readouterr().err
     assert main(["serve", "--index", str(tmp_path)]) == 1
     assert str(tmp_path) in capsys.readouterr().err
 

@@ -27,13 +27,13 @@ def owners(path: Path | None, shape: tuple[int, ...], scores: Path) -> Int[np.nd
     if path is None:
         if num_captions != num_videos:
             raise InputError(
-                f"{scores} has {num_captions} rows and {num_videos} columns. Without --video-of-caption the caption of "
+                f"{scores} has {num_captions} rows and {num_videos} columns. Without --video_of_caption the caption of "
                 "row i belongs to the video of column i, so the matrix must be square; name a file with the column of "
                 "each caption's video."
             )
         return np.arange(num_captions)
     if not is_file(path):
-        raise InputError(f"--video-of-caption: there is no file {path}.")
+        raise InputError(f"--video_of_caption: there is no file {path}.")
     place, entries = _read(path)
     numbers = [_number(entry, f"{path}, {place} {number}", num_videos) for number, entry in entries]
     if len(numbers) != num_captions:

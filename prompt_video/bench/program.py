@@ -1,6 +1,5 @@
-"""``prompt-video bench``: every ratio the project promises, each measured interleaved in one run."""
+"""Every ratio the project promises, each measured interleaved in one run; printed, and written to a file."""
 
-import importlib
 import json
 import os
 import platform
@@ -16,45 +15,33 @@ from rich.table import Table
 from data_modules.errors import InputError
 from data_modules.files.json_files import write_json
 from prompt_video.bench.measure import prepare_processes
-from prompt_video.bench.plan import Figures, Measurement, Setting
+from prompt_video.bench.parts import load
+from prompt_video.bench.plan import Figures, Setting
 from prompt_video.bench.running import Runner
 from prompt_video.experiment.environment import processor_name
-from prompt_video.io.verb_parser import VerbParser
-
-PARTS = (
-    "text_path",
-    "gradient_cache",
-    "trials",
-    "encoder",
-    "decode",
-    "store",
-    "extraction",
-    "detections",
-    "retrieval_metrics",
-    "search",
-    "shared_clip",
-)
 
 
-def main(arguments: list[str]) -> None:
-    """Measure, print and write the ratios."""
-    parser = VerbParser("bench", __doc__)
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone")
-    parser.add_argument("--quick", action="store_true", help="small sizes: two minutes in all on two cores")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where one is")
-    parser.add_argument("--out", type=Path, help="file of results; runs/bench/results.json, or with --quick quick.json")
-    options = parser.parse_args(arguments[1:])
-    out: Path = options.out or Path("runs/bench", "quick.json" if options.quick else "results.json")
-    device = _device(options.device)
+def run(parts: Sequence[str], out: Path, device_name: str, *, quick: bool) -> None:
+    """Measure, print and write the ratios.
+
+    Args:
+        parts: names of those that are measured; the others keep what the file says of them.
+        out: file of results.
+        device_name: ``auto``, ``cpu`` or ``cuda``.
+        quick: whether at small sizes.
+
+    Raises:
+        InputError: when there is no such device.
+    """
+    device = _device(device_name)
     console = Console()
-    # Parts that are not measured this time keep what the file says of them.
     results: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     results["machine"] = machine(device)
     out.parent.mkdir(parents=True, exist_ok=True)
     prepare_processes()
-    parts = load(options.only)
+    measurements = load(parts)
     with TemporaryDirectory() as folder:
-        for part, figures in Runner(Setting(device, Path(folder)), options.quick, console).run(parts):
+        for part, figures in Runner(Setting(device, Path(folder)), quick, console).run(measurements):
             results[part] = figures
             write_json(out, results)
             console.print(table(part, figures))
@@ -79,11 +66,6 @@ def machine(device: torch.device) -> dict[str, Any]:
         "torch": torch.__version__,
         "platform": platform.platform(),
     }
-
-
-def load(names: Sequence[str]) -> dict[str, Sequence[Measurement]]:
-    """What is measured in each of the parts."""
-    return {name: importlib.import_module(f"prompt_video.bench.{name}").MEASUREMENTS for name in names}
 
 
 def table(part: str, figures: Figures) -> Table:

@@ -1,0 +1,30 @@
+"""``prompt-video bench``: every ratio the project promises, each measured interleaved in one run."""
+
+from pathlib import Path
+
+from prompt_video.bench.parts import PARTS
+from prompt_video.io.verb_parser import VerbParser
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, print and write the ratios."""
+    options = parser().parse(arguments[1:])
+    out: Path = options.out or Path("runs/bench", "quick.json" if options.quick else "results.json")
+
+    from prompt_video.bench.program import run
+
+    run(options.only, out, options.device, quick=options.quick)
+
+
+def parser() -> VerbParser:
+    """The options."""
+    parser = VerbParser("bench", __doc__)
+    parser.add_argument(
+        "--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone (default: all)"
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes: two minutes in all on two cores")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where one is")
+    parser.add_argument(
+        "--out", type=Path, help="file of results (default: runs/bench/results.json, or with --quick quick.json)"
+    )
+    return parser

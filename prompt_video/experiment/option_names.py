@@ -1,0 +1,25 @@
+"""Options that say which experiment, and how it runs: of all commands that read one."""
+
+EXPERIMENT_OPTIONS = frozenset(
+    {
+        "ckpt",
+        "ckpt_path",
+        "config",
+        "data",
+        "features_only",
+        "model",
+        "monitor",
+        "name",
+        "print_config",
+        "quiet",
+        "run_folder",
+        "runs",
+        "save_every_n_steps",
+        "seed_everything",
+        "test_after_fit",
+        "trainer",
+        "trials_at_a_time",
+        "wandb",
+        "weights_only",
+    }
+)

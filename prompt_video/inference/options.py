@@ -1,0 +1,102 @@
+"""Options of every command that asks a model about videos: which model, and which words."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import Namespace
+
+from data_modules.annotations.class_names import read_class_names, tell_alike
+from data_modules.data_sets.class_lists import CLASS_LISTS, class_list
+from data_modules.errors import InputError
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.model.templates import DEFAULT, template_sets
+
+if TYPE_CHECKING:
+    from prompt_video.inference.loaded import LoadedModel
+
+log = logging.getLogger(__name__)
+
+
+def add_video_options(parser: VerbParser) -> None:
+    """Those of ``label`` and ``segment``: videos, classes and a model."""
+    parser.add_argument(
+        "video", nargs="+", type=str, metavar="VIDEO", help="file, folder, or pattern such as 'clips/*.mp4'"
+    )
+    parser.add_argument("--classes", type=str, metavar="NAMES", help="what may be seen, with commas between")
+    parser.add_argument("--classes_file", type=Path, metavar="FILE", help="the same, one a line")
+    parser.add_argument("--classes_of", type=str, metavar="DATASET", help=f"one of {', '.join(CLASS_LISTS)}")
+    add_model_options(parser)
+
+
+def add_model_options(parser: VerbParser) -> None:
+    """Those that say which model is asked; see `model_of`."""
+    parser.add_argument(
+        "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen CLIP)"
+    )
+    parser.add_argument(
+        "--clip", type=str, help="which CLIP: hub id or local folder (default: the checkpoint's, or tiny)"
+    )
+    parser.add_argument(
+        "--templates",
+        type=str,
+        metavar="SET",
+        help=f"hand-written prompts of the frozen CLIP: {', '.join(template_sets())}, or a text file with one a line, "
+        f"{{}} where a name goes (default: {DEFAULT})",
+    )
+    parser.add_argument(
+        "--device", type=str, help="to compute on, such as cpu or cuda (default: a GPU if there is one)"
+    )
+
+
+def model_of(options: Namespace) -> "LoadedModel":
+    """The model that was asked for."""
+    from prompt_video.inference.loaded import load
+
+    return load(options.ckpt, clip=options.clip, device=options.device, templates=options.templates)
+
+
+def texts_of(options: Namespace, trained: Sequence[str]) -> list[str]:
+    """The class names that were asked for; without any, those that the checkpoint was trained with.
+
+    Args:
+        options: of the command.
+        trained: names that the checkpoint was trained with, perhaps none.
+
+    Raises:
+        InputError: when there are none or two kinds of them, or their file cannot be read.
+    """
+    named = [name for name in ("classes", "classes_file", "classes_of") if options[name] is not None]
+    if len(named) > 1:
+        raise InputError(f"--{named[0]} and --{named[1]} name classes both: take one of them.")
+    if options.classes is not None:
+        names, source = options.classes.split(","), "--classes"
+    elif options.classes_file is not None:
+        names, source = read_class_names(options.classes_file), str(options.classes_file)
+    elif options.classes_of is not None:
+        names, source = list(class_list(options.classes_of)), options.classes_of
+    elif trained:
+        names, source = list(trained), "the checkpoint"
+    else:
+        raise InputError("say what may be seen, with --classes 'first, second', --classes_file or --classes_of.")
+    names = [name.strip() for name in names if name.strip()]
+    if not names:
+        raise InputError(f"{source} names no class; write one or more, such as --classes 'slicing onions, juggling'.")
+    unique = list(dict.fromkeys(names))
+    if len(unique) < len(names):
+        log.warning("%s names %d classes more than once; they count once", source, len(names) - len(unique))
+    tell_alike(unique, source)
+    return unique
+
+
+def tell_cut_texts(model: "LoadedModel") -> None:
+    """Say which texts did not fit into the model."""
+    cut = model.model.prompt.truncated | model.model.frozen_prompt.truncated
+    if cut:
+        first = min(cut)
+        log.warning(
+            "%d of the texts are too long for the model, and only their beginning counts; one is '%s...'",
+            len(cut),
+            first[:60],
+        )
