@@ -1,24 +1,19 @@
 """Runs of the demo: experiments at its size, two at a time in processes of their own."""
 
-import logging
-import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from data_modules.errors import InputError
 from prompt_video.demo.sizes import OPTIONS, Size
 from prompt_video.experiment.cli import ExperimentCLI
 from prompt_video.experiment.cli import main as run_experiment
-from prompt_video.experiment.stopping import Stopped
+from prompt_video.io.processes import StartMethod, worker_processes
 
 PROCESSES = 2  # models as small as the demo's gain more from a second run beside them than from a second thread
 
@@ -94,36 +89,22 @@ def finished(stages: Sequence[Stage], tick: Callable[[float], None]) -> Iterator
         InputError: when the system ends one of the processes.
     """
     count = min(PROCESSES, os.cpu_count() or 1)
-    # Forking costs nothing where it is safe: before this process starts a thread.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     threads = max(1, (os.cpu_count() or 1) // count)
+    # Before this process has computed anything, a copy is safe for several threads too.
+    method: StartMethod = "fork" if sys.platform == "linux" else "spawn"
+    killed = "the system ended a process of the demo, most likely for want of memory."
     waiting, running, done = list(stages), dict[Future[Any], tuple[Stage, float]](), set[Run]()
-    with ProcessPoolExecutor(count, context, initializer=_prepare, initargs=(threads,)) as pool:
-        try:
-            while waiting or running:
-                for stage in [stage for stage in waiting if stage.needs <= done][: count - len(running)]:
-                    running[pool.submit(stage.main, stage.run)] = stage, time.monotonic()
-                    waiting.remove(stage)
-                ended, _ = wait(running, timeout=0.25, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    stage, since = running.pop(future)
-                    done.add(stage.run)
-                    yield stage, future.result(), time.monotonic() - since
-                tick(_progress(stages, done, running.values()))
-        except Stopped:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise
-        except BrokenProcessPool as error:
-            raise InputError("the system ended a process of the demo, most likely for want of memory.") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _prepare(threads: int) -> None:
-    """In each process: the cores are shared out, and only the first process talks."""
-    torch.set_num_threads(threads)
-    logging.disable(logging.INFO)
+    with worker_processes(count, threads, method, if_killed=killed) as pool:
+        while waiting or running:
+            for stage in [stage for stage in waiting if stage.needs <= done][: count - len(running)]:
+                running[pool.submit(stage.main, stage.run)] = stage, time.monotonic()
+                waiting.remove(stage)
+            ended, _ = wait(running, timeout=0.25, return_when=FIRST_COMPLETED)
+            for future in ended:
+                stage, since = running.pop(future)
+                done.add(stage.run)
+                yield stage, future.result(), time.monotonic() - since
+            tick(_progress(stages, done, running.values()))
 
 
 def _progress(stages: Sequence[Stage], done: set[Run], running: Iterable[tuple[Stage, float]]) -> float:

@@ -5,6 +5,7 @@ import errno
 import logging
 import signal
 from collections.abc import Collection, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +18,8 @@ from lightning.pytorch.loggers import CSVLogger
 from data_modules.errors import InputError
 from data_modules.files.atomic import WriteError
 from data_modules.modules.base import VideoDataModule
-from data_modules.modules.trimmed import TrimmedDataModule
 from data_modules.protocols.trial import SPLITS, Split
+from prompt_video.backbones.precision import device_type
 from prompt_video.experiment.building import build
 from prompt_video.experiment.checkpoint_files import WholeCheckpoints
 from prompt_video.experiment.claim import Claim
@@ -39,10 +40,9 @@ from prompt_video.io.run_files import BEST, CHECKPOINTS, NO_CHECKPOINT
 from prompt_video.reports.results import write_predictions
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
-from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.journal import summarise, write_table
-from prompt_video.trials.one_by_one import run_one_by_one
-from prompt_video.trials.runner import run_trials
+from prompt_video.trials.one_trial import TrialTraining
+from prompt_video.trials.runner import at_a_time, run_trials
 
 log = logging.getLogger(__name__)
 
@@ -152,44 +152,46 @@ class ExperimentCLI(ExperimentSettings):
         self._summarize()
 
     def _fit_trials(self, *, resume: bool) -> None:
-        """Train and test all trials of the protocol: many at a time where they are small, else one by one."""
-        task, data, settings = self.model, self.datamodule, self.settings
+        """Train and test all trials of the protocol: small ones side by side, others one by one."""
+        task, data = self.model, self.datamodule
         data.setup("fit")
         self.record.note_losses(data)
-        steps: int | None = settings["save_every_n_steps"]
-        if isinstance(task, RecognitionTask) and isinstance(data, TrimmedDataModule):
-            at_a_time = settings["trials_at_a_time"]
-            results = run_trials(task, data, self.run_folder, self._trainer_of_one_device, at_a_time, resume, steps)
-        else:
-            results = run_one_by_one(
-                lambda: cast(VideoTextTask, build(VideoTextTask, settings["model"])),
-                data,
-                self.run_folder,
-                self._trainer_of_one_trial,
-                resume,
-                steps,
-                settings["monitor"],
-            )
+        device = device_type(self.settings["trainer"]["accelerator"])
+        count: int = self.settings["trials_at_a_time"] or at_a_time(task, data, device)
+        if count > 1 and not self.trainer.is_global_zero:
+            return  # trials side by side are the first process's, not shared out over devices
+        training = self.trial_training(side_by_side=count > 1)
+        reopen = partial(open_trials, self.run_folder)
+        results = run_trials(training, count, resume=resume, device=device, reopen=reopen)
         write_table(results, self.run_folder / "trials.csv")
         self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
         log_trials(self.trainer.loggers, results, self.record.results["metrics"])
         self._summarize()
 
-    def _trainer_of_one_device(self, callbacks: list[Callback]) -> Trainer:
-        """As the experiment's own, for a stack of trials."""
-        # Trials are divided by stacks, not by devices.
-        one = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
-        return self._trainer_like(callbacks, {**one, "logger": self.trainer.loggers or False})
+    def trial_training(self, *, side_by_side: bool) -> TrialTraining:
+        """How a trial of the protocol is trained and tested.
 
-    def _trainer_of_one_trial(self, callbacks: list[Callback], folder: Path) -> Trainer:
-        """As the experiment's own, for a trial that is trained alone; its curves are in its own folder."""
-        changes = {"logger": CSVLogger(folder, name="", version="logs")}
-        return self._trainer_like(callbacks, changes, [TrialFiles(folder)])
+        Args:
+            side_by_side: with others, each on one device and without a progress bar.
+        """
+        return TrialTraining(
+            lambda: cast(VideoTextTask, build(VideoTextTask, self.settings["model"])),
+            self.datamodule,
+            self.run_folder,
+            partial(self._trainer_of_a_trial, side_by_side),
+            self.settings["save_every_n_steps"],
+            self.settings["monitor"],
+        )
 
-    def _trainer_like(
-        self, callbacks: list[Callback], changes: dict[str, Any], files: Sequence[Callback] = ()
-    ) -> Trainer:
-        options = dict(self.config_init[self.subcommand]["trainer"].items())
+    def _trainer_of_a_trial(self, side_by_side: bool, callbacks: list[Callback], folder: Path | None) -> Trainer:
+        """As the experiment's own; the trial's curves are in its own folder."""
+        changes: dict[str, Any] = {"logger": CSVLogger(folder, name="", version="logs") if folder else False}
+        if side_by_side:
+            changes |= {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_progress_bar": False}
+        return self._trainer_like(callbacks, changes, [TrialFiles(folder)] if folder else [])
+
+    def _trainer_like(self, callbacks: list[Callback], changes: dict[str, Any], files: Sequence[Callback]) -> Trainer:
+        options = {**self.config_init[self.subcommand]["trainer"].as_dict(), **changes}
         own = [copy.deepcopy(callback) for callback in self._own_callbacks]
         if options.get("enable_checkpointing") is False or options.get("fast_dev_run"):
             callbacks = []
@@ -198,7 +200,7 @@ class ExperimentCLI(ExperimentSettings):
         elif options.get("enable_progress_bar") is not False:
             own.append(ProgressBar(leave=False))
         options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
-        options |= {"enable_model_summary": False, "default_root_dir": self.run_folder, **changes}
+        options |= {"enable_model_summary": False, "default_root_dir": self.run_folder}
         return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *files, *callbacks]})
 
     def _keep_last_without_validation(self) -> None:
@@ -289,3 +291,33 @@ def main(arguments: list[str]) -> ExperimentCLI:
     """
     console.configure()
     return parse(arguments, ExperimentCLI)
+
+
+def open_trials(folder: Path) -> TrialTraining:
+    """How the trials of a run are trained, in a process that has no copy of the run.
+
+    Args:
+        folder: of the run.
+    """
+    options = [f"--config={folder / 'config.yaml'}", f"--run_folder={folder}", "--ckpt=null"]
+    return parse(["fit", *options], _TrialsCLI).trial_training(side_by_side=True)
+
+
+class _TrialsCLI(ExperimentCLI):
+    """A run's settings once more, for some of its trials."""
+
+    def instantiate_classes(self) -> None:
+        """The parts of the run, in its folder."""
+        self.run_folder = Path(self.settings["run_folder"])
+        ExperimentSettings.instantiate_classes(self)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
+        """None for all: each trial has its own."""
+        options = self.config_init[self.subcommand]["trainer"]
+        self._own_callbacks = list(options.get("callbacks") or [])
+        return Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, barebones=False)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Open what the run has opened."""
+        self._open_features()
+        self.datamodule.setup("fit")

@@ -61,7 +61,10 @@ class ExperimentSettings(LightningCLI):
         parser.add_argument("--features_only", type=bool, default=False, help="fill the feature store, and stop")
         parser.add_argument("--quiet", type=bool, default=False, help="no progress bar and no summary")
         parser.add_argument(
-            "--trials_at_a_time", type=int | None, default=None, help="of a protocol with many; null chooses by memory"
+            "--trials_at_a_time",
+            type=int | None,
+            default=None,
+            help="in processes of their own; null: small ones on all cores, others one",
         )
         parser.add_argument(
             "--monitor",

@@ -88,9 +88,6 @@ class VideoTextTask(LightningModule, ABC):
         ):
             if value is not None and not least <= value < math.inf:
                 raise InputError(f"model.{name} must be {least:g} or more, not {value}.")
-        # What many trials are made of, each with weights of its own; see prompt_video/trials.
-        self.make_prompt, self.make_temporal = prompt, temporal
-        self.temperature, self.learn_temperature = temperature, learn_temperature
         self.model = VideoTextModel(
             FrozenCLIP(clip, resolve_clip_dtype(clip_dtype)),
             prompt,

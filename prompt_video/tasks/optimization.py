@@ -25,19 +25,18 @@ class Optimization:
     schedule: Schedule = "constant"
     decayed: Decayed = "matrices"
 
-    def configure(self, model: nn.Module, total_steps: int, stacked: bool = False) -> OptimizerLRSchedulerConfig:
+    def configure(self, model: nn.Module, total_steps: int) -> OptimizerLRSchedulerConfig:
         """The optimizer over a model's learned weights.
 
         Args:
             model: names its weights as `VideoTextModel` does, or as a task that has one.
             total_steps: of the whole training.
-            stacked: the weights are those of several models, along a first axis more.
 
         Raises:
             InputError: when the optimizer does not take its settings.
         """
         try:
-            optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, stacked, self.decayed))
+            optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, self.decayed))
         except ValueError as error:  # a rate, or another of its settings, out of its bounds
             raise InputError(f"model.optimizer: {error}") from error
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step, total_steps))
@@ -53,7 +52,7 @@ class Optimization:
 
 
 def parameter_groups(
-    model: nn.Module, prompt_lr: float | None, stacked: bool = False, decayed_weights: Decayed = "matrices"
+    model: nn.Module, prompt_lr: float | None, decayed_weights: Decayed = "matrices"
 ) -> list[dict[str, Any]]:
     """The learned weights: which of them decay, and prompts at their own rate; see `Optimization.configure`."""
     decayed, plain, prompts = [], [], []
@@ -62,7 +61,7 @@ def parameter_groups(
             continue
         if name.removeprefix("model.").startswith("prompt."):
             prompts.append(weight)
-        elif weight.ndim - stacked >= 2 and "position" not in name:
+        elif weight.ndim >= 2 and "position" not in name:
             decayed.append(weight)
         else:
             plain.append(weight)

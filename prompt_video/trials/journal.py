@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_only
+
 from data_modules.errors import InputError
 from data_modules.files.atomic import WriteError, write_whole
 from data_modules.files.json_files import json_text
@@ -38,16 +40,15 @@ class Journal:
         self.data = data
 
     def started(self) -> dict[int, TrialResult]:
-        """No trial, and none noted."""
-        self.path.unlink(missing_ok=True)
+        """No trial, and none noted; by the file, empty as it is, the run is known to be one that can go on."""
+        self._write("")
         return {}
 
-    def note(self, results: Sequence[TrialResult]) -> None:
-        """Add finished trials."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(f"{line}\n" for line in [*self._lines(), *(json_text(asdict(result)) for result in results)])
+    def note(self, result: TrialResult) -> None:
+        """Add a finished trial."""
+        text = "".join(f"{line}\n" for line in [*self._lines(), json_text(asdict(result))])
         try:
-            write_whole(self.path, lambda partial: partial.write_text(text, encoding="utf-8"))
+            self._write(text)
         except WriteError:
             print(text)  # what was computed is not lost
             raise
@@ -69,6 +70,11 @@ class Journal:
                 raise InputError(f"{self.path} is of other trials or of another seed; start anew, without --ckpt.")
             done[result.trial] = result
         return done
+
+    @rank_zero_only
+    def _write(self, text: str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self.path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
     def _lines(self) -> list[str]:
         """Those that are whole."""

@@ -1,143 +1,125 @@
-"""Many trials of few videos: stack after stack, each trial noted as soon as it is tested, resumable after a kill."""
+"""All trials of an experiment: one after another, or small ones side by side, each noted as soon as it is tested."""
 
 import logging
-from collections.abc import Callable, Sequence
-from datetime import timedelta
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
+from typing import Literal
 
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+import torch
 
-from data_modules.errors import InputError
-from data_modules.modules.trimmed import TrimmedDataModule
-from prompt_video.backbones.precision import device_type
-from prompt_video.io.run_files import CHECKPOINTS, LAST
-from prompt_video.model.checkpoints import last_checkpoint, read_checkpoint
-from prompt_video.tasks.classification_results import combined
+from data_modules.modules.base import VideoDataModule
+from prompt_video.io.processes import start_method, worker_processes
+from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.journal import Journal, TrialResult
-from prompt_video.trials.loading import TrialsData, groups
-from prompt_video.trials.stack import TrialStack
-from prompt_video.trials.task import TrialsTask
+from prompt_video.trials.one_trial import TrialTraining
 
 log = logging.getLogger(__name__)
 
-# Trials and texts of a stack: more of either makes a step no faster per trial, and needs more memory.
-MOST_TRIALS = {"cpu": 8, "cuda": 64}
-MOST_TEXTS = {"cpu": 256, "cuda": 1024}
+Device = Literal["cuda", "cpu"]
+MOST_TEXTS = {"cpu": 256, "cuda": 1024}  # of the trials in training together: their inner values take the memory
+MOST_ON_A_GPU = 4  # processes: each needs some GB, and beyond a few the GPU is busy
+LINES = 20  # that say how far the trials are
+
+
+def at_a_time(task: VideoTextTask, data: VideoDataModule, device: Device) -> int:
+    """How many trials gain by being trained side by side, in processes of their own.
+
+    The small products of a trial of few videos gain nothing from a second thread: it gets one core. Trials of other
+    tasks, and those on frames, are as large as experiments, and have the machine for themselves.
+
+    Args:
+        task: that is trained.
+        data: whose trials they are.
+        device: that is computed on.
+    """
+    if not isinstance(task, RecognitionTask) or data.features == "off":
+        return 1
+    cores = torch.get_num_threads()
+    texts = max(len(trial.train.class_names) for trial in data.trials)
+    return max(1, min(cores if device == "cpu" else MOST_ON_A_GPU, cores, MOST_TEXTS[device] // max(texts, 1)))
 
 
 def run_trials(
-    task: RecognitionTask,
-    data: TrimmedDataModule,
-    folder: Path,
-    make_trainer: Callable[[list[Callback]], Trainer],
-    at_a_time: int | None = None,
+    training: TrialTraining,
+    count: int = 1,
+    *,
     resume: bool = False,
-    save_every_n_steps: int | None = None,
+    device: Device = "cpu",
+    reopen: Callable[[], TrialTraining] | None = None,
 ) -> list[TrialResult]:
     """Train and test every trial of a protocol.
 
     Args:
-        task: says what is trained and how; its own weights are not used.
-        data: with open feature stores.
-        folder: of the run. Finished trials are in its ``trials.jsonl``, a stack in training in its checkpoint.
-        make_trainer: a trainer of one device for one stack, with these callbacks.
-        at_a_time: trials of a stack; None chooses.
-        resume: leave out the trials that the folder holds as finished, and go on with the stack in training.
-        save_every_n_steps: save a checkpoint so often; None for once a minute.
+        training: of the trials; finished ones are in ``trials.jsonl`` of its folder.
+        count: trials that are trained at the same time, each in a process of its own if it is more than one.
+        resume: leave out the trials that the folder holds as finished, and go on with those in training.
+        device: that is computed on.
+        reopen: makes the same as ``training`` in a process that has no copy of it; must be picklable.
 
     Returns:
         The trials in their order.
     """
-    if task.classes_per_step is not None:
-        raise InputError("model.classes_per_step is for one trial; run the trials one by one with data.trial.")
-    journal = Journal(folder, data)
+    journal = Journal(training.folder, training.data)
     done = journal.resumed() if resume else journal.started()
-    wanted = [number for number in range(len(data.trials)) if number not in done]
-    for stack_numbers in _stacks(task, data, wanted, at_a_time):
-        first, last = data.trials[stack_numbers[0]].name, data.trials[stack_numbers[-1]].name
-        log.info("training %d of %d trials at a time: %s to %s", len(stack_numbers), len(data.trials), first, last)
-        results = _run_stack(task, data, stack_numbers, folder, make_trainer, resume, save_every_n_steps)
-        journal.note(results)
-        done.update({result.trial: result for result in results})
+    wanted = [number for number in range(len(training.data.trials)) if number not in done]
+    count = min(count, len(wanted))
+    if count > 1:
+        new = _side_by_side(training, wanted, count, resume, device, reopen)
+    else:
+        new = _one_by_one(training, wanted, resume)
+    for result in new:
+        journal.note(result)
+        done[result.trial] = result
     return [done[number] for number in sorted(done)]
 
 
-def _stacks(
-    task: RecognitionTask, data: TrimmedDataModule, wanted: Sequence[int], at_a_time: int | None
-) -> list[list[int]]:
-    """Which trials are trained together."""
-    if not wanted:
-        return []
-    kind = device_type("auto")
-    texts = max(len(data.trials[number].train.class_names) for number in wanted)
-    most = at_a_time or max(1, min(MOST_TRIALS[kind], MOST_TEXTS[kind] // texts))
-    sizes = [len(data.dataset("train", training=True, number=number)) if task.has_weights else 1 for number in wanted]
-    return [
-        [wanted[place] for place in group] for group in groups(sizes, data.batch_size, most, drop_last=data.drop_last)
-    ]
+def _one_by_one(training: TrialTraining, wanted: Sequence[int], resume: bool) -> Iterator[TrialResult]:
+    trials = training.data.trials
+    for number in wanted:
+        log.info("trial %d of %d: %s", number + 1, len(trials), trials[number].name)
+        yield training.run(number, resume=resume)
 
 
-def _run_stack(
-    task: RecognitionTask,
-    data: TrimmedDataModule,
-    numbers: list[int],
-    folder: Path,
-    make_trainer: Callable[[list[Callback]], Trainer],
+def _side_by_side(
+    training: TrialTraining,
+    wanted: Sequence[int],
+    count: int,
     resume: bool,
-    save_every_n_steps: int | None,
-) -> list[TrialResult]:
-    trials = [data.trials[number] for number in numbers]
-    seeds = [data.seed_of(number) for number in numbers]
-    stack = TrialStack(
-        task.model.clip,
-        seeds,
-        task.make_prompt,
-        task.make_temporal,
-        task.temperature,
-        task.learn_temperature,
-        task.model.text_chunk,
-        task.model.frozen_prompt.templates,
-        task.model.frozen_share,
-        [trial.train.class_names for trial in trials],
+    device: Device,
+    reopen: Callable[[], TrialTraining] | None,
+) -> Iterator[TrialResult]:
+    threads = max(1, torch.get_num_threads() // count)
+    method = start_method(threads, device)
+    log.info("training %d of %d trials at a time, each in a process of its own", count, len(training.data.trials))
+    if_killed = (
+        "the system ended a process that trains trials, most likely for want of memory: fewer --trials_at_a_time need "
+        f"less. The same command with --run_folder {training.folder} --ckpt last goes on where it was."
     )
-    if task.start_from is not None:
-        weights = task.starting_weights()
-        for trial_number in range(len(trials)):
-            stack.load_learned_state(trial_number, weights)
-    names = [trial.name for trial in trials]
-    module = TrialsTask(
-        stack, names, seeds, task.optimization, task.text_consistency, task.video_consistency, task.feature_noise
-    )
-    videos = TrialsData.of(data, numbers)
-    last = folder / CHECKPOINTS / LAST
-    trainer = make_trainer([_checkpoints(last, save_every_n_steps)])
-    if task.has_weights:
-        kept = last_checkpoint(folder) if resume else None
-        ckpt_path = str(kept) if kept and _names_in(kept) == names else None
-        trainer.fit(module, datamodule=videos, ckpt_path=ckpt_path, weights_only=True)
-    trainer.test(module, datamodule=videos, verbose=False)
-    results = []
-    for number, trial, outcomes in zip(numbers, trials, module.outcomes, strict=True):
-        figures = {name: outcome.compute() for name, outcome in outcomes.items()}
-        results.append(TrialResult(number, trial.name, data.seed_of(number), combined(figures, trial.harmonic_means)))
-    return results
+    opened = (lambda: training) if method == "fork" or reopen is None else reopen
+    with worker_processes(count, threads, method, _open, (opened,), if_killed=if_killed) as pool:
+        started = time.monotonic()
+        futures = [pool.submit(_run, number, resume) for number in wanted]
+        for number, future in enumerate(as_completed(futures), start=1):
+            yield future.result()
+            _say(number, len(wanted), time.monotonic() - started)
 
 
-def _checkpoints(last: Path, every_n_steps: int | None) -> Callback:
-    """A stack's weights and their optimizer's take hundreds of MB, and an epoch of a few videos a blink."""
-    interval = timedelta(minutes=1) if every_n_steps is None else None
-    return ModelCheckpoint(
-        last.parent,
-        last.stem,
-        train_time_interval=interval,
-        every_n_train_steps=every_n_steps,
-        enable_version_counter=False,
-    )
+def _say(done: int, total: int, seconds: float) -> None:
+    if done * LINES // total > (done - 1) * LINES // total and done < total:
+        minutes = seconds / done * (total - done) / 60
+        log.info("%d of %d trials are done, about %.0f min left", done, total, minutes)
 
 
-def _names_in(checkpoint: Path) -> list[str]:
-    """The trials that a checkpoint is of; none if it is of something else."""
-    names: list[str] = read_checkpoint(checkpoint).get("trials", {}).get("names", [])
-    return names
+_training: TrialTraining | None = None  # of a process that trains trials for another
+
+
+def _open(make: Callable[[], TrialTraining]) -> None:
+    global _training
+    _training = make()
+
+
+def _run(number: int, resume: bool) -> TrialResult:
+    assert _training is not None
+    return _training.run(number, resume=resume)

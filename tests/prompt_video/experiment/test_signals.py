@@ -43,10 +43,10 @@ FIT = {
     "training": ("prompt_video.tasks.recognition", "RecognitionTask", "training_step", 6),
     "validation": ("prompt_video.tasks.recognition", "RecognitionTask", "validation_step", 3),
     "test": ("prompt_video.tasks.recognition", "RecognitionTask", "test_step", 1),
-    "trials": ("prompt_video.trials.task", "TrialsTask", "training_step", 2),
+    "trials": ("prompt_video.tasks.recognition", "RecognitionTask", "training_step", 2),
 }
 TRIALS = ["--data.protocol=FewShot", "--data.protocol.source=drawn", "--data.protocol.shots=2"]
-TRIALS += ["--data.protocol.num_trials=3", "--data.test_fraction=0.5", "--data.val_fraction=0"]
+TRIALS += ["--data.protocol.num_trials=3", "--data.test_fraction=0.5", "--data.val_fraction=0", "--trials_at_a_time=2"]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_a_run_stops_in_each_phase(
     process = start(start_python, tmp_path / "marker", FIT[phase], *arguments)
     said = stopped(process, signum, tmp_path / "marker")
     folders = list((tmp_path / "runs").glob("mine/*"))
-    if phase in ("training", "validation", "test"):
+    if phase in ("training", "validation", "test", "trials"):
         assert f"--run_folder {folders[0]} --ckpt last goes on" in said
         assert not (folders[0] / "results.json").exists() or phase == "test"
     else:

@@ -17,8 +17,7 @@ from torch.utils._pytree import tree_leaves
 from data_modules.data_sets.captioned_folder import CaptionedFolder
 from data_modules.data_sets.untrimmed_folder import UntrimmedFolder
 from data_modules.data_sets.video_folder import VideoFolder
-from data_modules.features.store import FeatureStore, Recipe, StoreWriter
-from data_modules.loading.dataset import VideoDataset
+from data_modules.features.store import Recipe, StoreWriter
 from data_modules.loading.sampling import SegmentSampler, WindowSampler
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.loading.windows import SlidingWindows
@@ -33,12 +32,8 @@ from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.reports.results import media, write_predictions
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.localization import LocalizationTask
-from prompt_video.tasks.optimization import Optimization
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.tasks.retrieval import RetrievalTask
-from prompt_video.trials.loading import TrialsData, TrialSteps, TrialVideos
-from prompt_video.trials.stack import TrialStack
-from prompt_video.trials.task import TrialsTask
 
 RATE = 10.0
 IMAGE_SIZE = 16
@@ -242,45 +237,6 @@ def captions(tmp_path: Path, settings: Callable[[Iterable[str]], dict[str, Any]]
 def test_retrieval(run: Run, captions: CaptionedFolder, clip_folder: Path, options: dict[str, Any]) -> None:
     task = RetrievalTask(clip=str(clip_folder), clip_dtype="bfloat16", prompt=PROMPT, **COMMON, **options)
     assert run(task, captions) == {"train", "validate", "test", "predict"}
-
-
-@pytest.mark.parametrize(
-    ("prompt", "options"),
-    [(PROMPT, GUARDED), (LinearProbe, {"video_consistency": 1.0}), (TemplatePrompt, {})],
-    ids=["prompts", "linear_probe", "templates"],
-)
-def test_trials(gpu: Any, classes: VideoFolder, clip_folder: Path, prompt: Any, options: dict[str, float]) -> None:  # noqa: ANN401
-    clip = FrozenCLIP(str(clip_folder), "bfloat16")
-    stored = FeatureStore(Path(classes.features))
-    names, seeds = [["star", "ring", "the ring"], ["red star", "star"]], [1, 2]
-
-    def steps(split: Any, training: bool) -> TrialSteps:  # noqa: ANN401 - a literal
-        records = classes.dataset_index.records[split]
-        trials = []
-        for own, seed in zip(names, seeds, strict=True):
-            chosen = [record for record in records if record.target < len(own)]
-            dataset = VideoDataset(chosen, classes.sampler, [stored], training=training, seed=seed)
-            trials.append(TrialVideos(dataset, own))
-        return TrialSteps(split, trials, 6)
-
-    stack = TrialStack(
-        clip,
-        seeds,
-        prompt,
-        COMMON["temporal"],
-        class_names=names,
-        frozen_share=0.2,
-        learn_temperature=True,
-        frozen_templates=["a {}"],
-    )
-    watch = Watch(gpu.device)
-    task = TrialsTask(stack, ["one", "two"], seeds, Optimization(torch.optim.AdamW), **options)
-    data = TrialsData(steps("train", True), {"test": steps("test", False)})
-    trainer = gpu.trainer(callbacks=[watch], gradient_clip_val=0.1)
-    trainer.fit(task, datamodule=data)
-    trainer.test(task, datamodule=data, verbose=False)
-    assert watch.seen == {"train", "test"}
-    assert all(outcomes["test"].videos for outcomes in task.outcomes)
 
 
 @pytest.mark.parametrize("features", ["auto", "off"])

@@ -1,0 +1,96 @@
+"""One trial of an experiment, trained and tested as an experiment of its own, resumable after a kill."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
+
+from data_modules.modules.base import VideoDataModule
+from prompt_video.io.run_files import CHECKPOINTS, LAST
+from prompt_video.model.checkpoints import last_checkpoint
+from prompt_video.tasks.base import VideoTextTask
+from prompt_video.trials.journal import TrialResult
+
+TRIALS = "trials"  # folder, in that of the run
+LEARNED = "learned.ckpt"
+MOST_KEPT = 20  # trials of a run that each leave a folder behind; of more, the figures are kept
+
+
+@dataclass(frozen=True)
+class TrialTraining:
+    """How the trials of an experiment are trained, in this process or in others, now or after a kill.
+
+    Args:
+        make_task: a new task, with weights drawn by the seed that is set.
+        data: with open feature stores.
+        folder: of the run. What a trial leaves behind is in its ``trials/<number>``: its learned weights, tables and
+            logs; and its last checkpoint while it is trained.
+        make_trainer: a trainer for one trial, with these callbacks; its logs go to the folder, if there is one.
+        save_every_n_steps: save a checkpoint so often; None for once a minute.
+        monitor: metric that the best weights are best in; None: the task's own.
+    """
+
+    make_task: Callable[[], VideoTextTask]
+    data: VideoDataModule
+    folder: Path
+    make_trainer: Callable[[list[Callback], Path | None], Trainer]
+    save_every_n_steps: int | None = None
+    monitor: str | None = None
+
+    def run(self, number: int, *, resume: bool = False) -> TrialResult:
+        """Train a trial with a model of its own, and test it: the best one in validation, if there is any.
+
+        Args:
+            number: of the trial.
+            resume: go on from its last checkpoint, if there is one.
+        """
+        trial, seed, own = self.data.trials[number], self.data.seed_of(number), self.folder / TRIALS / f"{number:03d}"
+        kept = last_checkpoint(own) if resume else None
+        seed_everything(seed, verbose=False)
+        task, data = self.make_task(), self.data.alone(number)
+        best = _best(own, self.monitor or task.monitor) if trial.val is not None else None
+        _put_logs_aside(own)
+        callbacks = [*([best] if best else []), self._last(own / CHECKPOINTS)]
+        keeps = len(self.data.trials) <= MOST_KEPT
+        trainer = self.make_trainer(callbacks, own if keeps else None)
+        if task.has_weights:
+            trainer.fit(task, datamodule=data, ckpt_path=str(kept) if kept else None, weights_only=True)
+            if best and best.best_model_path:
+                task.load_checkpoint(Path(best.best_model_path))
+            elif keeps:
+                trainer.save_checkpoint(own / LEARNED, weights_only=True)
+        trainer.test(task, datamodule=data, verbose=False)
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
+        if trainer.is_global_zero:
+            shutil.rmtree(own / CHECKPOINTS if keeps else own, ignore_errors=True)
+        trainer.strategy.barrier("trial")
+        return TrialResult(number, trial.name, seed, metrics)
+
+    def _last(self, folder: Path) -> Callback:
+        """Keeps what is needed to go on; an epoch of a few videos is a blink, and one of many takes hours."""
+        steps = self.save_every_n_steps
+        return ModelCheckpoint(
+            folder,
+            Path(LAST).stem,
+            train_time_interval=timedelta(minutes=1) if steps is None else None,
+            every_n_train_steps=steps,
+            enable_version_counter=False,
+        )
+
+
+def _best(own: Path, monitor: str) -> ModelCheckpoint:
+    """Keeps what is best in validation."""
+    name = Path(LEARNED).stem
+    return ModelCheckpoint(own, name, monitor=monitor, mode="max", save_weights_only=True, enable_version_counter=False)
+
+
+@rank_zero_only
+def _put_logs_aside(own: Path) -> None:
+    """Those of a trial that was killed: Lightning would delete them."""
+    if (logs := own / "logs").exists():
+        logs.rename(own / f"logs_{len(list(own.glob('logs*')))}")
