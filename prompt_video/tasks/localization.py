@@ -17,6 +17,7 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.modules.untrimmed import UntrimmedDataModule
 from data_modules.protocols.trial import Subset, Trial
+from data_modules.typed_options import Unpack
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.detector_loss import Actions, best_overlap, detector_loss
 from prompt_video.localization.external_scores import ExternalScores
@@ -29,6 +30,7 @@ from prompt_video.model import losses
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.finite import check_scores
+from prompt_video.tasks.options import NamingOptions
 from prompt_video.tasks.regularizers import check_regularizers
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ class LocalizationTask(VideoTextTask):
         text_consistency: float = 0.0,
         video_consistency: float = 0.0,
         feature_noise: float = 0.0,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[NamingOptions],
     ) -> None:
         super().__init__(**options)
         check_regularizers(self.model.prompt, text_consistency, video_consistency, feature_noise)

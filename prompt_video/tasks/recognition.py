@@ -12,11 +12,13 @@ from torchmetrics import MeanMetric
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Subset, Trial
+from data_modules.typed_options import Unpack
 from prompt_video.model import losses
 from prompt_video.model.temporal import mean_frame
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.classification_results import ClassificationResults, combined
 from prompt_video.tasks.finite import check_scores
+from prompt_video.tasks.options import NamingOptions
 from prompt_video.tasks.regularizers import check_regularizers
 
 
@@ -47,7 +49,7 @@ class RecognitionTask(VideoTextTask):
         text_consistency: float = 0.0,
         video_consistency: float = 0.0,
         feature_noise: float = 0.0,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[NamingOptions],
     ) -> None:
         super().__init__(**options)
         if classes_per_step is not None and classes_per_step < 2:

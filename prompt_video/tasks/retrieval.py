@@ -13,6 +13,7 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols.trial import Subset, Trial
+from data_modules.typed_options import Unpack
 from prompt_video.model.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
 from prompt_video.model.embedding import text_vectors, video_vectors
 from prompt_video.model.gradient_cache import in_chunks
@@ -21,6 +22,7 @@ from prompt_video.model.temporal import mean_frame
 from prompt_video.model.text_head import TextHead
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_scores
+from prompt_video.tasks.options import TaskOptions
 from prompt_video.tasks.retrieval_results import Pairs, RetrievalResults
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class RetrievalTask(VideoTextTask):
         video_chunk: int | None = None,
         dual_softmax: bool = True,
         query_bank: int = 0,
-        **options: Any,  # noqa: ANN401 - resolved and type-checked by the command line, from the base class
+        **options: Unpack[TaskOptions],
     ) -> None:
         super().__init__(prompt=prompt, frozen_templates=frozen_templates, **options)
         if not self.model.prompt.reads_text:
