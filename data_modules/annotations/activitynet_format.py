@@ -17,7 +17,7 @@ from typing import TypeVar
 from data_modules.annotations.listed_videos import check_name
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
-from data_modules.files.text_files import composed, read_json, shown
+from data_modules.files.text_files import composed, excerpt, read_json
 
 VERSION = "VERSION 1.3"
 MOST_SECONDS = 1e8  # of a time in a video: three years
@@ -100,7 +100,7 @@ def write_detections(path: Path, detections: Mapping[str, Sequence[Detection]], 
         detections: by video id; an empty label is left out.
         about: what the file says of itself, as ``external_data``.
     """
-    results = {video_id: [_as_entry(detection) for detection in found] for video_id, found in detections.items()}
+    results = {video_id: [_as_entry(detection) for detection in own] for video_id, own in detections.items()}
     content = {"version": VERSION, "results": results, "external_data": dict(about)}
     data = (json.dumps(content, allow_nan=False) + "\n").encode()
     if path.suffix == ".gz":
@@ -145,7 +145,7 @@ def _videos(path: Path, name: str) -> Iterator[tuple[str, object]]:
 def _entries(place: str, items: object, read: Callable[[object], T]) -> tuple[T, ...]:
     """Each entry of a list as ``read`` understands it."""
     if not isinstance(items, list):
-        raise InputError(f"{place}: a list of entries is expected, not {shown(items, 60)}.")
+        raise InputError(f"{place}: a list of entries is expected, not {excerpt(items, 60)}.")
     return tuple(_at(f"{place}, entry ", read, item, number) for number, item in enumerate(items))
 
 
@@ -193,23 +193,23 @@ def _located(item: object, label: str) -> Detection:
 
 def _field(item: object, name: str) -> object:
     if not isinstance(item, dict):
-        raise InputError(f"an object {{...}} is expected, not {shown(item, 60)}.")
+        raise InputError(f"an object {{...}} is expected, not {excerpt(item, 60)}.")
     if name not in item:
-        raise InputError(f"'{name}' is missing in {shown(item, 60)}.")
+        raise InputError(f"'{name}' is missing in {excerpt(item, 60)}.")
     return item[name]
 
 
 def _text(item: object, name: str) -> str:
     value = _field(item, name)
     if not isinstance(value, str) or not value:
-        raise InputError(f"'{name}' must be a text that is not empty, not {shown(value, 60)}.")
+        raise InputError(f"'{name}' must be a text that is not empty, not {excerpt(value, 60)}.")
     return composed(value)
 
 
 def _segment(item: object) -> tuple[float, float]:
     value = _field(item, "segment")
     if not isinstance(value, list) or len(value) != 2:
-        raise InputError(f"'segment' must be [start, end] in seconds, not {shown(value, 60)}.")
+        raise InputError(f"'segment' must be [start, end] in seconds, not {excerpt(value, 60)}.")
     return _seconds(value[0], "the start of 'segment'"), _seconds(value[1], "the end of 'segment'")
 
 
@@ -232,7 +232,7 @@ def _number(value: object, name: str) -> float:
     if type(value) is int and abs(value) < 2**53:
         return float(value)
     if type(value) is not float or not math.isfinite(value):
-        raise InputError(f"{name} must be a finite number, not {shown(value, 60)}.")
+        raise InputError(f"{name} must be a finite number, not {excerpt(value, 60)}.")
     return value
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from data_modules.annotations.list_files import split_of_cell
 from data_modules.errors import InputError
 from data_modules.files.file_index import VIDEO_SUFFIXES
-from data_modules.files.text_files import composed, cut, parse_json, read_json, read_lines, read_table, shown
+from data_modules.files.text_files import composed, cut, excerpt, parse_json, read_json, read_lines, read_table
 from data_modules.protocols.trial import Split
 
 _COLUMNS = ({"video", "caption"}, {"video", "caption", "split"})
@@ -74,7 +74,7 @@ def _of_json(path: Path) -> Iterator[tuple[str, Cells]]:
             yield from _of_object(item, path, f"entry {number}")
     else:
         raise InputError(
-            f"{path}: a list of objects, or one object {{video: captions}}, is expected, not {shown(content)}."
+            f"{path}: a list of objects, or one object {{video: captions}}, is expected, not {excerpt(content)}."
         )
 
 
@@ -87,7 +87,7 @@ def _of_object(item: object, path: Path, entry: str) -> Iterator[tuple[str, Cell
     if not isinstance(item, dict) or set(item) not in _COLUMNS:
         raise InputError(
             f'{path}, {entry}: an object with "video", "caption" and, where it is known, "split" is expected, not '
-            f"{shown(item)}."
+            f"{excerpt(item)}."
         )
     yield from ((entry, (item["video"], caption, item.get("split"))) for caption in _several(item["caption"]))
 
@@ -99,13 +99,13 @@ def _several(captions: object) -> list[object]:
 def _row(entry: str, video: object, caption: object, split: object) -> CaptionRow:
     name, sentence = _text("video", video).strip(), _text("caption", caption)
     if not name:
-        raise InputError(f"the video is empty; its caption is {shown(sentence)}.")
+        raise InputError(f"the video is empty; its caption is {excerpt(sentence)}.")
     if "\n" in name:
-        raise InputError(f"the video {shown(name)} goes on over the rows below it; close its quote.")
+        raise InputError(f"the video {excerpt(name)} goes on over the rows below it; close its quote.")
     return CaptionRow(entry, name, sentence, None if split is None else split_of_cell(_text("split", split)))
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InputError(f"the {name} must be a text, not {shown(value)}.")
+        raise InputError(f"the {name} must be a text, not {excerpt(value)}.")
     return composed(value)

@@ -22,14 +22,14 @@ class CaptionTally:
     bare: list[str] = field(default_factory=list)
 
     def describe(self) -> str:
-        """In words; nothing where nothing was left out."""
+        """One line that counts each kind and names the first; empty where nothing was left out."""
         kinds = (
             ("empty caption{s}, the first of", self.empty),
             ("repeated caption{s}, the first of", self.repeated),
             ("video{s} without a caption, the first is", self.bare),
         )
-        told = [f"{len(ids):,} {kind.format(s='s' * (len(ids) > 1))} {ids[0]}" for kind, ids in kinds if ids]
-        return "left out: " + "; ".join(told) if told else ""
+        sentences = [f"{len(ids):,} {kind.format(s='s' * (len(ids) > 1))} {ids[0]}" for kind, ids in kinds if ids]
+        return "left out: " + "; ".join(sentences) if sentences else ""
 
 
 def captioned_records(

@@ -81,16 +81,17 @@ def _without_numbers(path: Path, lines: Sequence[tuple[int, str]], pattern: re.P
     """The names alone; None where the numbers, if there are any, are words of theirs."""
     rows = lines[1:] if lines and _HEADER.fullmatch(lines[0][1].lower()) else lines
     matches = [(line, name, pattern.fullmatch(name)) for line, name in rows]
-    found = [match for *_, match in matches if match]
-    names = [match["name"].strip().strip('"') for match in found]
-    if len(found) <= len(rows) / 2 or (len(names) > 1 and len(set(names)) == 1):  # the rest of `100 m run`, `200 m run`
+    numbered = [match for *_, match in matches if match]
+    names = [match["name"].strip().strip('"') for match in numbered]
+    is_one_name = len(names) > 1 and len(set(names)) == 1  # the rest of `100 m run`, `200 m run`
+    if len(numbered) <= len(rows) / 2 or is_one_name:
         return None
     if bare := next(((line, name) for line, name, match in matches if not match), None):
         raise InputError(
-            f"{path}, line {bare[0]}: {cut(bare[1])!r} has no number, and {len(found)} of {len(rows)} lines have one; "
-            "write names alone, one a line, or give them with --classes."
+            f"{path}, line {bare[0]}: {cut(bare[1])!r} has no number, and {len(numbered)} of {len(rows)} lines have "
+            "one; write names alone, one a line, or give them with --classes."
         )
-    if not _count([int(match["number"]) for match in found], names):
+    if not _count([int(match["number"]) for match in numbered], names):
         raise InputError(
             f"{path}, line {rows[0][0]}: is the number in {cut(rows[0][1])!r} a part of the class name? The numbers "
             "here do not count from 0 or 1; write names alone, one a line, or give them with --classes."

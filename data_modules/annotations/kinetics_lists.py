@@ -59,15 +59,15 @@ class KineticsLists:
         if (file := self._file(split)) is not None:
             yield from (video._replace(stem=f"{split}/{video.stem}") for video in read_kinetics(file, split))
             return
-        found = [video for folder in _FOLDERS[split] for video in files.below(folder)]
-        if not found:
+        in_folders = [video for folder in _FOLDERS[split] for video in files.below(folder)]
+        if not in_folders:
             raise InputError(
                 f"the list of the {split} videos of Kinetics-{self.version} is needed, and is not packaged: download "
                 f"{split}.csv (links at https://github.com/cvdfoundation/kinetics-dataset) and put it at "
                 f"{self.root}/annotations/{split}.csv, or its folder into data.annotations; or keep the videos in "
                 f"class folders, {self.root}/{split}/<class>/."
             )
-        for label, path in found:
+        for label, path in in_folders:
             yield Listed(str(path), label, f"{split}/{path.stem}")
 
     def place(self, name: str, video_id: str, label: str) -> Path:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from data_modules.annotations.list_files import split_of_cell
 from data_modules.errors import InputError
-from data_modules.files.text_files import read_table, shown
+from data_modules.files.text_files import excerpt, read_table
 from data_modules.protocols.trial import Split
 
 
@@ -34,7 +34,7 @@ def read_label_rows(path: Path) -> Iterator[LabelRow]:
         cells = {name: cell.strip() for name, cell in row.items()}
         for name in ("path", "label"):
             if not cells[name]:
-                raise InputError(f"{where}: the {name} is empty: {shown(list(row.values()))}.")
+                raise InputError(f"{where}: the {name} is empty: {excerpt(list(row.values()))}.")
             if "\n" in cells[name]:
                 raise InputError(f"{where}: the {name} goes on over the rows below it; close its quote.")
         try:

@@ -12,7 +12,7 @@ from data_modules.annotations.split_names import split_named
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.files.file_index import VIDEO_SUFFIXES
-from data_modules.files.text_files import composed, cut, read_lines, shown
+from data_modules.files.text_files import composed, cut, excerpt, read_lines
 from data_modules.protocols.trial import Split, Subset
 
 MakeRecord: TypeAlias = Callable[[str, int], Record]  # name as listed, target -> record
@@ -57,8 +57,8 @@ class ClassTable:
 
     def target(self, text: str) -> int | None:
         """The target that a label means; None when it means none."""
-        found = self._targets.get(text)
-        return self._targets.get(text.replace("_", " ")) if found is None else found
+        target = self._targets.get(text)
+        return self._targets.get(text.replace("_", " ")) if target is None else target
 
 
 def split_of_cell(text: str) -> Split | None:
@@ -69,7 +69,7 @@ def split_of_cell(text: str) -> Split | None:
     """
     split = split_named(text)
     if split is None and text.strip():
-        raise InputError(f"{shown(text.strip().lower())} is not a split; use train, val or test.")
+        raise InputError(f"{excerpt(text.strip().lower())} is not a split; use train, val or test.")
     return split
 
 
@@ -138,12 +138,14 @@ def known_records(records: Iterable[Record]) -> MakeRecord:
             by_name.setdefault(name, []).append(record)
 
     def find(name: str, target: int) -> Record:
-        found = next((by_name[ending] for ending in endings(name) if ending in by_name), [])
-        if not found:
+        candidates = next((by_name[ending] for ending in endings(name) if ending in by_name), [])
+        if not candidates:
             raise InputError(f"{cut(name)} is none of the videos of this data set.")
-        if len(found) > 1:
-            raise InputError(f"{cut(name)} may be {found[0].path} or {found[1].path}; write more of its path.")
-        return replace(found[0], target=target)
+        if len(candidates) > 1:
+            raise InputError(
+                f"{cut(name)} may be {candidates[0].path} or {candidates[1].path}; write more of its path."
+            )
+        return replace(candidates[0], target=target)
 
     return find
 

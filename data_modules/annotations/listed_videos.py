@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_modules.errors import InputError
 from data_modules.files.file_index import stem_of
-from data_modules.files.text_files import composed, cut, shown
+from data_modules.files.text_files import composed, cut, excerpt
 
 MOST_BYTES_OF_PATH = 2000  # Linux takes 4096 with the root's
 MOST_BYTES_OF_FILE = 255  # of each part of a path
@@ -27,13 +27,13 @@ def check_name(name: str, where: str) -> str:
         return name
     if len(name.encode()) > MOST_BYTES_OF_PATH:
         raise InputError(
-            f"{where}: no file can be called {shown(name, 60)}: the path has more than {MOST_BYTES_OF_PATH:,} bytes."
+            f"{where}: no file can be called {excerpt(name, 60)}: the path has more than {MOST_BYTES_OF_PATH:,} bytes."
         )
     for part in name.replace("\\", "/").split("/"):
         most = MOST_BYTES_OF_ID if stem_of(part) == part else MOST_BYTES_OF_FILE
         if (size := len(part.encode())) > most:
             raise InputError(
-                f"{where}: no file can be called {shown(part, 60)}: it has {size:,} bytes, and {most} is the most."
+                f"{where}: no file can be called {excerpt(part, 60)}: it has {size:,} bytes, and {most} is the most."
             )
     return name
 
@@ -86,12 +86,12 @@ class VideosBelow:
             InputError: when it may be several files, or a folder cannot be read.
         """
         folder, _, name = path.rpartition("/")
-        found = self._folder(folder).find(name)
-        if len(found) > 1:
+        paths = self._folder(folder).find(name)
+        if len(paths) > 1:
             raise InputError(
-                f"{where}: {name} may be {found[0].name} or {found[1].name} in {found[0].parent}; write its suffix."
+                f"{where}: {name} may be {paths[0].name} or {paths[1].name} in {paths[0].parent}; write its suffix."
             )
-        return found[0] if found else None
+        return paths[0] if paths else None
 
     def _folder(self, path: str) -> "_Folder":
         if path not in self._folders:
@@ -123,24 +123,24 @@ class _Folder:
             raise InputError(f"{self.path} cannot be read: {error.strerror}.") from error
         except OSError:
             return {}
-        found: dict[str, list[str]] = {}
+        by_name: dict[str, list[str]] = {}
         for name in listed:
-            found.setdefault(composed(name), []).append(name)
-        return found
+            by_name.setdefault(composed(name), []).append(name)
+        return by_name
 
     @cached_property
     def stems(self) -> dict[str, list[str]]:
         """Names of the videos by what is before their suffix."""
-        found: dict[str, list[str]] = {}
+        by_stem: dict[str, list[str]] = {}
         for name, on_disk in self.names.items():
             if (stem := stem_of(name)) != name:
-                found.setdefault(stem, []).extend(on_disk)
-        return found
+                by_stem.setdefault(stem, []).extend(on_disk)
+        return by_stem
 
     def find(self, name: str) -> list[Path]:
         """The file of this name; where there is none, those that it may be."""
         key = composed(name)
-        found = self.stems.get(key) if stem_of(key) == key else None
-        if not found:
-            found = [one for one in self.names.get(key, []) if (self.path / one).is_file()]
-        return [self.path / one for one in ([name] if name in found else found)]
+        names = self.stems.get(key) if stem_of(key) == key else None
+        if not names:
+            names = [one for one in self.names.get(key, []) if (self.path / one).is_file()]
+        return [self.path / one for one in ([name] if name in names else names)]

@@ -89,8 +89,8 @@ def _pairs(path: Path, items: Iterable[object], place: str, video: str, caption:
         for key in (video, caption):
             value = item.get(key)
             if not isinstance(value, str):
-                told = f"'{key}' is no text" if key in item else f"there is no '{key}'"
-                raise InputError(f"{path}, {place} {number}: {told}.")
+                problem = f"'{key}' is no text" if key in item else f"there is no '{key}'"
+                raise InputError(f"{path}, {place} {number}: {problem}.")
         if not item[video].strip():
             raise InputError(f"{path}, {place} {number}: '{video}' is empty.")
         check_name(item[video].strip(), f"{path}, {place} {number}")

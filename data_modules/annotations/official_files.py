@@ -10,7 +10,7 @@ from data_modules.annotations.listed_videos import check_name
 from data_modules.errors import InputError
 from data_modules.files.file_index import Clip, stem_of
 from data_modules.files.regular_files import is_folder
-from data_modules.files.text_files import csv_rows, cut, read_json, read_text, shown
+from data_modules.files.text_files import csv_rows, cut, excerpt, read_json, read_text
 
 _KINETICS_SPLITS = {"train": {"", "train", "training"}, "val": {"", "val", "validate", "validation"}}
 
@@ -90,12 +90,12 @@ def read_kinetics(path: Path, split: Literal["train", "val"]) -> Iterator[Listed
     for line, row in rows:
         where = f"{path}, line {line}"
         if len(row) != len(header):
-            raise InputError(f"{where}: {len(row)} columns where the header has {len(header)}: {shown(row)}.")
+            raise InputError(f"{where}: {len(row)} columns where the header has {len(header)}: {excerpt(row)}.")
         if split_column is not None and row[split_column].strip().lower() not in _KINETICS_SPLITS[split]:
             continue
         label, youtube_id, start, end = (row[column].strip() for column in columns)
         if not youtube_id or any("\n" in cell for cell in row):
-            raise InputError(f"{where}: the row names no video, or goes on over those below it: {shown(row)}.")
+            raise InputError(f"{where}: the row names no video, or goes on over those below it: {excerpt(row)}.")
         is_empty = False
         try:
             clip = Clip(youtube_id, int(float(start)), int(float(end)))
@@ -122,6 +122,6 @@ def read_ssv2(path: Path) -> Iterator[Listed]:
         if not isinstance(entry.get("template"), str):
             raise InputError(f"{where}: it has no template; the labels of the test videos are not public.")
         if not isinstance(entry["id"], str | int) or not str(entry["id"]).strip():
-            raise InputError(f"{where}: its id must be a number, not {shown(entry['id'])}.")
+            raise InputError(f"{where}: its id must be a number, not {excerpt(entry['id'])}.")
         stem = stem_of(check_name(str(entry["id"]).strip(), where))
         yield Listed(where, entry["template"].replace("[", "").replace("]", ""), stem)

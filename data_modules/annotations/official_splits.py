@@ -57,7 +57,7 @@ class OfficialSplits:
 
     @property
     def records(self) -> LazyRecords:
-        """Of the first split asked for."""
+        """Training and test videos of the first split asked for."""
         return self._read[self.chosen[0]]
 
     def subset(self, number: int, split: Split) -> Subset:

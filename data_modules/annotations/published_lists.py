@@ -124,13 +124,13 @@ class PublishedLists:
 
     def _order(self, file: str) -> list[str]:
         """What the numbers of a packaged list count, found by its videos, whose classes are known."""
-        found: dict[int, str] = {}
+        label_of: dict[int, str] = {}
         for row in read_rows(self.folder / file):
-            if int(row.label) not in found:
+            if int(row.label) not in label_of:
                 label = self._label_of(row.name)
                 assert label is not None, row.name
-                found[int(row.label)] = label
-        return [found[number] for number in range(len(found))]
+                label_of[int(row.label)] = label
+        return [label_of[number] for number in range(len(label_of))]
 
     def _record(self, labels: Sequence[str]) -> MakeRecord:
         def record(name: str, target: int) -> Record:

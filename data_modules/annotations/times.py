@@ -42,13 +42,15 @@ class Misfits:
             )
 
     def describe(self) -> str:
-        """In words; nothing where all is well."""
+        """One line that counts each kind and names the first; empty where all is well."""
         kinds = (
             ("segment{s} after the end of the video, not trained on", self.after),
             ("video{s} of another duration than annotated", self.lengths),
         )
-        told = [f"{len(those):,} {kind.format(s='s' * (len(those) > 1))}: {those[0]}" for kind, those in kinds if those]
-        return "; ".join(told)
+        sentences = [
+            f"{len(those):,} {kind.format(s='s' * (len(those) > 1))}: {those[0]}" for kind, those in kinds if those
+        ]
+        return "; ".join(sentences)
 
 
 def misfits(records: Iterable[UntrimmedRecord], lengths_sec: Mapping[str, float]) -> Misfits:
@@ -63,9 +65,9 @@ def misfits(records: Iterable[UntrimmedRecord], lengths_sec: Mapping[str, float]
         length = lengths_sec.get(record.video_id, record.duration_sec)
         if length is None:
             continue
-        told = record.duration_sec
-        if told is not None and abs(told - length) > max(TOLERANCE_SEC, TOLERANCE * length):
-            lengths.append(f"{record.video_id}, {told:g} s annotated and {length:g} s long")
+        annotated_sec = record.duration_sec
+        if annotated_sec is not None and abs(annotated_sec - length) > max(TOLERANCE_SEC, TOLERANCE * length):
+            lengths.append(f"{record.video_id}, {annotated_sec:g} s annotated and {length:g} s long")
         own = [
             f"{record.video_id}, {segment.start_sec:g} to {segment.end_sec:g} s of {length:g} s"
             for segment in record.segments

@@ -107,17 +107,17 @@ class Oddities:
 
 
 def oddities(records: Iterable[UntrimmedRecord]) -> Oddities:
-    """Of some videos; one of unknown length has no segment beyond its end."""
+    """What is odd about some videos; one of unknown length has no segment beyond its end."""
     turned, before, beyond, ambiguous = [], [], [], []
     for record in records:
         for segment in record.segments:
-            told = f"{record.video_id}: {segment.start_sec:g} to {segment.end_sec:g} s"
+            stretch = f"{record.video_id}: {segment.start_sec:g} to {segment.end_sec:g} s"
             if segment.end_sec <= segment.start_sec:
-                turned.append(told)
+                turned.append(stretch)
             if segment.start_sec < 0:
-                before.append(told)
+                before.append(stretch)
             if record.duration_sec is not None and segment.end_sec > record.duration_sec:
-                beyond.append(f"{told} of {record.duration_sec:g} s")
+                beyond.append(f"{stretch} of {record.duration_sec:g} s")
         ambiguous += [f"{record.video_id}: {start:g} to {end:g} s" for start, end in record.ambiguous_sec]
     return Oddities(tuple(turned), tuple(before), tuple(beyond), tuple(ambiguous))
 

@@ -106,8 +106,8 @@ class CaptionedFolder(CaptionedDataModule):
             InputError: when it may be several files.
         """
         folder, slash, stem = video_id.rpartition("/")
-        found = videos.find(f"{folder}{slash}{named.get(video_id, stem)}", str(self.caption_file))
-        return found or self.root / folder / named.get(video_id, f"{stem}.mp4")
+        path = videos.find(f"{folder}{slash}{named.get(video_id, stem)}", str(self.caption_file))
+        return path or self.root / folder / named.get(video_id, f"{stem}.mp4")
 
     def _agree(self, row: CaptionRow, now: str, before: str, entry: str) -> None:
         if now != before:

@@ -63,18 +63,18 @@ class DiDeMo(OfficialCaptions):
                 continue
             listed = {video_id_of(name): name for name in read_names(_FOLDER / f"{split}_list.txt.gz")}
             names: dict[str, dict[str, None]] = {video_id: {name: None} for video_id, name in listed.items()}
-            told: dict[str, list[str]] = {video_id: [] for video_id in listed}
+            descriptions: dict[str, list[str]] = {video_id: [] for video_id in listed}
             others: dict[str, None] = {}
             for name, description in read_didemo(file):
                 if (video_id := video_id_of(name)) in listed:
                     names[video_id][name] = None
-                    told[video_id].append(description)
+                    descriptions[video_id].append(description)
                 else:
                     others[video_id] = None
             if others:
                 log.info("%s: %d videos are in no list for retrieval, first %s", file, len(others), next(iter(others)))
             places = {video_id: self._place(files, video_id, names[video_id]) for video_id in listed}
-            records[split] = captioned_records(self._paragraphs(told), places.__getitem__, self.tally)
+            records[split] = captioned_records(self._paragraphs(descriptions), places.__getitem__, self.tally)
         return DatasetIndex((), records)
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
@@ -87,9 +87,9 @@ class DiDeMo(OfficialCaptions):
             raise InputError(f"DiDeMo: the descriptions of split '{name}' are missing; {self._wanted()}")
         return super().dataset(name, training=training, number=number)
 
-    def _paragraphs(self, told: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
-        for video_id, descriptions in told.items():
-            words = [" ".join(description.split()) for description in descriptions]
+    def _paragraphs(self, descriptions: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
+        for video_id, texts in descriptions.items():
+            words = [" ".join(description.split()) for description in texts]
             self.tally.empty += [video_id for text in words if not text]
             if any(words):
                 yield video_id, " ".join(text for text in words if text)
@@ -98,8 +98,8 @@ class DiDeMo(OfficialCaptions):
 
     def _place(self, files: VideoFiles, video_id: str, names: Iterable[str]) -> Path:
         """The file of a video under any of its names."""
-        if found := files.find(video_id, *names, f"{video_id}."):
-            return found
+        if file := files.find(video_id, *names, f"{video_id}."):
+            return file
         # Names without a suffix, or with one that is not known as a video's, such as 3gp.
         exact = (folder / name for folder in (self.root, self.root / "videos") for name in names)
         return next((path for path in exact if path.is_file()), self.root / f"{video_id}.mp4")

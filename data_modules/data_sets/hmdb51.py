@@ -56,7 +56,7 @@ class HMDB51(TrimmedDataModule):
         self.annotations = annotations
 
     def published_sizes(self) -> Mapping[str, int]:
-        """Of every split; counted in the official files."""
+        """Videos of every split; counted in the official files."""
         return {"train": 3570, "test": 1530}
 
     def scan(self) -> DatasetIndex:
@@ -89,8 +89,8 @@ class HMDB51(TrimmedDataModule):
         if self.annotations is not None:
             file = self.annotations / first
         if file is not None:
-            return [listed for found, listed in read_hmdb(file.parent, labels, number) if found == flag]
-        return [listed for split, found, listed in self._packaged if (split, found) == (number, flag)]
+            return [listed for own, listed in read_hmdb(file.parent, labels, number) if own == flag]
+        return [listed for split, own, listed in self._packaged if (split, own) == (number, flag)]
 
 
 def class_names() -> tuple[str, ...]:

@@ -97,13 +97,13 @@ class MSRVTT(CaptionedDataModule):
         if whole := find_file(places, (_ALL, f"{_ALL}.gz")):
             return (whole,)
         pair = {name: find_file(places, (name, f"{name}.gz")) for name in _PAIR}
-        found = tuple(path for path in pair.values() if path is not None)
-        if len(found) == 1:
+        files = tuple(path for path in pair.values() if path is not None)
+        if len(files) == 1:
             lacking = next(name for name, path in pair.items() if path is None)
-            raise InputError(f"{found[0]} is there, and {lacking} is not; put both of them there, or {_ALL}.")
-        if self.captions_at is not None and not found:
+            raise InputError(f"{files[0]} is there, and {lacking} is not; put both of them there, or {_ALL}.")
+        if self.captions_at is not None and not files:
             raise InputError(f"data.captions: {self.captions_at} has no captions; {self._wanted()}")
-        return found
+        return files
 
     def scan(self) -> DatasetIndex:
         """Read the lists and the captions, and find the videos."""
@@ -135,14 +135,14 @@ class MSRVTT(CaptionedDataModule):
 
     def _sentences(self) -> dict[str, list[str]]:
         """All captions by video, in the order of the files."""
-        found: dict[str, list[str]] = {}
+        captions: dict[str, list[str]] = {}
         for path in self.caption_files:
             for video_id, caption in read_msrvtt(path):
-                found.setdefault(video_id, []).append(caption)
+                captions.setdefault(video_id, []).append(caption)
         known = {video_id for name in _LISTS["full"].values() for video_id in _video_ids(name)}
-        if unknown := [video_id for video_id in found if video_id not in known]:
+        if unknown := [video_id for video_id in captions if video_id not in known]:
             log.warning("MSR-VTT: left out: captions of %d unknown videos, first %s", len(unknown), unknown[0])
-        return found
+        return captions
 
     def _of_list(self, video_ids: Iterable[str], sentences: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
         for video_id in video_ids:

@@ -85,13 +85,13 @@ class Thumos14(UntrimmedDataModule):
 def read_annotations(subset: str) -> list[AnnotatedVideo]:
     """The packaged annotations of ``validation`` or ``test``, ambiguous stretches included, in the order of the ids."""
     lengths = {row["video"]: float(row["count"]) / float(row["fps"]) for row in _table(f"{subset}_videos.csv.gz")}
-    found: dict[str, list[Annotation]] = {}
+    by_video: dict[str, list[Annotation]] = {}
     for row in _table(f"{subset}_segments.csv.gz"):
         annotation = Annotation(row["type"], float(row["start"]), float(row["end"]))
-        found.setdefault(row["video"], []).append(annotation)
+        by_video.setdefault(row["video"], []).append(annotation)
     return [
         AnnotatedVideo(video_id, subset, lengths.get(video_id), tuple(annotations))
-        for video_id, annotations in found.items()
+        for video_id, annotations in by_video.items()
     ]
 
 

@@ -66,7 +66,7 @@ class UCF101(TrimmedDataModule):
         self.annotations = annotations
 
     def published_sizes(self) -> Mapping[str, int]:
-        """Of the first split asked for; counted in the official files."""
+        """Videos of the first split asked for; counted in the official files."""
         train, test = _SIZES[self.splits[0]]
         return {"train": train, "test": test}
 
@@ -81,8 +81,8 @@ class UCF101(TrimmedDataModule):
             # The official lists capitalize the class "HandstandPushups" in another way in its videos' names; there are
             # copies of the data set that do not.
             stem = stem_of(name).replace("v_HandstandPushups", "v_HandStandPushups")
-            found = files.find(stem, label) or files.find(stem.replace("HandStand", "Handstand"), label)
-            return f"{label}/{stem}", found or self.root / label / f"{stem}.avi"
+            path = files.find(stem, label) or files.find(stem.replace("HandStand", "Handstand"), label)
+            return f"{label}/{stem}", path or self.root / label / f"{stem}.avi"
 
         def read(number: int, split: Split) -> tuple[Record, ...]:
             path = self._official(f"{split}list{number:02d}.txt")

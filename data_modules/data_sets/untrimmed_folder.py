@@ -100,17 +100,17 @@ class UntrimmedFolder(UntrimmedDataModule):
 
     def _split(self, videos: Sequence[AnnotatedVideo]) -> dict[Split, list[AnnotatedVideo]]:
         """The videos of each split."""
-        file, found = self.ground_truth, sorted({video.subset for video in videos})
+        file, names = self.ground_truth, sorted({video.subset for video in videos})
         if not videos:
             raise InputError(f"{file} names no video.")
-        if self.subsets is not None and (missing := sorted(set(self.subsets).difference(found))):
-            raise InputError(f"data.subsets: {file} has no subset '{missing[0]}'; it has {', '.join(found)}.")
-        split_of = self.subsets or {name: _SUBSETS[name.lower()] for name in found if name.lower() in _SUBSETS}
-        if unknown := sorted(set(found).difference(split_of)):
+        if self.subsets is not None and (missing := sorted(set(self.subsets).difference(names))):
+            raise InputError(f"data.subsets: {file} has no subset '{missing[0]}'; it has {', '.join(names)}.")
+        split_of = self.subsets or {name: _SUBSETS[name.lower()] for name in names if name.lower() in _SUBSETS}
+        if unknown := sorted(set(names).difference(split_of)):
             if self.subsets is None:
                 raise InputError(
                     f"{file}: what is the subset '{unknown[0]}' for? Say it in data.subsets, such as "
-                    f"{{{unknown[0]}: test}}; there are {', '.join(found)}."
+                    f"{{{unknown[0]}: test}}; there are {', '.join(names)}."
                 )
             log.info("%s: left out are the subsets %s", file, ", ".join(unknown))
         splits: dict[Split, list[AnnotatedVideo]] = {split: [] for split in SPLITS}
@@ -121,5 +121,5 @@ class UntrimmedFolder(UntrimmedDataModule):
             splits["test"], splits["val"] = splits["val"], []
         for split in ("train", "test"):
             if not any(video.annotations for video in splits[split]):
-                raise InputError(f"{file}: no video to {split} on is annotated; the subsets are {', '.join(found)}.")
+                raise InputError(f"{file}: no video to {split} on is annotated; the subsets are {', '.join(names)}.")
         return splits

@@ -228,11 +228,11 @@ def check_shards(root: Path, recipe: Recipe, names: Sequence[str], *, again: boo
 
 def _check(path: Path, key: str) -> None:
     prefix, _, rest = path.name.rpartition("-")
-    found = _seed(key, prefix)
+    checksum = _seed(key, prefix)
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
-            found = zlib.crc32(piece, found)
-    if f"{found:08x}.safetensors" != rest:
+            checksum = zlib.crc32(piece, checksum)
+    if f"{checksum:08x}.safetensors" != rest:
         raise damaged(path, "its checksum differs: it is not what was written, or of another store")
 
 

@@ -45,11 +45,11 @@ class Listing:
     def say(self) -> None:
         """Tell what was left out, if anything."""
         if self.left_out:
-            told = ", ".join(
+            kinds = ", ".join(
                 f"{len(paths)} {kind} (the first is {os.path.relpath(min(paths), self.root)})"
                 for kind, paths in sorted(self.left_out.items())
             )
-            log.warning("left out below %s: %s", self.root, told)
+            log.warning("left out below %s: %s", self.root, kinds)
 
     def _walk(self, root: str) -> Iterator[tuple[str, str]]:
         seen: set[tuple[int, int]] = set()
@@ -66,12 +66,12 @@ class Listing:
                     continue
                 seen.add((status.st_dev, status.st_ino))
                 with os.scandir(folder) as entries:
-                    found = sorted(entries, key=lambda entry: entry.name)
+                    inside = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
                 if is_hidden:
                     continue
                 raise InputError(f"{folder} cannot be read: {error.strerror}.") from error
-            for entry in found:
+            for entry in inside:
                 if _is_folder(entry):
                     (linked if entry.is_symlink() else waiting).append(entry.path)
                     if self._is_wanted(entry.name):

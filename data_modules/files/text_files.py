@@ -37,7 +37,7 @@ def cut(text: str, letters: int = 80) -> str:
     return text if len(text) <= letters else f"{text[: letters - 3]}..."
 
 
-def shown(value: object, letters: int = 80) -> str:
+def excerpt(value: object, letters: int = 80) -> str:
     """A value as JSON, no more of it than fits a message."""
     try:
         return cut(json.dumps(value), letters)
@@ -120,11 +120,12 @@ def read_table(
                 plain = ",".join(needed)
                 raise InputError(
                     f"{path}, line {line}: the header must be {plain} or {','.join([plain, *optional])}, not "
-                    f"{shown(cells)}."
+                    f"{excerpt(cells)}."
                 )
         elif len(cells) != len(header):
             raise InputError(
-                f"{path}, line {line}: {len(cells)} columns where the header has {len(header)}: {shown(cells)}; {hint}."
+                f"{path}, line {line}: {len(cells)} columns where the header has {len(header)}: {excerpt(cells)}; "
+                f"{hint}."
             )
         else:
             yield line, dict(zip(header, cells, strict=True))
@@ -209,5 +210,5 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     content = dict(pairs)
     if len(content) < len(pairs):
         twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise InputError(f"the key {shown(twice)} stands twice in one object; keep one, or make one list of both.")
+        raise InputError(f"the key {excerpt(twice)} stands twice in one object; keep one, or make one list of both.")
     return content

@@ -50,14 +50,14 @@ class CaptionedDataset(KeyedDataset[CaptionedSample | BrokenVideo]):
         return len(self.entries)
 
     def __getitems__(self, sample_keys: Sequence[SampleKey]) -> list[CaptionedSample | BrokenVideo]:
-        """A whole batch."""
-        found: list[CaptionedSample | BrokenVideo] = []
+        """The views of `VideoDataset`, each with one caption, drawn by its key, or in testing with all of them."""
+        samples: list[CaptionedSample | BrokenVideo] = []
         for sample_key, sample in zip(sample_keys, self._views.__getitems__(sample_keys), strict=True):
             if isinstance(sample, BrokenVideo):
-                found.append(sample)
+                samples.append(sample)
             else:
-                found.append(CaptionedSample(**sample, captions=self._captions(sample_key)))
-        return found
+                samples.append(CaptionedSample(**sample, captions=self._captions(sample_key)))
+        return samples
 
     def _captions(self, sample_key: SampleKey) -> tuple[str, ...]:
         record, place = self.entries[sample_key[1]]
@@ -80,7 +80,7 @@ class CollateCaptions:
         self.videos = Collate(subset, [])
 
     def __call__(self, items: Sequence[CaptionedSample | BrokenVideo]) -> Batch:
-        """Stack the samples that could be loaded."""
+        """Stack the samples that could be loaded; their captions are the texts, video after video."""
         batch = self.videos(items)
         samples = [item for item in items if not isinstance(item, BrokenVideo)]
         places = [place for place, sample in enumerate(samples) for _ in sample["captions"]]

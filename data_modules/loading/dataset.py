@@ -16,7 +16,7 @@ from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.sampling import Sampler
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.video.decoding import VideoReader
-from data_modules.video.timeline import shown_from
+from data_modules.video.timeline import tick_starts
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class VideoDataset(KeyedDataset[Sample | BrokenVideo]):
         return len(self.records)
 
     def __getitems__(self, sample_keys: Sequence[SampleKey]) -> list[Sample | BrokenVideo]:
-        """A whole batch."""
+        """Decoded or stored views of each video, in the order of the keys; one that cannot be decoded is named."""
         if self.crops:
             return [self._decode(sample_key) for sample_key in sample_keys]
         by_store = [self._read(store, sample_keys) for store in self.stores]
@@ -93,7 +93,7 @@ class VideoDataset(KeyedDataset[Sample | BrokenVideo]):
             video_id = self.records[sample_key[1]].video_id
             stored = store.times_sec(video_id)
             duration_sec = store.duration_sec(video_id)
-            start_sec = float(shown_from(stored[:1], store.recipe.frame_rate)[0])
+            start_sec = float(tick_starts(stored[:1], store.recipe.frame_rate)[0])
             length_sec = duration_sec - start_sec
             moments = start_sec + self._moments(sample_key, length_sec, len(stored) / length_sec)
             rows = store.rows_at(video_id, moments.reshape(-1))
@@ -157,7 +157,7 @@ class Collate:
         self.class_names = list(class_names)
 
     def __call__(self, items: Sequence[Sample | BrokenVideo]) -> Batch:
-        """Stack the samples that could be loaded."""
+        """Stack the views of the samples that could be loaded, and set the broken ones aside."""
         broken = [item for item in items if isinstance(item, BrokenVideo)]
         samples = [item for item in items if not isinstance(item, BrokenVideo)]
         time_sec = _stack_views([sample["time_sec"] for sample in samples])

@@ -51,7 +51,7 @@ class Chunk:
     broken: list[BrokenVideo]
 
     def pin_memory(self) -> "Chunk":
-        """With the frames in page-locked memory; a data loader asks for it."""
+        """The same chunk with its frames in page-locked memory; a data loader asks for it."""
         return replace(self, frames=self.frames.pin_memory())
 
 

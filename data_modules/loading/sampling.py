@@ -27,7 +27,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """What testing looks at, in words."""
+        """What testing looks at, as the end of a sentence, for the run's summary."""
 
     @abstractmethod
     def settings(self) -> dict[str, object]:
@@ -107,7 +107,7 @@ class WindowSampler(Sampler):
         return self._window(np.array(starts), stride, length, rate)
 
     def describe(self) -> str:
-        """In words."""
+        """Views in testing and frames of each, such as ``the middle view of 16 frames``."""
         kind = "random" if self.random_views else "evenly spread"
         views = "the middle view" if self.num_views == 1 and not self.random_views else f"{self.num_views} {kind} views"
         return f"{views} of {self.num_frames} frames"
@@ -163,7 +163,7 @@ class SegmentSampler(Sampler):
         return self._moments(np.repeat(within, self.num_frames, axis=1), duration_sec, frame_rate)
 
     def describe(self) -> str:
-        """In words."""
+        """Views in testing and frames of each, such as ``one view of 16 frames spread over the whole video``."""
         views = f"{self.num_views} views" if self.num_views > 1 else "one view"
         return f"{views} of {self.num_frames} frames spread over the whole video"
 

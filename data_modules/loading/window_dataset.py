@@ -14,7 +14,7 @@ from data_modules.features.store import FeatureStore
 from data_modules.loading.dataset import KeyedDataset
 from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.windows import Window, Windows
-from data_modules.video.timeline import Timeline, shown_from
+from data_modules.video.timeline import Timeline, tick_starts
 
 SMALLEST_VISIBLE = 0.5  # share of an action that a training window must show for it to count there
 
@@ -62,7 +62,7 @@ class WindowDataset(KeyedDataset[WindowSample]):
         return [index for index, _ in self.places]
 
     def __getitems__(self, sample_keys: Sequence[SampleKey]) -> list[WindowSample]:
-        """A whole batch."""
+        """Windows with their stored features, in the order of the keys; in training moved by a draw of their key."""
         chosen = [self._window(sample_key) for sample_key in sample_keys]
         rows = [self._rows(record, window) for record, window in chosen]
         masks = [self._mask(record, window, of) for (record, window), of in zip(chosen, rows, strict=True)]
@@ -106,7 +106,7 @@ class WindowDataset(KeyedDataset[WindowSample]):
         """The time that each stored frame stands for: from, up to."""
         times, frame_rate = self.store.times_sec(video_id), self.store.recipe.frame_rate
         if frame_rate is not None:  # the times are the middles of evenly spaced ticks
-            return shown_from(times, frame_rate), times + 0.5 / frame_rate
+            return tick_starts(times, frame_rate), times + 0.5 / frame_rate
         # Every frame of the video: each from when it comes on screen until the next one does.
         ends: Float64[np.ndarray, " N"] = np.append(times[1:], self.store.duration_sec(video_id))
         return times, ends
@@ -160,7 +160,7 @@ class CollateWindows:
         self.class_names = list(class_names)
 
     def __call__(self, samples: Sequence[WindowSample]) -> Batch:
-        """Stack the windows."""
+        """Pad features, masks and times to the longest window, and stack them."""
         windows = [sample["window"] for sample in samples]
         return Batch(
             features=pad_sequence([sample["features"] for sample in samples], batch_first=True),
@@ -237,10 +237,10 @@ def meets(
     starts_sec: Float64[np.ndarray, " T"], ends_sec: Float64[np.ndarray, " T"], spans: Sequence[Span]
 ) -> Bool[np.ndarray, " T"]:
     """Whether each frame, from its start up to its end, has a part in one of the stretches."""
-    found = np.zeros(len(starts_sec), dtype=bool)
+    has_part = np.zeros(len(starts_sec), dtype=bool)
     for since, to in spans:
-        found |= (starts_sec < to) & (ends_sec > since)
-    return found
+        has_part |= (starts_sec < to) & (ends_sec > since)
+    return has_part
 
 
 def _answers_for_an_action(window: Window, segments: Sequence[Segment]) -> bool:

@@ -73,7 +73,7 @@ class Windows(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """In words."""
+        """How videos are seen, as the end of a sentence, for the run's summary."""
 
     def settings(self) -> dict[str, object]:
         """The constructor's arguments, ready for JSON."""
@@ -123,7 +123,7 @@ class SlidingWindows(Windows):
         return Window(start_sec + start / frame_rate, near.frame_sec, near.num_frames, near.own_sec)
 
     def describe(self) -> str:
-        """In words."""
+        """How long windows are and how much they overlap."""
         return f"windows of {self.num_frames} frames, {self.overlap:.0%} overlapping"
 
     def settings(self) -> dict[str, object]:
@@ -155,11 +155,11 @@ class WholeVideo(Windows):
     def draw(
         self, duration_sec: float, frame_rate: float, near: Window, rng: np.random.Generator, start_sec: float = 0.0
     ) -> Window:
-        """The same one."""
+        """That of `cover`: there is no other."""
         return near
 
     def describe(self) -> str:
-        """In words."""
+        """How many frames stand for a video."""
         return f"{self.num_frames} frames spread over each video"
 
 

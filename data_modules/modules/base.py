@@ -176,11 +176,11 @@ class VideoDataModule(LightningDataModule, ABC):
 
     def videos(self) -> dict[str, list[Record]]:
         """The videos of all trials, each once, by the part they stand in."""
-        found: dict[str, dict[str, Record]] = {}
+        by_subset: dict[str, dict[str, Record]] = {}
         for trial in self.trials:
             for name, subset in trial.subsets.items():
-                found.setdefault(name, {}).update({record.video_id: record for record in subset.records})
-        return {name: list(records.values()) for name, records in found.items()}
+                by_subset.setdefault(name, {}).update({record.video_id: record for record in subset.records})
+        return {name: list(records.values()) for name, records in by_subset.items()}
 
     def _read_videos(self) -> dict[str, list[Record]]:
         """Those of the parts that are looked at; what is neither for training nor for validation is a test."""

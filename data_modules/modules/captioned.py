@@ -61,8 +61,8 @@ class CaptionedDataModule(VideoDataModule):
         assert all(
             isinstance(r, CaptionedRecord) for trial in trials for p in trial.subsets.values() for r in p.records
         )
-        if told := self.tally.describe():
-            log.warning("%s, %s", self.dataset_name, told)
+        if left_out := self.tally.describe():
+            log.warning("%s, %s", self.dataset_name, left_out)
         return trials
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
@@ -100,7 +100,7 @@ class CaptionedDataModule(VideoDataModule):
         return [caption for record in records for caption in record.captions]
 
     def viewing(self) -> dict[str, object]:
-        """With the sampler."""
+        """As for all data sets, and the sampler by kind and settings."""
         chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
         return {**super().viewing(), "sampler": chosen}
 

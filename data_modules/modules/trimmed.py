@@ -58,7 +58,7 @@ class TrimmedDataModule(VideoDataModule):
         return VideoDataset(records, self.sampler, stores or crops, training=training, seed=self.seed_of(number))
 
     def viewing(self) -> dict[str, object]:
-        """With the sampler."""
+        """As for all data sets, and the sampler by kind and settings."""
         chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
         return {**super().viewing(), "sampler": chosen}
 

@@ -81,9 +81,9 @@ class UntrimmedDataModule(VideoDataModule):
             subset = {record.video_id: cast("UntrimmedRecord", record) for record in records}
             misfits(subset.values(), self._lengths_sec(subset)).check_units(self.annotated_in)
             used |= subset
-        told = misfits(used.values(), self._lengths_sec(used)).describe()
-        if told and not self._told:
-            log.warning("%s: %s", self.annotated_in, told)
+        remarks = misfits(used.values(), self._lengths_sec(used)).describe()
+        if remarks and not self._told:
+            log.warning("%s: %s", self.annotated_in, remarks)
             self._told = True
 
     def _lengths_sec(self, video_ids: Iterable[str]) -> dict[str, float]:
@@ -103,7 +103,7 @@ class UntrimmedDataModule(VideoDataModule):
         return CollateWindows(name, self.subset(name).class_names)
 
     def viewing(self) -> dict[str, object]:
-        """With the windows."""
+        """As for all data sets, and the windows by kind and settings."""
         chosen = {"kind": type(self.windows).__name__, "settings": self.windows.settings()}
         return {**super().viewing(), "windows": chosen}
 

@@ -76,7 +76,7 @@ class BaseToNovel(Protocol):
         )
 
     def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
-        """In words."""
+        """How many classes each half has, among which names they are tested, how many trials; and the videos."""
         first = trials[0]
         base, novel = (len(first.tests[name].class_names) for name in ("base", "novel"))
         also = "; both also among all names" if self.among_all else ""

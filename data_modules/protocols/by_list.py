@@ -26,7 +26,7 @@ class ByList(Protocol):
             raise InputError("protocol: test_list names no list.")
 
     def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
-        """One trial."""
+        """One trial, whose tests are the test lists."""
         if dataset_index.read_list is None:
             raise InputError("protocol: lists cannot be read for this data set.")
         tests: dict[str, Subset] = {}
@@ -36,7 +36,7 @@ class ByList(Protocol):
         return [Trial("lists", dataset_index.read_list(self.train_list), tests, val)]
 
     def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
-        """In words."""
+        """Which lists, how many classes of them training sees, and the videos."""
         (trial,) = trials
         seen = {record.target for record in trial.train.records}
         lists = f"{self.train_list} and {', '.join(self.test_lists)}"

@@ -47,7 +47,7 @@ class ClosedSet(Protocol):
         return Trial(trial.name, rest, trial.tests, held_out, trial.harmonic_means)
 
     def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
-        """In words."""
+        """How many classes are seen, in how many official splits, and the videos; captions have no classes."""
         names = len(trials[0].train.class_names)
         if not names:
             return f"retrieval among all videos of a split; {sizes(trials[0])} videos."

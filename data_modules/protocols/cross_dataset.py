@@ -19,7 +19,7 @@ class CrossDataset(Protocol):
         return [Trial("cross-data-set", dataset_index.subset("train"), {}, val if val.records else None)]
 
     def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
-        """In words."""
+        """How many classes are trained on, and what is tested."""
         (trial,) = trials
         others = ", ".join(f"{name} ({len(subset.class_names)} classes)" for name, subset in trial.tests.items())
         return (

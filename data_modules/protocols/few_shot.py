@@ -70,7 +70,7 @@ class FewShot(Protocol):
         return Trial(f"draw {number}", support, {"test": test})
 
     def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
-        """In words."""
+        """How many videos of how many classes, where they come from, how many trials; and the videos."""
         first = trials[0]
         names, shots = len(first.train.class_names), len(first.train.records)
         ways = "all" if self.ways is None else f"drawn out of {_drawn_from(trials)}"

@@ -48,7 +48,7 @@ class OpenSet(Protocol):
         return [Trial("open set", dataset_index.subset("train").only(seen), tests, val if val.records else None)]
 
     def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
-        """In words."""
+        """How many classes are seen and unseen, in how many published splits; and the videos."""
         first = trials[0]
         seen, unseen = len(first.train.class_names), len(first.tests["test"].class_names)
         if len(trials) > 1:
@@ -81,10 +81,10 @@ def known_names(dataset_index: DatasetIndex, names: Sequence[str], what: str) ->
         InputError: when there is no such class, or one stands there twice.
     """
     by_label = dict(zip(dataset_index.labels, dataset_index.class_names, strict=False))
-    found = [by_label.get(name, name) for name in names]
-    for name, given in zip(found, names, strict=True):
-        if name not in dataset_index.class_names:
-            raise InputError(f"protocol: {what} names '{given}', which is no class of this data set.")
-        if found.count(name) > 1:
-            raise InputError(f"protocol: {what} names '{given}' twice.")
-    return found
+    class_names = [by_label.get(name, name) for name in names]
+    for class_name, name in zip(class_names, names, strict=True):
+        if class_name not in dataset_index.class_names:
+            raise InputError(f"protocol: {what} names '{name}', which is no class of this data set.")
+        if class_names.count(class_name) > 1:
+            raise InputError(f"protocol: {what} names '{name}' twice.")
+    return class_names

@@ -37,7 +37,7 @@ class RandomHalves(Protocol):
         return trials
 
     def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
-        """In words."""
+        """How many classes a half has, and how often they are drawn."""
         first = trials[0]
         return (
             f"open set by random halves: {len(first.train.class_names)} of {len(dataset_index.class_names)} classes "

@@ -76,13 +76,13 @@ def _activitynet_json(labels: list[str], subsets: Iterable[str], count: int) -> 
     database = {}
     for subset in subsets:
         for number in range(len(labels) * count):
-            shown = [labels[(number + step) % len(labels)] for step in (0, 1, 0)]
+            actions = [labels[(number + step) % len(labels)] for step in (0, 1, 0)]
             database[f"{subset.lower()}_{number:04d}"] = {
                 "subset": subset,
                 "duration": UNTRIMMED_SEC,
                 "annotations": [
                     {"label": label, "segment": segment}
-                    for label, segment in zip(shown, UNTRIMMED_SEGMENTS, strict=True)
+                    for label, segment in zip(actions, UNTRIMMED_SEGMENTS, strict=True)
                 ],
             }
     return json.dumps({"version": "made up", "database": database}, indent=0)

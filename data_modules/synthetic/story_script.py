@@ -79,12 +79,12 @@ def tell(story: Story, wordings: int) -> list[str]:
         wordings: how many.
     """
     rng = random.Random(story.video_script.seed + 1)
-    told: dict[str, None] = {}
+    sentences: dict[str, None] = {}
     for _ in range(20 * wordings):
-        told[_sentence(story.events, rng)] = None
-        if len(told) == wordings:
+        sentences[_sentence(story.events, rng)] = None
+        if len(sentences) == wordings:
             break
-    return list(told)
+    return list(sentences)
 
 
 def _sentence(events: Sequence[Event], rng: random.Random) -> str:

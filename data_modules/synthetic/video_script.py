@@ -68,7 +68,7 @@ class VideoScript:
 
     @property
     def num_frames(self) -> int:
-        """Of the whole video."""
+        """Frames of the whole video."""
         return sum(piece.num_frames for piece in self.pieces)
 
 

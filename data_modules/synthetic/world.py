@@ -23,7 +23,7 @@ class Script(ABC):
 
     @abstractmethod
     def frames(self) -> Iterable[UInt8[Tensor, "T 3 S S"]]:
-        """Its frames, some at a time."""
+        """The frames of the video, some at a time, so that a video of any length fits in memory."""
 
 
 def render_missing(root: Path, world: Mapping[str, object], videos: Iterable[tuple[Path, Script]]) -> None:

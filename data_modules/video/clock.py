@@ -40,16 +40,16 @@ def starts_of_parts(
         dts, np.ones_like(is_key), back, ahead, may_jump
     ):
         return []
-    found: list[int] = []
-    shown, decoded = NO_STAMP, NO_STAMP  # the latest of this part
+    starts: list[int] = []
+    latest_pts, latest_dts = NO_STAMP, NO_STAMP  # the latest of this part
     for place, (at, due, key) in enumerate(zip(pts.tolist(), dts.tolist(), is_key.tolist(), strict=True)):
-        goes_back = (key and NO_STAMP < at < shown - back) or NO_STAMP < due < decoded - back
-        jumps = may_jump and NO_STAMP < decoded < due - ahead
+        goes_back = (key and NO_STAMP < at < latest_pts - back) or NO_STAMP < due < latest_dts - back
+        jumps = may_jump and NO_STAMP < latest_dts < due - ahead
         if place and (goes_back or jumps):
-            found.append(place)
-            shown = decoded = NO_STAMP
-        shown, decoded = max(shown, at), max(decoded, due)
-    return found
+            starts.append(place)
+            latest_pts = latest_dts = NO_STAMP
+        latest_pts, latest_dts = max(latest_pts, at), max(latest_dts, due)
+    return starts
 
 
 def _is_suspicious(

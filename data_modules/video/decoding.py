@@ -269,7 +269,7 @@ class VideoReader:
             raise _InconsistentError
 
     def _all_pictures(self, places: Int64[np.ndarray, " T"]) -> Iterator[tuple[int, Picture]]:
-        """The same, decoding everything."""
+        """Packets at the given places in display order, with their pictures, from decoding the whole video."""
         wanted = set(self._display.order[places].tolist())
         frames = self._held.items() if self._held else self._all_frames()
         return ((number, self._checked(number, frame)) for number, frame in frames if number in wanted)
@@ -284,7 +284,7 @@ class VideoReader:
             for number, frame in self._output(0, num_packets - 1, None):
                 if frame.is_corrupt and self._packets.decodable[number]:
                     raise _InconsistentError(f"frame {number + 1} of {num_packets} is damaged")
-                if frame.is_corrupt or number in seen or not self._packets.shown[number]:
+                if frame.is_corrupt or number in seen or not self._packets.displayed[number]:
                     continue
                 if size is None:
                     size = (frame.width, frame.height)
@@ -305,7 +305,7 @@ class VideoReader:
             raise BrokenVideoError(self.path, f"{len(lost)} of {num_packets} frames cannot be decoded")
 
     def _must_show(self) -> set[int]:
-        return set(np.flatnonzero(self._packets.decodable & self._packets.shown).tolist())
+        return set(np.flatnonzero(self._packets.decodable & self._packets.displayed).tolist())
 
     def _output(self, start: int, stop: int, wanted: set[int] | None) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decode from ``start``, a key frame, to ``stop``; what ``wanted``, if given, can do without is skipped."""

@@ -207,7 +207,7 @@ class PacketSource:
         bidirectional: Bool[np.ndarray, " P"] | None,
     ) -> Packets:
         """The table: pts, dts and duration; is key, is shown and is damaged; on one clock, without what breaks cost."""
-        (pts, dts, duration), (is_key, shown, damaged) = stamps.T, flags.T
+        (pts, dts, duration), (is_key, displayed, damaged) = stamps.T, flags.T
         self._stamps = stamps[:, :2]  # as the file has them
         format_name, tick_sec = self.container.format.name, float(self.stream.time_base or Fraction(1, 25))
         if (np.abs(stamps[stamps != NO_STAMP].astype(np.float64)) > _MAX_TICKS).any():
@@ -230,7 +230,7 @@ class PacketSource:
             dts=dts,
             duration=duration,
             is_key=is_key,
-            shown=shown if shown.any() else np.ones_like(shown),
+            displayed=displayed if displayed.any() else np.ones_like(displayed),
             tick_sec=tick_sec,
             stamped=format_name not in _FORMATS_WITHOUT_DISPLAY_TIMES,
             bidirectional=bidirectional,
@@ -290,9 +290,9 @@ class PacketSource:
             packets = self._demux()
             first = next(packets, None)
             if first is not None and first.pts is not None and first.dts is not None:
-                found = np.flatnonzero((self._stamps == (first.pts, first.dts)).all(1))
-                if len(found) == 1 and found[0] <= start:
-                    yield from enumerate(chain([first], packets), int(found[0]))
+                places = np.flatnonzero((self._stamps == (first.pts, first.dts)).all(1))
+                if len(places) == 1 and places[0] <= start:
+                    yield from enumerate(chain([first], packets), int(places[0]))
 
     def close(self) -> None:
         """Close the file."""

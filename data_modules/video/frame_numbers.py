@@ -44,11 +44,11 @@ def numbers_run_on(extradata: bytes | None, length_size: int, heads: Iterable[by
         return None
     latest: int | None = None
     for head in heads:
-        found = _first_slice(head, length_size)
-        if found is None:
+        first_slice = _first_slice(head, length_size)
+        if first_slice is None:
             latest = None
             continue
-        kind, is_reference, slice_data = found
+        kind, is_reference, slice_data = first_slice
         try:
             bits = _Bits(slice_data)
             for _ in range(3):

@@ -45,7 +45,7 @@ def turned(picture: Picture, matrix: Int32[np.ndarray, " 9"]) -> tuple[UInt8[np.
 
 
 def as_tensor(picture: Picture) -> UInt8[Tensor, "3 H W"]:
-    """With the channels first."""
+    """The picture as torch has it, channels first; a copy, if it is not laid out row by row."""
     return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
 
 

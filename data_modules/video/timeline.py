@@ -58,7 +58,7 @@ class Timeline:
         return np.clip(np.searchsorted(self.times_sec, moments, side="right") - 1, 0, self.num_frames - 1)
 
 
-def shown_from(times_sec: Float64[np.ndarray, " N"], frame_rate: float | None) -> Float64[np.ndarray, " N"]:
+def tick_starts(times_sec: Float64[np.ndarray, " N"], frame_rate: float | None) -> Float64[np.ndarray, " N"]:
     """When what each moment of `Timeline.ticks` stands for begins; of the first, when the picture does."""
     return times_sec if frame_rate is None else np.maximum(times_sec - 0.5 / frame_rate, 0.0)
 
@@ -72,7 +72,7 @@ class Packets:
         dts: when the packet is to be decoded.
         duration: how long the frame stays on screen; 0 where the container does not say.
         is_key: decoding can start here.
-        shown: False where the frame is decoded and not displayed: before the start of an edit list, or for reference.
+        displayed: False where a frame is only decoded: before the start of an edit list, or as others refer to it.
         tick_sec: one tick in seconds.
         stamped: False where the container stores no display times (AVI): ``pts`` is then only a guess.
         bidirectional: which packets are stored after a frame that is shown later; None: only their ``pts`` can tell.
@@ -85,7 +85,7 @@ class Packets:
     dts: Int64[np.ndarray, " P"]
     duration: Int64[np.ndarray, " P"]
     is_key: Bool[np.ndarray, " P"]
-    shown: Bool[np.ndarray, " P"]
+    displayed: Bool[np.ndarray, " P"]
     tick_sec: float
     stamped: bool
     bidirectional: Bool[np.ndarray, " P"] | None = None
@@ -122,15 +122,15 @@ class Packets:
         """
         if not self.is_key.any() or not self.is_key[0]:
             return None
-        shown = np.flatnonzero(self.shown if self.lost is None else self.shown & ~self.lost)
+        displayed = np.flatnonzero(self.displayed if self.lost is None else self.displayed & ~self.lost)
         if self.stamped:
             if not self.is_reordered and (self.bidirectional is None or self.bidirectional.any()):
                 return None
-            if self.shown[0] and (self.pts[shown] < self.pts[0]).any():
+            if self.displayed[0] and (self.pts[displayed] < self.pts[0]).any():
                 return None
-            order = shown[np.argsort(self.pts[shown], kind="stable")]
+            order = displayed[np.argsort(self.pts[displayed], kind="stable")]
             stamps = self.pts[order]
-        elif self.bidirectional is not None and self.shown.all():
+        elif self.bidirectional is not None and self.displayed.all():
             order, stamps = _after_reordering(self.bidirectional), np.sort(self.dts)
         else:
             return None
@@ -206,15 +206,15 @@ def spans(is_key: Bool[np.ndarray, " P"], ranks: Int64[np.ndarray, " P"], wanted
         wanted: packets, each displayed.
     """
     keys = np.flatnonzero(is_key & (ranks >= 0))
-    found: list[Span] = []
+    merged: list[Span] = []
     for packet in sorted(set(wanted)):
         before = keys[: np.searchsorted(keys, packet, side="right")]
         before = before[ranks[before] <= ranks[packet]]
         start = int(before[-1]) if len(before) else 0
-        while found and start <= found[-1].stop:
-            start = min(start, found.pop().start)
-        found.append(Span(start, packet))
-    return found
+        while merged and start <= merged[-1].stop:
+            start = min(start, merged.pop().start)
+        merged.append(Span(start, packet))
+    return merged
 
 
 def _after_reordering(bidirectional: Bool[np.ndarray, " P"]) -> Int64[np.ndarray, " P"]:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.files.text_files import shown
+from data_modules.files.text_files import excerpt
 from data_modules.loading.window_dataset import CollateWindows, WindowSample
 from data_modules.loading.windows import Windows
-from data_modules.video.timeline import Timeline, shown_from
+from data_modules.video.timeline import Timeline, tick_starts
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.localizer import candidates, detected
 from prompt_video.localization.suppression import Suppression, VideoDetections
@@ -67,7 +67,7 @@ class Finder:
         suppression = Suppression(**check_settings(Suppression, task.get("suppression", {}), "suppression"))
         inside = task.get("frames_inside", 16)
         if not fits(inside, int) or inside < 1:
-            raise InputError(f"the frames_inside that this model was trained with cannot be {shown(inside)}.")
+            raise InputError(f"the frames_inside that this model was trained with cannot be {excerpt(inside)}.")
         return cls(detector.eval().requires_grad_(False), inside, suppression)
 
     def find(
@@ -151,9 +151,9 @@ def _batches(
     """One window at a time, as `WindowDataset` reads it from a store."""
     collate = CollateWindows("own", texts)
     cover = windows.cover(stored.duration_sec, stored.frame_rate, stored.start_sec)
-    shown = Timeline(shown_from(stored.times_sec, frame_rate), stored.duration_sec)
+    timeline = Timeline(tick_starts(stored.times_sec, frame_rate), stored.duration_sec)
     for number, window in enumerate(cover):
-        rows = shown.on_screen(window.moments_sec)
+        rows = timeline.on_screen(window.moments_sec)
         sample = WindowSample(
             features=features[torch.from_numpy(rows)],
             mask=torch.ones(window.num_frames, dtype=torch.bool),

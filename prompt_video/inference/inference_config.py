@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from data_modules.errors import InputError
-from data_modules.files.text_files import shown
+from data_modules.files.text_files import excerpt
 from data_modules.loading.sampling import Sampler, SegmentSampler, WindowSampler
 from data_modules.loading.transforms import Place, ResizeCrop
 from data_modules.loading.windows import SlidingWindows, WholeVideo, Windows
@@ -60,7 +60,7 @@ class Viewing:
 
 def _made(kinds: Mapping[str, Callable[..., Any]], chosen: object, name: str) -> Any:  # noqa: ANN401 - either kind
     if not isinstance(chosen, dict) or not isinstance(kind := chosen.get("kind"), str):
-        raise InputError(f"the {name} that this model was trained with cannot be {shown(chosen)}; it is damaged.")
+        raise InputError(f"the {name} that this model was trained with cannot be {excerpt(chosen)}; it is damaged.")
     if kind not in kinds:
         raise InputError(
             f"this model was trained with the project's own {kind}, which is not part of prompt-video; "

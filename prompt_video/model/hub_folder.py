@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from data_modules.errors import InputError
-from data_modules.files.text_files import read_json, shown
+from data_modules.files.text_files import excerpt, read_json
 from prompt_video.model.kept_settings import check_settings, fits
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
@@ -80,8 +80,8 @@ def _config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not of a model that `prompt-video export --hub` wrote; name the right folder.")
     if config.get("format") != FORMAT:
         raise InputError(
-            f"{path} has format {shown(config.get('format'))}, and this version of prompt-video reads format {FORMAT}; "
-            "update prompt-video, or export the checkpoint again."
+            f"{path} has format {excerpt(config.get('format'))}, and this version of prompt-video reads format "
+            f"{FORMAT}; update prompt-video, or export the checkpoint again."
         )
     about = {"class_names": None, "task": {}, "trial": None, **config}
     try:
@@ -103,14 +103,14 @@ def _check(config: Mapping[str, Any]) -> None:
         raise InputError("its spec.clip is missing or no such thing.")
     side = TEXT_HEADS.get(str(spec["prompt"]["kind"]))
     if side is None:
-        raise InputError(f"its spec.prompt.kind cannot be {shown(spec['prompt']['kind'])}.")
+        raise InputError(f"its spec.prompt.kind cannot be {excerpt(spec['prompt']['kind'])}.")
     check_settings(side, spec["prompt"]["settings"], "spec.prompt.settings")
     check_settings(TemporalEncoder, spec.get("temporal"), "spec.temporal")
     own = {name: value for name, value in spec.items() if name not in ("clip", "prompt", "temporal", "class_names")}
     check_settings(VideoTextModel, own, "spec")
     for name, value in (("spec.class_names", spec.get("class_names")), ("class_names", config["class_names"])):
         if not fits(value, Sequence[str] | None):
-            raise InputError(f"its {name} cannot be {shown(value)}.")
+            raise InputError(f"its {name} cannot be {excerpt(value)}.")
     if lacking := [name for name in ("temperature", "learn_temperature", "class_names") if name not in spec]:
         raise InputError(f"its spec.{lacking[0]} is missing.")
     if spec["temperature"] is not None and spec["temperature"] <= 0:

@@ -5,7 +5,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from data_modules.errors import InputError
-from data_modules.files.text_files import shown
+from data_modules.files.text_files import excerpt
 
 MOST = 100_000  # of any whole number: layers, vectors, frames
 
@@ -23,12 +23,12 @@ def check_settings(kind: type, settings: object, place: str) -> dict[str, Any]:
     """
     types = get_type_hints(kind.__init__)  # type: ignore[misc]  # of any class
     if not isinstance(settings, dict):
-        raise InputError(f"{place} must be an object, not {shown(settings)}.")
+        raise InputError(f"{place} must be an object, not {excerpt(settings)}.")
     for name, value in settings.items():
         if name not in types or name in ("return", "width"):  # the width is the CLIP's
-            raise InputError(f"{place}: {kind.__name__} has no setting {shown(name)}.")
+            raise InputError(f"{place}: {kind.__name__} has no setting {excerpt(name)}.")
         if not fits(value, types[name]):
-            raise InputError(f"{place}.{name} cannot be {shown(value)}.")
+            raise InputError(f"{place}.{name} cannot be {excerpt(value)}.")
     return settings
 
 

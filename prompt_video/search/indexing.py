@@ -23,7 +23,7 @@ from data_modules.loading.frames import FrameChunks
 from data_modules.loading.loaders import loader_options
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.extraction import MISSING, ExtractionTask, transform_of
-from data_modules.video.timeline import shown_from
+from data_modules.video.timeline import tick_starts
 from prompt_video.model.embedding import dim_of, video_vectors
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.manifest import IndexManifest, read_manifest
@@ -83,7 +83,7 @@ class IndexingTask(ExtractionTask):
     ) -> None:
         """Hand a whole video's spans to the store."""
         parts = []
-        start_sec = float(shown_from(times_sec[:1], self.cutting.frame_rate)[0])
+        start_sec = float(tick_starts(times_sec[:1], self.cutting.frame_rate)[0])
         rows_of_spans = torch.from_numpy(self.cutting.rows(times_sec, duration_sec, start_sec))
         for rows in torch.split(rows_of_spans, SPANS_AT_A_TIME):
             frames = features[rows].to(self.device)

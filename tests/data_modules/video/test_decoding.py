@@ -258,7 +258,7 @@ def test_damage_in_a_frame_that_an_edit_list_hides(tmp_path: Path) -> None:
     source, path = VIDEOS / "negative_pts_editlist_h264.mp4", tmp_path / "clip.mp4"
     with VideoReader(source) as reader:
         packet = reader._source._kept[0]
-        assert not reader._source.packets.shown[0]
+        assert not reader._source.packets.displayed[0]
     content = bytearray(source.read_bytes())
     start = content.index(bytes(packet)) + packet.size // 2
     content[start : start + 64] = b"\xff" * 64

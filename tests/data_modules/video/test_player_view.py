@@ -144,7 +144,7 @@ def test_zero_is_the_start_of_the_file(name: str) -> None:
 def test_hidden_frames_in_packets_of_their_own(tmp_path: Path) -> None:
     path = remuxed(VIDEOS / "odd_size_vp9.webm", tmp_path / "split.mkv", "vp9_superframe_split")
     with VideoReader(VIDEOS / "odd_size_vp9.webm") as whole, VideoReader(path) as split:
-        assert (len(split._packets), split._packets.shown.sum()) == (32, 30)
+        assert (len(split._packets), split._packets.displayed.sum()) == (32, 30)
         assert split.timeline.times_sec.tolist() == whole.timeline.times_sec.tolist()
         everything = torch.stack([frame for frame, _ in whole.frames()])
     assert torch.equal(assert_sparse_equals_full(path), everything)

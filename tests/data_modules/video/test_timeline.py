@@ -16,7 +16,7 @@ def table(pts: Sequence[int | None], keys: Sequence[int] = (0,), **changes: obje
         "dts": place,
         "duration": np.ones_like(place),
         "is_key": np.isin(place, keys),
-        "shown": np.ones(len(pts), dtype=np.bool_),
+        "displayed": np.ones(len(pts), dtype=np.bool_),
         "tick_sec": 0.5,
         "stamped": True,
     }
@@ -56,7 +56,7 @@ def test_mpeg4_without_display_times() -> None:
 
 
 def test_hidden_packets_are_no_frames() -> None:
-    display = table([-1, 2, 0, 1], shown=np.array([False, True, True, True])).display()
+    display = table([-1, 2, 0, 1], displayed=np.array([False, True, True, True])).display()
     assert display is not None
     assert display.order.tolist() == [2, 3, 1]
 
