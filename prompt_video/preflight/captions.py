@@ -12,7 +12,7 @@ from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.video_text_model import VideoTextModel
-from prompt_video.preflight.check_results import Finding, Verdict, count
+from prompt_video.preflight.check_results import CheckResult, Verdict, count
 from prompt_video.preflight.checks import named
 
 LENGTHS = "caption lengths"
@@ -21,7 +21,7 @@ CHUNK = 10_000  # texts that are tokenized in one call
 Parts = Mapping[str, Sequence[Record]]
 
 
-def check_captions(trials: Sequence[Trial], parts: Parts, tally: CaptionTally, learns: bool) -> Finding:
+def check_captions(trials: Sequence[Trial], parts: Parts, tally: CaptionTally, learns: bool) -> CheckResult:
     """How many videos and captions there are, and what was left out of the files.
 
     Args:
@@ -31,23 +31,23 @@ def check_captions(trials: Sequence[Trial], parts: Parts, tally: CaptionTally, l
         learns: whether there is anything to learn; otherwise no training video is needed.
     """
     if learns and any(not trial.train.records for trial in trials):
-        return Finding("captions", "error", "there are no training videos")
+        return CheckResult("captions", "error", "there are no training videos")
     if empty := [name for trial in trials for name, subset in trial.tests.items() if not subset.records]:
-        return Finding("captions", "error", f"the test '{empty[0]}' has no videos")
-    found = "; ".join(f"{name}: {_size(records)}" for name, records in parts.items())
+        return CheckResult("captions", "error", f"the test '{empty[0]}' has no videos")
+    summary = "; ".join(f"{name}: {_size(records)}" for name, records in parts.items())
     left_out = [
         *(f"{video_id}: an empty caption" for video_id in tally.empty),
         *(f"{video_id}: a caption that it has already" for video_id in tally.repeated),
         *(f"{video_id}: no caption at all" for video_id in tally.bare),
     ]
     if left_out:
-        return Finding("captions", "warning", f"{found}; {tally.describe()}", left_out)
-    return Finding("captions", "ok", found)
+        return CheckResult("captions", "warning", f"{summary}; {tally.describe()}", left_out)
+    return CheckResult("captions", "ok", summary)
 
 
-def check_shared(trials: Sequence[Trial]) -> Finding:
+def check_shared(trials: Sequence[Trial]) -> CheckResult:
     """Captions that CLIP reads alike: of several videos, which they cannot tell apart, or of test and training."""
-    told: dict[str, None] = {}
+    notes: dict[str, None] = {}
     shared: dict[str, None] = {}
     known: dict[str, None] = {}
     for trial, where in named(trials):
@@ -55,23 +55,23 @@ def check_shared(trials: Sequence[Trial]) -> Finding:
         for name, by_caption in videos.items():
             several = {caption: ids for caption, ids in by_caption.items() if len(ids) > 1}
             if several:
-                told[
+                notes[
                     f"{where}{count(len(several), 'caption')} of several {name} videos, which they do not tell apart"
                 ] = None
             shared.update({f"{where}{name}: '{caption}' of {_some(ids)}": None for caption, ids in several.items()})
         for name in trial.tests:
             both = {caption: ids for caption, ids in videos[name].items() if caption in videos["train"]}
             if both:
-                told[f"{where}{count(len(both), f'{name} caption')} also in training"] = None
+                notes[f"{where}{count(len(both), f'{name} caption')} also in training"] = None
             known.update(
                 {f"{where}{name} and train: '{caption}' of {_some(ids)}": None for caption, ids in both.items()}
             )
-    if told:
-        return Finding("shared captions", "note", "; ".join(told), [*shared, *known])
-    return Finding("shared captions", "ok", "each is of one video alone, and none of the test is trained on")
+    if notes:
+        return CheckResult("shared captions", "note", "; ".join(notes), [*shared, *known])
+    return CheckResult("shared captions", "ok", "each is of one video alone, and none of the test is trained on")
 
 
-def check_lengths(model: VideoTextModel, parts: Parts) -> Finding:
+def check_lengths(model: VideoTextModel, parts: Parts) -> CheckResult:
     """Whether every caption fits into CLIP's text encoder, beside the learned vectors or inside the templates.
 
     Args:
@@ -84,17 +84,17 @@ def check_lengths(model: VideoTextModel, parts: Parts) -> Finding:
         sides.insert(0, (side, f" beside {side.num_prefix} + {side.num_suffix} learned vectors"))
     elif isinstance(side, TemplatePrompt):
         sides.insert(0, (side, " in the templates"))
-    findings = [_check_lengths(one, model.clip, parts, where) for one, where in sides]
-    return next((finding for finding in findings if finding.verdict != "ok"), findings[0])
+    results = [_check_lengths(one, model.clip, parts, where) for one, where in sides]
+    return next((result for result in results if result.verdict != "ok"), results[0])
 
 
-def _check_lengths(side: PromptLearner | TemplatePrompt, clip: FrozenCLIP, parts: Parts, where: str) -> Finding:
+def _check_lengths(side: PromptLearner | TemplatePrompt, clip: FrozenCLIP, parts: Parts, where: str) -> CheckResult:
     captions = {name: [c for record in _captioned(records) for c in record.captions] for name, records in parts.items()}
     lengths = _lengths(side, clip, dict.fromkeys(caption for own in captions.values() for caption in own))
     over = {name: [caption for caption in own if lengths[caption] > side.room] for name, own in captions.items()}
     if not any(over.values()):
         longest = max(lengths.values(), default=0)
-        return Finding(LENGTHS, "ok", f"the longest has {longest} tokens, and there is room for {side.room}{where}")
+        return CheckResult(LENGTHS, "ok", f"the longest has {longest} tokens, and there is room for {side.room}{where}")
     refused = side.too_long == "error"
     many = any(len(over[name]) > MANY * len(own) for name, own in captions.items())
     verdict: Verdict = "error" if refused else "warning" if many else "note"
@@ -105,7 +105,7 @@ def _check_lengths(side: PromptLearner | TemplatePrompt, clip: FrozenCLIP, parts
     )
     outcome = "set too_long of the prompt to 'truncate' to cut them" if refused else "cut off"
     examples = sorted({(lengths[caption], name, caption) for name, own in over.items() for caption in own})[::-1]
-    return Finding(
+    return CheckResult(
         LENGTHS,
         verdict,
         f"longer than the {side.room} tokens{where}: {shares}; {outcome}",

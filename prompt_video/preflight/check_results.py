@@ -9,19 +9,19 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # from good to bad; a note is
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What one check came to.
 
     Args:
         check: what was looked at.
         verdict: whether that is as it should be.
-        found: in one sentence.
+        summary: in one sentence.
         examples: everything that the sentence counts; the table names the first ones.
     """
 
     check: str
     verdict: Verdict
-    found: str
+    summary: str
     examples: Sequence[str] = field(default=())
 
 

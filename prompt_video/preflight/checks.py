@@ -7,10 +7,10 @@ from pathlib import Path
 from data_modules.annotations.class_names import as_read
 from data_modules.protocols import BaseToNovel, CrossDataset, OpenSet, Protocol, RandomHalves
 from data_modules.protocols.trial import Subset, Trial
-from prompt_video.preflight.check_results import Finding, Verdict, count, worst
+from prompt_video.preflight.check_results import CheckResult, Verdict, count, worst
 
 
-def check_labels(trials: Sequence[Trial]) -> Finding:
+def check_labels(trials: Sequence[Trial]) -> CheckResult:
     """Every target must be one of the class names of its part."""
     outside = [
         f"{where}: {record.video_id} has label {target} of {len(subset.class_names)} classes"
@@ -20,12 +20,12 @@ def check_labels(trials: Sequence[Trial]) -> Finding:
         if not 0 <= target < len(subset.class_names)
     ]
     if outside:
-        return Finding("labels", "error", f"{count(len(outside), 'label')} outside of the class list", outside)
+        return CheckResult("labels", "error", f"{count(len(outside), 'label')} outside of the class list", outside)
     names = {name for trial in trials for subset in trial.subsets.values() for name in subset.class_names}
-    return Finding("labels", "ok", f"every video has one of {count(len(names), 'class name')}")
+    return CheckResult("labels", "ok", f"every video has one of {count(len(names), 'class name')}")
 
 
-def check_training_classes(trials: Sequence[Trial], learns: bool) -> Finding:
+def check_training_classes(trials: Sequence[Trial], learns: bool) -> CheckResult:
     """Every class name that is trained on needs a training video.
 
     Args:
@@ -34,41 +34,41 @@ def check_training_classes(trials: Sequence[Trial], learns: bool) -> Finding:
     """
     title = "training classes"
     if all(not trial.train.records for trial in trials):
-        return Finding(title, "error" if learns else "note", "there are no training videos")
+        return CheckResult(title, "error" if learns else "note", "there are no training videos")
     without = [
         f"{where}{name}"
         for trial, where in named(trials)
         for name in _untouched(trial.train.class_names, [trial.train])
     ]
     if without:
-        found = f"{count(len(without), 'class')} without a training video"
-        return Finding(title, "warning" if learns else "note", found, without)
-    return Finding(title, "ok", "every class has training videos")
+        summary = f"{count(len(without), 'class')} without a training video"
+        return CheckResult(title, "warning" if learns else "note", summary, without)
+    return CheckResult(title, "ok", "every class has training videos")
 
 
-def check_test_classes(trials: Sequence[Trial], owners: Mapping[str, str]) -> Finding:
+def check_test_classes(trials: Sequence[Trial], dataset_names: Mapping[str, str]) -> CheckResult:
     """Every class name that is tested should have a test video, in any of the tests on the same data set.
 
     Args:
         trials: of the experiment.
-        owners: the data set of each test.
+        dataset_names: the data set of each test.
     """
     without: list[str] = []
     for trial, where in named(trials):
         if any(not subset.records for subset in trial.tests.values()):
             empty = next(name for name, subset in trial.tests.items() if not subset.records)
-            return Finding("test classes", "error", f"{where}the test '{empty}' has no videos")
-        for owner in sorted({owners.get(name, "") for name in trial.tests}):
-            parts = [subset for name, subset in trial.tests.items() if owners.get(name, "") == owner]
+            return CheckResult("test classes", "error", f"{where}the test '{empty}' has no videos")
+        for dataset_name in sorted({dataset_names.get(name, "") for name in trial.tests}):
+            parts = [subset for name, subset in trial.tests.items() if dataset_names.get(name, "") == dataset_name]
             names = dict.fromkeys(name for subset in parts for name in subset.class_names)
             without += [f"{where}{name}" for name in _untouched(names, parts)]
     if without:
-        found = f"{count(len(without), 'class')} without a test video"
-        return Finding("test classes", "warning", found, without)
-    return Finding("test classes", "ok", "every class has test videos")
+        summary = f"{count(len(without), 'class')} without a test video"
+        return CheckResult("test classes", "warning", summary, without)
+    return CheckResult("test classes", "ok", "every class has test videos")
 
 
-def check_unique_names(trials: Sequence[Trial]) -> Finding:
+def check_unique_names(trials: Sequence[Trial]) -> CheckResult:
     """Two class names that read alike cannot be told apart; CLIP ignores capitals and extra blanks."""
     twice: dict[str, None] = {}
     for _, subset in _parts(trials):
@@ -78,12 +78,12 @@ def check_unique_names(trials: Sequence[Trial]) -> Finding:
                 alike = [name for name in subset.class_names if as_read(name) == plain]
                 twice[" = ".join(repr(name) for name in alike)] = None
     if twice:
-        found = f"{count(len(twice), 'class name')} given to more than one class: CLIP reads the same text"
-        return Finding("duplicate names", "error", found, list(twice))
-    return Finding("duplicate names", "ok", "no two classes have the same name")
+        summary = f"{count(len(twice), 'class name')} given to more than one class: CLIP reads the same text"
+        return CheckResult("duplicate names", "error", summary, list(twice))
+    return CheckResult("duplicate names", "ok", "no two classes have the same name")
 
 
-def check_repeats(trials: Sequence[Trial], files: Mapping[Path, Hashable]) -> Finding:
+def check_repeats(trials: Sequence[Trial], files: Mapping[Path, Hashable]) -> CheckResult:
     """No video, and no file, may stand twice in one part.
 
     Args:
@@ -100,24 +100,26 @@ def check_repeats(trials: Sequence[Trial], files: Mapping[Path, Hashable]) -> Fi
             elif paths[files.get(record.path, record.path)] > 1:
                 repeats[f"{where}: {record.path} is the same file as another"] = None
     if repeats:
-        found = f"{count(len(repeats), 'video')} more than once in a part"
-        return Finding("repeated videos", "error", found, list(repeats))
-    return Finding("repeated videos", "ok", "no video stands twice in a part")
+        summary = f"{count(len(repeats), 'video')} more than once in a part"
+        return CheckResult("repeated videos", "error", summary, list(repeats))
+    return CheckResult("repeated videos", "ok", "no video stands twice in a part")
 
 
-def check_overlap(trials: Sequence[Trial], owners: Mapping[str, str], files: Mapping[Path, Hashable]) -> Finding:
+def check_overlap(
+    trials: Sequence[Trial], dataset_names: Mapping[str, str], files: Mapping[Path, Hashable]
+) -> CheckResult:
     """What is tested must not be trained on, nor the best checkpoint be chosen on it.
 
     Args:
         trials: of the experiment.
-        owners: the data set of each test; the same id in two data sets may be another video.
+        dataset_names: the data set of each test; the same id in two data sets may be another video.
         files: as for `check_repeats`.
     """
     verdicts: list[Verdict] = []
     shared: list[str] = []
     for trial, where in named(trials):
         for first, second in _pairs(trial):
-            same_data = owners.get(first) == owners.get(second)
+            same_data = dataset_names.get(first) == dataset_names.get(second)
             ids = {record.video_id for record in trial.subsets[first].records}
             paths = {files.get(record.path, record.path) for record in trial.subsets[first].records}
             for record in trial.subsets[second].records:
@@ -126,12 +128,12 @@ def check_overlap(trials: Sequence[Trial], owners: Mapping[str, str], files: Map
                     verdicts.append("error" if second in trial.tests and (same_data or same_file) else "warning")
                     shared.append(f"{where}{record.video_id} in {first} and {second}")
     if shared:
-        return Finding("overlap", worst(verdicts), f"{count(len(shared), 'video')} in two parts of a trial", shared)
+        return CheckResult("overlap", worst(verdicts), f"{count(len(shared), 'video')} in two parts of a trial", shared)
     parts = "training, validation and test" if any(trial.val for trial in trials) else "training and test"
-    return Finding("overlap", "ok", f"{parts} share no video")
+    return CheckResult("overlap", "ok", f"{parts} share no video")
 
 
-def check_unseen(protocol: Protocol, trials: Sequence[Trial]) -> Finding | None:
+def check_unseen(protocol: Protocol, trials: Sequence[Trial]) -> CheckResult | None:
     """Whether classes that count as unseen are; None for a protocol that has no such classes."""
     if not isinstance(protocol, (OpenSet, RandomHalves, BaseToNovel, CrossDataset)):
         return None
@@ -145,31 +147,31 @@ def check_unseen(protocol: Protocol, trials: Sequence[Trial]) -> Finding | None:
                 shared.update({f"{where}{name}": None for name in subset.class_names if as_read(name) in seen})
     title = "unseen classes"
     if not shared:
-        return Finding(title, "ok", "no class name of the test is trained on")
+        return CheckResult(title, "ok", "no class name of the test is trained on")
     if isinstance(protocol, CrossDataset):
-        found = f"{len(shared)} of the {count(len(tested), 'class name')} tested on are trained on too"
-        return Finding(title, "note", found, list(shared))
-    return Finding(title, "error", f"{count(len(shared), 'class name')} of the test also in training", list(shared))
+        summary = f"{len(shared)} of the {count(len(tested), 'class name')} tested on are trained on too"
+        return CheckResult(title, "note", summary, list(shared))
+    return CheckResult(title, "error", f"{count(len(shared), 'class name')} of the test also in training", list(shared))
 
 
-def check_sizes(found: Mapping[str, int], published: Mapping[str, int]) -> Finding:
+def check_sizes(listed: Mapping[str, int], published: Mapping[str, int]) -> CheckResult:
     """The official splits should have as many videos as was published.
 
     Args:
-        found: videos by split.
+        listed: videos by split.
         published: the same, as published.
     """
-    known = [split for split in published if split in found]
+    known = [split for split in published if split in listed]
     if not known:
-        return Finding("split sizes", "note", "no published sizes to compare with")
+        return CheckResult("split sizes", "note", "no published sizes to compare with")
     other = [
-        f"{split}: {found[split]:,} listed, {published[split]:,} published"
+        f"{split}: {listed[split]:,} listed, {published[split]:,} published"
         for split in known
-        if found[split] != published[split]
+        if listed[split] != published[split]
     ]
     if other:
-        return Finding("split sizes", "warning", "not the published sizes; figures are not comparable", other)
-    return Finding(
+        return CheckResult("split sizes", "warning", "not the published sizes; figures are not comparable", other)
+    return CheckResult(
         "split sizes", "ok", ", ".join(f"{published[split]:,} {split}" for split in known) + ", as published"
     )
 
@@ -194,8 +196,8 @@ def _pairs(trial: Trial) -> Iterator[tuple[str, str]]:
 
 def _untouched(names: Iterable[str], parts: Sequence[Subset]) -> list[str]:
     """The class names that no video has."""
-    shown: set[str] = set()
+    seen: set[str] = set()
     for subset in parts:
         targets = {target for record in subset.records for target in record.targets}
-        shown |= {name for target, name in enumerate(subset.class_names) if target in targets}
-    return [name for name in names if name not in shown]
+        seen |= {name for target, name in enumerate(subset.class_names) if target in targets}
+    return [name for name in names if name not in seen]

@@ -52,18 +52,18 @@ def make_miniature(settings: SettingsCLI, folder: Path) -> list[str]:
     Returns:
         The options that make the experiment use it.
     """
-    given = settings.settings["data"]["init_args"]
-    changes = _changes(given, folder)
+    options = settings.settings["data"]["init_args"]
+    changes = _changes(options, folder)
     if settings.settings["data"]["class_path"].endswith("CaptionedFolder"):
-        changes["captions"] = Path(Path(given["captions"]).name)  # it has no captions but its file's
+        changes["captions"] = Path(Path(options["captions"]).name)  # it has no captions but its file's
     others = []
-    for number, other in enumerate(given.get("test_on") or [], start=1):
+    for number, other in enumerate(options.get("test_on") or [], start=1):
         arguments = {**other["init_args"].as_dict(), **_changes(other["init_args"], folder / f"test_on_{number}")}
         others.append({"class_path": other["class_path"], "init_args": arguments})
     changes |= {"limit": LIMIT, "trial": None}
-    if given.get("drop_last"):
+    if options.get("drop_last"):
         changes["batch_size"] = SMALL_BATCH
-    if "test_on" in given:
+    if "test_on" in options:
         changes["test_on"] = others or None
     if isinstance(settings.data(**changes), UntrimmedDataModule):
         changes |= {"limit": LIMIT_OF_LONG, "frame_rate": SLOW_RATE}
@@ -74,9 +74,9 @@ def make_miniature(settings: SettingsCLI, folder: Path) -> list[str]:
     ]
 
 
-def _changes(given: Any, folder: Path) -> dict[str, Any]:  # noqa: ANN401 - a namespace of the configuration
-    root = folder / Path(given["root"]).name
-    return {"root": root, **{name: value for name, value in NO_LISTS.items() if name in given}}
+def _changes(options: Any, folder: Path) -> dict[str, Any]:  # noqa: ANN401 - a namespace of the configuration
+    root = folder / Path(options["root"]).name
+    return {"root": root, **{name: value for name, value in NO_LISTS.items() if name in options}}
 
 
 def _write(data: VideoDataModule) -> None:

@@ -1,4 +1,4 @@
-"""A look at every video: whether its file is there, and whether its first, middle and last frame can be decoded."""
+"""Probes of videos: whether each file is there, and whether its first, middle and last frame can be decoded."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from data_modules.batch import Record
 from data_modules.errors import BrokenVideoError
 from data_modules.files.regular_files import why_not_a_file
 from data_modules.video.decoding import VideoReader
-from prompt_video.preflight.check_results import Finding, Verdict, count
+from prompt_video.preflight.check_results import CheckResult, Verdict, count
 
-FEW = 32  # videos that are looked at sooner than processes are started
+FEW = 32  # videos that are probed sooner than processes are started
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a video looks like.
+class Probe:
+    """What opening a video showed.
 
     Args:
         path: the file.
@@ -37,33 +37,38 @@ class Look:
     num_frames: int = 0
 
 
-def look(path: Path, *, decode: bool = True) -> Look:
-    """Look at one video."""
+def probe_video(path: Path, *, decode: bool = True) -> Probe:
+    """Open one video.
+
+    Args:
+        path: the file.
+        decode: its first, middle and last frame; else only whether it is there.
+    """
     if reason := why_not_a_file(path):
-        return Look(path, None, "missing", reason)
+        return Probe(path, None, "missing", reason)
     status = path.stat()
     file = (status.st_dev, status.st_ino)
     if not decode:
-        return Look(path, file)
+        return Probe(path, file)
     try:
         with VideoReader(path) as reader:
             duration_sec = reader.timeline.duration_sec
             reader.decode([0.0, duration_sec / 2, duration_sec])
-            return Look(path, file, None, "", duration_sec, reader.timeline.num_frames)
+            return Probe(path, file, None, "", duration_sec, reader.timeline.num_frames)
     except BrokenVideoError as error:
-        return Look(path, file, "broken", error.reason)
+        return Probe(path, file, "broken", error.reason)
     except Exception as error:  # training would end with it; here the other videos are to be looked at too
-        return Look(path, file, "broken", f"{type(error).__name__}: {error}".splitlines()[0])
+        return Probe(path, file, "broken", f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def look_at(paths: Sequence[Path], workers: int) -> Iterator[Look]:
-    """Decode frames of many videos, in several processes; results come in the given order."""
+def probe_videos(paths: Sequence[Path], workers: int) -> Iterator[Probe]:
+    """Decode frames of many videos, in several processes; probes come in the order of the paths."""
     workers = workers if len(paths) > FEW else 0
-    yield from DataLoader(_Looks(paths), batch_size=1, num_workers=workers, collate_fn=_only)
+    yield from DataLoader(_ProbeDataset(paths), batch_size=1, num_workers=workers, collate_fn=_only)
 
 
-class _Looks(Dataset[Look]):
-    """Looks as it is iterated: a loader's workers are a pool that every platform here starts safely and fast."""
+class _ProbeDataset(Dataset[Probe]):
+    """Probes as it is iterated: a loader's workers are a pool that every platform here starts safely and fast."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths
@@ -71,13 +76,13 @@ class _Looks(Dataset[Look]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Look:
-        return look(self.paths[index])
+    def __getitem__(self, index: int) -> Probe:
+        return probe_video(self.paths[index])
 
 
-def _only(looks: list[Look]) -> Look:
-    (look,) = looks
-    return look
+def _only(probes: list[Probe]) -> Probe:
+    (probe,) = probes
+    return probe
 
 
 def some_of_each_class(parts: Iterable[Sequence[Record]], number: int) -> list[Path]:
@@ -95,77 +100,77 @@ def some_of_each_class(parts: Iterable[Sequence[Record]], number: int) -> list[P
 
 
 def check_missing(
-    parts: Mapping[str, Sequence[Record]], looks: Mapping[Path, Look], stored: set[Path], allowed: float
-) -> Finding:
+    parts: Mapping[str, Sequence[Record]], probes: Mapping[Path, Probe], stored: set[Path], allowed: float
+) -> CheckResult:
     """Whether all files are there.
 
     Args:
         parts: the videos of each part.
-        looks: at each of them.
+        probes: of each of them.
         stored: files whose frame features are in the store already: they are needed no more.
         allowed: share of a part that a run may lose.
     """
-    missing = {path: look for path, look in looks.items() if look.problem == "missing"}
+    missing = {path: probe for path, probe in probes.items() if probe.problem == "missing"}
     if not missing:
-        return Finding("video files", "ok", f"all {count(len(looks), 'file')} are there")
-    needed = {path: look for path, look in missing.items() if path not in stored}
+        return CheckResult("video files", "ok", f"all {count(len(probes), 'file')} are there")
+    needed = {path: probe for path, probe in missing.items() if path not in stored}
     if not needed:
-        found = f"{count(len(missing), 'file')} missing, but their features are stored"
-        return Finding("video files", "note", found, [str(path) for path in missing])
-    found = f"missing: {_shares(parts, needed)}"
-    examples = [f"{path}: {look.reason}" for path, look in needed.items()]
-    return Finding("video files", _verdict(parts, looks, stored, allowed), found, examples)
+        summary = f"{count(len(missing), 'file')} missing, but their features are stored"
+        return CheckResult("video files", "note", summary, [str(path) for path in missing])
+    summary = f"missing: {_shares(parts, needed)}"
+    examples = [f"{path}: {probe.reason}" for path, probe in needed.items()]
+    return CheckResult("video files", _verdict(parts, probes, stored, allowed), summary, examples)
 
 
 def check_broken(
-    parts: Mapping[str, Sequence[Record]], looks: Mapping[Path, Look], stored: set[Path], decoded: int, allowed: float
-) -> Finding:
+    parts: Mapping[str, Sequence[Record]], probes: Mapping[Path, Probe], stored: set[Path], decoded: int, allowed: float
+) -> CheckResult:
     """Whether all files that were decoded could be; arguments as for `check_missing`.
 
     Args:
         parts: the videos of each part.
-        looks: at each of them.
+        probes: of each of them.
         stored: files whose frame features are in the store already.
         decoded: how many files were opened.
         allowed: share of a part that a run may lose.
     """
-    broken = {path: look for path, look in looks.items() if look.problem == "broken"}
+    broken = {path: probe for path, probe in probes.items() if probe.problem == "broken"}
     if not decoded:
-        return Finding("broken videos", "note", "not checked: no video was decoded")
+        return CheckResult("broken videos", "note", "not checked: no video was decoded")
     if not broken:
-        return Finding(
+        return CheckResult(
             "broken videos", "ok", f"none of {count(decoded, 'video')}: first, middle and last frame decoded"
         )
-    there = sum(look.problem != "missing" for look in looks.values())
+    there = sum(probe.problem != "missing" for probe in probes.values())
     of = "" if decoded == there else f"; {decoded:,} of {count(there, 'video')} were opened"
-    found = f"cannot be decoded: {_shares(parts, broken)}{of}"
+    summary = f"cannot be decoded: {_shares(parts, broken)}{of}"
     ids = {record.path: record.video_id for records in parts.values() for record in records}
-    examples = [f"{ids[path]}: {look.reason}" for path, look in broken.items()]
-    return Finding("broken videos", _verdict(parts, looks, stored, allowed), found, examples)
+    examples = [f"{ids[path]}: {probe.reason}" for path, probe in broken.items()]
+    return CheckResult("broken videos", _verdict(parts, probes, stored, allowed), summary, examples)
 
 
-def lost_share(records: Sequence[Record], looks: Mapping[Path, Look], stored: set[Path]) -> float:
+def lost_share(records: Sequence[Record], probes: Mapping[Path, Probe], stored: set[Path]) -> float:
     """Share of a part that a run would lose; what was not decoded counts as what was."""
     if not records:
         return 0.0
-    found = [looks[record.path] for record in records if record.path not in stored]
-    missing = sum(look.problem == "missing" for look in found)
-    broken = sum(look.problem == "broken" for look in found)
-    decoded = broken + sum(look.num_frames > 0 for look in found)
-    return (missing + (broken / decoded * (len(found) - missing) if decoded else 0)) / len(records)
+    needed = [probes[record.path] for record in records if record.path not in stored]
+    missing = sum(probe.problem == "missing" for probe in needed)
+    broken = sum(probe.problem == "broken" for probe in needed)
+    decoded = broken + sum(probe.num_frames > 0 for probe in needed)
+    return (missing + (broken / decoded * (len(needed) - missing) if decoded else 0)) / len(records)
 
 
 def _verdict(
-    parts: Mapping[str, Sequence[Record]], looks: Mapping[Path, Look], stored: set[Path], allowed: float
+    parts: Mapping[str, Sequence[Record]], probes: Mapping[Path, Probe], stored: set[Path], allowed: float
 ) -> Verdict:
-    too_many = any(lost_share(records, looks, stored) > allowed for records in parts.values())
+    too_many = any(lost_share(records, probes, stored) > allowed for records in parts.values())
     return "error" if too_many else "warning"
 
 
-def _shares(parts: Mapping[str, Sequence[Record]], lost: Mapping[Path, Look]) -> str:
+def _shares(parts: Mapping[str, Sequence[Record]], lost: Mapping[Path, Probe]) -> str:
     """``3 of 40 train videos (7.5 %), 1 of 20 test videos (5.0 %)``."""
-    said = []
+    shares = []
     for name, records in parts.items():
         if number := sum(record.path in lost for record in records):
-            said.append(f"{number:,} of {count(len(records), f'{name} video')} ({number / len(records):.1%})")
-    return ", ".join(said)
+            shares.append(f"{number:,} of {count(len(records), f'{name} video')} ({number / len(records):.1%})")
+    return ", ".join(shares)

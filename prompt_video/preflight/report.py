@@ -9,7 +9,7 @@ from rich.text import Text
 from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import write_json
 from prompt_video.io.readable import readable, readable_lines
-from prompt_video.preflight.check_results import Finding, Verdict, worst
+from prompt_video.preflight.check_results import CheckResult, Verdict, worst
 from prompt_video.preflight.examination import Examination
 
 STYLES: dict[Verdict, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red"}
@@ -19,27 +19,27 @@ NAMED = 3  # examples that stand in the table; the JSON file has all
 
 def verdict_of(examination: Examination) -> Verdict:
     """The worst of all verdicts."""
-    return worst([finding.verdict for finding in examination.findings])
+    return worst([result.verdict for result in examination.results])
 
 
 def print_report(examination: Examination) -> None:
     """Print the table."""
     console = Terminal(soft_wrap=False)
     # Beside the other columns and the lines between them.
-    room = max(console.width - max(len(finding.check) for finding in examination.findings) - 17 - len(BULLET), 20)
+    room = max(console.width - max(len(result.check) for result in examination.results) - 17 - len(BULLET), 20)
     table = Table(title=f"{examination.name}, before training", title_justify="left", title_style="bold")
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("what was found", overflow="fold")
-    for finding in examination.findings:
-        style = STYLES[finding.verdict]
-        table.add_row(finding.check, Text(finding.verdict, style), _in_words(finding, room))
+    for result in examination.results:
+        style = STYLES[result.verdict]
+        table.add_row(result.check, Text(result.verdict, style), _in_words(result, room))
     console.print(table)
 
 
 def outcome_of(examination: Examination) -> str:
     """How much is in the way of the run."""
-    verdicts = [finding.verdict for finding in examination.findings]
+    verdicts = [result.verdict for result in examination.results]
     counted = [
         f"{verdicts.count(verdict)} {verdict}{'s' if verdicts.count(verdict) > 1 else ''}"
         for verdict in ("error", "warning")
@@ -53,11 +53,11 @@ def write_report(examination: Examination, decode: str, path: Path) -> None:
     write_json(path, _as_json(examination, decode))
 
 
-def _in_words(finding: Finding, room: int) -> Text:
-    words = Text(readable_lines(finding.found))
-    for example in finding.examples[:NAMED]:
+def _in_words(result: CheckResult, room: int) -> Text:
+    words = Text(readable_lines(result.summary))
+    for example in result.examples[:NAMED]:
         words.append(f"\n{BULLET}{_shortened(readable(example), room)}", "dim")
-    if (more := len(finding.examples) - NAMED) > 0:
+    if (more := len(result.examples) - NAMED) > 0:
         words.append(f"\n{BULLET}and {more:,} more", "dim")
     return words
 
@@ -74,20 +74,20 @@ def _as_json(examination: Examination, decode: str) -> dict[str, Any]:
     lost: dict[str, dict[str, Any]] = {"missing": {}, "broken": {}}
     for subset, records in examination.parts.items():
         for record in records:
-            look = examination.looks[record.path]
-            if look.problem is not None:
-                reason = {"reason": look.reason} if look.reason else {}
+            probe = examination.probes[record.path]
+            if probe.problem is not None:
+                reason = {"reason": probe.reason} if probe.reason else {}
                 entry = {"video_id": record.video_id, "path": str(record.path), "parts": [], **reason}
-                lost[look.problem].setdefault(str(record.path), entry)["parts"].append(subset)
+                lost[probe.problem].setdefault(str(record.path), entry)["parts"].append(subset)
     return {
         "experiment": examination.name,
         "verdict": verdict_of(examination),
         "checks": [
-            {"check": f.check, "verdict": f.verdict, "found": f.found, "examples": list(f.examples)}
-            for f in examination.findings
+            {"check": f.check, "verdict": f.verdict, "summary": f.summary, "examples": list(f.examples)}
+            for f in examination.results
         ],
         "videos": {
-            "files": len(examination.looks),
+            "files": len(examination.probes),
             "decode": decode,
             "decoded": examination.decoded,
             "parts": {subset: len(records) for subset, records in examination.parts.items()},

@@ -12,7 +12,7 @@ from data_modules.annotations.untrimmed_lists import oddities
 from data_modules.batch import Segment, Span, UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.protocols.trial import DatasetIndex, Trial
-from prompt_video.preflight.check_results import Finding, count
+from prompt_video.preflight.check_results import CheckResult, count
 
 
 def is_untrimmed(trials: Sequence[Trial]) -> bool:
@@ -21,45 +21,49 @@ def is_untrimmed(trials: Sequence[Trial]) -> bool:
     return isinstance(next(records, None), UntrimmedRecord)
 
 
-def check_segments(trials: Sequence[Trial], dataset_index: DatasetIndex, lengths_sec: Mapping[Path, float]) -> Finding:
+def check_segments(
+    trials: Sequence[Trial], dataset_index: DatasetIndex, lengths_sec: Mapping[Path, float]
+) -> CheckResult:
     """What is odd in the annotation of the videos in use; the evaluation takes all of it as it stands.
 
     Args:
         trials: of the experiment.
-        dataset_index: the data set as it was found.
+        dataset_index: the data set as it lists its videos.
         lengths_sec: how long the files are that were opened.
     """
     used = {record.video_id for trial in trials for subset in trial.subsets.values() for record in subset.records}
     records = [record for video_id, record in _listed(dataset_index).items() if video_id in used]
     decoded = {record.video_id: lengths_sec[record.path] for record in records if record.path in lengths_sec}
-    found = oddities(replace(r, duration_sec=decoded.get(r.video_id, r.duration_sec)) for r in records)
+    times = oddities(replace(r, duration_sec=decoded.get(r.video_id, r.duration_sec)) for r in records)
     unfit = misfits(records, decoded)
     try:
         unfit.check_units("annotation")
     except InputError as error:
-        return Finding("segments", "error", str(error), unfit.after)
+        return CheckResult("segments", "error", str(error), unfit.after)
     segments = count(sum(len(record.segments) for record in records), "segment")
-    said = {
-        "ending at or before their start": found.reversed,
-        "starting before their video": found.before_start,
-        "ending after their video": found.beyond_end,
-        "ambiguous spans beside them": found.ambiguous,
+    oddities_by_kind = {
+        "ending at or before their start": times.reversed,
+        "starting before their video": times.before_start,
+        "ending after their video": times.beyond_end,
+        "ambiguous spans beside them": times.ambiguous,
         "videos of another duration than annotated": unfit.lengths,
     }
-    if not any(said.values()):
-        return Finding("segments", "ok", f"none of {segments} is reversed or ends after its video")
-    odd = ", ".join(f"{what}: {len(examples):,}" for what, examples in said.items() if examples)
-    return Finding("segments", "note", f"{segments}, {odd}", [one for examples in said.values() for one in examples])
+    if not any(oddities_by_kind.values()):
+        return CheckResult("segments", "ok", f"none of {segments} is reversed or ends after its video")
+    odd = ", ".join(f"{what}: {len(examples):,}" for what, examples in oddities_by_kind.items() if examples)
+    return CheckResult(
+        "segments", "note", f"{segments}, {odd}", [one for examples in oddities_by_kind.values() for one in examples]
+    )
 
 
-def check_unseen_segments(trials: Sequence[Trial], dataset_index: DatasetIndex) -> Finding | None:
+def check_unseen_segments(trials: Sequence[Trial], dataset_index: DatasetIndex) -> CheckResult | None:
     """No moment of a class that is not trained on may be looked at in training; None where all classes are.
 
     Every such segment of a training video, as the data set lists it, must lie in what is hidden of the video.
 
     Args:
         trials: of the experiment.
-        dataset_index: the data set as it was found.
+        dataset_index: the data set as it lists its videos.
     """
     listed = _listed(dataset_index)
     hidden, dropped = 0, 0
@@ -82,21 +86,21 @@ def check_unseen_segments(trials: Sequence[Trial], dataset_index: DatasetIndex) 
         return None
     others = f"{count(hidden, 'segment')} of classes that are not trained on, in {count(len(videos), 'training video')}"
     if open_to_view:
-        found = f"{len(open_to_view):,} of {others}, can be looked at in training"
-        return Finding("unseen segments", "error", found, open_to_view)
+        summary = f"{len(open_to_view):,} of {others}, can be looked at in training"
+        return CheckResult("unseen segments", "error", summary, open_to_view)
     left_out = f"; {count(dropped, 'training segment')} that they overlap left out" if dropped else ""
-    return Finding("unseen segments", "ok", f"hidden from training: all {others}{left_out}")
+    return CheckResult("unseen segments", "ok", f"hidden from training: all {others}{left_out}")
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
     """The same moments as spans that neither meet nor overlap, in order; empty and reversed ones hold none."""
-    found: list[Span] = []
+    union: list[Span] = []
     for start, end in sorted(span for span in spans if span[0] < span[1]):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if union and start <= union[-1][1]:
+            union[-1] = (union[-1][0], max(end, union[-1][1]))
         else:
-            found.append((start, end))
-    return found
+            union.append((start, end))
+    return union
 
 
 def _covers(spans: Sequence[Span], segment: Segment) -> bool:

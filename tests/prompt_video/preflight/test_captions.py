@@ -17,7 +17,7 @@ from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.preflight import checks
 from prompt_video.preflight.captions import check_captions, check_lengths, check_shared
-from prompt_video.preflight.check_results import Finding
+from prompt_video.preflight.check_results import CheckResult
 from prompt_video.preflight.probes import some_of_each_class
 
 LONG = " ".join("abcdefghijklmnopqrstuvwxyz" * 2)  # a token a letter
@@ -31,13 +31,13 @@ def trial(train: Subset, name: str = "one", val: Subset | None = None, **tests: 
     return Trial(name, train, tests, val)
 
 
-def captions_of(one: Trial, tally: CaptionTally | None = None, learns: bool = True) -> Finding:
+def captions_of(one: Trial, tally: CaptionTally | None = None, learns: bool = True) -> CheckResult:
     parts = {name: part.records for name, part in one.subsets.items()}
     return check_captions([one], parts, tally or CaptionTally(), learns)
 
 
-def verdict(finding: Finding) -> tuple[str, str, list[str]]:
-    return finding.verdict, finding.found, list(finding.examples)
+def verdict(result: CheckResult) -> tuple[str, str, list[str]]:
+    return result.verdict, result.summary, list(result.examples)
 
 
 GOOD = trial(part(a=["one", "two"], b=["three", "four"]), test=part(c=["five"], d=["six", "seven", "eight"], e=["9"]))
@@ -49,7 +49,7 @@ def test_sizes_in_words() -> None:
     tally = CaptionTally(empty=["x"], repeated=["y"], bare=["x"])
     told = captions_of(GOOD, tally)
     assert told.verdict == "warning"
-    assert told.found.startswith(f"{said}; left out: 1 empty caption")
+    assert told.summary.startswith(f"{said}; left out: 1 empty caption")
     assert told.examples == ["x: an empty caption", "y: a caption that it has already", "x: no caption at all"]
 
 
@@ -81,7 +81,7 @@ def test_captions_that_are_read_alike() -> None:
         ],
     )
     several = check_shared([GOOD, trial(one.train, name="other", test=part(t=["x"]))])
-    assert "other: 1 test caption also in training" in several.found
+    assert "other: 1 test caption also in training" in several.summary
 
 
 def model(clip: FrozenCLIP, **options: Any) -> VideoTextModel:  # noqa: ANN401
@@ -104,7 +104,9 @@ def test_captions_that_are_cut(clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch
     assert check_lengths(model(clip, too_long="truncate"), many).verdict == "warning"
     refused = check_lengths(model(clip), many)
     assert refused.verdict == "error"
-    assert refused.found.endswith("1 of 2 test captions (50.00%); set too_long of the prompt to 'truncate' to cut them")
+    assert refused.summary.endswith(
+        "1 of 2 test captions (50.00%); set too_long of the prompt to 'truncate' to cut them"
+    )
     # With fewer learned vectors there is room for all, and the frozen CLIP has room for more.
     short = check_lengths(model(clip, num_prefix=4, num_suffix=4), many)
     said = "the longest has 52 tokens, and there is room for 67 beside 4 + 4 learned vectors"
@@ -112,7 +114,7 @@ def test_captions_that_are_cut(clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch
     longer = {"test": part(b=[LONG + " " + LONG]).records}
     frozen = VideoTextModel(clip, TemplatePrompt, lambda dim: TemporalEncoder(dim, num_layers=1, num_heads=1))
     assert check_lengths(frozen, longer).verdict == "error"
-    assert "75 tokens in the templates: 1 of 1 test caption (100.00%)" in check_lengths(frozen, longer).found
+    assert "75 tokens in the templates: 1 of 1 test caption (100.00%)" in check_lengths(frozen, longer).summary
 
     asked: list[str] = []
     tokenize = FrozenCLIP.tokenize
@@ -173,15 +175,15 @@ ROWS = [
 ]
 
 
-def findings(report: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    return {check["check"]: (check["verdict"], check["found"]) for check in report["checks"]}
+def results(report: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {check["check"]: (check["verdict"], check["summary"]) for check in report["checks"]}
 
 
 def test_sound_captions(doctor: Callable[..., Any]) -> None:
     code, report = doctor(*ROWS)
     assert code == 0
-    found = findings(report)
-    assert list(found) == [
+    checks = results(report)
+    assert list(checks) == [
         "protocol",
         "captions",
         "shared captions",
@@ -194,8 +196,8 @@ def test_sound_captions(doctor: Callable[..., Any]) -> None:
         "feature store",
         "disk space",
     ]
-    assert {name for name, (verdict, _) in found.items() if verdict != "ok"} == {"split sizes"}
-    assert found["captions"][1] == "train: 8 videos with 16 captions, 2 each; test: 4 videos with 8 captions, 2 each"
+    assert {name for name, (verdict, _) in checks.items() if verdict != "ok"} == {"split sizes"}
+    assert checks["captions"][1] == "train: 8 videos with 16 captions, 2 each; test: 4 videos with 8 captions, 2 each"
     assert (report["videos"]["decoded"], report["videos"]["files"]) == (12, 12)
     _, report = doctor(*ROWS, options=["--decode=sample", "--samples=2"])
     assert report["videos"]["decoded"] == 4
@@ -215,8 +217,8 @@ def test_faults_of_captions(doctor: Callable[..., Any], tmp_path: Path) -> None:
     ]
     code, report = doctor(*rows, options=["--model.prompt.too_long=truncate"])
     assert code == 1
-    found = findings(report)
-    assert {name: verdict for name, (verdict, _) in found.items() if verdict != "ok"} == {
+    checks = results(report)
+    assert {name: verdict for name, (verdict, _) in checks.items() if verdict != "ok"} == {
         "captions": "warning",
         "shared captions": "note",
         "overlap": "error",
@@ -225,26 +227,26 @@ def test_faults_of_captions(doctor: Callable[..., Any], tmp_path: Path) -> None:
         "video files": "warning",
         "broken videos": "warning",
     }
-    assert "; left out: 1 empty caption" in found["captions"][1]
-    assert "1 test caption also in training" in found["shared captions"][1]
-    assert "1 of 19 train captions (5.26%); cut off" in found["caption lengths"][1]
+    assert "; left out: 1 empty caption" in checks["captions"][1]
+    assert "1 test caption also in training" in checks["shared captions"][1]
+    assert "1 of 19 train captions (5.26%); cut off" in checks["caption lengths"][1]
     assert [video["video_id"] for video in report["videos"]["missing"]] == ["gone"]
 
 
 def test_without_clip_captions_are_not_measured(doctor: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     code, report = doctor(*ROWS, clip=str(tmp_path / "empty"))
-    found = findings(report)
+    checks = results(report)
     assert code == 0
-    assert "name lengths" not in found
-    assert found["caption lengths"][0] == "warning"
-    assert found["caption lengths"][1].startswith("not checked: cannot load CLIP")
+    assert "name lengths" not in checks
+    assert checks["caption lengths"][0] == "warning"
+    assert checks["caption lengths"][1].startswith("not checked: cannot load CLIP")
 
 
 def test_captions_that_cannot_be_read_are_an_error(doctor: Callable[..., Any]) -> None:
     code, report = doctor("a,b")
     assert code == 1
-    assert "captions.csv, line 2: 2 columns where the header has 3" in findings(report)["data"][1]
+    assert "captions.csv, line 2: 2 columns where the header has 3" in results(report)["data"][1]
     code, report = doctor("elsewhere,b,train", "elsewhere2,b,test")
     assert code == 1
-    assert "none of the 2 videos" in findings(report)["data"][1]
+    assert "none of the 2 videos" in results(report)["data"][1]

@@ -13,8 +13,8 @@ from data_modules.protocols import BaseToNovel, ClosedSet, CrossDataset, OpenSet
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.cli import main
 from prompt_video.preflight import checks
-from prompt_video.preflight.check_results import Finding, count
-from prompt_video.preflight.probes import Look, look, look_at, lost_share, some_of_each_class
+from prompt_video.preflight.check_results import CheckResult, count
+from prompt_video.preflight.probes import Probe, lost_share, probe_video, probe_videos, some_of_each_class
 
 FOLDER = Path(__file__).parents[3] / "experiments" / "folder_closed.yaml"
 LONG = " ".join("abcdefghijklmnopqrstuvwxyz" * 2)  # a token a letter
@@ -28,9 +28,9 @@ def trial(train: Subset, name: str = "first", val: Subset | None = None, **tests
     return Trial(name, train, tests, val)
 
 
-def verdict(finding: Finding | None) -> tuple[str, list[str]]:
-    assert finding is not None
-    return finding.verdict, list(finding.examples)
+def verdict(result: CheckResult | None) -> tuple[str, list[str]]:
+    assert result is not None
+    return result.verdict, list(result.examples)
 
 
 AB = ("a", "b")
@@ -38,7 +38,7 @@ GOOD = trial(part(AB, ("1", 0), ("2", 1)), test=part(AB, ("3", 0), ("4", 1)))
 
 
 def test_good_trials_are_good() -> None:
-    findings = [
+    results = [
         checks.check_labels([GOOD]),
         checks.check_training_classes([GOOD], learns=True),
         checks.check_test_classes([GOOD], {}),
@@ -46,14 +46,14 @@ def test_good_trials_are_good() -> None:
         checks.check_repeats([GOOD], {}),
         checks.check_overlap([GOOD], {}, {}),
     ]
-    assert {finding.verdict for finding in findings} == {"ok"}
+    assert {result.verdict for result in results} == {"ok"}
     assert checks.check_unseen(ClosedSet(), [GOOD]) is None
 
 
 def test_labels_outside_of_the_class_list() -> None:
     wrong = trial(part(AB, ("1", 2), ("2", -1)), test=part(AB, ("3", 0)))
-    found = ["train: 1 has label 2 of 2 classes", "train: 2 has label -1 of 2 classes"]
-    assert verdict(checks.check_labels([wrong])) == ("error", found)
+    examples = ["train: 1 has label 2 of 2 classes", "train: 2 has label -1 of 2 classes"]
+    assert verdict(checks.check_labels([wrong])) == ("error", examples)
 
 
 def test_classes_without_videos() -> None:
@@ -76,8 +76,8 @@ def test_a_class_may_be_tested_in_any_test_of_its_data_set() -> None:
 
 def test_names_that_clip_reads_alike() -> None:
     names = ("Ride  a horse", "ride a horse", "walk")
-    found = checks.check_unique_names([trial(part(names), test=part(names)), GOOD])
-    assert verdict(found) == ("error", ["'Ride  a horse' = 'ride a horse'"])
+    result = checks.check_unique_names([trial(part(names), test=part(names)), GOOD])
+    assert verdict(result) == ("error", ["'Ride  a horse' = 'ride a horse'"])
 
 
 def test_repeated_videos_by_id_and_by_file() -> None:
@@ -97,10 +97,10 @@ def test_overlap_of_parts() -> None:
     assert verdict(checks.check_overlap([mild], {}, {})) == ("warning", ["1 in train and val"])
     # In another data set the same id may be another video; the same file is the same video.
     other = trial(part(AB, ("1", 0)), elsewhere=part(AB, ("1", 0)))
-    owners = {"train": "one", "elsewhere": "other"}
+    dataset_names = {"train": "one", "elsewhere": "other"}
     elsewhere = Subset(AB, (Record("1", Path("other/1"), 0),))
-    assert checks.check_overlap([trial(other.train, elsewhere=elsewhere)], owners, {}).verdict == "warning"
-    assert checks.check_overlap([other], owners, {}).verdict == "error"
+    assert checks.check_overlap([trial(other.train, elsewhere=elsewhere)], dataset_names, {}).verdict == "warning"
+    assert checks.check_overlap([other], dataset_names, {}).verdict == "error"
     assert checks.check_overlap([GOOD], {}, {Path("1"): 0, Path("3"): 0}).verdict == "error"
 
 
@@ -114,22 +114,23 @@ def test_unseen_classes_must_be_unseen() -> None:
 
 def test_sizes() -> None:
     assert (
-        checks.check_sizes({"train": 10, "test": 5}, {"train": 10, "test": 5}).found == "10 train, 5 test, as published"
+        checks.check_sizes({"train": 10, "test": 5}, {"train": 10, "test": 5}).summary
+        == "10 train, 5 test, as published"
     )
     assert verdict(checks.check_sizes({"train": 10}, {"train": 11})) == ("warning", ["train: 10 listed, 11 published"])
     assert checks.check_sizes({"train": 10}, {}).verdict == "note"
 
 
 def test_a_look_at_a_video(videos: Path, tmp_path: Path) -> None:
-    whole = look(videos / "bear_vp9.webm")
+    whole = probe_video(videos / "bear_vp9.webm")
     assert whole.problem is None
     assert whole.num_frames > 1
     assert whole.duration_sec > 0
-    assert look(videos / "corrupt_vp9.webm").problem == "broken"
-    assert "no video stream" in look(videos / "audio_only.mp4").reason
-    assert look(tmp_path / "none.mp4").problem == "missing"
+    assert probe_video(videos / "corrupt_vp9.webm").problem == "broken"
+    assert "no video stream" in probe_video(videos / "audio_only.mp4").reason
+    assert probe_video(tmp_path / "none.mp4").problem == "missing"
     os.mkfifo(tmp_path / "pipe.mp4")  # which nobody writes to
-    assert [look(path).reason for path in (tmp_path, tmp_path / "pipe.mp4", Path("/dev/zero"))] == [
+    assert [probe_video(path).reason for path in (tmp_path, tmp_path / "pipe.mp4", Path("/dev/zero"))] == [
         "a folder, not a file",
         "a pipe, not a file",
         "a device, not a file",
@@ -139,20 +140,20 @@ def test_a_look_at_a_video(videos: Path, tmp_path: Path) -> None:
 def test_looks_come_in_order_from_several_processes(videos: Path, tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.mp4" for number in range(40)]
     paths[20] = videos / "bear_vp9.webm"
-    found = list(look_at(paths, workers=2))
-    assert [look.path for look in found] == paths
-    assert [look.problem for look in found] == ["missing"] * 20 + [None] + ["missing"] * 19
+    probed = list(probe_videos(paths, workers=2))
+    assert [probe.path for probe in probed] == paths
+    assert [probe.problem for probe in probed] == ["missing"] * 20 + [None] + ["missing"] * 19
 
 
 def test_the_share_that_would_be_lost() -> None:
     records = [Record(str(number), Path(str(number)), 0) for number in range(10)]
-    looks = {record.path: Look(record.path) for record in records}
-    looks[Path("0")] = Look(Path("0"), problem="missing")
-    looks[Path("1")] = Look(Path("1"), problem="broken")
-    looks[Path("2")] = Look(Path("2"), num_frames=3)
+    probes = {record.path: Probe(record.path) for record in records}
+    probes[Path("0")] = Probe(Path("0"), problem="missing")
+    probes[Path("1")] = Probe(Path("1"), problem="broken")
+    probes[Path("2")] = Probe(Path("2"), num_frames=3)
     # One of the two that were opened is broken, and so half of the nine that are there.
-    assert lost_share(records, looks, set()) == pytest.approx(0.1 + 0.9 / 2)
-    assert lost_share(records, looks, {Path("0"), Path("1")}) == 0
+    assert lost_share(records, probes, set()) == pytest.approx(0.1 + 0.9 / 2)
+    assert lost_share(records, probes, {Path("0"), Path("1")}) == 0
 
 
 def test_a_sample_is_spread_over_each_class() -> None:
@@ -201,8 +202,8 @@ def verdicts(report: dict[str, Any]) -> dict[str, str]:
 
 
 def check(report: dict[str, Any], name: str) -> dict[str, Any]:
-    (found,) = [check for check in report["checks"] if check["check"] == name]
-    return dict(found)
+    (entry,) = [check for check in report["checks"] if check["check"] == name]
+    return dict(entry)
 
 
 def test_a_sound_folder(doctor: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,7 +214,7 @@ def test_a_sound_folder(doctor: Callable[..., Any], capsys: pytest.CaptureFixtur
     assert report["videos"]["parts"] == {"train": 8, "test": 4}
     assert report["videos"]["decoded"] == report["videos"]["files"] == 12
     # 12 videos of 32 frames of 128 halves, each with its time; a row of four numbers and the id for each video.
-    assert "features of 12 videos take about 102 kB" in check(report, "disk space")["found"]
+    assert "features of 12 videos take about 102 kB" in check(report, "disk space")["summary"]
     assert "nothing is in the way" in capsys.readouterr().out
 
 
@@ -250,7 +251,7 @@ def test_every_fault_of_a_folder(
     }
     assert check(report, "duplicate names")["examples"] == ["'Spinning' = 'spinning'"]
     assert check(report, "name lengths")["examples"] == [f"'{LONG}' has 52 tokens"]
-    assert "43 tokens beside 16 + 16 learned vectors" in check(report, "name lengths")["found"]
+    assert "43 tokens beside 16 + 16 learned vectors" in check(report, "name lengths")["summary"]
     assert check(report, "overlap")["examples"] == ["test/spinning/again.mp4 in train and test"]
     assert [video["video_id"] for video in report["videos"]["missing"]] == ["train/moving_left/9.mp4"]
     (broken,) = report["videos"]["broken"]
@@ -270,7 +271,7 @@ def test_losses_below_the_limit_are_a_warning(doctor: Callable[..., Any], root: 
     assert check(report, "broken videos")["verdict"] == "warning"
     code, report = doctor("--data.max_broken_fraction=0.2", "--decode=none")
     assert code == 0
-    assert check(report, "broken videos")["found"] == "not checked: no video was decoded"
+    assert check(report, "broken videos")["summary"] == "not checked: no video was decoded"
     assert report["videos"]["decoded"] == 0
     _, report = doctor("--decode=sample", "--samples=1")
     assert report["videos"]["decoded"] == 4
@@ -282,29 +283,29 @@ def test_a_named_store_makes_a_missing_file_good(doctor: Callable[..., Any], roo
     assert main(["features", *common, "--trainer.accelerator=cpu", "--trainer.devices=1"]) == 0
     code, report = doctor()
     assert code == 0
-    assert check(report, "feature store")["found"] == "features of 12 of 12 videos are computed already"
-    assert check(report, "disk space")["found"] == "nothing is to be stored"
+    assert check(report, "feature store")["summary"] == "features of 12 of 12 videos are computed already"
+    assert check(report, "disk space")["summary"] == "nothing is to be stored"
     # A folder lists its files itself, so one that is gone stays in the list as a link to nothing.
     file = root / "train" / "spinning" / "0.mp4"
     file.unlink()
     file.symlink_to(root / "nowhere.mp4")
     code, report = doctor()
     assert code == 1
-    assert check(report, "video files")["found"] == "missing: 1 of 8 train videos (12.5%)"
-    assert check(report, "feature store")["found"] == "features of 11 of 12 videos are computed already"
+    assert check(report, "video files")["summary"] == "missing: 1 of 8 train videos (12.5%)"
+    assert check(report, "feature store")["summary"] == "features of 11 of 12 videos are computed already"
     # A store that is named may outlive its videos.
     (store,) = (tmp_path / "features").iterdir()
     code, report = doctor(f"--data.features={store}")
     assert code == 0
-    assert check(report, "video files")["found"] == "1 file missing, but their features are stored"
+    assert check(report, "video files")["summary"] == "1 file missing, but their features are stored"
     code, report = doctor(f"--data.features={store}", "--data.frame_rate=3")
     assert code == 1
-    assert "frame_rate" in check(report, "feature store")["found"]
+    assert "frame_rate" in check(report, "feature store")["summary"]
     (shard, *_) = store.glob("shard-*")
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")
     code, report = doctor(f"--data.features={store}")
     assert code == 1
-    assert "is damaged (its checksum differs" in check(report, "feature store")["found"]
+    assert "is damaged (its checksum differs" in check(report, "feature store")["summary"]
 
 
 def test_without_clip_everything_else_is_checked(doctor: Callable[..., Any], tmp_path: Path) -> None:
@@ -313,22 +314,22 @@ def test_without_clip_everything_else_is_checked(doctor: Callable[..., Any], tmp
     assert code == 0
     lengths = check(report, "name lengths")
     assert lengths["verdict"] == "warning"
-    assert lengths["found"].startswith("not checked: cannot load CLIP")
+    assert lengths["summary"].startswith("not checked: cannot load CLIP")
     assert check(report, "broken videos")["verdict"] == "ok"
-    assert "with 512 numbers a frame" in check(report, "disk space")["found"]
+    assert "with 512 numbers a frame" in check(report, "disk space")["summary"]
 
 
 def test_a_model_that_cannot_be_built_is_an_error(doctor: Callable[..., Any]) -> None:
     code, report = doctor("--model.prompt.num_prefix=99")
     assert code == 1
-    assert "leave no room for a text" in check(report, "model")["found"]
+    assert "leave no room for a text" in check(report, "model")["summary"]
     assert check(report, "labels")["verdict"] == "ok"
 
 
 def test_data_that_cannot_be_read_is_an_error(doctor: Callable[..., Any], tmp_path: Path) -> None:
     code, report = doctor(f"--data.root={tmp_path / 'nowhere'}")
     assert code == 1
-    assert "there is no folder" in check(report, "data")["found"]
+    assert "there is no folder" in check(report, "data")["summary"]
 
 
 def test_mistakes_in_options_are_said_as_ever(doctor: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:

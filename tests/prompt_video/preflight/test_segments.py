@@ -12,7 +12,7 @@ from data_modules.batch import Record, Segment, Span, UntrimmedRecord
 from data_modules.data_sets.thumos14 import Thumos14
 from data_modules.protocols import ClosedSet, OpenSet
 from data_modules.protocols.trial import DatasetIndex, Subset, Trial
-from prompt_video.preflight.check_results import Finding
+from prompt_video.preflight.check_results import CheckResult
 from prompt_video.preflight.segments import check_segments, check_unseen_segments, is_untrimmed, merged
 
 NAMES = ("jump", "throw", "dive")
@@ -44,25 +44,26 @@ def tampered(trial: Trial, video_id: str, hidden_sec: tuple[Span, ...]) -> Trial
     return replace(trial, train=Subset(trial.train.class_names, changed))
 
 
-def verdict(finding: Finding | None) -> tuple[str, list[str]]:
-    assert finding is not None
-    return finding.verdict, list(finding.examples)
+def verdict(result: CheckResult | None) -> tuple[str, list[str]]:
+    assert result is not None
+    return result.verdict, list(result.examples)
 
 
 def test_what_is_odd_in_the_annotation() -> None:
-    finding = check_segments(ClosedSet().trials(CATALOG, 0), CATALOG, {})
-    assert finding.verdict == "note"
-    assert finding.found == (
+    result = check_segments(ClosedSet().trials(CATALOG, 0), CATALOG, {})
+    assert result.verdict == "note"
+    assert result.summary == (
         "11 segments, ending at or before their start: 2, ending after their video: 1, ambiguous spans beside them: 1"
     )
-    assert list(finding.examples) == ["2: 0 to 0 s", "4: 9 to 8 s", "4: 18 to 21 s of 20 s", "3: 12 to 13 s"]
+    assert list(result.examples) == ["2: 0 to 0 s", "4: 9 to 8 s", "4: 18 to 21 s of 20 s", "3: 12 to 13 s"]
     part = Subset(("throw",), (CATALOG.records["train"][1],))
     assert (
-        "2 segments, ending at or before their start: 1" in check_segments([Trial("one", part, {})], CATALOG, {}).found
+        "2 segments, ending at or before their start: 1"
+        in check_segments([Trial("one", part, {})], CATALOG, {}).summary
     )
     sound = replace(CATALOG, records={"train": [video("1", (0, 4, 0))], "test": []})
     longer = check_segments(ClosedSet().trials(sound, 0), sound, {Path("1"): 25.0})
-    assert (longer.found, list(longer.examples)) == (
+    assert (longer.summary, list(longer.examples)) == (
         "1 segment, videos of another duration than annotated: 1",
         ["1, 20 s annotated and 25 s long"],
     )
@@ -70,16 +71,16 @@ def test_what_is_odd_in_the_annotation() -> None:
     assert list(short.examples) == ["1: 0 to 4 s of 3 s", "1, 20 s annotated and 3 s long"]
     shorter = check_segments(ClosedSet().trials(sound, 0), sound, {Path("1"): 1.0})
     assert shorter.verdict == "error"
-    assert "Are the times frames" in shorter.found
+    assert "Are the times frames" in shorter.summary
     assert check_segments(ClosedSet().trials(sound, 0), sound, {}).verdict == "ok"
 
 
 def test_all_of_the_unseen_classes_is_hidden() -> None:
     (trial,) = OPEN.trials(CATALOG, 0)
-    finding = check_unseen_segments([trial], CATALOG)
-    assert verdict(finding) == ("ok", [])
-    assert finding is not None
-    assert finding.found == (
+    result = check_unseen_segments([trial], CATALOG)
+    assert verdict(result) == ("ok", [])
+    assert result is not None
+    assert result.summary == (
         "hidden from training: all 4 segments of classes that are not trained on, in 3 training videos; 1 training "
         "segment that they overlap left out"
     )
@@ -102,17 +103,17 @@ def test_all_of_the_unseen_classes_is_hidden() -> None:
 )
 def test_a_tampered_record_is_found(video_id: str, hidden_sec: tuple[Span, ...], shown: list[str]) -> None:
     (trial,) = OPEN.trials(CATALOG, 0)
-    finding = check_unseen_segments([tampered(trial, video_id, hidden_sec)], CATALOG)
-    assert verdict(finding) == ("error" if shown else "ok", shown)
+    result = check_unseen_segments([tampered(trial, video_id, hidden_sec)], CATALOG)
+    assert verdict(result) == ("error" if shown else "ok", shown)
 
 
 def test_the_trial_is_named_where_there_are_several() -> None:
     (trial,) = OPEN.trials(CATALOG, 0)
     wrong = replace(tampered(trial, "1", ()), name="split 1")
-    finding = check_unseen_segments([trial, wrong], CATALOG)
-    assert verdict(finding) == ("error", ["split 1: 1, dive, 3 to 5 s"])
-    assert finding is not None
-    assert finding.found.startswith("1 of 8 segments of classes that are not trained on, in 3 training videos, can be")
+    result = check_unseen_segments([trial, wrong], CATALOG)
+    assert verdict(result) == ("error", ["split 1: 1, dive, 3 to 5 s"])
+    assert result is not None
+    assert result.summary.startswith("1 of 8 segments of classes that are not trained on, in 3 training videos, can be")
 
 
 def test_nothing_to_hide_is_no_finding() -> None:
@@ -130,18 +131,18 @@ def test_merged_spans_hold_the_same_moments() -> None:
     draw = random.Random(0)
     for _ in range(300):
         spans = [(float(draw.randrange(12)), float(draw.randrange(12))) for _ in range(draw.randrange(6))]
-        found = merged(spans)
+        summary = merged(spans)
         for tenth in range(1, 240, 2):  # never the end of a span
             moment = tenth / 20
-            assert any(start < moment < end for start, end in spans) == any(s < moment < e for s, e in found)
-        assert all(one[1] < other[0] for one, other in pairwise(found))
+            assert any(start < moment < end for start, end in spans) == any(s < moment < e for s, e in summary)
+        assert all(one[1] < other[0] for one, other in pairwise(summary))
 
 
 @pytest.mark.parametrize("split", ["75_25", "50_50"])
 def test_the_published_splits_of_thumos14_hide_what_they_must(tmp_path: Path, split: str) -> None:
     data = Thumos14(tmp_path, protocol=OpenSet(split=split))
-    finding = check_unseen_segments(data.trials, data.dataset_index)
-    assert verdict(finding) == ("ok", [])
+    result = check_unseen_segments(data.trials, data.dataset_index)
+    assert verdict(result) == ("ok", [])
     trial, record = next(
         (trial, record)
         for trial in data.trials
