@@ -126,10 +126,10 @@ class FrozenCLIP(nn.Module):
             return texts.prefix.new_zeros(0, self.embed_dim)
         with torch.autocast(weight.device.type, enabled=False):  # CLIP computes in `dtype`, whatever surrounds it
             if weight.dtype != torch.float16:
-                return _at_least_float32(self._read(texts.in_groups(weight), chunk_size))
+                return _at_least_float32(self._read(texts.to(weight), chunk_size))
             scale = GradientScale()
             texts = replace(texts, prefix=scale.before(texts.prefix), suffix=scale.before(texts.suffix))
-            return scale.behind(_at_least_float32(self._read(texts.in_groups(weight), chunk_size)))
+            return scale.behind(_at_least_float32(self._read(texts.to(weight), chunk_size)))
 
     def _read(self, texts: PromptedText, chunk_size: int | None) -> Float[Tensor, "K D"]:
         # Without gradients texts come in lists of any length, each of which would have to be compiled.

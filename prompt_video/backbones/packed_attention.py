@@ -13,89 +13,80 @@ from prompt_video.backbones.prompted_text import PromptedText
 
 
 @dataclass(frozen=True)
-class Bundle:
+class LengthBucket:
     """Texts of one length, which stand one behind the other in the packed rows.
 
     Args:
         tokens: each text's own.
         length: rows of each text.
         hidden: what a row does not see, its text's later ones, as minus infinity.
-        owner: each text's group; None where there is one group.
     """
 
     tokens: list[list[int]]
     length: int
     hidden: Float[Tensor, "L M"]
-    owner: Int[Tensor, " C"] | None
 
     @property
     def num_rows(self) -> int:
         """Rows of all texts."""
         return len(self.tokens) * self.length
 
-    def each(self, table: Float[Tensor, "G ..."]) -> Float[Tensor, "C ..."]:
-        """What each text's group has in a table of groups; no copy where there is one group."""
-        if self.owner is None:
-            return table.expand(len(self.tokens), *table.shape[1:])
-        # Of torch's ways to gather, the embedding adds up gradients in a fixed order on all devices.
-        return F.embedding(self.owner, table.flatten(1)).view(len(self.tokens), *table.shape[1:])
+    def behind(self, prefix: Float[Tensor, "1 H P1 A"], own: Float[Tensor, "C H L A"]) -> Float[Tensor, "C H M A"]:
+        """Keys or values that the texts share, and behind them each text's own."""
+        return torch.cat([prefix.expand(len(self.tokens), -1, -1, -1), own], dim=2)
 
 
-def in_bundles(texts: PromptedText, num_shared: int) -> list[Bundle]:
-    """Put texts that are sorted by length into bundles; made once for all layers."""
-    assert texts.owner is not None
-    bundles = []
-    pairs = zip(texts.tokens, texts.owner, strict=True)
-    for num_tokens, same in groupby(pairs, key=lambda pair: len(pair[0])):
-        tokens, owner = map(list, zip(*same, strict=True))
+def length_buckets(texts: PromptedText, num_shared: int) -> list[LengthBucket]:
+    """Put texts that are sorted by length into buckets; made once for all layers."""
+    buckets = []
+    for num_tokens, tokens in groupby(texts.tokens, key=len):
         length = num_tokens + texts.num_suffix + 1
         later = texts.prefix.new_full((length, num_shared + length), -torch.inf).triu(num_shared + 1)
-        group = torch.tensor(owner, device=later.device) if len(texts.prefix) > 1 else None
-        bundles.append(Bundle(tokens, length, later, group))
-    return bundles
+        buckets.append(LengthBucket(list(tokens), length, later))
+    return buckets
 
 
-def ends(bundles: Sequence[Bundle], device: torch.device) -> Int[Tensor, " K"]:
+def ends(buckets: Sequence[LengthBucket], device: torch.device) -> Int[Tensor, " K"]:
     """The row of each text's end token."""
-    lengths = torch.tensor([bundle.length for bundle in bundles for _ in bundle.tokens], device=device)
+    lengths = torch.tensor([bucket.length for bucket in buckets for _ in bucket.tokens], device=device)
     return lengths.cumsum(0) - 1
 
 
 def attend(
-    heads: Float[Tensor, "N 3 H A"], prefix: Float[Tensor, "2 G H P1 A"], bundles: Sequence[Bundle]
+    heads: Float[Tensor, "N 3 H A"], prefix: Float[Tensor, "2 1 H P1 A"], buckets: Sequence[LengthBucket]
 ) -> Float[Tensor, "N W"]:
-    """Every row looks at its group's prefix and at its own text up to itself."""
+    """Every row looks at the prefix and at its own text up to itself."""
     attended = []
-    for bundle, rows in _by_bundle(heads, bundles):
+    for bucket, rows in _by_bucket(heads, buckets):
         query, own_key, own_value = rows.permute(2, 0, 3, 1, 4)  # (C, H, L, A) each
-        key = torch.cat([bundle.each(prefix[0]), own_key], dim=2)
-        value = torch.cat([bundle.each(prefix[1]), own_value], dim=2)
-        result = F.scaled_dot_product_attention(query, key, value, attn_mask=bundle.hidden)
-        attended.append(result.transpose(1, 2).reshape(bundle.num_rows, -1))
+        key = bucket.behind(prefix[0], own_key)
+        value = bucket.behind(prefix[1], own_value)
+        result = F.scaled_dot_product_attention(query, key, value, attn_mask=bucket.hidden)
+        attended.append(result.transpose(1, 2).reshape(bucket.num_rows, -1))
     return torch.cat(attended)
 
 
 def attend_from_end(
     query: Float[Tensor, "K 1 H A"],
     heads: Float[Tensor, "N 2 H A"],
-    prefix: Float[Tensor, "2 G H P1 A"],
-    bundles: Sequence[Bundle],
+    prefix: Float[Tensor, "2 1 H P1 A"],
+    buckets: Sequence[LengthBucket],
 ) -> Float[Tensor, "K W"]:
-    """The end tokens alone look at their group's prefix and at their own text."""
+    """The end tokens alone look at the prefix and at their own text."""
     attended, first = [], 0
-    for bundle, rows in _by_bundle(heads, bundles):
+    for bucket, rows in _by_bucket(heads, buckets):
         own_key, own_value = rows.permute(2, 0, 3, 1, 4)  # (C, H, L, A) each
-        key = torch.cat([bundle.each(prefix[0]), own_key], dim=2)
-        value = torch.cat([bundle.each(prefix[1]), own_value], dim=2)
-        looking = query[first : first + len(bundle.tokens)]
+        key = bucket.behind(prefix[0], own_key)
+        value = bucket.behind(prefix[1], own_value)
+        looking = query[first : first + len(bucket.tokens)]
         attended.append(F.scaled_dot_product_attention(looking.transpose(1, 2), key, value).flatten(1))
-        first += len(bundle.tokens)
+        first += len(bucket.tokens)
     return torch.cat(attended)
 
 
-def _by_bundle(
-    heads: Float[Tensor, "N J H A"], bundles: Sequence[Bundle]
-) -> Iterator[tuple[Bundle, Float[Tensor, "C L J H A"]]]:
-    parts = torch.split(heads, [bundle.num_rows for bundle in bundles])
-    for bundle, rows in zip(bundles, parts, strict=True):
-        yield bundle, rows.view(-1, bundle.length, *rows.shape[1:])
+def _by_bucket(
+    heads: Float[Tensor, "N J H A"], buckets: Sequence[LengthBucket]
+) -> Iterator[tuple[LengthBucket, Float[Tensor, "C L J H A"]]]:
+    parts = torch.split(heads, [bucket.num_rows for bucket in buckets])
+    for bucket, rows in zip(buckets, parts, strict=True):
+        yield bucket, rows.view(-1, bucket.length, *rows.shape[1:])

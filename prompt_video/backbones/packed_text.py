@@ -13,21 +13,19 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from prompt_video.backbones.packed_attention import Bundle, attend, attend_from_end, ends, in_bundles
+from prompt_video.backbones.packed_attention import LengthBucket, attend, attend_from_end, ends, length_buckets
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.text_weights import TextWeights
 
 
-def shared_keys_values(weights: TextWeights, prefix: Float[Tensor, "G P W"]) -> list[Float[Tensor, "2 G H P1 A"]]:
-    """Keys and values of the start token and each group's prefix, layer by layer."""
-    x = torch.cat([weights.embed([[weights.start_token]]).expand(len(prefix), -1, -1), prefix], dim=1)
-    x = (x + weights.positions.weight[: x.shape[1]]).flatten(0, 1)  # (G * P1, W)
+def shared_keys_values(weights: TextWeights, prefix: Float[Tensor, "P W"]) -> list[Float[Tensor, "2 1 H P1 A"]]:
+    """Keys and values of the start token and the prefix, layer by layer."""
+    x = torch.cat([weights.embed([[weights.start_token]]).squeeze(0), prefix])
+    x = x + weights.positions.weight[: len(x)]  # (P1, W)
     shared = []
     for block in weights.blocks:
-        heads = torch.unflatten(block.query_key_value(x), 0, (len(prefix), -1))  # (G, P1, 3, H, A)
-        heads = heads.permute(2, 0, 3, 1, 4)  # (3, G, H, P1, A)
-        # What texts of several groups gather from stands ready for it.
-        shared.append(heads[1:] if len(prefix) == 1 else heads[1:].contiguous())
+        heads = block.query_key_value(x).unsqueeze(0).permute(2, 0, 3, 1, 4)  # (3, 1, H, P1, A)
+        shared.append(heads[1:])
         if block is not weights.blocks[-1]:
             query, key, value = heads
             attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
@@ -36,29 +34,29 @@ def shared_keys_values(weights: TextWeights, prefix: Float[Tensor, "G P W"]) -> 
 
 
 def encode_packed(
-    weights: TextWeights, texts: PromptedText, shared: Sequence[Float[Tensor, "2 G H P1 A"]]
+    weights: TextWeights, texts: PromptedText, shared: Sequence[Float[Tensor, "2 1 H P1 A"]]
 ) -> Float[Tensor, "K D"]:
-    """Features of texts sorted by length.
+    """Features of texts.
 
     Args:
         weights: of the encoder.
-        texts: with the axis of groups.
+        texts: sorted by length.
         shared: of `shared_keys_values`.
     """
-    bundles = in_bundles(texts, num_shared=shared[0].shape[3])
-    x = torch.cat([_embed(weights, texts, bundle).flatten(0, 1) for bundle in bundles])  # (N, W)
+    buckets = length_buckets(texts, num_shared=shared[0].shape[3])
+    x = torch.cat([_embed(weights, texts, bucket).flatten(0, 1) for bucket in buckets])  # (N, W)
     for block, prefix in zip(weights.blocks[:-1], shared[:-1], strict=True):
-        x = block.finish(x, attend(block.query_key_value(x), prefix, bundles))
-    last, end = weights.blocks[-1], ends(bundles, x.device)
+        x = block.finish(x, attend(block.query_key_value(x), prefix, buckets))
+    last, end = weights.blocks[-1], ends(buckets, x.device)
     at_end = x[end]
-    at_end = last.finish(at_end, attend_from_end(last.query(at_end), last.key_value(x), shared[-1], bundles))
+    at_end = last.finish(at_end, attend_from_end(last.query(at_end), last.key_value(x), shared[-1], buckets))
     return weights.project(at_end)
 
 
-def _embed(weights: TextWeights, texts: PromptedText, bundle: Bundle) -> Float[Tensor, "C L W"]:
+def _embed(weights: TextWeights, texts: PromptedText, bucket: LengthBucket) -> Float[Tensor, "C L W"]:
     """Input of the first layer: own tokens, suffix, end token, with their positions."""
-    own, end = weights.embed(bundle.tokens), weights.embed([[weights.end_token]])
-    suffix = bundle.each(texts.suffix_after(own.shape[1]))
-    rows = torch.cat([own, suffix, end.expand(len(own), -1, -1)], dim=1)
-    start = 1 + texts.prefix.shape[1]
+    own, end = weights.embed(bucket.tokens), weights.embed([[weights.end_token]])
+    suffix = texts.suffix_after(own.shape[1])
+    rows = torch.cat([own, suffix.expand(len(own), -1, -1), end.expand(len(own), -1, -1)], dim=1)
+    start = 1 + len(texts.prefix)
     return rows + weights.positions.weight[start : start + rows.shape[1]]

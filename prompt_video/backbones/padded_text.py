@@ -30,21 +30,18 @@ class Layout:
     """Where everything stands in a block of K texts of T positions each; made once for a list of texts.
 
     Args:
-        shares_prefix: the block holds what stands behind the prefix, and the start token and each group's prefix stand
-            in front of it; otherwise it holds all positions.
-        num_groups: G.
-        start: position of the block's first column: as many shared positions each group has.
+        shares_prefix: the block holds what stands behind the prefix, and the start token and the prefix stand in front
+            of it; otherwise it holds all positions.
+        start: position of the block's first column: as many shared positions there are.
         tokens: each position's token; any where there is a learned vector or padding.
         learned: row of the table of learned vectors; 0 where there is a token.
         is_learned: where there is a learned vector.
         end: row of each text's end token, the shared positions and the flattened block taken together.
         later: what a position does not see, as minus infinity.
         behind_end: what an end token does not see, as minus infinity.
-        group: of each text; None where there is one group.
     """
 
     shares_prefix: bool
-    num_groups: int
     start: int
     tokens: Int[Tensor, "K T"]
     learned: Int[Tensor, "K T"]
@@ -52,32 +49,23 @@ class Layout:
     end: Int[Tensor, " K"]
     later: Float[Tensor, "T S"]
     behind_end: Float[Tensor, "K 1 1 S"]
-    group: Int[Tensor, " K"] | None
-
-    @property
-    def num_shared_rows(self) -> int:
-        """Of all groups."""
-        return self.num_groups * self.start
 
 
 def encode_padded(
-    weights: TextWeights, texts: PromptedText, prefix: Float[Tensor, "G P W"], *, compiled: bool = False
+    weights: TextWeights, texts: PromptedText, prefix: Float[Tensor, "P W"], *, compiled: bool = False
 ) -> Float[Tensor, "K D"]:
-    """Features of texts in any order.
+    """Features of texts.
 
     Args:
         weights: of the encoder.
-        texts: with the axis of groups.
+        texts: in any order.
         prefix: that of the texts, or a copy that takes its gradient.
         compiled: by torch.compile: on a GPU the kernels of a list of texts are captured once and replayed.
     """
-    assert texts.owner is not None
     layout = _layout(
         tuple(map(tuple, texts.tokens)),
-        tuple(texts.owner),
-        (prefix.shape[1], texts.suffix.shape[1], texts.num_suffix, texts.by_position),
-        len(prefix),
-        pays_to_share(weights, len(texts.tokens) - len(prefix), 1 + prefix.shape[1]),
+        (len(prefix), texts.num_suffix, texts.by_position),
+        pays_to_share(weights, len(texts.tokens) - 1, 1 + len(prefix)),
         (weights.start_token, weights.end_token),
         prefix.device,
         prefix.dtype,
@@ -89,7 +77,7 @@ def encode_padded(
 
 
 def _encode(
-    weights: TextWeights, suffix: Float[Tensor, "G R W"], prefix: Float[Tensor, "G P W"], layout: Layout
+    weights: TextWeights, suffix: Float[Tensor, "R W"], prefix: Float[Tensor, "P W"], layout: Layout
 ) -> Float[Tensor, "K D"]:
     """Nothing but tensors go in and out."""
     x = _embed(weights, suffix, prefix, layout).flatten(0, 1)
@@ -112,22 +100,21 @@ def pays_to_share(weights: TextWeights, num_copies: int, num_shared: int) -> boo
     return num_copies * num_shared * per_position > FLOPS_A_LAYER_OF_SHARING
 
 
-def _shared_rows(weights: TextWeights, prefix: Float[Tensor, "G P W"]) -> Float[Tensor, "N W"]:
-    """Input of the first layer at the start token and each group's prefix."""
-    start = weights.token_embedding.weight[weights.start_token].expand(len(prefix), 1, -1)
-    rows = torch.cat([start, prefix], dim=1)
-    return (rows + weights.positions.weight[: rows.shape[1]]).flatten(0, 1)
+def _shared_rows(weights: TextWeights, prefix: Float[Tensor, "P W"]) -> Float[Tensor, "N W"]:
+    """Input of the first layer at the start token and the prefix."""
+    rows = torch.cat([weights.token_embedding.weight[weights.start_token, None], prefix])
+    return rows + weights.positions.weight[: len(rows)]
 
 
 def _embed(
-    weights: TextWeights, suffix: Float[Tensor, "G R W"], prefix: Float[Tensor, "G P W"], layout: Layout
+    weights: TextWeights, suffix: Float[Tensor, "R W"], prefix: Float[Tensor, "P W"], layout: Layout
 ) -> Float[Tensor, "K T W"]:
     """Input of the first layer at all other positions."""
     rows: Tensor = weights.token_embedding(layout.tokens)
-    learned = suffix if layout.shares_prefix else torch.cat([prefix, suffix], dim=1)
-    if learned.shape[1]:
+    learned = suffix if layout.shares_prefix else torch.cat([prefix, suffix])
+    if len(learned):
         # Of torch's ways to gather, the embedding adds up gradients in a fixed order on all devices.
-        rows = torch.where(layout.is_learned, F.embedding(layout.learned, learned.flatten(0, 1)), rows)
+        rows = torch.where(layout.is_learned, F.embedding(layout.learned, learned), rows)
     return rows + weights.positions.weight[layout.start : layout.start + rows.shape[1]]
 
 
@@ -136,23 +123,23 @@ def _attend(heads: Float[Tensor, "N 3 H A"], layout: Layout) -> Float[Tensor, "N
     if not layout.shares_prefix:
         query, key, value = _by_text(heads, len(layout.tokens)).unbind(1)
         return _joined(F.scaled_dot_product_attention(query, key, value, is_causal=True))
-    of_prefix, own = torch.split(heads, [layout.num_shared_rows, len(heads) - layout.num_shared_rows])
-    prefix_query, prefix_seen = torch.split(_by_text(of_prefix, layout.num_groups), [1, 2], dim=1)
+    of_prefix, own = torch.split(heads, [layout.start, len(heads) - layout.start])
+    prefix_query, prefix_seen = torch.split(_by_text(of_prefix, 1), [1, 2], dim=1)
     query, seen = torch.split(_by_text(own, len(layout.tokens)), [1, 2], dim=1)
     prefix_key, prefix_value = prefix_seen.unbind(1)
     in_prefix = F.scaled_dot_product_attention(prefix_query.squeeze(1), prefix_key, prefix_value, is_causal=True)
-    key, value = torch.cat([_each(prefix_seen, layout), seen], dim=3).unbind(1)
+    key, value = torch.cat([_for_each(prefix_seen, len(layout.tokens)), seen], dim=3).unbind(1)
     in_text = F.scaled_dot_product_attention(query.squeeze(1), key, value, attn_mask=layout.later)
     return torch.cat([_joined(in_prefix), _joined(in_text)])
 
 
 def _last_layer(block: FrozenBlock, x: Float[Tensor, "N W"], layout: Layout) -> Float[Tensor, "K W"]:
     """The end tokens alone look at all before them."""
-    at_end = x.index_select(0, layout.end)
-    of_prefix, own = torch.split(block.key_value(x), [layout.num_shared_rows, len(x) - layout.num_shared_rows])
+    at_end, start = x.index_select(0, layout.end), layout.start if layout.shares_prefix else 0
+    of_prefix, own = torch.split(block.key_value(x), [start, len(x) - start])
     seen = _by_text(own, len(layout.tokens))
     if layout.shares_prefix:
-        seen = torch.cat([_each(_by_text(of_prefix, layout.num_groups), layout), seen], dim=3)
+        seen = torch.cat([_for_each(_by_text(of_prefix, 1), len(layout.tokens)), seen], dim=3)
     key, value = seen.unbind(1)
     query = block.query(at_end).transpose(1, 2)  # (K, H, 1, A)
     attended = F.scaled_dot_product_attention(query, key, value, attn_mask=layout.behind_end)
@@ -167,19 +154,14 @@ def _joined(attended: Float[Tensor, "K H T A"]) -> Float[Tensor, "N W"]:
     return attended.transpose(1, 2).flatten(2).flatten(0, 1)
 
 
-def _each(of_groups: Float[Tensor, "G 2 H P1 A"], layout: Layout) -> Float[Tensor, "K 2 H P1 A"]:
-    """What each text's group has; no copy where there is one group."""
-    if layout.group is None:
-        return of_groups.expand(len(layout.tokens), -1, -1, -1, -1)
-    return F.embedding(layout.group, of_groups.flatten(1)).view(len(layout.tokens), *of_groups.shape[1:])
+def _for_each(shared: Float[Tensor, "1 2 H P1 A"], num_texts: int) -> Float[Tensor, "K 2 H P1 A"]:
+    return shared.expand(num_texts, -1, -1, -1, -1)
 
 
 @lru_cache(maxsize=8)
 def _layout(
     tokens: Sequence[Sequence[int]],
-    owner: Sequence[int],
-    learned: tuple[int, int, int, bool],
-    num_groups: int,
+    learned: tuple[int, int, bool],
     shares_prefix: bool,
     ends: tuple[int, int],
     device: torch.device,
@@ -189,19 +171,16 @@ def _layout(
 
     Args:
         tokens: each text's own.
-        owner: each text's group.
-        learned: learned vectors in front, in the table of those behind, behind each text, and whether by position.
-        num_groups: G.
+        learned: learned vectors in front, behind each text, and whether those are by position.
         shares_prefix: as of `Layout`.
         ends: start token and end token.
         device: of the tensors.
         dtype: of the masks.
     """
-    num_prefix, num_table, num_suffix, by_position = learned
+    num_prefix, num_suffix, by_position = learned
     start_token, end_token = ends
     start = 1 + num_prefix if shares_prefix else 0
     front = 0 if shares_prefix else 1 + num_prefix
-    table_rows = num_table if shares_prefix else num_prefix + num_table
     length = torch.tensor([len(own) for own in tokens])[:, None]
     column = torch.arange(front + int(length.max()) + num_suffix + 1)
     own = column - front  # place behind the prefix
@@ -216,24 +195,19 @@ def _layout(
         is_prefix[:, 1:front] = True
         row = torch.where(is_suffix, row + num_prefix, 0) + torch.where(is_prefix, column - 1, 0)
     is_learned = is_suffix | is_prefix
-    group = torch.tensor(owner)
-    row = torch.where(is_learned, row + group[:, None] * table_rows, 0)
     end = front + length + num_suffix  # column of the end token
     num_seen = start + len(column)
     blocked = torch.full((len(column), num_seen), -torch.inf, dtype=dtype).triu(start + 1)
     behind = torch.zeros(len(tokens), num_seen, dtype=dtype).masked_fill(
         torch.arange(num_seen) > start + end, -torch.inf
     )
-    first = num_groups * start  # row of the block's first position
     return Layout(
         shares_prefix,
-        num_groups,
         start,
         ids.to(device),
         row.to(device),
         is_learned.unsqueeze(-1).to(device),
-        (first + end.squeeze(1) + torch.arange(len(tokens)) * len(column)).to(device),
+        (start + end.squeeze(1) + torch.arange(len(tokens)) * len(column)).to(device),
         blocked.to(device),
         behind[:, None, None].to(device),
-        group.to(device) if num_groups > 1 else None,
     )

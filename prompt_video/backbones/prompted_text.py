@@ -14,33 +14,27 @@ class PromptedText:
 
     Args:
         tokens: each text's own tokens.
-        prefix: the P vectors in front of every text; with ``owner``, of every group.
+        prefix: the P vectors in front of every text.
         suffix: the vectors behind the tokens: one set for all texts or, ``by_position``, a longer table whose row i is
-            what stands i places after the prefix; with ``owner``, of every group.
+            what stands i places after the prefix.
         num_suffix: how many of them a text has.
         by_position: see ``suffix``.
-        owner: the group of each text, where there are groups with vectors of their own.
     """
 
     tokens: list[list[int]]
-    prefix: Float[Tensor, "*G P W"]
-    suffix: Float[Tensor, "*G R W"]
+    prefix: Float[Tensor, "P W"]
+    suffix: Float[Tensor, "R W"]
     num_suffix: int
     by_position: bool = False
-    owner: list[int] | None = None
 
-    def suffix_after(self, num_tokens: int) -> Float[Tensor, "*G S W"]:
+    def suffix_after(self, num_tokens: int) -> Float[Tensor, "S W"]:
         """The suffix of a text of so many tokens."""
         start = num_tokens if self.by_position else 0
-        return self.suffix[..., start : start + self.num_suffix, :]
+        return self.suffix[start : start + self.num_suffix]
 
-    def in_groups(self, like: Tensor) -> "PromptedText":
-        """The same with an axis of groups, though there be one, in the precision and on the device of ``like``."""
-        prefix, suffix = self.prefix.to(like), self.suffix.to(like)
-        if self.owner is not None:
-            return replace(self, prefix=prefix, suffix=suffix)
-        owner = [0] * len(self.tokens)
-        return replace(self, prefix=prefix.unsqueeze(0), suffix=suffix.unsqueeze(0), owner=owner)
+    def to(self, like: Tensor) -> "PromptedText":
+        """The same in the precision and on the device of ``like``."""
+        return replace(self, prefix=self.prefix.to(like), suffix=self.suffix.to(like))
 
 
 @runtime_checkable

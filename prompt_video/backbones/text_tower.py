@@ -1,8 +1,7 @@
 """CLIP's text encoder, computing only what the features depend on, in the way that suits the device.
 
 A CPU is bound by arithmetic and takes the packed way, all other devices the padded one; see the two modules. Both equal
-the plain computation over 77 padded positions. Texts may come in groups that have learned vectors of their own each:
-all is then done for all groups at once.
+the plain computation over 77 padded positions.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,16 +32,14 @@ class TextTower(TextWeights):
         """Features of the texts.
 
         Args:
-            texts: at least one, with the axis of groups.
+            texts: at least one.
             chunk_size: texts whose inner values are kept at a time; they are computed again on the way back, so that
                 memory does not grow with the number of texts. None keeps all.
             compiled: the padded way, by torch.compile.
         """
-        assert texts.owner is not None
         way = self.way or ("packed" if texts.prefix.device.type == "cpu" else "padded")
         is_packed = way == "packed" and not compiled
-        size = [(len(tokens), group) for tokens, group in zip(texts.tokens, texts.owner, strict=True)]
-        order = sorted(range(len(size)), key=size.__getitem__)
+        order = sorted(range(len(texts.tokens)), key=lambda text: len(texts.tokens[text]))
         lengths = [len(texts.tokens[text]) + texts.num_suffix + 1 for text in order]
         learns = torch.is_grad_enabled()
         most_rows = ROWS_PER_PASS if is_packed else sum(lengths) if learns else ROWS_PER_READING
@@ -60,7 +57,7 @@ class TextTower(TextWeights):
         place = sorted(range(len(order)), key=lambda position: order[position])
         return features[torch.tensor(place, device=features.device)]
 
-    def _encode_padded(self, texts: PromptedText, shared: Sequence[Float[Tensor, "G P W"]]) -> Float[Tensor, "K D"]:
+    def _encode_padded(self, texts: PromptedText, shared: Sequence[Float[Tensor, "P W"]]) -> Float[Tensor, "K D"]:
         return encode_padded(self, texts, shared[0])
 
 
@@ -97,8 +94,7 @@ class _Recomputed(torch.autograd.Function):
 
 
 def _chosen(texts: PromptedText, which: list[int]) -> PromptedText:
-    assert texts.owner is not None
-    return replace(texts, tokens=[texts.tokens[text] for text in which], owner=[texts.owner[text] for text in which])
+    return replace(texts, tokens=[texts.tokens[text] for text in which])
 
 
 def _passes(lengths: list[int], chunk_size: int | None, most_rows: int) -> Iterator[tuple[int, int]]:

@@ -54,7 +54,6 @@ class LinearProbe(TextHead):
         texts: Sequence[str],
         clip: TextEncoder,
         chunk_size: int | None = None,
-        owner: list[int] | None = None,
     ) -> Float[Tensor, "K D"]:
         """It has none.
 

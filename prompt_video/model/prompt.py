@@ -51,20 +51,19 @@ class PromptLearner(TextHead):
         texts: Sequence[str],
         clip: TextEncoder,
         chunk_size: int | None = None,
-        owner: list[int] | None = None,
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
         tokens, cut = _fit(texts, clip.tokenize(texts), self.room, self.too_long)
         self.truncated.update(cut)
-        return F.normalize(clip.encode_text(self.surround(tokens, owner), chunk_size), dim=-1)
+        return F.normalize(clip.encode_text(self.surround(tokens), chunk_size), dim=-1)
 
-    def surround(self, tokens: list[list[int]], owner: list[int] | None = None) -> PromptedText:
-        """Put the learned vectors around each text's tokens; ``owner`` as in `PromptedText`."""
+    def surround(self, tokens: list[list[int]]) -> PromptedText:
+        """Put the learned vectors around each text's tokens."""
         # In the table of positions row 0 is the start token's, which is never learned.
         start = 1 if self.layout == "by_position" else 0
         behind = start + self.num_prefix
-        prefix, suffix = self.context[..., start:behind, :], self.context[..., behind:, :]
-        return PromptedText(tokens, prefix, suffix, self.num_suffix, self.layout == "by_position", owner)
+        prefix, suffix = self.context[start:behind], self.context[behind:]
+        return PromptedText(tokens, prefix, suffix, self.num_suffix, self.layout == "by_position")
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments without the width, ready for JSON."""
@@ -104,7 +103,6 @@ class TemplatePrompt(TextHead):
         texts: Sequence[str],
         clip: TextEncoder,
         chunk_size: int | None = None,
-        owner: list[int] | None = None,
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
         filled = [template.replace("{}", text) for text in texts for template in self.templates]

@@ -1,19 +1,15 @@
-"""TemporalEncoder: the frames of a video look at each other, then are averaged over the real ones.
-
-An encoder whose weights are those of several models, stacked, takes their videos with one more axis in front, the `*G`.
-"""
+"""TemporalEncoder: the frames of a video look at each other, then are averaged over the real ones."""
 
 import logging
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.model.stackable import LayerNorm, Linear
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +57,12 @@ class TemporalEncoder(nn.Module):
                 block.silence()
         self._told_of_interpolation = False
 
-    def forward(self, features: Float[Tensor, "*G R T D"], mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G R D"]:
+    def forward(self, features: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
         """One feature a video; ``mask`` is True at real frames, which stand before all padding."""
         weight = mask.unsqueeze(-1).to(features.dtype)
         return (self.frame_features(features, mask) * weight).sum(-2) / weight.sum(-2).clamp(min=1)
 
-    def frame_features(
-        self, features: Float[Tensor, "*G R T D"], mask: Bool[Tensor, "*G R T"]
-    ) -> Float[Tensor, "*G R T D"]:
+    def frame_features(self, features: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R T D"]:
         """One feature a frame, each having looked at the other real ones; padding holds no meaning."""
         x = features.masked_fill(~mask.unsqueeze(-1), 0)  # whatever padding holds, NaN too, it must not count
         if not self.num_layers:
@@ -84,31 +78,26 @@ class TemporalEncoder(nn.Module):
         names = ("num_layers", "num_heads", "max_frames", "start", "position_std")
         return {name: getattr(self, name) for name in names}
 
-    def _positions(self, mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G #R T D"]:
+    def _positions(self, mask: Bool[Tensor, "R T"]) -> Float[Tensor, "#R T D"]:
         num_frames = mask.shape[-1]
         if num_frames <= self.max_frames:
-            return self.positions[..., None, :num_frames, :]
+            return self.positions[None, :num_frames]
         if not self._told_of_interpolation:
             log.info("videos of up to %d frames: %d learned positions are interpolated", num_frames, self.max_frames)
             self._told_of_interpolation = True
         return self._interpolated(mask)
 
-    def _interpolated(self, mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G R T D"]:
+    def _interpolated(self, mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R T D"]:
         """Rows for any number of frames; where there are no more of them than positions, the positions themselves."""
         number = torch.arange(mask.shape[-1], device=mask.device)
         # Each video's own number of frames counts, not the batch's, so that padding changes nothing.
         last = torch.where(mask, number, 0).amax(-1, keepdim=True).clamp(min=max(self.max_frames - 1, 1))
-        place = number * (self.max_frames - 1) / last  # (*G, R, T)
+        place = number * (self.max_frames - 1) / last  # (R, T)
         place = place.clamp(max=self.max_frames - 1)
         left = place.long().clamp(max=max(self.max_frames - 2, 0))
         share = (place - left).unsqueeze(-1).to(self.positions.dtype)
         right = (left + 1).clamp(max=self.max_frames - 1)
-        return torch.lerp(self._rows(left), self._rows(right), share)
-
-    def _rows(self, place: Int[Tensor, "*G R T"]) -> Float[Tensor, "*G R T D"]:
-        if place.ndim == 2:
-            return self.positions[place]
-        return torch.stack([own[rows] for own, rows in zip(self.positions, place, strict=True)])
+        return torch.lerp(self.positions[left], self.positions[right], share)
 
 
 class TemporalBlock(nn.Module):
@@ -122,9 +111,9 @@ class TemporalBlock(nn.Module):
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
-        self.qkv, self.out = Linear(width, 3 * width), Linear(width, width)
-        self.fc1, self.fc2 = Linear(width, 4 * width), Linear(4 * width, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         nn.init.xavier_uniform_(self.qkv.weight)
         nn.init.zeros_(self.qkv.bias)
         nn.init.zeros_(self.out.bias)
@@ -135,11 +124,11 @@ class TemporalBlock(nn.Module):
             nn.init.zeros_(product.weight)
             nn.init.zeros_(product.bias)
 
-    def forward(self, x: Float[Tensor, "*G R T D"], mask: Bool[Tensor, "*G R T"]) -> Float[Tensor, "*G R T D"]:
+    def forward(self, x: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R T D"]:
         """Frames look at all real frames of their own video."""
         num_frames = x.shape[-2]
         heads = self.qkv(self.norm1(x)).view(-1, num_frames, 3, self.num_heads, x.shape[-1] // self.num_heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # (G * R, H, T, A) each
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # (R, H, T, A) each
         real = mask.reshape(-1, 1, 1, num_frames)
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=real)
         x = x + self.out(attended.transpose(1, 2).reshape(x.shape))

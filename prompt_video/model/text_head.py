@@ -55,7 +55,6 @@ class TextHead(nn.Module, ABC):
         texts: Sequence[str],
         clip: TextEncoder,
         chunk_size: int | None = None,
-        owner: list[int] | None = None,
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text.
 
@@ -63,7 +62,6 @@ class TextHead(nn.Module, ABC):
             texts: any.
             clip: encodes them.
             chunk_size: see `FrozenCLIP.encode_text`.
-            owner: of a text head whose learned weights are those of several, stacked: which of them writes each text.
         """
 
     @abstractmethod

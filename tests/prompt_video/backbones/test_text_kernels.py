@@ -95,16 +95,10 @@ def plain(model: Any) -> int:  # noqa: ANN401
         model.text_model.embeddings.token_embedding = embedding
 
 
-def step(
-    tower: TextTower, tokens: list[list[int]], layout: str = "shared", num_groups: int = 1
-) -> Callable[[], Tensor]:
+def step(tower: TextTower, tokens: list[list[int]], layout: str = "shared") -> Callable[[], Tensor]:
     """A pass over texts with learned vectors around them."""
     prompt = PromptLearner(WIDTH, 16, 16, layout=layout).to("meta")  # type: ignore[arg-type]
-    owner = None
-    if num_groups > 1:
-        prompt.context = torch.nn.Parameter(torch.empty(num_groups, *prompt.context.shape, device="meta"))
-        owner = [text % num_groups for text in range(len(tokens))]
-    return lambda: tower(prompt.surround(tokens, owner).in_groups(tower.positions.weight), None)
+    return lambda: tower(prompt.surround(tokens).to(tower.positions.weight), None)
 
 
 def many_lengths(num_texts: int) -> list[list[int]]:
@@ -119,11 +113,6 @@ def test_a_pass_starts_few_kernels(
     tower: TextTower, plain: int, tokens: Callable[[int], list[list[int]]], num_texts: int, layout: str
 ) -> None:
     assert kernels(step(tower, tokens(num_texts), layout)) <= CEILING * plain
-
-
-def test_groups_start_few_kernels(tower: TextTower, plain: int) -> None:
-    """Texts of many trials, trained together."""
-    assert kernels(step(tower, class_tokens(1000), num_groups=200)) <= CEILING * plain
 
 
 def test_the_number_does_not_grow(tower: TextTower) -> None:

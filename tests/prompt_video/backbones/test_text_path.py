@@ -10,7 +10,6 @@ from torch import Tensor
 
 from prompt_video.backbones import padded_text, text_tower
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.backbones.packed_attention import in_bundles
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.model.prompt import PromptLearner
@@ -126,60 +125,6 @@ def test_readings_of_a_device_change_nothing(double_clip: FrozenCLIP, monkeypatc
     monkeypatch.setattr(text_tower, "ROWS_PER_READING", 40)
     with torch.no_grad():
         torch.testing.assert_close(double_clip.encode_text(prompt.surround(tokens)), wanted, rtol=0, atol=1e-12)
-
-
-def in_groups(clip: FrozenCLIP, prompts: list[PromptLearner]) -> tuple[PromptedText, list[PromptedText], Tensor]:
-    """Texts of three groups in a mixed order, each group's by itself, and the vectors they all come from."""
-    owner = [2, 0, 0, 1, 2, 0, 2]
-    tokens = clip.tokenize(TEXTS)
-    context = torch.stack([prompt.context.detach() for prompt in prompts]).requires_grad_()
-    joint = copy.copy(prompts[0])
-    joint._parameters = {"context": context}  # type: ignore[dict-item]
-    apart = []
-    for group, prompt in enumerate(prompts):
-        apart.append(prompt.surround([text for text, own in zip(tokens, owner, strict=True) if own == group]))
-    return joint.surround(tokens, owner), apart, context
-
-
-@pytest.mark.parametrize("chunk_size", [None, 2])
-@pytest.mark.parametrize("layout", ["shared", "by_position"])
-@pytest.mark.parametrize(("num_prefix", "num_suffix"), [(16, 16), (0, 5), (4, 0), (0, 0)])
-def test_groups_equal_transformers(
-    way: str,
-    double_clip: FrozenCLIP,
-    clip_folder: Path,
-    reference: Reference,
-    layout: str,
-    num_prefix: int,
-    num_suffix: int,
-    chunk_size: int | None,
-) -> None:
-    prompts = [learner(double_clip, num_prefix=num_prefix, num_suffix=num_suffix, layout=layout) for _ in range(3)]
-    for number, prompt in enumerate(prompts):
-        prompt.context.data.mul_(number + 1)
-    joint, apart, context = in_groups(double_clip, prompts)
-    weights = torch.randn(len(TEXTS), double_clip.embed_dim, dtype=torch.float64)
-    found = double_clip.encode_text(joint, chunk_size)
-    if found.requires_grad:
-        torch.autograd.backward((found * weights).sum())
-    assert joint.owner is not None
-    for group, (prompt, texts) in enumerate(zip(prompts, apart, strict=True)):
-        mine = [own == group for own in joint.owner]
-        wanted = reference(clip_folder, texts, torch.float64)
-        assert_equal([found[mine].detach()], [wanted.detach()], 1e-10)
-        if num_prefix + num_suffix:
-            torch.autograd.backward((wanted * weights[mine]).sum())
-            assert prompt.context.grad is not None
-            assert context.grad is not None
-            assert_equal([context.grad[group]], [prompt.context.grad], 1e-10)
-
-
-def test_one_group_copies_nothing(clip: FrozenCLIP) -> None:
-    """Of one group, texts share its keys and values; of several, each text gathers its own."""
-    texts = learner(clip).surround(clip.tokenize(["star", "ring"])).in_groups(clip.towers.text.positions.weight)
-    (bundle, *_) = in_bundles(texts, num_shared=17)
-    assert bundle.owner is None
-    assert bundle.each(texts.prefix).untyped_storage().data_ptr() == texts.prefix.untyped_storage().data_ptr()
 
 
 def test_chunks_keep_less(way: str, clip: FrozenCLIP) -> None:
