@@ -128,8 +128,8 @@ class VideoDataModule(LightningDataModule, ABC):
     def describe_views(self) -> str:
         """What testing looks at, in words."""
 
-    def viewing(self) -> dict[str, object]:
-        """What is looked at in a video, ready for JSON, for use of a trained model on other videos."""
+    def inference_config(self) -> dict[str, object]:
+        """Which frames stand for a video, ready for JSON: for the use of a trained model on other videos."""
         return {"frame_rate": self.frame_rate, "crops": [crop.place for crop in self.crops]}
 
     def published_sizes(self) -> Mapping[str, int]:

@@ -99,10 +99,10 @@ class CaptionedDataModule(VideoDataModule):
         records = cast("Sequence[CaptionedRecord]", self.subset(name).records)
         return [caption for record in records for caption in record.captions]
 
-    def viewing(self) -> dict[str, object]:
+    def inference_config(self) -> dict[str, object]:
         """As for all data sets, and the sampler by kind and settings."""
         chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
-        return {**super().viewing(), "sampler": chosen}
+        return {**super().inference_config(), "sampler": chosen}
 
     def describe_views(self) -> str:
         """What training and testing look at, in words."""

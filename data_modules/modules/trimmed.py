@@ -57,10 +57,10 @@ class TrimmedDataModule(VideoDataModule):
         crops = self.crops[:1] if training else self.crops
         return VideoDataset(records, self.sampler, stores or crops, training=training, seed=self.seed_of(number))
 
-    def viewing(self) -> dict[str, object]:
+    def inference_config(self) -> dict[str, object]:
         """As for all data sets, and the sampler by kind and settings."""
         chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
-        return {**super().viewing(), "sampler": chosen}
+        return {**super().inference_config(), "sampler": chosen}
 
     def describe_views(self) -> str:
         """What testing looks at, in words."""

@@ -102,10 +102,10 @@ class UntrimmedDataModule(VideoDataModule):
         """Makes batches of windows."""
         return CollateWindows(name, self.subset(name).class_names)
 
-    def viewing(self) -> dict[str, object]:
+    def inference_config(self) -> dict[str, object]:
         """As for all data sets, and the windows by kind and settings."""
         chosen = {"kind": type(self.windows).__name__, "settings": self.windows.settings()}
-        return {**super().viewing(), "windows": chosen}
+        return {**super().inference_config(), "windows": chosen}
 
     def describe_views(self) -> str:
         """What testing looks at, in words."""

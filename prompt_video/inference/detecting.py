@@ -42,7 +42,7 @@ class Finder:
         """Of a checkpoint; None where it has no detector.
 
         Args:
-            task: of the checkpoint, see `LocalizationTask.looks_at`.
+            task: of the checkpoint, see `LocalizationTask.inference_config`.
             state: the learned weights.
             width: of CLIP's joint space.
 

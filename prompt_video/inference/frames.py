@@ -11,26 +11,26 @@ from data_modules.loading.transforms import ResizeCrop
 from data_modules.video.decoding import VideoReader
 from data_modules.video.timeline import Timeline
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.inference.inference_config import Viewing
+from prompt_video.inference.inference_config import InferenceConfig
 
 FRAMES_AT_A_TIME = 64
 
 Progress = Callable[[float, float], None]  # seconds of the video that are done, and of all of it
 
 
-def view_features(reader: VideoReader, viewing: Viewing, clip: FrozenCLIP) -> Float[Tensor, "V T D"]:
+def view_features(reader: VideoReader, config: InferenceConfig, clip: FrozenCLIP) -> Float[Tensor, "V T D"]:
     """Features of the moments that stand for a video, view by view, those of each crop after another.
 
     Raises:
         BrokenVideoError: when one of the frames is damaged.
     """
-    stored = reader.timeline.ticks(viewing.frame_rate)
+    stored = reader.timeline.ticks(config.frame_rate)
     length_sec = stored.duration_sec - stored.start_sec
-    moments = stored.start_sec + viewing.sampler.test(length_sec, stored.frame_rate, np.random.default_rng(0))
-    if viewing.frame_rate is not None:
+    moments = stored.start_sec + config.sampler.test(length_sec, stored.frame_rate, np.random.default_rng(0))
+    if config.frame_rate is not None:
         moments = stored.times_sec[stored.on_screen(moments.reshape(-1))].reshape(moments.shape)
     squares, _ = reader.decode(
-        moments.reshape(-1), lambda frame: torch.stack([crop(frame, reader.pixel_aspect) for crop in viewing.crops])
+        moments.reshape(-1), lambda frame: torch.stack([crop(frame, reader.pixel_aspect) for crop in config.crops])
     )
     return torch.cat([torch.unflatten(_encoded(clip, square), 0, moments.shape) for square in squares.unbind(1)])
 

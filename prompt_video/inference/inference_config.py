@@ -1,4 +1,4 @@
-"""What a model looks at in a video: what its training looked at, or what does for any video."""
+"""InferenceConfig: which frames of a video a model scores: as in its training, or what does for any video."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ WINDOWS: dict[str, Callable[..., Windows]] = {kind.__name__: kind for kind in (S
 
 
 @dataclass(frozen=True)
-class Viewing:
-    """What is looked at.
+class InferenceConfig:
+    """Which frames of a video are scored.
 
     Args:
         sampler: the moments that stand for a whole video.
@@ -32,11 +32,11 @@ class Viewing:
     windows: Windows
 
     @classmethod
-    def of(cls, task: Mapping[str, Any], image_size: int, num_frames: int) -> "Viewing":
+    def of(cls, task: Mapping[str, Any], image_size: int, num_frames: int) -> "InferenceConfig":
         """As a checkpoint says; what it says nothing of is what suits any video.
 
         Args:
-            task: of the checkpoint, see `VideoTextTask.looks_at`; empty for the frozen CLIP and for older checkpoints.
+            task: of the checkpoint, see `VideoTextTask.inference_config`; empty for the frozen CLIP.
             image_size: side of the square that CLIP sees, pixels.
             num_frames: that stand for a video where nothing else is known, spread over the whole of it.
 

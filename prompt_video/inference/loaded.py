@@ -19,7 +19,7 @@ from prompt_video.backbones.precision import ClipDtype, place_of, resolve_clip_d
 from prompt_video.inference.curve import segments_of
 from prompt_video.inference.detecting import Finder
 from prompt_video.inference.frames import Progress, all_features, view_features
-from prompt_video.inference.inference_config import Viewing
+from prompt_video.inference.inference_config import InferenceConfig
 from prompt_video.inference.results import FoundSegments, SimilarityCurve, VideoScores
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.checkpoints import open_model, read_learned
@@ -97,7 +97,7 @@ class LoadedModel:
 
     Args:
         model: the model.
-        task: what its training looked at, see `VideoTextTask.looks_at`; empty if that is not known.
+        task: its kind, and which frames it scores, see `VideoTextTask.inference_config`; empty if that is not known.
         class_names: the candidates in training.
         finder: its detector, if it has one.
     """
@@ -108,7 +108,7 @@ class LoadedModel:
         self.model, self.class_names, self.finder = model, class_names, finder
         self.model.text_chunk = TEXT_CHUNK
         self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if finder else None)
-        self.viewing = Viewing.of(task, model.clip.image_size, model.temporal.max_frames)
+        self.config = InferenceConfig.of(task, model.clip.image_size, model.temporal.max_frames)
 
     @property
     def has_detector(self) -> bool:
@@ -137,7 +137,7 @@ class LoadedModel:
         self._check(texts)
         names = list(texts)
         with _open(video) as reader:
-            features = view_features(reader, self.viewing, self.model.clip)
+            features = view_features(reader, self.config, self.model.clip)
             duration_sec = reader.timeline.duration_sec
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         scores, _ = self.model.test_scores(
@@ -161,7 +161,7 @@ class LoadedModel:
             BrokenVideoError: when the video cannot be used.
         """
         with _open(video) as reader:
-            features = view_features(reader, self.viewing, self.model.clip)
+            features = view_features(reader, self.config, self.model.clip)
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         return F.normalize(video_vectors(self.model, features, mask).mean(0), dim=-1).cpu()
 
@@ -199,7 +199,7 @@ class LoadedModel:
         vectors = self.embed_text(texts)
         with _open(video) as reader:
             start_sec, duration_sec = reader.timeline.start_sec, reader.timeline.duration_sec
-            features, times = all_features(reader, CURVE_RATE, self.viewing.crops[0], self.model.clip, progress)
+            features, times = all_features(reader, CURVE_RATE, self.config.crops[0], self.model.clip, progress)
         length_sec = duration_sec - start_sec
         span = span_sec if span_sec is not None else min(max(length_sec / 10, 1.0), 4.0)
         num_frames = min(self.model.temporal.max_frames, max(1, round(span * CURVE_RATE)))
@@ -250,13 +250,13 @@ class LoadedModel:
             found = tuple(segments_of(curve, min_score, max_segments))
             return FoundSegments(Path(video), tuple(texts), found, curve.duration_sec, "training-free")
         self._check(texts)
-        rate = self.viewing.frame_rate
+        rate = self.config.frame_rate
         with _open(video) as reader:
-            features, _ = all_features(reader, rate, self.viewing.crops[0], self.model.clip, progress)
+            features, _ = all_features(reader, rate, self.config.crops[0], self.model.clip, progress)
             stored = reader.timeline.ticks(rate)
         suppression = dataclasses.replace(self.finder.suppression, min_score=min_score, max_detections=max_segments)
         finder = dataclasses.replace(self.finder, suppression=suppression)
-        kept = finder.find(self.model, features, stored, rate, self.viewing.windows, list(texts))
+        kept = finder.find(self.model, features, stored, rate, self.config.windows, list(texts))
         return FoundSegments(Path(video), tuple(texts), kept.named(texts), stored.duration_sec, "detector")
 
     def _check(self, texts: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ class Learned(NamedTuple):
         spec: of the model, see `VideoTextModel.spec`.
         state: the learned weights, those of the task's own parts too.
         class_names: the candidates in training.
-        task: what was done with a video around the model, see `VideoTextTask.looks_at`; empty if that is not known.
+        task: its kind, and which frames it scores, see `VideoTextTask.inference_config`; empty if that is not known.
         trial: which trial of its protocol it learned.
     """
 

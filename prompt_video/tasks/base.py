@@ -108,7 +108,7 @@ class VideoTextTask(LightningModule, ABC):
         self.results: Mapping[str, Results] = {}  # of validation and of each test
         self.class_names: list[str] = []
         self.trial_name: str | None = None
-        self.viewing: Mapping[str, Any] = {}  # what is looked at in a video, as the data say
+        self.data_config: Mapping[str, Any] = {}  # which frames stand for a video, as the data say
         # The frozen CLIP is not in the checkpoint; that nothing else lacks is seen to in `on_load_checkpoint`.
         self.strict_loading = False
 
@@ -236,12 +236,12 @@ class VideoTextTask(LightningModule, ABC):
             "spec": self.model.spec(),
             "class_names": self.class_names,
             "trial": self.trial_name,
-            "task": self.looks_at(),
+            "task": self.inference_config(),
         }
 
-    def looks_at(self) -> dict[str, Any]:
-        """What is done with a video around the model, ready for JSON: all that using the weights elsewhere takes."""
-        return {"kind": type(self).__name__, **self.viewing}
+    def inference_config(self) -> dict[str, Any]:
+        """All that using the weights elsewhere takes, ready for JSON: the kind of task, and which frames it scores."""
+        return {"kind": type(self).__name__, **self.data_config}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to go on from a checkpoint of another CLIP or of other settings."""
@@ -299,7 +299,7 @@ class VideoTextTask(LightningModule, ABC):
             if (count := len(datamodule.trials)) > 1:
                 raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
             (trial,) = datamodule.trials
-            self.viewing = datamodule.viewing()
+            self.data_config = datamodule.inference_config()
             self.trial_name = trial.name
             self.set_class_names(trial.train.class_names)
             self.make_results(trial)

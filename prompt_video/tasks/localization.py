@@ -110,14 +110,14 @@ class LocalizationTask(VideoTextTask):
         """Whether there is anything to learn: the detector, if nothing else."""
         return self.detector is not None or super().has_weights
 
-    def looks_at(self) -> dict[str, Any]:
-        """With the detector and how its proposals are thinned out."""
+    def inference_config(self) -> dict[str, Any]:
+        """As of all tasks, with the detector and how its proposals are thinned out."""
         own = {
             "detector": self.detector.settings() if self.detector is not None else None,
             "frames_inside": self.frames_inside,
             "suppression": asdict(self.suppression),
         }
-        return {**super().looks_at(), **own}
+        return {**super().inference_config(), **own}
 
     def make_results(self, trial: Trial) -> None:
         """Get ready for validation and for the tests of a trial.
