@@ -1,9 +1,11 @@
 """Options that say which experiment, and how it runs: of all commands that read one."""
 
+FILES = ("ckpt", "config", "run_folder", "runs")  # whose values are
+
 EXPERIMENT_OPTIONS = frozenset(
     {
         "ckpt",
-        "ckpt_path",
+        "ckpt_path",  # Lightning's name of it
         "config",
         "data",
         "features_only",

@@ -38,7 +38,7 @@ def explain(message: str, options: Collection[str], classes: Collection[str] = (
         options: valid names.
         classes: valid names of what a setting may name.
     """
-    head = re.match(r'(?:Parser key "|argument (?=-))([\w.-]+)"?:\s*(.*)', message, re.S)
+    head = re.match(r'(?:Parser key "|argument )([\w.-]+)"?:\s*(.*)', message, re.S)
     where, body = (head[1].lstrip("-"), head[2]) if head else ("", message)
     reasons = [line.strip().removeprefix("- ") for line in body.splitlines() if line.strip().startswith("- ")]
     telling = [reason for reason in reasons if not _EMPTY.search(reason)]

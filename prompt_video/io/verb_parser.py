@@ -5,6 +5,7 @@ import sys
 from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace, set_loader
@@ -62,7 +63,7 @@ class VerbParser(ArgumentParser):
             parser_mode=MODE,
         )
         if others:
-            self.add_argument("--config", type=str, metavar="YAML", help="of the experiment: experiments/<name>.yaml")
+            self.add_argument("--config", type=Path, metavar="YAML", help="of the experiment: experiments/<name>.yaml")
 
     def add_argument(self, *args: Any, **kwargs: Any) -> Action:  # noqa: ANN401 - as argparse's
         """As argparse's; the name of an option is known with underscores alone."""
@@ -70,6 +71,11 @@ class VerbParser(ArgumentParser):
         if action.help != SUPPRESS:
             self._own.update(action.option_strings)
         return action
+
+    @property
+    def unread(self) -> set[str]:
+        """Names of options that are left to others."""
+        return {name for name in self._others if f"--{name}" not in self._own}
 
     def parse(self, words: Sequence[str]) -> Namespace:
         """What was typed after the verb.

@@ -100,6 +100,11 @@ KINDS = (
         "elsewhere",
         ("tests/prompt_video/model/test_official.py::test_same_forward_computation",),
     ),
+    Kind(
+        r"prompt-video completion \S+ > \S+",
+        "elsewhere",
+        ("tests/prompt_video/commands/test_completion.py::test_bash_completes_verbs_options_and_values",),
+    ),
     Kind(r"prompt-video (label|segment|export) .*", "run"),
     Kind(r"prompt-video report runs", "run"),
     Kind(_INDEX, "run", options=SMALL[:3]),

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from prompt_video.cli import VERBS, main
+from prompt_video.cli import main
+from prompt_video.commands.table import VERBS
 from prompt_video.experiment.settings import read_settings
 
 REPOSITORY = Path(__file__).parents[2]

@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from prompt_video.cli import main
+from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
+from prompt_video.experiment.settings import read_settings
 
 DEMO = Path(__file__).parents[3] / "experiments" / "demo_closed.yaml"
 
@@ -60,3 +62,9 @@ def test_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "import-official" in capsys.readouterr().out
     assert main(["fitt"]) == 1
     assert "no command 'fitt'; did you mean 'fit'?" in capsys.readouterr().err
+
+
+def test_the_names_of_options_that_are_known_without_lightning() -> None:
+    parser = read_settings(["--config", str(DEMO)]).verb_parser
+    names = {action.dest.split(".")[0] for action in parser._actions if action.dest != "help"}
+    assert names | {"ckpt"} == EXPERIMENT_OPTIONS

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prompt_video.cli import VERBS, main
+from prompt_video.cli import main
+from prompt_video.commands.table import VERBS
 
 DEMO = str(Path(__file__).parents[3] / "experiments" / "demo_closed.yaml")
 PATHS = {

@@ -1,0 +1,41 @@
+"""The verbs: where each is, and what it does in one line."""
+
+VERBS = {
+    "fit": ("prompt_video.experiment.cli", "train an experiment, then test its best checkpoint"),
+    "validate": ("prompt_video.experiment.cli", "score a checkpoint on the validation split"),
+    "test": ("prompt_video.experiment.cli", "score a checkpoint on the test split"),
+    "predict": ("prompt_video.experiment.cli", "write what each test video shows, or which video each caption means"),
+    "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
+    "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
+    "serve": ("prompt_video.commands.serve", "a page in the browser: your own video, your own words"),
+    "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
+    "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
+    "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),
+    "doctor": ("prompt_video.commands.doctor", "check everything that an experiment will use, before it runs"),
+    "dry-run": ("prompt_video.commands.dry_run", "run an experiment on a made-up miniature of its data"),
+    "import-features": (
+        "prompt_video.commands.import_features",
+        "frame features that others have computed become a feature store",
+    ),
+    "score-detections": (
+        "prompt_video.commands.score_detections",
+        "mAP, AR@N and AUC of anyone's detections, as ActivityNet measures them",
+    ),
+    "score-retrieval": (
+        "prompt_video.commands.score_retrieval",
+        "recall and ranks of anyone's scores of captions with videos, in both directions",
+    ),
+    "report": ("prompt_video.commands.report", "runs side by side in one file, published figures beside them"),
+    "dashboard": (
+        "prompt_video.commands.dashboard",
+        "lay out an experiment's wandb workspace, or write how it would look",
+    ),
+    "sweep": ("prompt_video.commands.sweep", "run every point of a wandb sweep file on this machine"),
+    "export": ("prompt_video.commands.export", "a trained model as ONNX, or as a folder for the HuggingFace hub"),
+    "demo": ("prompt_video.commands.demo", "the whole method on the built-in worlds, in a minute or two"),
+    "bench": ("prompt_video.commands.bench", "measure the speed and the memory of every part"),
+    "completion": ("prompt_video.commands.completion", "what a shell completes after `prompt-video`"),
+    "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
+}
+
+RENAMED = {"rehearse": "dry-run"}
