@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import av
 import numpy as np
@@ -57,7 +58,7 @@ def render(shape: str, motion: str, seed: int) -> RenderedVideo:
 
 
 def encode(
-    target: str | BinaryIO,
+    target: str | BytesIO,
     container_format: str,
     codec: str,
     codec_options: dict[str, str],
