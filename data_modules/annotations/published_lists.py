@@ -83,13 +83,13 @@ class PublishedLists:
         for number, indices in enumerate(zip(trials["train"], trials["test"], strict=True)):
             classes = list(dict.fromkeys(records[index].target for index in indices[0]))
             names = tuple(self.class_names[target] for target in classes)
-            parts = []
+            pair = []
             for subset in indices:
                 keys = [(index, classes.index(records[index].target)) for index in subset]
                 for index, target in set(keys).difference(shared):
                     shared[index, target] = replace(records[index], target=target)
-                parts.append(Subset(names, tuple(shared[key] for key in keys)))
-            made.append(Trial(f"trial {number}", parts[0], {"test": parts[1]}))
+                pair.append(Subset(names, tuple(shared[key] for key in keys)))
+            made.append(Trial(f"trial {number}", pair[0], {"test": pair[1]}))
         return made
 
     def five_shot(self, test: Callable[[], Subset]) -> list[Trial]:
@@ -99,8 +99,8 @@ class PublishedLists:
         """
         tests = {"test": test()}
         records, trials = self._packed("5shot.json.gz")
-        parts = (Subset(self.class_names, tuple(records[index] for index in train)) for train in trials["train"])
-        return [Trial(f"sampling {number}", train, tests) for number, train in enumerate(parts)]
+        supports = (Subset(self.class_names, tuple(records[index] for index in train)) for train in trials["train"])
+        return [Trial(f"sampling {number}", train, tests) for number, train in enumerate(supports)]
 
     def few_shot(self, shots: int, test: Callable[[], Subset]) -> list[Trial]:
         """The one list of so many training videos of all classes.

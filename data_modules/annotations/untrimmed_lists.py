@@ -122,28 +122,28 @@ def oddities(records: Iterable[UntrimmedRecord]) -> Oddities:
     return Oddities(tuple(turned), tuple(before), tuple(beyond), tuple(ambiguous))
 
 
-def published_open_sets(folder: str, dataset_index: DatasetIndex) -> Published:
+def published_open_sets(folder: str, index: DatasetIndex) -> Published:
     """The packaged class splits of a data set, 10 trials each: ``open_set_75_25`` and ``open_set_50_50``.
 
     Args:
         folder: below ``lists``.
-        dataset_index: of all classes.
+        index: of all classes.
     """
     return {
-        f"open_set_{split}": partial(_open_set, LISTS / folder / f"open_set_{split}.json.gz", dataset_index)
+        f"open_set_{split}": partial(_open_set, LISTS / folder / f"open_set_{split}.json.gz", index)
         for split in OPEN_SETS
     }
 
 
-def _open_set(file: Path, dataset_index: DatasetIndex) -> list[Trial]:
+def _open_set(file: Path, index: DatasetIndex) -> list[Trial]:
     """Trained on the training videos of the seen classes, tested on the test videos of the unseen ones.
 
     Source: ``datasplits/Open-set Action Localisation`` of ju-chen/Efficient-Prompt.
     """
     packed = json.loads(read_text(file))
-    name_of = dict(zip(dataset_index.labels, dataset_index.class_names, strict=True))
+    name_of = dict(zip(index.labels, index.class_names, strict=True))
     names = [name_of[label] for label in packed["classes"]]
-    train, test = dataset_index.subset("train"), dataset_index.subset("test")
+    train, test = index.subset("train"), index.subset("test")
     trials = []
     for number in range(len(packed["parts"]["train"])):
         seen, unseen = (

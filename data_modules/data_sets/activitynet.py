@@ -78,8 +78,8 @@ class ActivityNet13(UntrimmedDataModule):
         names = labels if self.spelling == "official" else tuple(map(natural, labels))
         records = self._records({label: target for target, label in enumerate(labels)})
         log.info("ActivityNet 1.3: %s", oddities(record for split in records.values() for record in split))
-        dataset_index = DatasetIndex(names, records, labels)
-        return replace(dataset_index, published=published_open_sets("activitynet", dataset_index))
+        index = DatasetIndex(names, records, labels)
+        return replace(index, published=published_open_sets("activitynet", index))
 
     @property
     def ground_truth(self) -> Path:

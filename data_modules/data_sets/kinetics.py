@@ -77,22 +77,20 @@ class Kinetics(TrimmedDataModule):
         def read(split: KineticsSplit) -> tuple[Record, ...]:
             return to_records(official.videos(split, files), ClassTable(labels), locate)
 
-        dataset_index = DatasetIndex(labels, LazyRecords(partial(read, "train"), partial(read, "val")), labels)
+        index = DatasetIndex(labels, LazyRecords(partial(read, "train"), partial(read, "val")), labels)
         lists = PublishedLists(
             "kinetics", labels, labels, locate, lambda name: official.validation_labels.get(video_id_of(name))
         )
         published: dict[int, Published] = {
             400: {
                 "5way_5shot": lists.five_way,
-                "5shot": partial(lists.five_shot, partial(dataset_index.subset, "test")),
+                "5shot": partial(lists.five_shot, partial(index.subset, "test")),
                 "base_to_novel": lists.base_to_novel,
             },
             600: {"zero_shot": partial(_zero_shot, lists)},
-            700: {"open_set": partial(_open_set, dataset_index, *official.open_set())},
+            700: {"open_set": partial(_open_set, index, *official.open_set())},
         }
-        return replace(
-            dataset_index, published=published[self.version], read_list=partial(lists.read_path, root=self.root)
-        )
+        return replace(index, published=published[self.version], read_list=partial(lists.read_path, root=self.root))
 
 
 def _zero_shot(lists: PublishedLists) -> list[Trial]:
@@ -108,11 +106,9 @@ def _zero_shot(lists: PublishedLists) -> list[Trial]:
     return [Trial("zero-shot", Subset(lists.class_names, ()), tests)]
 
 
-def _open_set(dataset_index: DatasetIndex, seen: list[str], unseen: list[str]) -> list[Trial]:
+def _open_set(index: DatasetIndex, seen: list[str], unseen: list[str]) -> list[Trial]:
     """400 classes to train on, 300 to test on.
 
     Source: ``datasplits/Open-set Action Recognition/K700`` of ju-chen/Efficient-Prompt.
     """
-    return [
-        Trial("open set", dataset_index.subset("train").only(seen), {"test": dataset_index.subset("test").only(unseen)})
-    ]
+    return [Trial("open set", index.subset("train").only(seen), {"test": index.subset("test").only(unseen)})]

@@ -124,7 +124,7 @@ class MSRVTT(CaptionedDataModule):
         return DatasetIndex((), records)
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
-        """The usable videos of one part with their captions.
+        """The usable videos of one subset with their captions.
 
         Raises:
             InputError: when it has none, as the captions are missing.

@@ -80,13 +80,13 @@ class SomethingSomethingV2(TrimmedDataModule):
 
         records = LazyRecords(train, test)
         lists = PublishedLists("ssv2", labels, labels, locate, lambda name: self._known.get(stem_of(name)))
-        dataset_index = DatasetIndex(labels, records, labels)
-        test_part = partial(dataset_index.subset, "test")
+        index = DatasetIndex(labels, records, labels)
+        test_part = partial(index.subset, "test")
         published: Published = {
             **{f"{shots}shot": partial(lists.few_shot, shots, test_part) for shots in (2, 4, 8, 16)},
             "base_to_novel": lists.base_to_novel,
         }
-        return replace(dataset_index, published=published, read_list=partial(lists.read_path, root=self.root))
+        return replace(index, published=published, read_list=partial(lists.read_path, root=self.root))
 
     def find_list(self, split: Literal["train", "validation"]) -> Path | None:
         """The official JSON file of a split, where the user has it."""

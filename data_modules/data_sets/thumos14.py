@@ -78,8 +78,8 @@ class Thumos14(UntrimmedDataModule):
             if left_out := [record.video_id for record in annotated if not record.segments]:
                 log.info("THUMOS14: left out, as all of it is ambiguous: %s", ", ".join(left_out))
         log.info("THUMOS14: %s", oddities(record for split in records.values() for record in split))
-        dataset_index = DatasetIndex(names, records, labels)
-        return replace(dataset_index, published=published_open_sets("thumos14", dataset_index))
+        index = DatasetIndex(names, records, labels)
+        return replace(index, published=published_open_sets("thumos14", index))
 
 
 def read_annotations(subset: str) -> list[AnnotatedVideo]:

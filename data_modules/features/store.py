@@ -165,13 +165,6 @@ class FeatureStore:
         """Features of some frames of a video, or of all, as a float32 copy."""
         return self.gather([(video_id, np.arange(self.num_frames(video_id)) if rows is None else rows)])
 
-    def read_at(
-        self, video_id: str, moments_sec: Float[np.ndarray, " T"]
-    ) -> tuple[Float[Tensor, "T D"], Float[Tensor, " T"]]:
-        """Features of the frames on screen at the given moments, and when these frames came on screen."""
-        rows = self.rows_at(video_id, moments_sec)
-        return self.read(video_id, rows), torch.from_numpy(self.times_sec(video_id)[rows]).float()
-
     def gather(self, requests: Sequence[tuple[str, Int[np.ndarray, " _"]]]) -> Float[Tensor, "M D"]:
         """Rows of many videos in one call, one request after another, as a float32 copy.
 

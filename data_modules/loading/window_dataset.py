@@ -33,7 +33,7 @@ class WindowSample(TypedDict):
 
 
 class WindowDataset(KeyedDataset[WindowSample]):
-    """The windows of one part, video after video.
+    """The windows of one subset, video after video.
 
     In training those windows count that answer for the middle of an action. Frames in stretches that are hidden from
     training are neither read nor marked as real, and actions that reach into them are not trained on.

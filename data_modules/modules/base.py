@@ -104,10 +104,9 @@ class VideoDataModule(LightningDataModule, ABC):
         self.dropped_videos = DroppedVideos(max_broken_fraction)
         self.stores: list[FeatureStore] = []
         self.test_on: Sequence[VideoDataModule] = ()  # data sets that hold some of the tests
-        self.reads: Collection[Split] = (
-            SPLITS  # what a run looks at: testing alone needs nothing of the training videos
-        )
-        self._catalog: DatasetIndex | None = None
+        # What a run looks at: testing alone needs nothing of the training videos.
+        self.reads: Collection[Split] = SPLITS
+        self._dataset_index: DatasetIndex | None = None
         self._trials: list[Trial] = []
 
     @abstractmethod
@@ -116,17 +115,17 @@ class VideoDataModule(LightningDataModule, ABC):
 
     @abstractmethod
     def dataset(self, name: str, *, training: bool, number: int = 0) -> KeyedDataset[Any]:
-        """The usable videos of one part of a trial.
+        """The usable videos of one subset of a trial.
 
         Args:
-            name: of the part: ``train``, ``val`` or a test.
+            name: of the subset: ``train``, ``val`` or a test.
             training: random views; otherwise those that are tested.
             number: which of `trials`.
         """
 
     @abstractmethod
     def describe_views(self) -> str:
-        """What testing looks at, in words."""
+        """What testing looks at, as a sentence for the run's summary."""
 
     def inference_config(self) -> dict[str, object]:
         """Which frames stand for a video, ready for JSON: for the use of a trained model on other videos."""
@@ -139,9 +138,9 @@ class VideoDataModule(LightningDataModule, ABC):
     @property
     def dataset_index(self) -> DatasetIndex:
         """The data set as `scan` found it, broken videos included."""
-        if self._catalog is None:
-            self._catalog = self.scan()
-        return self._catalog
+        if self._dataset_index is None:
+            self._dataset_index = self.scan()
+        return self._dataset_index
 
     @property
     def trials(self) -> Sequence[Trial]:
@@ -175,7 +174,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return Path(os.path.abspath(self.root)).name or "root"  # noqa: PTH100 - links keep the name that they were given
 
     def videos(self) -> dict[str, list[Record]]:
-        """The videos of all trials, each once, by the part they stand in."""
+        """The videos of all trials, each once, by the subset they stand in."""
         by_subset: dict[str, dict[str, Record]] = {}
         for trial in self.trials:
             for name, subset in trial.subsets.items():
@@ -183,7 +182,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return {name: list(records.values()) for name, records in by_subset.items()}
 
     def _read_videos(self) -> dict[str, list[Record]]:
-        """Those of the parts that are looked at; what is neither for training nor for validation is a test."""
+        """Those of the subsets that are looked at; what is neither for training nor for validation is a test."""
         of_tests = "test" in self.reads
         return {
             name: records
@@ -192,7 +191,7 @@ class VideoDataModule(LightningDataModule, ABC):
         }
 
     def describe_protocol(self) -> str:
-        """The protocol in words, for the run's summary, and what is looked at in testing."""
+        """Sentences for the run's summary: what is trained on and tested, and what testing looks at."""
         words = self.protocol.describe(self.dataset_index, self.trials)
         if self.limit is not None:
             words = f"DRY RUN with a part of the data, figures are no results. {words}"
@@ -204,7 +203,7 @@ class VideoDataModule(LightningDataModule, ABC):
         """Note which videos the feature stores lack, and which they hold as broken.
 
         Raises:
-            InputError: when they are too many of one part.
+            InputError: when they are too many of one subset.
         """
         for name, records in self._read_videos().items():
             for store in self.owner_of(name)._stores_for(testing=name != "train"):
@@ -253,7 +252,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return cast(Batch, _moved(batch, device))
 
     def owner_of(self, name: str) -> "VideoDataModule":
-        """The data set that the videos of one part are of."""
+        """The data set that the videos of one subset are of."""
         return self
 
     def stored_apart(self) -> dict["VideoDataModule", list[dict[str, Record]]]:
@@ -327,7 +326,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return one
 
     def usable(self, name: str, *, training: bool, number: int = 0) -> tuple[list[Record], list[FeatureStore]]:
-        """The videos of one part of a trial that can be read, and the stores to read them from; none: decode them."""
+        """The videos of one subset of a trial that can be read, and the stores to read them from; none: decode them."""
         records = self.trials[number].subsets[name].records
         owner = self.owner_of(name)
         if owner.features != "off" and not owner.stores:
@@ -342,7 +341,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return readable, stores
 
     def collate(self, name: str) -> Callable[[list[Any]], Batch]:
-        """Makes batches of the samples of one part."""
+        """Makes batches of the samples of one subset."""
         return Collate(name, self.subset(name).class_names)
 
     def seed_of(self, number: int) -> int:
@@ -350,7 +349,7 @@ class VideoDataModule(LightningDataModule, ABC):
         return trial_seed(self.seed, number if self.trial is None else self.trial)
 
     def subset(self, name: str, number: int = 0) -> Subset:
-        """One part of a trial."""
+        """One subset of a trial, by its name."""
         return self.trials[number].subsets[name]
 
     def full_batches_of(self, num_videos: int) -> int:

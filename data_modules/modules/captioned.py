@@ -66,7 +66,7 @@ class CaptionedDataModule(VideoDataModule):
         return trials
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
-        """The usable videos of one part with their captions."""
+        """The usable videos of one subset with their captions."""
         records, stores = self.usable(name, training=training, number=number)
         return CaptionedDataset(
             cast("list[CaptionedRecord]", records),
@@ -95,7 +95,7 @@ class CaptionedDataModule(VideoDataModule):
         return CollateCaptions(name)
 
     def captions(self, name: str) -> list[str]:
-        """All captions of one part, video by video."""
+        """All captions of one subset, video by video."""
         records = cast("Sequence[CaptionedRecord]", self.subset(name).records)
         return [caption for record in records for caption in record.captions]
 
@@ -105,6 +105,6 @@ class CaptionedDataModule(VideoDataModule):
         return {**super().inference_config(), "sampler": chosen}
 
     def describe_views(self) -> str:
-        """What training and testing look at, in words."""
+        """How many captions each subset has, and what testing looks at."""
         counts = ", ".join(f"{len(self.captions(name)):,} {name}" for name in self.trials[0].subsets)
         return f"Captions: {counts}. Tested on {self.sampler.describe()}; similarities are averaged over views."

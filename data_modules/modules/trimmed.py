@@ -52,7 +52,7 @@ class TrimmedDataModule(VideoDataModule):
         self._elsewhere: dict[str, TrimmedDataModule] = {}  # tests whose videos another data set has
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> VideoDataset:
-        """The usable videos of one part of a trial: one random view of each, or the sampler's test views."""
+        """The usable videos of one subset of a trial: one random view of each, or the sampler's test views."""
         records, stores = self.usable(name, training=training, number=number)
         crops = self.crops[:1] if training else self.crops
         return VideoDataset(records, self.sampler, stores or crops, training=training, seed=self.seed_of(number))
@@ -63,12 +63,12 @@ class TrimmedDataModule(VideoDataModule):
         return {**super().inference_config(), "sampler": chosen}
 
     def describe_views(self) -> str:
-        """What testing looks at, in words."""
+        """The sampler's test views, and how many squares of each frame."""
         crops = ", 3 crops each" if len(self.crops) > 1 else ""
         return f"Tested on {self.sampler.describe()}{crops}; probabilities are averaged over views."
 
     def owner_of(self, name: str) -> VideoDataModule:
-        """The data set that the videos of one part are of."""
+        """The data set that the videos of one subset are of."""
         return self._elsewhere.get(name, self)
 
     def make_trials(self) -> Sequence[Trial]:

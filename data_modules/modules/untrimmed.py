@@ -90,7 +90,7 @@ class UntrimmedDataModule(VideoDataModule):
         return {name: store.duration_sec(name) for store in self.stores[:1] for name in video_ids if name in store}
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> WindowDataset:
-        """The windows of the usable videos of one part of a trial."""
+        """The windows of the usable videos of one subset of a trial."""
         records, (store,) = self.usable(name, training=training, number=number)
         untrimmed = cast("list[UntrimmedRecord]", records)
         windows = WindowDataset(untrimmed, self.windows, store, training=training, seed=self.seed_of(number))
@@ -108,5 +108,5 @@ class UntrimmedDataModule(VideoDataModule):
         return {**super().inference_config(), "windows": chosen}
 
     def describe_views(self) -> str:
-        """What testing looks at, in words."""
+        """How windows lie."""
         return f"Videos are seen as {self.windows.describe()}."

@@ -43,28 +43,26 @@ class BaseToNovel(Protocol):
         self.shots, self.source, self.base_classes = shots, source, base_classes
         self.num_trials, self.trials_seed, self.among_all = num_trials, trials_seed, among_all
 
-    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
+    def trials(self, index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """The published trials, or drawn ones."""
         if self.source == "published":
-            trials = published(dataset_index, "base_to_novel", "With source: drawn trials are drawn.")[
-                : self.num_trials
-            ]
+            trials = published(index, "base_to_novel", "With source: drawn trials are drawn.")[: self.num_trials]
         else:
-            trials = [self._draw(dataset_index, number) for number in range(self.num_trials or 1)]
+            trials = [self._draw(index, number) for number in range(self.num_trials or 1)]
         return [self._among_all(trial) for trial in trials] if self.among_all else trials
 
-    def _draw(self, dataset_index: DatasetIndex, number: int) -> Trial:
-        names = list(dataset_index.class_names)
+    def _draw(self, index: DatasetIndex, number: int) -> Trial:
+        names = list(index.class_names)
         base = names[: (len(names) + 1) // 2]
         if self.base_classes is not None:
-            base = known_names(dataset_index, self.base_classes, "base_classes")
+            base = known_names(index, self.base_classes, "base_classes")
         novel = [name for name in names if name not in base]
         if not base or not novel:
             raise InputError("protocol: there must be base classes and novel ones.")
-        train = dataset_index.subset("train").only(base)
+        train = index.subset("train").only(base)
         if (shots := self.shots) is not None:
             train = draw_by_class(train, lambda _: shots, self.trials_seed, number)
-        val, test = dataset_index.subset("val").only(base), dataset_index.subset("test")
+        val, test = index.subset("val").only(base), index.subset("test")
         tests = {"base": test.only(base), "novel": test.only(novel)}
         return Trial(f"draw {number}", train, tests, val if val.records else None, HARMONIC)
 
@@ -75,7 +73,7 @@ class BaseToNovel(Protocol):
             trial.name, trial.train, {**trial.tests, **both}, trial.val, {**trial.harmonic_means, **HARMONIC_ALL}
         )
 
-    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
+    def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """How many classes each half has, among which names they are tested, how many trials; and the videos."""
         first = trials[0]
         base, novel = (len(first.tests[name].class_names) for name in ("base", "novel"))

@@ -25,17 +25,17 @@ class ByList(Protocol):
         if not self.test_lists:
             raise InputError("protocol: test_list names no list.")
 
-    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
+    def trials(self, index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """One trial, whose tests are the test lists."""
-        if dataset_index.read_list is None:
+        if index.read_list is None:
             raise InputError("protocol: lists cannot be read for this data set.")
         tests: dict[str, Subset] = {}
         for number, path in enumerate(self.test_lists, start=1):
-            tests["test" if len(self.test_lists) == 1 else f"list{number}"] = dataset_index.read_list(path)
-        val = dataset_index.read_list(self.val_list) if self.val_list else None
-        return [Trial("lists", dataset_index.read_list(self.train_list), tests, val)]
+            tests["test" if len(self.test_lists) == 1 else f"list{number}"] = index.read_list(path)
+        val = index.read_list(self.val_list) if self.val_list else None
+        return [Trial("lists", index.read_list(self.train_list), tests, val)]
 
-    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
+    def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """Which lists, how many classes of them training sees, and the videos."""
         (trial,) = trials
         seen = {record.target for record in trial.train.records}

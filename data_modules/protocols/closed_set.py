@@ -24,14 +24,14 @@ class ClosedSet(Protocol):
             raise InputError(f"protocol: val_fraction must be 0 or more and less than 1, not {val_fraction}")
         self.val_fraction = val_fraction
 
-    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
+    def trials(self, index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """One trial for each official split."""
-        if "closed_set" in dataset_index.published:
-            trials = dataset_index.published["closed_set"]()
+        if "closed_set" in index.published:
+            trials = index.published["closed_set"]()
         else:
-            val = dataset_index.subset("val")
-            tests = {"test": dataset_index.subset("test")}
-            trials = [Trial("closed set", dataset_index.subset("train"), tests, val if val.records else None)]
+            val = index.subset("val")
+            tests = {"test": index.subset("test")}
+            trials = [Trial("closed set", index.subset("train"), tests, val if val.records else None)]
         return [self._with_val(trial, seed) for trial in trials]
 
     def _with_val(self, trial: Trial, seed: int) -> Trial:
@@ -46,7 +46,7 @@ class ClosedSet(Protocol):
         rest = Subset(train.class_names, tuple(r for r in train.records if r.video_id not in ids))
         return Trial(trial.name, rest, trial.tests, held_out, trial.harmonic_means)
 
-    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
+    def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """How many classes are seen, in how many official splits, and the videos; captions have no classes."""
         names = len(trials[0].train.class_names)
         if not names:

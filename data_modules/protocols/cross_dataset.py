@@ -13,12 +13,12 @@ class CrossDataset(Protocol):
     Kinetics-600 over three sets of 160 classes that Kinetics-400 lacks.
     """
 
-    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
+    def trials(self, index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """One trial, without tests: the data module adds those of the other data sets."""
-        val = dataset_index.subset("val")
-        return [Trial("cross-data-set", dataset_index.subset("train"), {}, val if val.records else None)]
+        val = index.subset("val")
+        return [Trial("cross-data-set", index.subset("train"), {}, val if val.records else None)]
 
-    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
+    def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """How many classes are trained on, and what is tested."""
         (trial,) = trials
         others = ", ".join(f"{name} ({len(subset.class_names)} classes)" for name, subset in trial.tests.items())

@@ -10,7 +10,7 @@ from data_modules.protocols.trial import Subset
 
 
 def draw_by_class(subset: Subset, count: Callable[[int], int], *seeds: int) -> Subset:
-    """Some videos of every class, in the order of the part.
+    """Some videos of every class, in the order of the subset.
 
     What is drawn of one class depends on the seeds and on that class's own videos only, not on the other classes.
 
@@ -31,7 +31,7 @@ def draw_by_class(subset: Subset, count: Callable[[int], int], *seeds: int) -> S
 
 
 def draw_any(subset: Subset, count: Callable[[int], int], *seeds: int) -> Subset:
-    """Some videos of a part that knows no classes, in its order; as `draw_by_class` with a single class."""
+    """Some videos of a subset that knows no classes, in its order; as `draw_by_class` with a single class."""
     order = np.random.default_rng((*seeds, 0)).permutation(len(subset.records))
     chosen = sorted(order[: count(len(subset.records))].tolist())
     return Subset(subset.class_names, tuple(subset.records[index] for index in chosen))
@@ -44,7 +44,7 @@ def draw_names(class_names: Sequence[str], count: int, *seeds: int) -> tuple[str
 
 
 def first_of_class(subset: Subset, count: int) -> Subset:
-    """The first videos of every class, in the order of the part."""
+    """The first videos of every class, in the order of the subset."""
     taken: dict[int, int] = defaultdict(int)
     kept: list[Record] = []
     for record in subset.records:

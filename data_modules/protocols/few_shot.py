@@ -46,30 +46,28 @@ class FewShot(Protocol):
         """What such published trials are called."""
         return f"{self.shots}shot" if self.ways is None else f"{self.ways}way_{self.shots}shot"
 
-    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
+    def trials(self, index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """The published trials, or drawn ones."""
         if self.source == "published":
-            trials = published(dataset_index, self.published_name, "With source: drawn trials are drawn.")
+            trials = published(index, self.published_name, "With source: drawn trials are drawn.")
             if self.num_trials is not None and self.num_trials > len(trials):
                 raise InputError(f"protocol: num_trials is {self.num_trials}, and {len(trials)} are published.")
             return trials[: self.num_trials]
-        return [self._draw(dataset_index, number) for number in range(self.num_trials or 1)]
+        return [self._draw(index, number) for number in range(self.num_trials or 1)]
 
-    def _draw(self, dataset_index: DatasetIndex, number: int) -> Trial:
-        train, test = dataset_index.subset("train"), dataset_index.subset("test")
+    def _draw(self, index: DatasetIndex, number: int) -> Trial:
+        train, test = index.subset("train"), index.subset("test")
         if self.ways is not None:
-            if self.ways > len(dataset_index.class_names):
-                raise InputError(
-                    f"protocol: {self.ways} ways of a data set of {len(dataset_index.class_names)} classes."
-                )
+            if self.ways > len(index.class_names):
+                raise InputError(f"protocol: {self.ways} ways of a data set of {len(index.class_names)} classes.")
             # The first number keeps these draws apart from those of the videos.
-            names = draw_names(dataset_index.class_names, self.ways, self.trials_seed, 1, number)
+            names = draw_names(index.class_names, self.ways, self.trials_seed, 1, number)
             train, test = train.only(names), test.only(names)
         _check_enough(train, self.shots)
         support = draw_by_class(train, lambda _: self.shots, self.trials_seed, 2, number)
         return Trial(f"draw {number}", support, {"test": test})
 
-    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
+    def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """How many videos of how many classes, where they come from, how many trials; and the videos."""
         first = trials[0]
         names, shots = len(first.train.class_names), len(first.train.records)

@@ -14,8 +14,8 @@ class Limit:
 
     Args:
         trials: of the protocol, the first ones.
-        classes: of each part, the first ones.
-        videos: of each class and part, the first ones; where there are no classes, times ``classes``.
+        classes: of each subset, the first ones.
+        videos: of each class and subset, the first ones; where there are no classes, times ``classes``.
     """
 
     trials: int = 2
@@ -28,12 +28,12 @@ class Limit:
 
 
 def limited(trials: Sequence[Trial], limit: Limit) -> list[Trial]:
-    """The first trials, each with the first classes and videos of its parts."""
+    """The first trials, each with the first classes and videos of its subsets."""
     return [_limited(trial, limit) for trial in trials[: limit.trials]]
 
 
 def _limited(trial: Trial, limit: Limit) -> Trial:
-    # Parts that share class names must keep the same ones.
+    # Subsets that share class names must keep the same ones.
     kept: set[str] = set()
     for subset in trial.subsets.values():
         if not kept.intersection(subset.class_names):

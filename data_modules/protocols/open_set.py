@@ -34,20 +34,20 @@ class OpenSet(Protocol):
         self.train_classes, self.test_classes = train_classes, test_classes
         self.split = None if split is None else str(split)
 
-    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
+    def trials(self, index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """One trial, or those of a published split."""
         if self.train_classes is None:
-            return self._published(dataset_index)
-        seen = known_names(dataset_index, self.train_classes, "train_classes")
-        others = [name for name in dataset_index.class_names if name not in seen]
-        unseen = known_names(dataset_index, self.test_classes, "test_classes") if self.test_classes else others
+            return self._published(index)
+        seen = known_names(index, self.train_classes, "train_classes")
+        others = [name for name in index.class_names if name not in seen]
+        unseen = known_names(index, self.test_classes, "test_classes") if self.test_classes else others
         if both := sorted(set(seen) & set(unseen)):
             raise InputError(f"protocol: '{both[0]}' stands in train_classes and in test_classes.")
-        val = dataset_index.subset("val").only(seen)
-        tests = {"test": dataset_index.subset("test").only(unseen)}
-        return [Trial("open set", dataset_index.subset("train").only(seen), tests, val if val.records else None)]
+        val = index.subset("val").only(seen)
+        tests = {"test": index.subset("test").only(unseen)}
+        return [Trial("open set", index.subset("train").only(seen), tests, val if val.records else None)]
 
-    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
+    def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """How many classes are seen and unseen, in how many published splits; and the videos."""
         first = trials[0]
         seen, unseen = len(first.train.class_names), len(first.tests["test"].class_names)
@@ -61,29 +61,29 @@ class OpenSet(Protocol):
             f"{sizes(first)} videos."
         )
 
-    def _published(self, dataset_index: DatasetIndex) -> Sequence[Trial]:
+    def _published(self, index: DatasetIndex) -> Sequence[Trial]:
         """What others have published: the only split, or the one that is named."""
-        several = sorted(name.removeprefix(SEVERAL) for name in dataset_index.published if name.startswith(SEVERAL))
-        if self.split is None and ("open_set" in dataset_index.published or not several):
-            return published(dataset_index, "open_set", "Name the classes in train_classes.")
+        several = sorted(name.removeprefix(SEVERAL) for name in index.published if name.startswith(SEVERAL))
+        if self.split is None and ("open_set" in index.published or not several):
+            return published(index, "open_set", "Name the classes in train_classes.")
         for name in several:
             if self.split in (name, name.replace("_", "")):  # YAML takes 75_25 for the number 7525
-                return dataset_index.published[f"{SEVERAL}{name}"]()
+                return index.published[f"{SEVERAL}{name}"]()
         asked = "name one of them in split" if self.split is None else f"there is no '{self.split}'"
         known = f"are {', '.join(several)}" if several else "have no names"
         raise InputError(f"protocol: the published open-set splits of this data set {known}; {asked}.")
 
 
-def known_names(dataset_index: DatasetIndex, names: Sequence[str], what: str) -> list[str]:
+def known_names(index: DatasetIndex, names: Sequence[str], what: str) -> list[str]:
     """Class names as shown to CLIP, given as such or in the official spelling.
 
     Raises:
         InputError: when there is no such class, or one stands there twice.
     """
-    by_label = dict(zip(dataset_index.labels, dataset_index.class_names, strict=False))
+    by_label = dict(zip(index.labels, index.class_names, strict=False))
     class_names = [by_label.get(name, name) for name in names]
     for class_name, name in zip(class_names, names, strict=True):
-        if class_name not in dataset_index.class_names:
+        if class_name not in index.class_names:
             raise InputError(f"protocol: {what} names '{name}', which is no class of this data set.")
         if class_names.count(class_name) > 1:
             raise InputError(f"protocol: {what} names '{name}' twice.")

@@ -23,24 +23,24 @@ class RandomHalves(Protocol):
             raise InputError("protocol: num_trials must be 1 or more.")
         self.num_trials, self.trials_seed = num_trials, trials_seed
 
-    def trials(self, dataset_index: DatasetIndex, seed: int) -> Sequence[Trial]:
+    def trials(self, index: DatasetIndex, seed: int) -> Sequence[Trial]:
         """A trial for each half; of an odd number of classes the larger half is seen."""
-        names = list(dataset_index.class_names)
+        names = list(index.class_names)
         if len(names) < 2:
             raise InputError("protocol: one class cannot be halved.")
         trials = []
         for number in range(self.num_trials):
             seen = draw_names(names, (len(names) + 1) // 2, self.trials_seed, number)
             unseen = [name for name in names if name not in seen]
-            tests = {"test": dataset_index.subset("test").only(unseen)}
-            trials.append(Trial(f"half {number}", dataset_index.subset("train").only(seen), tests))
+            tests = {"test": index.subset("test").only(unseen)}
+            trials.append(Trial(f"half {number}", index.subset("train").only(seen), tests))
         return trials
 
-    def describe(self, dataset_index: DatasetIndex, trials: Sequence[Trial]) -> str:
+    def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """How many classes a half has, and how often they are drawn."""
         first = trials[0]
         return (
-            f"open set by random halves: {len(first.train.class_names)} of {len(dataset_index.class_names)} classes "
+            f"open set by random halves: {len(first.train.class_names)} of {len(index.class_names)} classes "
             f"are seen in training, and tested are the {len(first.tests['test'].class_names)} others, among their own "
             f"names; "
             f"{len(trials)} draws."

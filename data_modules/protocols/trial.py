@@ -1,4 +1,4 @@
-"""What a protocol is made of: parts of a data set, and trials, each with one training and its tests."""
+"""What a protocol is made of: subsets of a data set, and trials, each with one training and its tests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class Trial:
 
     @property
     def subsets(self) -> dict[str, Subset]:
-        """Every part of the trial by name."""
+        """Every subset of the trial by name."""
         val = {"val": self.val} if self.val is not None else {}
         return {"train": self.train, **val, **self.tests}
 

@@ -1,1 +1,1 @@
-"""The built-in worlds, rendered to real video files, and made-up files in the official formats."""
+"""The built-in worlds, rendered to real video files, and synthetic files in the official formats."""

@@ -1,4 +1,4 @@
-"""Made-up lists in the official formats, for dry runs of experiments whose real lists are not packaged."""
+"""Synthetic lists in the official formats, for dry runs of experiments whose real lists are not packaged."""
 
 import csv
 import io
@@ -16,19 +16,19 @@ from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols import OpenSet
 from data_modules.synthetic.caption_fixtures import caption_files, encoded
 
-_SUBSETS = ("training", "validation")  # of a made-up annotation, where no option names others
-UNTRIMMED_SEC = 24.0  # length of a made-up untrimmed video
+_SUBSETS = ("training", "validation")  # of a synthetic annotation, where no option names others
+UNTRIMMED_SEC = 24.0  # length of a synthetic untrimmed video
 UNTRIMMED_SEGMENTS = ((2.0, 7.5), (10.0, 14.0), (16.5, 23.0))  # the first and last are of one class
 
 
 def write_annotations(data: VideoDataModule, videos_per_class: int = 4) -> None:
-    """Write what a data module needs beyond the packaged lists into its root, with made-up videos of all classes.
+    """Write what a data module needs beyond the packaged lists into its root, with synthetic videos of all classes.
 
     What is there already stays; data sets whose lists are complete are left as they are.
 
     Args:
         data: the data module.
-        videos_per_class: made-up videos of each class and split; four times as many where there are no classes.
+        videos_per_class: synthetic videos of each class and split; four times as many where there are no classes.
     """
     if isinstance(data, Kinetics):
         splits: tuple[KineticsSplit, ...] = ("train", "val")

@@ -1,4 +1,4 @@
-"""Made-up caption files in the official formats, for dry runs of retrieval."""
+"""Synthetic caption files in the official formats, for dry runs of retrieval."""
 
 import csv
 import gzip
@@ -21,11 +21,11 @@ _MSRVTT_VIDEOS = 10_000
 
 
 def caption_files(data: CaptionedDataModule, count: int) -> Iterator[tuple[Path, str]]:
-    """What a data module of captioned videos lacks: files and their made-up content.
+    """What a data module of captioned videos lacks: files and their synthetic content.
 
     Args:
         data: the data module.
-        count: made-up videos of each split, where no packaged list names them.
+        count: synthetic videos of each split, where no packaged list names them.
     """
     if isinstance(data, MSRVTT) and not data.caption_files:
         yield data.root / "annotations" / "MSRVTT_data.json", _msrvtt_json()
@@ -49,7 +49,7 @@ def caption_files(data: CaptionedDataModule, count: int) -> Iterator[tuple[Path,
 
 
 def _captions(video: str) -> list[str]:
-    """Two made-up captions that no other video has."""
+    """Two synthetic captions that no other video has."""
     return [f"the made-up scene of {video}", f"{video} once more in other words"]
 
 

@@ -80,12 +80,12 @@ class MovingShapes(TrimmedDataModule):
                 )
                 for path, script in self._files(split)
             ]
-        dataset_index = DatasetIndex(names, records)
+        index = DatasetIndex(names, records)
         everything = [record for split in SPLITS for record in records[split]]
         return replace(
-            dataset_index,
+            index,
             read_list=lambda path: read_list(Path(path), names, names, known_records(everything)),
-            published={"base_to_novel": lambda: [_fold(dataset_index, fold) for fold in range(FOLDS)]},
+            published={"base_to_novel": lambda: [_fold(index, fold) for fold in range(FOLDS)]},
         )
 
     def _files(self, split: Split) -> Iterable[tuple[Path, _Script]]:
@@ -107,8 +107,8 @@ def seen_and_unseen(fold: int) -> tuple[list[str], list[str]]:
     return seen, [class_name(*pair) for pair in PAIRS if fold_of(*pair) == fold]
 
 
-def _fold(dataset_index: DatasetIndex, fold: int) -> Trial:
+def _fold(index: DatasetIndex, fold: int) -> Trial:
     base, novel = seen_and_unseen(fold)
-    train, val, test = (dataset_index.subset(split) for split in SPLITS)
+    train, val, test = (index.subset(split) for split in SPLITS)
     tests = {"base": test.only(base), "novel": test.only(novel)}
     return Trial(f"fold {fold}", train.only(base), tests, val.only(base), HARMONIC)

@@ -83,10 +83,8 @@ class UntrimmedShapes(UntrimmedDataModule):
         """The rendered videos."""
         names = [class_name(*pair) for pair in PAIRS]
         records = {split: [self._record(*file) for file in self._files(split)] for split in SPLITS}
-        dataset_index = DatasetIndex(names, records)
-        return replace(
-            dataset_index, published={"open_set": lambda: [_fold(dataset_index, fold) for fold in range(FOLDS)]}
-        )
+        index = DatasetIndex(names, records)
+        return replace(index, published={"open_set": lambda: [_fold(index, fold) for fold in range(FOLDS)]})
 
     def _record(self, path: Path, script: _Script) -> UntrimmedRecord:
         video_script = script.video_script
@@ -116,8 +114,8 @@ class UntrimmedShapes(UntrimmedDataModule):
         return {"version": "untrimmed shapes 1", "database": database}
 
 
-def _fold(dataset_index: DatasetIndex, fold: int) -> Trial:
+def _fold(index: DatasetIndex, fold: int) -> Trial:
     seen, unseen = seen_and_unseen(fold)
-    val = dataset_index.subset("val").only(seen)
-    tests = {"test": dataset_index.subset("test").only(unseen)}
-    return Trial(f"fold {fold}", dataset_index.subset("train").only(seen), tests, val if val.records else None)
+    val = index.subset("val").only(seen)
+    tests = {"test": index.subset("test").only(unseen)}
+    return Trial(f"fold {fold}", index.subset("train").only(seen), tests, val if val.records else None)

@@ -5,7 +5,7 @@ import pytest
 
 from data_modules.data_sets.kinetics import Kinetics
 from data_modules.errors import InputError
-from data_modules.synthetic import annotation_fixtures as miniatures
+from data_modules.synthetic import annotation_fixtures
 
 HEADER = "label,youtube_id,time_start,time_end,split\n"
 ROWS = "air drumming,abcdefghijk,10,20,train\nabseiling,-bcdefghijk,0.0,10.0,train\n"
@@ -116,8 +116,8 @@ def test_bad_lists(tmp_path: Path, text: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(("version", "tested"), [(400, 19906), (600, 30000), (700, 1400)])
-def test_miniatures(tmp_path: Path, version: Literal[400, 600, 700], tested: int) -> None:
-    miniatures.write_annotations(Kinetics(tmp_path, version=version), videos_per_class=2)
+def test_synthetic_annotations(tmp_path: Path, version: Literal[400, 600, 700], tested: int) -> None:
+    annotation_fixtures.write_annotations(Kinetics(tmp_path, version=version), videos_per_class=2)
     dataset_index = Kinetics(tmp_path, version=version).dataset_index
     train, test = dataset_index.subset("train"), dataset_index.subset("test")
     assert (len(train.records), len(test.records)) == (2 * version, tested)
@@ -128,5 +128,5 @@ def test_miniatures(tmp_path: Path, version: Literal[400, 600, 700], tested: int
         assert {name: len(subset.class_names) for name, subset in trial.subsets.items()} == {"train": 400, "test": 300}
         assert {name: len(subset.records) for name, subset in trial.subsets.items()} == {"train": 800, "test": 600}
         assert not set(trial.train.class_names) & set(trial.tests["test"].class_names)
-        miniatures.write_annotations(Kinetics(tmp_path, version=version), videos_per_class=5)
+        annotation_fixtures.write_annotations(Kinetics(tmp_path, version=version), videos_per_class=5)
         assert len(Kinetics(tmp_path, version=version).dataset_index.records["train"]) == 1400

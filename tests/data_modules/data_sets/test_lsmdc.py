@@ -1,4 +1,4 @@
-"""What the data module makes of LSMDC16's files; made-up ones, as the real ones may not be shared."""
+"""What the data module makes of LSMDC16's files; synthetic ones, as the real ones may not be shared."""
 
 from pathlib import Path
 from typing import cast

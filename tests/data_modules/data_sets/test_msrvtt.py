@@ -60,7 +60,7 @@ def captioned(data: MSRVTT, split: Split) -> list[CaptionedRecord]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With made-up captions of all videos, those of one standing apart from each other."""
+    """With synthetic captions of all videos, those of one standing apart from each other."""
     folder = tmp_path_factory.mktemp("msrvtt")
     rows = [(f"video{n}", f"take {take} of {n}") for take in range(2) for n in reversed(range(10_000))]
     write(folder / "annotations" / "MSRVTT_data.json", rows)

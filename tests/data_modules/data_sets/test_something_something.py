@@ -6,7 +6,7 @@ import pytest
 from data_modules.data_sets.hmdb51 import HMDB51
 from data_modules.data_sets.something_something import SomethingSomethingV2
 from data_modules.errors import InputError
-from data_modules.synthetic import annotation_fixtures as miniatures
+from data_modules.synthetic import annotation_fixtures
 
 ENTRIES = [
     {"id": "300001", "label": "holding potato next to bottle", "template": "Holding [something] next to [something]"},
@@ -54,17 +54,17 @@ def test_bad_lists(tmp_path: Path, text: str, message: str) -> None:
         SomethingSomethingV2(tmp_path).dataset_index.records["train"]
 
 
-def test_miniature(tmp_path: Path) -> None:
+def test_synthetic_annotations(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"training videos of Something-Something v2 .* put train.json"):
         SomethingSomethingV2(tmp_path).dataset_index.records["train"]
-    miniatures.write_annotations(SomethingSomethingV2(tmp_path))
+    annotation_fixtures.write_annotations(SomethingSomethingV2(tmp_path))
     records = SomethingSomethingV2(tmp_path).dataset_index.records["train"]
     assert len(records) == 4 * 174
     assert {record.target for record in records} == set(range(174))
 
 
-def test_complete_data_sets_need_no_miniature(tmp_path: Path) -> None:
-    miniatures.write_annotations(HMDB51(tmp_path))
+def test_complete_data_sets_need_no_synthetic_annotations(tmp_path: Path) -> None:
+    annotation_fixtures.write_annotations(HMDB51(tmp_path))
     assert not list(tmp_path.iterdir())
 
 

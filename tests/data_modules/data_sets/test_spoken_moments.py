@@ -1,4 +1,4 @@
-"""What the data module makes of lists and transcriptions; made-up ones."""
+"""What the data module makes of lists and transcriptions; synthetic ones."""
 
 from pathlib import Path
 from typing import cast

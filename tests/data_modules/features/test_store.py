@@ -18,13 +18,6 @@ DIM = 8
 RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
 
 
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    path = tmp_path / "a.mp4"
-    path.write_bytes(b"frames")
-    return path
-
-
 def features_of(seed: int, num_frames: int = 5) -> Tensor:
     return torch.randn(num_frames, DIM, generator=torch.Generator().manual_seed(seed))
 
@@ -104,17 +97,15 @@ def test_unknown_video_is_named(tmp_path: Path, video: Path) -> None:
         FeatureStore(tmp_path / "store").read("nobody")
 
 
-def test_read_at_gives_the_frame_on_screen(tmp_path: Path, video: Path) -> None:
+def test_rows_are_of_the_frames_on_screen(tmp_path: Path, video: Path) -> None:
     times = np.array([0.0, 0.1, 0.15, 1.0, 1.0 + 1 / 3])  # as in a video of variable frame rate
     with StoreWriter(tmp_path / "store", RECIPE) as writer:
         writer.add("a", features_of(0), times, 2.0, video)
     store = FeatureStore(tmp_path / "store")
     moments = np.array([-5.0, 0.0, 0.0999, 0.1, 0.149, 0.9, np.nextafter(1.0, 0), 1.2, np.float32(4 / 3), 99.0])
     rows = np.array([0, 0, 0, 1, 1, 2, 3, 3, 4, 4])
-    features, time_sec = store.read_at("a", moments)
     np.testing.assert_array_equal(store.rows_at("a", moments), rows)
-    assert torch.equal(features, store.read("a", rows))
-    torch.testing.assert_close(time_sec, torch.from_numpy(times[rows]).float())
+    np.testing.assert_array_equal(store.times_sec("a"), times)
 
 
 def test_pending_and_what_supersedes_what(tmp_path: Path, video: Path) -> None:

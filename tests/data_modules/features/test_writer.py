@@ -14,13 +14,6 @@ DIM = 8
 RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
 
 
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    path = tmp_path / "a.mp4"
-    path.write_bytes(b"frames")
-    return path
-
-
 def features_of(seed: int, num_frames: int = 5) -> Tensor:
     return torch.randn(num_frames, DIM, generator=torch.Generator().manual_seed(seed))
 

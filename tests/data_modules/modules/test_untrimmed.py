@@ -111,7 +111,7 @@ def test_a_store_that_lacks_many_videos_is_the_wrong_one(tmp_path: Path, numbere
 def test_a_part_without_an_action_to_train_on(tmp_path: Path, numbered_store: Fill) -> None:
     data = opened(tmp_path, numbered_store)
     nothing = [replace(record, segments=(Segment(9.0, 2.0, 0),)) for record in data.records("train", 20)]
-    data._catalog = DatasetIndex(NAMES, {"train": nothing, "test": data.records("test", 5)})
+    data._dataset_index = DatasetIndex(NAMES, {"train": nothing, "test": data.records("test", 5)})
     with pytest.raises(InputError, match=r"no video of split 'train' of .* shows an action that can be trained on"):
         data.train_dataloader()
     assert len(data.test_dataloader()) == 1

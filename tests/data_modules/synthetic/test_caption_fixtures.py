@@ -1,4 +1,4 @@
-"""Made-up caption files are read as the real ones would be."""
+"""Synthetic caption files are read as the real ones would be."""
 
 from collections.abc import Callable
 from pathlib import Path
