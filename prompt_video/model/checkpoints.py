@@ -17,7 +17,7 @@ from prompt_video.model.video_text_model import VideoTextModel
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2  # to be raised whenever an older checkpoint would be read wrongly, or not at all
 
 
 def read_checkpoint(path: Path, *, weights_only: bool = True) -> dict[str, Any]:
@@ -85,19 +85,24 @@ def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """What a checkpoint says of its model, see `VideoTextModel.spec`.
 
     Raises:
-        InputError: when it is none of this framework's.
+        InputError: when it is none of this framework's, or of another format.
     """
     about = checkpoint.get("prompt_video")
-    if about is None and "trials" in checkpoint:
-        raise InputError(
-            "this checkpoint holds the trials of a protocol side by side, as they are trained; a model of one trial is "
-            "wanted: train that trial alone with --data.trial."
-        )
     about = about if isinstance(about, Mapping) else {}
-    whole = isinstance(about.get("spec"), Mapping) and "state_dict" in checkpoint
-    if not whole or about.get("format") != CHECKPOINT_FORMAT:
-        raise InputError("this is no checkpoint of this framework (or one of another version of it).")
-    spec: dict[str, Any] = about["spec"]
+    spec, number = about.get("spec"), about.get("format")
+    if not isinstance(spec, dict) or not isinstance(number, int) or "state_dict" not in checkpoint:
+        raise InputError("this is no checkpoint of this framework.")
+    if number < CHECKPOINT_FORMAT:
+        raise InputError(
+            f"this checkpoint has format {number}, that of an older prompt-video, and this version reads format "
+            f"{CHECKPOINT_FORMAT}: train again, or have the older version write a folder with `export --hub`, which "
+            "is read as before."
+        )
+    if number > CHECKPOINT_FORMAT:
+        raise InputError(
+            f"this checkpoint has format {number}, and this version of prompt-video reads format {CHECKPOINT_FORMAT}: "
+            "update prompt-video."
+        )
     return spec
 
 

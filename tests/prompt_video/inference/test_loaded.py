@@ -11,8 +11,9 @@ import torch
 
 import prompt_video
 from data_modules.errors import BrokenVideoError, InputError
+from prompt_video.cli import main
 from prompt_video.inference.results import FoundSegments
-from prompt_video.model.checkpoints import read_checkpoint
+from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint
 
 
 class Run(Protocol):
@@ -134,10 +135,22 @@ def test_a_whole_class_of_mistakes_is_told(videos: Path, probe: Run) -> None:
         learned.embed_text(["spinning"])
 
 
-def test_a_trial_stack_is_refused(tmp_path: Path) -> None:
-    torch.save({"trials": {"format": 1}, "state_dict": {}}, tmp_path / "stack.ckpt")
-    with pytest.raises(InputError, match=r"--data\.trial"):
-        prompt_video.load(tmp_path / "stack.ckpt")
+@pytest.mark.parametrize(
+    ("number", "wanted"), [(1, "train again, or have the older version"), (9, "update prompt-video")]
+)
+def test_a_checkpoint_of_another_format_is_refused(
+    recognition: Run, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int, wanted: str
+) -> None:
+    """Read by hand, and by a run that would go on from it."""
+    checkpoint = read_checkpoint(recognition.checkpoint)
+    checkpoint["prompt_video"]["format"] = number
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    path.parent.mkdir()
+    torch.save(checkpoint, path)
+    with pytest.raises(InputError, match=f"has format {number}.*reads format {CHECKPOINT_FORMAT}: {wanted}"):
+        prompt_video.load(path)
+    assert main(["label", str(videos), "--ckpt", str(path), "--classes=star"]) == 1
+    assert wanted in capsys.readouterr().err
 
 
 def test_a_sampler_of_ones_own_is_named(recognition: Run, tmp_path: Path) -> None:

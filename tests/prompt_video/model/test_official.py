@@ -13,6 +13,7 @@ from data_modules.errors import InputError
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.cli import main
+from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
 from prompt_video.model.official import BLOCK_KEYS, TOWER_KEYS, Imported, import_official
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -67,7 +68,7 @@ def released_video_feature(state: dict[str, Tensor], features: Tensor, num_heads
 
 def load(path: Path) -> VideoTextModel:
     checkpoint = torch.load(path, weights_only=True)
-    assert checkpoint["prompt_video"]["format"] == 1
+    assert checkpoint["prompt_video"]["format"] == CHECKPOINT_FORMAT
     model = VideoTextModel.from_spec(checkpoint["prompt_video"]["spec"])
     model.load_learned_state(checkpoint["state_dict"])
     return model
