@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from prompt_video.bench.measure import CPU, added_memory, interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.ranks import Ranks, ranks
 from prompt_video.metrics.retrieval.rescoring import Direction
 from prompt_video.metrics.retrieval.scores import FeatureScores
@@ -100,7 +100,7 @@ def by_blocks(
     texts: Float[np.ndarray, "C D"], videos: Float[np.ndarray, "V D"], owner: Int[np.ndarray, " C"]
 ) -> dict[Direction, Ranks]:
     """Ours."""
-    return ranks(OwnedScores(FeatureScores(texts, videos), owner))
+    return ranks(PairedScores(FeatureScores(texts, videos), owner))
 
 
 def by_sorting(

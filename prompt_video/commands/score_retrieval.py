@@ -18,8 +18,8 @@ from data_modules.errors import InputError
 from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.metrics.retrieval.caption_owners import owners
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.caption_videos import owners
+from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
 from prompt_video.metrics.retrieval.ranks import RECALLS, Ranks, named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import PLAIN, Direction, DualSoftmax, Rescoring
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     )
     found: dict[Rescoring, dict[Direction, Ranks]] = {}
     try:
-        scores = OwnedScores(MatrixScores(matrix, str(options.scores)), owner)
+        scores = PairedScores(MatrixScores(matrix, str(options.scores)), owner)
         rescorings = [PLAIN]
         if options.temperature is not None:
             rescorings.append(_dual_softmax(scores, options.temperature))
@@ -124,7 +124,7 @@ def _check(options: Namespace) -> None:
         raise InputError(f"--beta {options.beta:g} is far too large for any scores; {BETA:g} is for cosines.")
 
 
-def _dual_softmax(scores: OwnedScores, temperature: float) -> DualSoftmax:
+def _dual_softmax(scores: PairedScores, temperature: float) -> DualSoftmax:
     try:
         return DualSoftmax(scores, temperature)
     except NotFiniteError:
@@ -133,7 +133,7 @@ def _dual_softmax(scores: OwnedScores, temperature: float) -> DualSoftmax:
         raise InputError(f"--temperature: {error}") from error
 
 
-def _counts(scores: OwnedScores, plain: Mapping[Direction, Ranks]) -> dict[str, int]:
+def _counts(scores: PairedScores, plain: Mapping[Direction, Ranks]) -> dict[str, int]:
     with_captions = len(plain["v2t"].better)
     return {
         "captions": scores.num_texts,

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from prompt_video.metrics.retrieval.log_sums import LogSums
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.rescoring import Direction, Rescoring, on_grid
 from prompt_video.metrics.retrieval.scores import Scores
 
@@ -44,7 +44,7 @@ class QBNorm(Rescoring):
     name = "qb_norm"
 
     def __init__(
-        self, scores: OwnedScores, text_bank: Scores | None, video_bank: Scores | None, beta: float = BETA
+        self, scores: PairedScores, text_bank: Scores | None, video_bank: Scores | None, beta: float = BETA
     ) -> None:
         if not 0 < beta < np.inf:
             raise ValueError(f"beta must be a number greater than 0, not {beta:g}.")
@@ -120,7 +120,7 @@ def _nothing(count: int) -> BankSums:
 
 
 def _changed(
-    scores: OwnedScores, is_activated_text: Bool[np.ndarray, " C"], is_activated_video: Bool[np.ndarray, " V"]
+    scores: PairedScores, is_activated_text: Bool[np.ndarray, " C"], is_activated_video: Bool[np.ndarray, " V"]
 ) -> tuple[Bool[np.ndarray, " C"], Bool[np.ndarray, " V"]]:
     """The texts that have an activated video among their best ones, and the videos that have such a text."""
     text_best, text_activated = (np.full(scores.num_texts, -np.inf) for _ in range(2))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from prompt_video.metrics.retrieval.owned import Cells, OwnedScores
+from prompt_video.metrics.retrieval.paired import Cells, PairedScores
 from prompt_video.metrics.retrieval.rescoring import PLAIN, Direction, Rescoring
 
 RECALLS = (1, 5, 10)
@@ -60,7 +60,7 @@ class Ranks(NamedTuple):
         return int((self.equal > 0).sum())
 
 
-def ranks(scores: OwnedScores, rescoring: Rescoring = PLAIN) -> dict[Direction, Ranks]:
+def ranks(scores: PairedScores, rescoring: Rescoring = PLAIN) -> dict[Direction, Ranks]:
     """Both directions in one pass over the scores.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from prompt_video.metrics.retrieval.log_sums import LogSums
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.paired import PairedScores
 
 Direction: TypeAlias = Literal["t2v", "v2t"]
 
@@ -68,7 +68,7 @@ class DualSoftmax(Rescoring):
 
     name = "dual_softmax"
 
-    def __init__(self, scores: OwnedScores, temperature: float) -> None:
+    def __init__(self, scores: PairedScores, temperature: float) -> None:
         if not 0 < temperature < np.inf:
             raise ValueError(f"the temperature of the softmax must be a number greater than 0, not {temperature:g}.")
         self.temperature = temperature

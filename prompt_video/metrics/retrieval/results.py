@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
 from prompt_video.metrics.retrieval.ranks import Ranks, named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import Direction, DualSoftmax
@@ -39,7 +39,7 @@ class Retrieval:
         self.text_features = text_features
         self.video = video
         self.video_features = video_features
-        self.scores = OwnedScores(FeatureScores(text_features, video_features), owner)
+        self.scores = PairedScores(FeatureScores(text_features, video_features), owner)
 
     @property
     def owner(self) -> Int[np.ndarray, " C"]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.rescoring import Direction
 
 
@@ -16,7 +16,7 @@ class Top(NamedTuple):
     scores: Float[np.ndarray, "Q k"]
 
 
-def top(scores: OwnedScores, k: int, direction: Direction) -> Top:
+def top(scores: PairedScores, k: int, direction: Direction) -> Top:
     """The best answers of each query.
 
     Args:

@@ -16,7 +16,7 @@ from prompt_video.cli import main
 from prompt_video.experiment.settings import read_settings
 from prompt_video.experiment.sweeps.plan import read_sweep
 from prompt_video.io.bounded_yaml import safe_load
-from prompt_video.metrics.retrieval.caption_owners import owners
+from prompt_video.metrics.retrieval.caption_videos import owners
 from prompt_video.metrics.retrieval.score_matrices import read_matrix
 
 SWEEP = b"method: grid\nparameters:\n  model.temperature: {values: [0.07, 0.01]}\n"

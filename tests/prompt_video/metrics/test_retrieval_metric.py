@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from prompt_video.metrics.retrieval.metric import RetrievalMetrics
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.query_bank import QBNorm
 from prompt_video.metrics.retrieval.ranks import named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import DualSoftmax
@@ -112,7 +112,7 @@ def test_figures_are_those_of_the_sorted_features(batches: list[dict[str, Tensor
     whole = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
     order = whole["text"].argsort()
     texts, videos = whole["text_features"][order].numpy(), whole["video_features"][whole["video"].argsort()].numpy()
-    scores = OwnedScores(FeatureScores(texts, videos), (whole["text_video"][order] - 500).numpy())
+    scores = PairedScores(FeatureScores(texts, videos), (whole["text_video"][order] - 500).numpy())
     assert retrieval.figures() == named_figures(ranks(scores))
     assert list(retrieval.figures())[:3] == ["t2v/r@1", "t2v/r@5", "t2v/r@10"]
     assert list(retrieval.figures())[-2:] == ["v2t/median_rank", "v2t/mean_rank"]

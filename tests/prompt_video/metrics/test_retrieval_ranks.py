@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jaxtyping import Float, Int
 
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.ranks import RECALLS, Ranks, ranks
 from prompt_video.metrics.retrieval.rescoring import Direction
 from prompt_video.metrics.retrieval.scores import FeatureScores, MatrixScores, NotFiniteError
@@ -16,8 +16,8 @@ from prompt_video.metrics.retrieval.top import top
 BLOCKS = [(1, 1), (2, 3), (5, 2), (300, 300)]
 
 
-def owned(matrix: np.ndarray, owner: Sequence[int] | np.ndarray, block: tuple[int, int] = (3, 2)) -> OwnedScores:
-    return OwnedScores(MatrixScores(matrix, block=block), np.asarray(owner))
+def owned(matrix: np.ndarray, owner: Sequence[int] | np.ndarray, block: tuple[int, int] = (3, 2)) -> PairedScores:
+    return PairedScores(MatrixScores(matrix, block=block), np.asarray(owner))
 
 
 def by_every_order(scores: Sequence[float], right: set[int]) -> tuple[float, dict[int, float]]:
@@ -139,7 +139,7 @@ def made_up(seed: int = 0) -> tuple[Float[np.ndarray, "C D"], Float[np.ndarray, 
 @pytest.mark.parametrize("block", [(1, 1), (7, 5), (16, 64), (61, 23), (1000, 1000)])
 def test_blocks_change_nothing(block: tuple[int, int]) -> None:
     texts, videos, owner = made_up()
-    scores = OwnedScores(FeatureScores(texts, videos, block=block), owner)
+    scores = PairedScores(FeatureScores(texts, videos, block=block), owner)
     matrix = (texts.astype(np.float64) @ videos.T.astype(np.float64)).astype(np.float32)
     for source in (scores, owned(matrix, owner, block)):
         for direction, expected in by_the_whole(matrix, owner).items():
@@ -207,7 +207,7 @@ def test_scores_that_are_not_finite(value: float) -> None:
 def test_products_that_overflow() -> None:
     big = np.array([[1e30]], np.float32)
     with pytest.raises(NotFiniteError, match="row 0, column 0 is inf"):
-        OwnedScores(FeatureScores(big, big), np.array([0]))
+        PairedScores(FeatureScores(big, big), np.array([0]))
 
 
 def test_nothing_to_rank() -> None:

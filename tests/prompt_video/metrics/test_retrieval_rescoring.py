@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jaxtyping import Float, Int
 
-from prompt_video.metrics.retrieval.owned import OwnedScores
+from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.query_bank import QBNorm
 from prompt_video.metrics.retrieval.ranks import Ranks, named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import Direction, DualSoftmax, Rescoring
@@ -82,7 +82,7 @@ def made_up(seed: int, on_grid: bool) -> tuple[Float[np.ndarray, "C V"], Int[np.
 def test_dual_softmax(block: tuple[int, int], temperature: float, on_grid: bool) -> None:
     for seed in range(3):
         matrix, owner = made_up(seed, on_grid)
-        scores = OwnedScores(MatrixScores(matrix, block=block), owner)
+        scores = PairedScores(MatrixScores(matrix, block=block), owner)
         of_texts = softmax_of_queries(matrix.tolist(), temperature)
         of_videos = softmax_of_queries(matrix.T.tolist(), temperature)
         check(ranks(scores, DualSoftmax(scores, temperature)), both(of_texts, of_videos, owner))
@@ -91,7 +91,7 @@ def test_dual_softmax(block: tuple[int, int], temperature: float, on_grid: bool)
 def test_dual_softmax_by_hand() -> None:
     # Both texts like the first video best; the first one likes it more.
     matrix = np.array([[0.9, 0.1], [0.8, 0.7]])
-    scores = OwnedScores(MatrixScores(matrix), np.array([0, 1]))
+    scores = PairedScores(MatrixScores(matrix), np.array([0, 1]))
     assert ranks(scores)["t2v"].expected().tolist() == [1, 2]
     assert ranks(scores, DualSoftmax(scores, 0.05))["t2v"].expected().tolist() == [1, 1]
 
@@ -100,11 +100,11 @@ def test_what_underflows_keeps_its_order() -> None:
     """Products such as exp(-2000) are 0 in any precision, and negative ones below them stay below."""
     row = [0.9, 0.5, 0.2, 0.0, -0.1, -0.6]
     matrix = np.array([row, [30.0] * 6])
-    scores = OwnedScores(MatrixScores(matrix), np.array([3, 0]))
+    scores = PairedScores(MatrixScores(matrix), np.array([3, 0]))
     found = ranks(scores, DualSoftmax(scores, 0.01))["t2v"]
     assert [found.better[0], found.equal[0]] == [3, 0]
     for video, better in ((1, 1), (4, 5), (5, 4)):  # the least negative product is that of the smaller softmax
-        scores = OwnedScores(MatrixScores(matrix), np.array([video, 0]))
+        scores = PairedScores(MatrixScores(matrix), np.array([video, 0]))
         found = ranks(scores, DualSoftmax(scores, 0.01))["t2v"]
         assert [found.better[0], found.equal[0]] == [better, 0], video
 
@@ -115,7 +115,7 @@ def test_numbers_near_each_other_are_told_apart() -> None:
     row = [near, np.nextafter(near, np.float32(1)), near]
     matrix = np.array([row, [20, 20, 20]], dtype=np.float32)
     for video, expected in ((0, 2.5), (1, 1), (2, 2.5)):
-        scores = OwnedScores(MatrixScores(matrix), np.array([video, 0]))
+        scores = PairedScores(MatrixScores(matrix), np.array([video, 0]))
         assert ranks(scores, DualSoftmax(scores, 1.0))["t2v"].expected()[0] == expected
         bank = MatrixScores(matrix[1:])
         assert ranks(scores, QBNorm(scores, bank, None))["t2v"].expected()[0] == expected
@@ -129,7 +129,7 @@ def test_qb_norm(block: tuple[int, int], on_grid: bool) -> None:
         matrix, owner = made_up(seed, on_grid)
         bank, _ = made_up(seed + 10, on_grid)
         text_bank, video_bank = bank[:4], np.ascontiguousarray(made_up(seed + 20, on_grid)[0].T[:6])
-        scores = OwnedScores(MatrixScores(matrix, block=block), owner)
+        scores = PairedScores(MatrixScores(matrix, block=block), owner)
         beta = 2.0
         of_texts = by_bank(matrix.tolist(), text_bank.tolist(), beta)
         of_videos = by_bank(matrix.T.tolist(), video_bank.tolist(), beta)
@@ -143,7 +143,7 @@ def test_qb_norm(block: tuple[int, int], on_grid: bool) -> None:
 
 def test_one_bank_changes_one_direction() -> None:
     matrix, owner = made_up(0, False)
-    scores = OwnedScores(MatrixScores(matrix), owner)
+    scores = PairedScores(MatrixScores(matrix), owner)
     both_banks = QBNorm(scores, MatrixScores(matrix[:5]), MatrixScores(matrix.T[:3].copy()))
     expected = named_figures(ranks(scores, both_banks), both_banks)
     text_bank = QBNorm(scores, MatrixScores(matrix[:5]), None)
@@ -156,7 +156,7 @@ def test_one_bank_changes_one_direction() -> None:
 
 def test_a_video_that_many_texts_like_is_held_back() -> None:
     matrix = np.array([[0.5, 0.4, 0.0], [0.5, 0.0, 0.6]])
-    scores = OwnedScores(MatrixScores(matrix), np.array([1, 2]))
+    scores = PairedScores(MatrixScores(matrix), np.array([1, 2]))
     bank = MatrixScores(np.array([[0.9, 0.1, 0.2], [0.8, 0.0, 0.1]]))
     assert ranks(scores)["t2v"].expected().tolist() == [2, 1]
     # The first video alone is activated: the second text keeps its scores.
@@ -170,8 +170,8 @@ def test_features_and_their_matrix_are_re_scored_alike(block: tuple[int, int]) -
     videos[9], texts[33] = videos[1], texts[3]
     owner = rng.integers(17, size=40)
     matrix = (texts.astype(np.float64) @ videos.astype(np.float64).T).astype(np.float32)
-    by_features = OwnedScores(FeatureScores(texts, videos, block=block), owner)
-    by_matrix = OwnedScores(MatrixScores(matrix), owner)
+    by_features = PairedScores(FeatureScores(texts, videos, block=block), owner)
+    by_matrix = PairedScores(MatrixScores(matrix), owner)
     bank = rng.standard_normal((12, 24)).astype(np.float32)
     bank_matrix = (bank.astype(np.float64) @ videos.astype(np.float64).T).astype(np.float32)
     pairs: list[tuple[Rescoring, Rescoring]] = [
@@ -187,7 +187,7 @@ def test_features_and_their_matrix_are_re_scored_alike(block: tuple[int, int]) -
 
 def test_settings_that_cannot_be() -> None:
     matrix, owner = made_up(0, False)
-    scores, bank = OwnedScores(MatrixScores(matrix), owner), MatrixScores(matrix)
+    scores, bank = PairedScores(MatrixScores(matrix), owner), MatrixScores(matrix)
     for temperature in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match="temperature of the softmax must be a number greater than 0"):
             DualSoftmax(scores, temperature)

@@ -11,7 +11,7 @@ from prompt_video.metrics.retrieval.scores import Block, NotFiniteError, Scores
 Cells: TypeAlias = tuple[Int[np.ndarray, " P"], Int[np.ndarray, " P"]]
 
 
-class OwnedScores:
+class PairedScores:
     """Scores of texts (rows) with videos (columns), and which video each text is of.
 
     Args:
