@@ -28,12 +28,12 @@ def speed(setting: Setting, num_videos: int, rounds: int) -> Figures:
         num_videos: of 20 captions each.
         rounds: in which the two are timed.
     """
-    texts, videos, owner = features(num_videos)
+    texts, videos, video_index = features(num_videos)
     ours: list[dict[Direction, Ranks]] = []
     sorted_: list[dict[Direction, np.ndarray]] = []
     calls: dict[str, Callable[[], object]] = {
-        "ours": lambda: ours.append(by_blocks(texts, videos, owner)),
-        "sorting": lambda: sorted_.append(by_sorting(texts, videos, owner)),
+        "ours": lambda: ours.append(by_blocks(texts, videos, video_index)),
+        "sorting": lambda: sorted_.append(by_sorting(texts, videos, video_index)),
     }
     seconds = interleaved(calls, rounds, warm_up=False)
     for direction, found in ours[-1].items():
@@ -82,12 +82,12 @@ def features(
 ) -> tuple[Float[np.ndarray, "C D"], Float[np.ndarray, "V D"], Int[np.ndarray, " C"]]:
     """Unit vectors; a caption is its video with a lot of noise."""
     rng = np.random.default_rng(0)
-    owner = np.arange(num_videos).repeat(NUM_CAPTIONS)
+    video_index = np.arange(num_videos).repeat(NUM_CAPTIONS)
     videos = rng.standard_normal((num_videos, WIDTH), dtype=np.float32)
-    texts = videos[owner] + 6 * rng.standard_normal((len(owner), WIDTH), dtype=np.float32)
+    texts = videos[video_index] + 6 * rng.standard_normal((len(video_index), WIDTH), dtype=np.float32)
     for side in (texts, videos):
         side /= np.linalg.norm(side, axis=1, keepdims=True)
-    return texts, videos, owner
+    return texts, videos, video_index
 
 
 def prepared(num_videos: int) -> Callable[[], object]:
@@ -97,19 +97,19 @@ def prepared(num_videos: int) -> Callable[[], object]:
 
 
 def by_blocks(
-    texts: Float[np.ndarray, "C D"], videos: Float[np.ndarray, "V D"], owner: Int[np.ndarray, " C"]
+    texts: Float[np.ndarray, "C D"], videos: Float[np.ndarray, "V D"], video_index: Int[np.ndarray, " C"]
 ) -> dict[Direction, Ranks]:
     """Ours."""
-    return ranks(PairedScores(FeatureScores(texts, videos), owner))
+    return ranks(PairedScores(FeatureScores(texts, videos), video_index))
 
 
 def by_sorting(
-    texts: Float[np.ndarray, "C D"], videos: Float[np.ndarray, "V D"], owner: Int[np.ndarray, " C"]
+    texts: Float[np.ndarray, "C D"], videos: Float[np.ndarray, "V D"], video_index: Int[np.ndarray, " C"]
 ) -> dict[Direction, np.ndarray]:
     """The rank of each caption's video, and of each video's first caption, from the whole matrix."""
     scores = (texts.astype(np.float64) @ videos.astype(np.float64).T).astype(np.float32)
     # Whether the answer at each place of a query is its own: the first that is gives the rank.
-    is_right = np.argsort(-scores, axis=1) == owner[:, None]
+    is_right = np.argsort(-scores, axis=1) == video_index[:, None]
     by_text = 1 + is_right.argmax(1)
-    is_right = owner[np.argsort(-scores.T, axis=1)] == np.arange(len(videos))[:, None]
+    is_right = video_index[np.argsort(-scores.T, axis=1)] == np.arange(len(videos))[:, None]
     return {"t2v": by_text, "v2t": 1 + is_right.argmax(1)}

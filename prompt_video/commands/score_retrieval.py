@@ -18,7 +18,7 @@ from data_modules.errors import InputError
 from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.metrics.retrieval.caption_videos import owners
+from prompt_video.metrics.retrieval.caption_videos import video_indices
 from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
 from prompt_video.metrics.retrieval.ranks import RECALLS, Ranks, named_figures, ranks
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     check_file(options.json, "--json")
     _check(options)
     matrix = read_matrix(options.scores)
-    owner = owners(options.video_of_caption, matrix.shape, options.scores)
+    video_index = video_indices(options.video_of_caption, matrix.shape, options.scores)
     text_bank, video_bank = (
         path and MatrixScores(read_bank(path, count, what), str(path))
         for path, count, what in (
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     )
     found: dict[Rescoring, dict[Direction, Ranks]] = {}
     try:
-        scores = PairedScores(MatrixScores(matrix, str(options.scores)), owner)
+        scores = PairedScores(MatrixScores(matrix, str(options.scores)), video_index)
         rescorings = [PLAIN]
         if options.temperature is not None:
             rescorings.append(_dual_softmax(scores, options.temperature))

@@ -38,8 +38,8 @@ def write_csv(path: Path, detections: Mapping[str, Sequence[Detection]]) -> None
     """
     rows = (
         (video_id, d.label, f"{d.start_sec:.3f}", f"{d.end_sec:.3f}", f"{d.score:.6g}")
-        for video_id, found in detections.items()
-        for d in best_first(found)
+        for video_id, own in detections.items()
+        for d in best_first(own)
     )
     write_table(path, ("video_id", "label", "start_sec", "end_sec", "score"), rows)
 
@@ -74,11 +74,11 @@ def write_subtitles(
     stems = {video_id: _stem(video_id) for video_id in detections}
     times_used = Counter(stems.values())
     written = []
-    for video_id, found in detections.items():
+    for video_id, own in detections.items():
         stem = stems[video_id] if times_used[stems[video_id]] == 1 else video_id
         parts = f"{stem}.srt".split("/")
         path = folder.joinpath(*(parts if ids_are_files else map(_safe, parts)))
-        text = subtitles(selection.of(found), min_seconds)
+        text = subtitles(selection.of(own), min_seconds)
         if not text:
             path.unlink(missing_ok=True)
             continue

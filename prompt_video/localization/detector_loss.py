@@ -84,13 +84,13 @@ def detector_loss(detector: ProposalDetector, coarse: Coarse, actions: Actions) 
     movable = proposals.valid & (before >= REFINED_FROM)
     moved = distance_iou_loss(proposals.segments, _of(actions, towards))[movable]
     overlap, best = best_overlap(proposals.segments.detach(), actions)
-    judged = proposals.valid & ((overlap >= REFINED_FROM) | ~_inside(proposals.center, actions.ignored))
-    unsure = F.binary_cross_entropy_with_logits(proposals.quality, overlap, reduction="none")[judged]
+    valid = proposals.valid & ((overlap >= REFINED_FROM) | ~_inside(proposals.center, actions.ignored))
+    quality_loss = F.binary_cross_entropy_with_logits(proposals.quality, overlap, reduction="none")[valid]
     return DetectorLoss(
         action=action,
         segment=segment,
         refinement=moved.sum() / max(1, len(moved)),
-        quality=unsure.sum() / max(1, len(unsure)),
+        quality=quality_loss.sum() / max(1, len(quality_loss)),
         proposals=proposals,
         overlap=overlap.masked_fill(~proposals.valid, 0),
         best=best,

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from data_modules.batch import Batch
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.detector_loss import Actions
-from prompt_video.localization.proposals import GivenProposals
+from prompt_video.localization.proposals import LoadedProposals
 from prompt_video.localization.segment_encoding import encode_segments
 from prompt_video.localization.segments import segment_features
 from prompt_video.localization.suppression import Candidates
@@ -45,7 +45,7 @@ def detected(detector: ProposalDetector, batch: Batch, frames: Float[Tensor, "R 
     return Proposed(proposals.segments, proposals.confidence, mine)
 
 
-def given(proposals: GivenProposals, batch: Batch) -> Proposed:
+def loaded(proposals: LoadedProposals, batch: Batch) -> Proposed:
     """Proposals of a file, each in the window that answers for its middle."""
     windows, device = batch["windows"], batch["mask"].device
     segments, scores = [], []
@@ -82,8 +82,8 @@ def candidates(
     plain = segment_features(frames, mask, proposed.segments)[own]
     features = encode_segments(model.temporal, frames, mask, proposed.segments, own, frames_inside)
     scores, frozen = model.beside_frozen(model.scores(features, texts), plain, texts)
-    found = Candidates(seconds[own], proposed.confidence[own], scores.softmax(-1), frozen.softmax(-1))
-    return found.by_window(own.sum(1).tolist())
+    in_all = Candidates(seconds[own], proposed.confidence[own], scores.softmax(-1), frozen.softmax(-1))
+    return in_all.by_window(own.sum(1).tolist())
 
 
 def actions_of(batch: Batch) -> Actions:

@@ -11,7 +11,7 @@ from data_modules.annotations.activitynet_format import read_detections
 from data_modules.errors import InputError
 
 
-class GivenProposals:
+class LoadedProposals:
     """Class-agnostic segments of videos, read from a JSON in ActivityNet's result format; labels are not looked at.
 
     Args:
@@ -27,9 +27,9 @@ class GivenProposals:
         for video_id, detections in read_detections(path, labels=False).items():
             # A detector with labels may give a segment several times: the best counts.
             best: dict[tuple[float, float], float] = {}
-            for found in detections:
-                segment = (found.start_sec, found.end_sec)
-                best[segment] = max(found.score, best.get(segment, 0.0))
+            for proposal in detections:
+                segment = (proposal.start_sec, proposal.end_sec)
+                best[segment] = max(proposal.score, best.get(segment, 0.0))
             segments = torch.tensor(list(best), dtype=torch.float32).reshape(-1, 2)
             self._found[video_id] = segments, torch.tensor(list(best.values()), dtype=torch.float32)
 

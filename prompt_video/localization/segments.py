@@ -127,8 +127,8 @@ def _greedy(
         best = torch.cat([best, score]).sort(descending=True).values[:max_detections]
         remaining.scatter_(1, row[:, None], -torch.inf)
         remaining = lower(remaining, _iou(start[row, None], end[row, None], start, end))
-    found = [torch.cat(parts) for parts in zip(*steps, strict=True)] or [classes[:0], classes[:0], best]
-    return _best_first(Kept(*found), max_detections)
+    kept = [torch.cat(parts) for parts in zip(*steps, strict=True)] or [classes[:0], classes[:0], best]
+    return _best_first(Kept(*kept), max_detections)
 
 
 def _by_class(scores: Float[Tensor, "P K"]) -> Float[Tensor, "K P"]:

@@ -53,8 +53,8 @@ def balanced_selection(
         at_most: as in `Selection`.
     """
     wanted = sum(len(video.annotations) for video in truth.values())
-    found = chain.from_iterable(detections.get(video_id, ()) for video_id in truth)
-    scores = sorted((detection.score for detection in found), reverse=True)
+    own = chain.from_iterable(detections.get(video_id, ()) for video_id in truth)
+    scores = sorted((detection.score for detection in own), reverse=True)
     if not wanted or not scores:
         return Selection(at_most=at_most)
     return Selection(scores[min(wanted, len(scores)) - 1], at_most)

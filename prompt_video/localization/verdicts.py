@@ -14,21 +14,21 @@ class Verdicts:
 
     Args:
         right: of each detection.
-        found: of each true action.
+        detected: of each true action.
     """
 
     right: tuple[bool, ...]
-    found: tuple[bool, ...]
+    detected: tuple[bool, ...]
 
     @property
     def f1(self) -> float:
         """2 right / (detections + true actions); 1 where there is nothing to find and nothing was found."""
-        total = len(self.right) + len(self.found)
+        total = len(self.right) + len(self.detected)
         return 2 * sum(self.right) / total if total else 1.0
 
     def __str__(self) -> str:
         wrong = self.right.count(False)
-        return f"{sum(self.found)} of {len(self.found)} found, {wrong or 'none'} wrong"
+        return f"{sum(self.detected)} of {len(self.detected)} found, {wrong or 'none'} wrong"
 
 
 def judge(detections: Sequence[Detection], truth: Sequence[Annotation], tiou: float = TIOU) -> Verdicts:
@@ -42,17 +42,17 @@ def judge(detections: Sequence[Detection], truth: Sequence[Annotation], tiou: fl
         truth: what happens in it.
         tiou: the overlap, intersection over union, that makes a detection right.
     """
-    right, found = [False] * len(detections), [False] * len(truth)
+    right, detected = [False] * len(detections), [False] * len(truth)
     for number in sorted(range(len(detections)), key=lambda n: -detections[n].score):
         overlaps = {
             place: _overlap(detections[number], action)
             for place, action in enumerate(truth)
-            if action.label == detections[number].label and not found[place]
+            if action.label == detections[number].label and not detected[place]
         }
         place = max(overlaps, key=overlaps.__getitem__, default=-1)
         if place >= 0 and overlaps[place] >= tiou:
-            right[number] = found[place] = True
-    return Verdicts(tuple(right), tuple(found))
+            right[number] = detected[place] = True
+    return Verdicts(tuple(right), tuple(detected))
 
 
 def _overlap(one: Detection, other: Annotation) -> float:

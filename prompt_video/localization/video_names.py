@@ -25,15 +25,16 @@ def annotated_names(predicted: Iterable[str], annotated: Iterable[str], source: 
     for video_id in ids:
         for ending in endings(video_id):
             by_ending.setdefault(ending, []).append(video_id)
-    found: dict[str, str] = {}
-    owner: dict[str, str] = {}
+    video_of: dict[str, str] = {}
+    name_of: dict[str, str] = {}
     for name in predicted:
-        found[name] = name if name in ids else _one_of(name, by_ending, source) or name
-        if (first := owner.setdefault(found[name], name)) != name:
+        video_of[name] = name if name in ids else _one_of(name, by_ending, source) or name
+        if (first := name_of.setdefault(video_of[name], name)) != name:
             raise InputError(
-                f"{source}: '{first}' and '{name}' are both of the video '{found[name]}'; score one of them at a time."
+                f"{source}: '{first}' and '{name}' are both of the video '{video_of[name]}'; score one of them at a "
+                "time."
             )
-    return found
+    return video_of
 
 
 def _one_of(name: str, by_ending: dict[str, list[str]], source: str) -> str | None:

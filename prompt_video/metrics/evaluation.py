@@ -62,10 +62,10 @@ def evaluate(
     """
     labels = tuple(sorted({annotation.label for video in videos.values() for annotation in video.annotations}))
     index = {label: number for number, label in enumerate(labels)}
-    truth, found = _truth(videos, index), _detections(detections, index)
-    curve = recall_curve(best_of_repeated(found), truth, ACTIVITYNET_TIOUS)
+    truth, detected = _truth(videos, index), _detections(detections, index)
+    curve = recall_curve(best_of_repeated(detected), truth, ACTIVITYNET_TIOUS)
     recall = {f"ar@{count}": float(curve.average_recall[count - 1]) for count in RECALLS}
-    named = Detections(*(column[found.label >= 0] for column in found))
+    named = Detections(*(column[detected.label >= 0] for column in detected))
     ap = average_precision(named, truth, len(labels), tious)
     return Evaluation(labels, tuple(tious), ap, {**recall, "auc": curve.auc})
 

@@ -61,9 +61,9 @@ def positions(values: Int[np.ndarray, " N"], known: Int[np.ndarray, " M"]) -> In
         return np.full(len(values), -1)
     # One look-up for each run of equal values.
     starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-    found = np.searchsorted(known, values[starts]).clip(max=len(known) - 1)
-    found[known[found] != values[starts]] = -1
-    return np.repeat(found, np.diff(starts, append=len(values)))
+    place = np.searchsorted(known, values[starts]).clip(max=len(known) - 1)
+    place[known[place] != values[starts]] = -1
+    return np.repeat(place, np.diff(starts, append=len(values)))
 
 
 def overlapping(
@@ -91,15 +91,15 @@ def overlapping(
     first = np.cumsum(count) - count
     possible = np.flatnonzero(count[video])
     count, first = count[video[possible]], first[video[possible]]
-    found = [Pairs(possible[:0], possible[:0], np.empty(0))]
+    pairs = [Pairs(possible[:0], possible[:0], np.empty(0))]
     for some in _portions(count):
         detection = np.repeat(possible[some], count[some])
         begin = np.cumsum(count[some]) - count[some]
         truth = np.arange(len(detection)) + np.repeat(first[some] - begin, count[some])
         overlap = _tiou(segments[rows[detection]], truth_segments[truth], undefined)
         enough = overlap >= tiou
-        found.append(Pairs(detection[enough], truth[enough], overlap[enough]))
-    return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        pairs.append(Pairs(detection[enough], truth[enough], overlap[enough]))
+    return Pairs(*(np.concatenate(column) for column in zip(*pairs, strict=True)))
 
 
 def _tiou(one: Float[np.ndarray, "P 2"], other: Float[np.ndarray, "P 2"], undefined: float) -> Float[np.ndarray, " P"]:

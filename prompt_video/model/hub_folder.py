@@ -101,10 +101,10 @@ def _check(config: Mapping[str, Any]) -> None:
             raise InputError(f"its spec.{part} is missing or no such thing.")
     if any(not isinstance(spec["clip"][name], str) or "\0" in spec["clip"][name] for name in ("name", "fingerprint")):
         raise InputError("its spec.clip is missing or no such thing.")
-    side = TEXT_HEADS.get(str(spec["prompt"]["kind"]))
-    if side is None:
+    head = TEXT_HEADS.get(str(spec["prompt"]["kind"]))
+    if head is None:
         raise InputError(f"its spec.prompt.kind cannot be {excerpt(spec['prompt']['kind'])}.")
-    check_settings(side, spec["prompt"]["settings"], "spec.prompt.settings")
+    check_settings(head, spec["prompt"]["settings"], "spec.prompt.settings")
     check_settings(TemporalEncoder, spec.get("temporal"), "spec.temporal")
     own = {name: value for name, value in spec.items() if name not in ("clip", "prompt", "temporal", "class_names")}
     check_settings(VideoTextModel, own, "spec")

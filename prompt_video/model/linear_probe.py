@@ -80,6 +80,6 @@ def rows_of(texts: Sequence[str], class_names: Sequence[str]) -> list[int]:
     if unknown:
         raise InputError(
             f"the linear probe learned {len(row_of)} class names, and '{unknown[0]}' is none of them; only a text "
-            "side that reads the texts can score new ones."
+            "head that reads the texts can score new ones."
         )
     return [row_of[text] for text in texts]

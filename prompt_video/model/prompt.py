@@ -143,9 +143,9 @@ def _fit(
     cut = [text for text, own in zip(texts, tokens, strict=True) if len(own) > room]
     if cut and too_long == "error":
         count = len(tokens[list(texts).index(cut[0])])
-        shown = cut[0] if len(cut[0]) <= 80 else cut[0][:77] + "..."
+        beginning = cut[0] if len(cut[0]) <= 80 else cut[0][:77] + "..."
         raise InputError(
-            f"the text '{shown}' has {count} tokens, and there is room for {room}. Shorten it, use fewer learned "
+            f"the text '{beginning}' has {count} tokens, and there is room for {room}. Shorten it, use fewer learned "
             "vectors, or set too_long to 'truncate'."
         )
     return [own[:room] for own in tokens], cut

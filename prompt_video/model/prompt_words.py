@@ -85,8 +85,8 @@ def _nearest(
     for start in range(0, len(numbers), BLOCK):
         block = numbers[start : start + BLOCK]
         # Not by a product of matrices, whose rounding hides the small differences between far words.
-        found = torch.cdist(vectors, table[block].float(), compute_mode="donot_use_mm_for_euclid_dist")
-        best = torch.cat([best, found], dim=1)
+        distances = torch.cdist(vectors, table[block].float(), compute_mode="donot_use_mm_for_euclid_dist")
+        best = torch.cat([best, distances], dim=1)
         tokens = torch.cat([tokens, block.expand(len(vectors), -1)], dim=1)
         best, places = best.topk(min(count, best.shape[1]), largest=False)
         tokens = tokens.gather(1, places)

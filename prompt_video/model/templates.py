@@ -67,8 +67,8 @@ def describe(templates: Sequence[str]) -> str:
     """Sentences in words: the name of their set, or the sentences, of many the first ones."""
     if (name := name_of(templates)) is not None:
         return f"the template{'s' if len(templates) > 1 else ''} '{name}' ({len(templates)})"
-    shown = ", ".join(f"'{template}'" for template in templates[:_SHOWN])
-    return shown if len(templates) <= _SHOWN else f"{shown} and {len(templates) - _SHOWN} more"
+    quoted = ", ".join(f"'{template}'" for template in templates[:_SHOWN])
+    return quoted if len(templates) <= _SHOWN else f"{quoted} and {len(templates) - _SHOWN} more"
 
 
 def _read(path: Path) -> tuple[str, ...]:

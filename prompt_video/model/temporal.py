@@ -54,7 +54,7 @@ class TemporalEncoder(nn.Module):
             self.positions = nn.Parameter(torch.randn(max_frames, width) * position_std)
         if start == "frozen":
             for block in self.blocks:
-                block.silence()
+                block.zero_init()
         self._told_of_interpolation = False
 
     def forward(self, features: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
@@ -118,7 +118,7 @@ class TemporalBlock(nn.Module):
         nn.init.zeros_(self.qkv.bias)
         nn.init.zeros_(self.out.bias)
 
-    def silence(self) -> None:
+    def zero_init(self) -> None:
         """Make the block change nothing, until it has learned to."""
         for product in (self.out, self.fc2):
             nn.init.zeros_(product.weight)

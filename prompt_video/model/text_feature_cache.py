@@ -15,23 +15,23 @@ class TextFeatureCache:
         self._kept: dict[nn.Module, tuple[object, Tensor]] = {}
 
     def features(
-        self, side: nn.Module, texts: Hashable, learned: Sequence[Tensor], compute: Callable[[], Tensor]
+        self, head: nn.Module, texts: Hashable, learned: Sequence[Tensor], compute: Callable[[], Tensor]
     ) -> Tensor:
         """What ``compute`` gives, or gave.
 
         Args:
-            side: whose features.
+            head: whose features.
             texts: all else that they depend on, such as the texts and the device.
             learned: weights that they depend on; a change in place is noticed.
             compute: makes them.
         """
         state = (texts, *((id(weight), version_of(weight)) for weight in learned))
-        if side not in self._kept or self._kept[side][0] != state:
-            # Not in inference mode: what is kept may be met by a training step.
+        if head not in self._kept or self._kept[head][0] != state:
+            # Not in inference mode: a training step may use what is kept.
             with torch.inference_mode(False), torch.no_grad():
-                self._kept[side] = (state, compute())
-        return self._kept[side][1]
+                self._kept[head] = (state, compute())
+        return self._kept[head][1]
 
-    def forget(self, side: nn.Module) -> None:
-        """Drop the features of one side."""
-        self._kept.pop(side, None)
+    def forget(self, head: nn.Module) -> None:
+        """Drop the features of one head."""
+        self._kept.pop(head, None)

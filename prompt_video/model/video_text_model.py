@@ -71,7 +71,7 @@ class VideoTextModel(nn.Module):
         self.text_chunk = text_chunk
         self.frozen_prompt = TemplatePrompt(clip.width, frozen_templates, clip.context_length, too_long="truncate")
         self.frozen_share = frozen_share
-        self._memory = TextFeatureCache()
+        self._text_cache = TextFeatureCache()
         if not 0 <= frozen_share <= 1:
             raise InputError(f"frozen_share must be in [0, 1], not {frozen_share}")
         if self.prompt.context_length > clip.context_length:
@@ -154,23 +154,23 @@ class VideoTextModel(nn.Module):
         learned = [weight for weight in self.prompt.parameters() if weight.requires_grad]
         if learned and (self.training or torch.is_grad_enabled()):
             return self._encode(self.prompt, texts)
-        return self._remembered(self.prompt, texts, learned)
+        return self._cached(self.prompt, texts, learned)
 
     def frozen_text_features(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
         """One unit vector a text, by the hand-crafted prompts."""
-        return self._remembered(self.frozen_prompt, texts, [])
+        return self._cached(self.frozen_prompt, texts, [])
 
-    def _remembered(self, side: TextHead, texts: Sequence[str], learned: Sequence[Tensor]) -> Float[Tensor, "K D"]:
+    def _cached(self, head: TextHead, texts: Sequence[str], learned: Sequence[Tensor]) -> Float[Tensor, "K D"]:
         key = (tuple(texts), self.log_temperature.device)
-        return self._memory.features(side, key, learned, lambda: self._encode(side, texts))
+        return self._text_cache.features(head, key, learned, lambda: self._encode(head, texts))
 
-    def _encode(self, side: TextHead, texts: Sequence[str]) -> Float[Tensor, "K D"]:
-        features: Tensor = side(texts, self.clip, self.text_chunk)
+    def _encode(self, head: TextHead, texts: Sequence[str]) -> Float[Tensor, "K D"]:
+        features: Tensor = head(texts, self.clip, self.text_chunk)
         return features
 
     def forget_texts(self) -> None:
         """Drop the kept features of learned texts."""
-        self._memory.forget(self.prompt)
+        self._text_cache.forget(self.prompt)
 
     def train(self, mode: bool = True) -> "VideoTextModel":
         """As torch's; text features are computed anew."""

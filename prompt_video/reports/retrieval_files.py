@@ -28,7 +28,7 @@ def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
             "found": answers.video_ids[best],
         }
         for caption, own, (rank, frozen_rank), best in zip(
-            answers.captions, learned.owner.tolist(), ranks, first, strict=True
+            answers.captions, learned.video_index.tolist(), ranks, first, strict=True
         )
     ]
     write_rows(folder / f"text_to_video{suffix}.csv", rows)

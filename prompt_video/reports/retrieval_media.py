@@ -43,7 +43,7 @@ def _videos(name: str, answers: Answers, records: Sequence[CaptionedRecord], cou
     wrong: list[list[Cell]] = []
     for video, rank in zip(answers.learned.asking.tolist(), ranks, strict=True):
         record, best = of_id[answers.video_ids[video]], first[video]
-        is_right = answers.learned.owner[best] == video
+        is_right = answers.learned.video_index[best] == video
         row: list[Cell] = [name, VideoCell(record.path), record.video_id, " / ".join(record.captions)]
         row += [answers.captions[best], rank, "right" if is_right else "wrong"]
         (right if is_right else wrong).append(row)
@@ -61,7 +61,7 @@ def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Ques
     videos = [of_id[video_id] for video_id in answers.video_ids]
     ranks = answers.learned.ranks["t2v"].expected().tolist()
     frozen_ranks = answers.frozen.ranks["t2v"].expected().tolist()
-    owner, first = answers.learned.owner.tolist(), answers.learned.top(1, "t2v").numbers[:, 0].tolist()
+    video_index, first = answers.learned.video_index.tolist(), answers.learned.top(1, "t2v").numbers[:, 0].tolist()
     return [
         Question(
             own=Described(videos[own].path, caption),
@@ -70,6 +70,6 @@ def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Ques
             frozen_rank=frozen_rank,
         )
         for caption, own, best, rank, frozen_rank in zip(
-            answers.captions, owner, first, ranks, frozen_ranks, strict=True
+            answers.captions, video_index, first, ranks, frozen_ranks, strict=True
         )
     ]

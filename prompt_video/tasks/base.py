@@ -114,7 +114,7 @@ class VideoTextTask(LightningModule, ABC):
 
     monitor: ClassVar[str] = "val/top1"  # what the best checkpoint is best in
     progress: ClassVar[tuple[str, ...]] = ()  # figures of validation that stand beside the progress bar
-    own_parts: ClassVar[tuple[str, ...]] = ()  # what learns besides the model
+    extra_modules: ClassVar[tuple[str, ...]] = ()  # what learns besides the model
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
@@ -179,7 +179,7 @@ class VideoTextTask(LightningModule, ABC):
         self.reset_results()
 
     def reset_results(self) -> None:
-        """Forget all that was found."""
+        """Forget earlier results."""
         for results in self.results.values():
             results.reset()
             if self.trainer.world_size > 1:
@@ -250,23 +250,23 @@ class VideoTextTask(LightningModule, ABC):
         self.model.check_spec(spec)
         # Lightning loads by name and takes no notice of names that are missing: this does.
         state: dict[str, Tensor] = checkpoint["state_dict"]
-        own = {name for name in state if name.split(".")[0] in self.own_parts}
-        self.model.load_learned_state({name: weight for name, weight in state.items() if name not in own})
-        self.load_own_state({name: state[name] for name in own})
+        extra = {name for name in state if name.split(".")[0] in self.extra_modules}
+        self.model.load_learned_state({name: weight for name, weight in state.items() if name not in extra})
+        self.load_extra_state({name: state[name] for name in extra})
 
-    def load_own_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take the learned weights of `own_parts`.
+    def load_extra_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take the learned weights of `extra_modules`.
 
         Raises:
             InputError: when they are of another shape.
         """
-        mine = {name: weight for name, weight in self.named_parameters() if name.split(".")[0] in self.own_parts}
-        shared = sorted(mine.keys() & state.keys())
-        wrong = [*sorted(mine.keys() ^ state.keys()), *(n for n in shared if mine[n].shape != state[n].shape)]
+        own = {name: weight for name, weight in self.named_parameters() if name.split(".")[0] in self.extra_modules}
+        shared = sorted(own.keys() & state.keys())
+        wrong = [*sorted(own.keys() ^ state.keys()), *(n for n in shared if own[n].shape != state[n].shape)]
         if wrong:
             raise InputError(f"these learned weights belong to a task with other settings: {wrong[0]} does not fit.")
         with torch.no_grad():
-            for name, weight in mine.items():
+            for name, weight in own.items():
                 weight.copy_(state[name])
 
     def load_checkpoint(self, path: Path) -> None:

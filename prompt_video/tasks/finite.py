@@ -98,8 +98,8 @@ class StopAtNotFinite(Callback):
         """A step is done."""
         assert self._bad is not None
         loss: Tensor = outputs["loss"] if isinstance(outputs, Mapping) else outputs
-        found = torch.stack([loss.detach().float(), get_total_norm(self._weights).float()])
-        self._bad = torch.where((self._bad < 0) & ~found.isfinite(), trainer.global_step, self._bad)
+        measured = torch.stack([loss.detach().float(), get_total_norm(self._weights).float()])
+        self._bad = torch.where((self._bad < 0) & ~measured.isfinite(), trainer.global_step, self._bad)
         if self._bad.device.type == "cpu" or batch_idx % STEPS_UNASKED == 0:
             self._ask(pl_module)
 

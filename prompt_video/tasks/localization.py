@@ -21,8 +21,8 @@ from data_modules.typed_options import Unpack
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.detector_loss import Actions, best_overlap, detector_loss
 from prompt_video.localization.external_scores import ExternalScores
-from prompt_video.localization.localizer import actions_of, candidates, detected, given
-from prompt_video.localization.proposals import GivenProposals
+from prompt_video.localization.localizer import actions_of, candidates, detected, loaded
+from prompt_video.localization.proposals import LoadedProposals
 from prompt_video.localization.segment_encoding import encode_segments
 from prompt_video.localization.segments import segment_features
 from prompt_video.localization.suppression import Candidates, Suppression
@@ -70,7 +70,7 @@ class LocalizationTask(VideoTextTask):
     """
 
     monitor: ClassVar[str] = f"val/{CLIP_ONLY}/map_avg"
-    own_parts: ClassVar[tuple[str, ...]] = ("detector",)
+    extra_modules: ClassVar[tuple[str, ...]] = ("detector",)
 
     def __init__(
         self,
@@ -95,8 +95,8 @@ class LocalizationTask(VideoTextTask):
             raise InputError(f"model.frames_inside must be 1 or more, or null, not {frames_inside}.")
         if tious is not None and (not tious or not all(0 < tiou <= 1 for tiou in tious)):
             raise InputError(f"model.tious must be thresholds in (0, 1], at least one, not {list(tious)}.")
-        self.given = GivenProposals(proposals) if proposals is not None else None
-        self.detector = detector(self.model.clip.embed_dim) if self.given is None else None
+        self.loaded_proposals = LoadedProposals(proposals) if proposals is not None else None
+        self.detector = detector(self.model.clip.embed_dim) if self.loaded_proposals is None else None
         self.tious, self.suppression, self.match_tiou = tious, suppression, match_tiou
         self.external_path, self.external_weight = external_scores, external_weight
         self.frames_inside = frames_inside
@@ -138,9 +138,11 @@ class LocalizationTask(VideoTextTask):
             labels = dict(zip(data.dataset_index.labels, data.dataset_index.class_names, strict=False))
             external = ExternalScores(self.external_path, subset.class_names, labels, data.dataset_index.class_names)
             self._tell_missing(name, len(video_ids), external.missing(video_ids), self.external_path)
-        if self.given is not None:
-            self.given.check(video_ids)
-            self._tell_missing(name, len(video_ids), self.given.missing(video_ids), self.given.path)
+        if self.loaded_proposals is not None:
+            self.loaded_proposals.check(video_ids)
+            self._tell_missing(
+                name, len(video_ids), self.loaded_proposals.missing(video_ids), self.loaded_proposals.path
+            )
         # It stays on the CPU: figures need double precision, which not every device has.
         return DetectionResults(subset, self.tious or data.tious, self.suppression, external, self.external_weight)
 
@@ -186,8 +188,8 @@ class LocalizationTask(VideoTextTask):
         self, batch: Batch, frames: Float[Tensor, "R T D"], actions: Actions, rng: np.random.Generator
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "R N 2"], Float[Tensor, "R N"], Int[Tensor, "R N"]]:
         """The detector's loss, the proposals, the best overlap of each with an action, and with which."""
-        if self.given is not None:
-            segments = given(self.given, batch).segments
+        if self.loaded_proposals is not None:
+            segments = loaded(self.loaded_proposals, batch).segments
             return frames.new_zeros(()), segments, *best_overlap(segments, actions)
         assert self.detector is not None
         chance = torch.Generator(frames.device).manual_seed(int(rng.integers(2**63)))
@@ -200,8 +202,8 @@ class LocalizationTask(VideoTextTask):
         """The videos whose last window is in this batch, with all candidates in them."""
         finished = []
         frames = self.model.frame_features(batch)
-        if self.given is not None:
-            proposed = given(self.given, batch)
+        if self.loaded_proposals is not None:
+            proposed = loaded(self.loaded_proposals, batch)
         else:
             assert self.detector is not None
             proposed = detected(self.detector, batch, frames)
@@ -215,7 +217,7 @@ class LocalizationTask(VideoTextTask):
         return finished
 
     def reset_results(self) -> None:
-        """Forget all that was found, in videos that were left in the middle too."""
+        """Forget earlier results, and videos that were left in the middle."""
         super().reset_results()
         self._unfinished = {}
 
@@ -245,8 +247,8 @@ class LocalizationTask(VideoTextTask):
 
     def describe(self) -> str:
         """What is trained and how texts are written, in words."""
-        if self.given is not None:
-            return f"Proposals from {self.given.path}; {self.model.describe()}"
+        if self.loaded_proposals is not None:
+            return f"Proposals from {self.loaded_proposals.path}; {self.model.describe()}"
         return f"Proposals by a class-agnostic detector; {self.model.describe()}"
 
 

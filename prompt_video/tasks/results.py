@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Results(nn.Module, ABC):
-    """What was found in one subset, batch by batch, on any number of processes.
+    """What a task makes of one subset, batch by batch, on any number of processes.
 
     A subclass has an ``update`` for the batches of its task.
     """

@@ -12,7 +12,7 @@ from data_modules.files.regular_files import is_file
 from prompt_video.io.numpy_files import open_array
 
 
-def owners(path: Path | None, shape: tuple[int, ...], scores: Path) -> Int[np.ndarray, " C"]:
+def video_indices(path: Path | None, shape: tuple[int, ...], scores: Path) -> Int[np.ndarray, " C"]:
     """The column of each caption's video.
 
     Args:

@@ -70,12 +70,12 @@ class RetrievalMetrics(GatheredMetric):
                 raise ValueError(f"{repeated} of {len(numbers)} {what} were given twice; each must count once.")
         by_text, by_video = np.argsort(text), np.argsort(video)
         text, text_video, video = text[by_text], text_video[by_text], video[by_video]
-        owner = np.searchsorted(video, text_video).clip(max=len(video) - 1)
-        if (lost := text_video[video[owner] != text_video]).size:
+        video_index = np.searchsorted(video, text_video).clip(max=len(video) - 1)
+        if (lost := text_video[video[video_index] != text_video]).size:
             raise ValueError(f"the video {lost[0]} has a text, but was not given itself.")
         text_features = self._column("text_features").reshape(len(text), -1)[by_text]
         video_features = self._column("video_features").reshape(len(video), -1)[by_video]
-        return Retrieval(text, text_features, video, video_features, owner)
+        return Retrieval(text, text_features, video, video_features, video_index)
 
     def _column(self, name: str) -> np.ndarray:
         column: np.ndarray = dim_zero_cat(getattr(self, name)).cpu().numpy()

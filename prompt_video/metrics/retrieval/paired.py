@@ -16,28 +16,28 @@ class PairedScores:
 
     Args:
         scores: a row for each text, a column for each video.
-        owner: the column of each text's video. Videos without a text are found by texts, but look for none.
+        video_index: the column of each text's video. Videos without a text can be the answer to one, but ask for none.
 
     Raises:
-        ValueError: when there is not one owner for each text, or one that is no column.
+        ValueError: when there is not one video for each text, or one that is no column.
         NotFiniteError: when the score of a text with its own video is NaN or infinite.
     """
 
-    def __init__(self, scores: Scores, owner: Int[np.ndarray, " C"]) -> None:
-        if len(owner) != scores.num_rows:
-            raise ValueError(f"{scores.name}: {scores.num_rows} rows, but the videos of {len(owner)} texts.")
-        if owner.min() < 0 or owner.max() >= scores.num_columns:
+    def __init__(self, scores: Scores, video_index: Int[np.ndarray, " C"]) -> None:
+        if len(video_index) != scores.num_rows:
+            raise ValueError(f"{scores.name}: {scores.num_rows} rows, but the videos of {len(video_index)} texts.")
+        if video_index.min() < 0 or video_index.max() >= scores.num_columns:
             raise ValueError(
                 f"{scores.name}: the videos of texts must be columns 0 to {scores.num_columns - 1}, "
-                f"not {owner.min()} to {owner.max()}."
+                f"not {video_index.min()} to {video_index.max()}."
             )
         self.scores = scores
-        self.owner = owner.astype(np.int64)
-        self.positives = scores.of_cells(np.arange(scores.num_rows), self.owner)
+        self.video_index = video_index.astype(np.int64)
+        self.positives = scores.of_cells(np.arange(scores.num_rows), self.video_index)
         if not np.isfinite(self.positives).all():
             row = int(np.flatnonzero(~np.isfinite(self.positives))[0])
             raise NotFiniteError(
-                f"{scores.name}: the score in row {row}, column {owner[row]} is {self.positives[row]}; "
+                f"{scores.name}: the score in row {row}, column {video_index[row]} is {self.positives[row]}; "
                 "scores must be finite numbers."
             )
 
@@ -53,7 +53,7 @@ class PairedScores:
 
     def own_cells(self, block: Block) -> Cells:
         """Rows and columns, within the block, of texts with their own video."""
-        column = self.owner[block.rows] - block.columns[0]
+        column = self.video_index[block.rows] - block.columns[0]
         rows = np.flatnonzero((column >= 0) & (column < len(block.columns)))
         return rows, column[rows]
 

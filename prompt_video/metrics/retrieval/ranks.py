@@ -71,13 +71,13 @@ def ranks(scores: PairedScores, rescoring: Rescoring = PLAIN) -> dict[Direction,
         ``t2v``: each text looks for its video, in the order of rows. ``v2t``: each video that has texts looks for the
         best of them, in the order of columns. Only the directions that the rescoring has.
     """
-    owner, every = scores.owner, np.arange(scores.num_texts)
-    text_best = rescoring.for_texts(scores.positives, every, owner)
-    of_video = rescoring.for_videos(scores.positives, every, owner)
+    video_index, every = scores.video_index, np.arange(scores.num_texts)
+    text_best = rescoring.for_texts(scores.positives, every, video_index)
+    of_video = rescoring.for_videos(scores.positives, every, video_index)
     video_best = np.full(scores.num_videos, -np.inf, dtype=of_video.dtype)
-    np.maximum.at(video_best, owner, of_video)
-    is_asked = np.bincount(owner, minlength=scores.num_videos) > 0
-    right = np.bincount(owner[of_video == video_best[owner]], minlength=scores.num_videos)
+    np.maximum.at(video_best, video_index, of_video)
+    is_asked = np.bincount(video_index, minlength=scores.num_videos) > 0
+    right = np.bincount(video_index[of_video == video_best[video_index]], minlength=scores.num_videos)
     by_text, by_video = (np.zeros((2, number), dtype=np.int64) for number in (scores.num_texts, scores.num_videos))
     for block in scores.blocks():
         rows, columns = block.rows[:, None], block.columns[None, :]
@@ -88,19 +88,19 @@ def ranks(scores: PairedScores, rescoring: Rescoring = PLAIN) -> dict[Direction,
         if "v2t" in rescoring.directions:
             of_videos = _without(own, rescoring.for_videos(block.scores, rows, columns))
             by_video[:, block.columns] += _in_columns(of_videos, video_best[block.columns])
-    found: dict[Direction, Ranks] = {
+    both: dict[Direction, Ranks] = {
         "t2v": Ranks(by_text[0], by_text[1], np.ones(scores.num_texts, dtype=np.int64)),
         "v2t": Ranks(by_video[0, is_asked], by_video[1, is_asked], right[is_asked]),
     }
-    return {direction: found[direction] for direction in rescoring.directions}
+    return {direction: both[direction] for direction in rescoring.directions}
 
 
-def named_figures(found: Mapping[Direction, Ranks], rescoring: Rescoring = PLAIN) -> dict[str, float]:
+def named_figures(ranks_of: Mapping[Direction, Ranks], rescoring: Rescoring = PLAIN) -> dict[str, float]:
     """Figures of each direction: ``t2v/r@1``; those of a rescoring with its name, ``t2v/dual_softmax_r@1``."""
     prefix = "" if rescoring is PLAIN else f"{rescoring.name}_"
     return {
         f"{direction}/{prefix}{name}": value
-        for direction, own in found.items()
+        for direction, own in ranks_of.items()
         for name, value in own.figures().items()
     }
 

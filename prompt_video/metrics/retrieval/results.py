@@ -21,7 +21,7 @@ class Retrieval:
         text_features: scores are their dot products with those of videos.
         video: number of each video.
         video_features: as ``text_features``.
-        owner: the place of each text's video in ``video``.
+        video_index: the place of each text's video in ``video``.
 
     Raises:
         ValueError: when there is no text or no video, or a feature is not finite.
@@ -33,18 +33,18 @@ class Retrieval:
         text_features: Float[np.ndarray, "C D"],
         video: Int[np.ndarray, " V"],
         video_features: Float[np.ndarray, "V D"],
-        owner: Int[np.ndarray, " C"],
+        video_index: Int[np.ndarray, " C"],
     ) -> None:
         self.text = text
         self.text_features = text_features
         self.video = video
         self.video_features = video_features
-        self.scores = PairedScores(FeatureScores(text_features, video_features), owner)
+        self.scores = PairedScores(FeatureScores(text_features, video_features), video_index)
 
     @property
-    def owner(self) -> Int[np.ndarray, " C"]:
+    def video_index(self) -> Int[np.ndarray, " C"]:
         """The place of each text's video."""
-        return self.scores.owner
+        return self.scores.video_index
 
     @cached_property
     def ranks(self) -> dict[Direction, Ranks]:
@@ -54,7 +54,7 @@ class Retrieval:
     @property
     def asking(self) -> Int[np.ndarray, " Q"]:
         """Places of the videos that have a text, ascending."""
-        return np.unique(self.owner)
+        return np.unique(self.video_index)
 
     def top(self, k: int, direction: Direction) -> Top:
         """The best ``k`` videos of each text (``t2v``), or texts of each video (``v2t``), as places."""

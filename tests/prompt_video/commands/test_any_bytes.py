@@ -16,7 +16,7 @@ from prompt_video.cli import main
 from prompt_video.experiment.settings import read_settings
 from prompt_video.experiment.sweeps.plan import read_sweep
 from prompt_video.io.bounded_yaml import safe_load
-from prompt_video.metrics.retrieval.caption_videos import owners
+from prompt_video.metrics.retrieval.caption_videos import video_indices
 from prompt_video.metrics.retrieval.score_matrices import read_matrix
 
 SWEEP = b"method: grid\nparameters:\n  model.temperature: {values: [0.07, 0.01]}\n"
@@ -64,7 +64,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes, Call
 def test_scores_and_owners(read: Callable[..., None], array: bytes, text: bytes, listed: bytes) -> None:
     read("a.npy", array, read_matrix)
     for name, data in (("a.npy", array), ("a.txt", text), ("a.json", listed)):
-        read(name, data, lambda path: owners(path, (3, 3), Path("scores.npy")))
+        read(name, data, lambda path: video_indices(path, (3, 3), Path("scores.npy")))
 
 
 @settings(max_examples=80, deadline=None)

@@ -17,8 +17,8 @@ from data_modules.loading.window_dataset import CollateWindows, WindowSample
 from data_modules.loading.windows import SlidingWindows, WholeVideo, Windows
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.localization.detector import Coarse, ProposalDetector, Refined, pyramid_points
-from prompt_video.localization.localizer import Proposed, actions_of, candidates, detected, given
-from prompt_video.localization.proposals import GivenProposals
+from prompt_video.localization.localizer import Proposed, actions_of, candidates, detected, loaded
+from prompt_video.localization.proposals import LoadedProposals
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import TemplatePrompt
@@ -185,11 +185,11 @@ def test_actions_side_by_side_are_not_taken_for_one(model: VideoTextModel) -> No
     assert sorted((round(low * RATE), round(high * RATE)) for low, high, _ in found) == actions
 
 
-def proposals_file(folder: Path, segments: Sequence[tuple[float, float]]) -> GivenProposals:
+def proposals_file(folder: Path, segments: Sequence[tuple[float, float]]) -> LoadedProposals:
     path = folder / "proposals.json"
     entries = [{"segment": list(own), "score": 0.9 - 0.8 * i / len(segments)} for i, own in enumerate(segments)]
     path.write_text(json.dumps({"results": {"video": entries}}))
-    return GivenProposals(path)
+    return LoadedProposals(path)
 
 
 @pytest.mark.parametrize("windows", [SlidingWindows(64, 0.5), SlidingWindows(33, 0.2), WholeVideo(50)])
@@ -202,7 +202,7 @@ def test_every_given_proposal_comes_out_once(model: VideoTextModel, windows: Win
     # Some whose middle is just where one window hands over to the next.
     segments = [(start, end) for start, end in random] + [(bound - 1.5, bound + 1.5) for bound in bounds]
     found = Candidates.joined(
-        candidates(model, batch, batch["features"], given(proposals_file(tmp_path, segments), batch), 4)
+        candidates(model, batch, batch["features"], loaded(proposals_file(tmp_path, segments), batch), 4)
     )
     assert len(found.confidence) == len(segments)
     found_at = sorted(zip(found.segments_sec.tolist(), found.confidence.tolist(), strict=True), key=lambda row: -row[1])
@@ -215,7 +215,7 @@ def test_every_given_proposal_comes_out_once(model: VideoTextModel, windows: Win
 def test_times_are_clipped_to_the_video_and_what_lies_outside_is_dropped(model: VideoTextModel, tmp_path: Path) -> None:
     batch = batch_of(SlidingWindows(WINDOW, 0.5), NUM_FRAMES)
     segments = [(0.0, 3.0), (18.5, 25.0), (0.0, 100.0), (20.0, 21.0), (35.0, 36.0), (5.0, 5.0)]
-    proposed = given(proposals_file(tmp_path, segments), batch)
+    proposed = loaded(proposals_file(tmp_path, segments), batch)
     found = Candidates.joined(candidates(model, batch, batch["features"], proposed, 4))
     assert sorted(found.segments_sec.tolist()) == [
         pytest.approx(own, abs=1e-4) for own in ([0.0, 3.0], [0.0, 20.0], [18.5, 20.0])

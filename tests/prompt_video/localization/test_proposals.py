@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from data_modules.errors import InputError
-from prompt_video.localization.proposals import GivenProposals
+from prompt_video.localization.proposals import LoadedProposals
 
 ALWAYS = (-math.inf, math.inf)
 
@@ -24,7 +24,7 @@ def entry(start: float, end: float, score: float = 0.5, **more: str) -> dict[str
 
 def test_segments_and_scores_with_and_without_labels(tmp_path: Path) -> None:
     path = write(tmp_path, {"v": [entry(1.5, 4, 0.75, label="dive"), entry(0, 2)], "w": [entry(3, 5, 1)]})
-    proposals = GivenProposals(path)
+    proposals = LoadedProposals(path)
     segments, scores = proposals.of("v", ALWAYS)
     assert segments.tolist() == [[1.5, 4.0], [0.0, 2.0]]
     assert scores.tolist() == [0.75, 0.5]
@@ -39,20 +39,20 @@ def test_a_segment_under_several_labels_counts_once_with_its_best_score(tmp_path
         entry(1, 4, 0.5, label="run"),
         entry(1, 4, 0.0),
     ]
-    segments, scores = GivenProposals(write(tmp_path, {"v": entries})).of("v", ALWAYS)
+    segments, scores = LoadedProposals(write(tmp_path, {"v": entries})).of("v", ALWAYS)
     assert segments.tolist() == [[1.0, 4.0], [1.0, 4.5]]
     assert scores.tolist() == [0.75, 0.5]
 
 
 def test_each_belongs_to_the_stretch_that_its_middle_lies_in(tmp_path: Path) -> None:
-    proposals = GivenProposals(write(tmp_path, {"v": [entry(0, 2), entry(0, 4), entry(1, 5), entry(90, 100)]}))
+    proposals = LoadedProposals(write(tmp_path, {"v": [entry(0, 2), entry(0, 4), entry(1, 5), entry(90, 100)]}))
     stretches = [(-math.inf, 2.0), (2.0, 3.0), (3.0, math.inf)]
     found = [proposals.of("v", stretch)[0].tolist() for stretch in stretches]
     assert found == [[[0.0, 2.0]], [[0.0, 4.0]], [[1.0, 5.0], [90.0, 100.0]]]
 
 
 def test_videos_without_proposals(tmp_path: Path) -> None:
-    proposals = GivenProposals(write(tmp_path, {"v": [entry(0, 2)], "empty": []}))
+    proposals = LoadedProposals(write(tmp_path, {"v": [entry(0, 2)], "empty": []}))
     for video_id in ("empty", "unknown"):
         segments, scores = proposals.of(video_id, ALWAYS)
         assert (segments.shape, scores.shape) == ((0, 2), (0,))
@@ -72,7 +72,7 @@ def test_videos_without_proposals(tmp_path: Path) -> None:
 def test_a_file_of_other_videos_is_refused(tmp_path: Path, results: Any, told: str) -> None:  # noqa: ANN401
     path = write(tmp_path, results)
     with pytest.raises(InputError) as caught:
-        GivenProposals(path).check(["v", "w"])
+        LoadedProposals(path).check(["v", "w"])
     assert told in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -95,7 +95,7 @@ def test_a_file_of_other_videos_is_refused(tmp_path: Path, results: Any, told: s
 def test_one_clear_message_names_the_entry_that_cannot_be(tmp_path: Path, bad: Any, told: str) -> None:  # noqa: ANN401
     path = write(tmp_path, {"fine": [entry(0, 1)], "v": [entry(0, 1), bad]})
     with pytest.raises(InputError) as caught:
-        GivenProposals(path)
+        LoadedProposals(path)
     assert told in str(caught.value)
     assert f"{path}, video 'v', entry 1" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -103,4 +103,4 @@ def test_one_clear_message_names_the_entry_that_cannot_be(tmp_path: Path, bad: A
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no file"):
-        GivenProposals(tmp_path / "nowhere.json")
+        LoadedProposals(tmp_path / "nowhere.json")

@@ -82,7 +82,7 @@ def test_of_two_detections_of_one_action_only_the_better_is_right() -> None:
     detections = [Detection("a", 0.0, 10.0, 0.4), Detection("a", 1.0, 10.0, 0.8), Detection("b", 6.0, 10.0, 0.9)]
     verdicts = judge(detections, actions)
     assert verdicts.right == (False, True, False)
-    assert verdicts.found == (True, False)
+    assert verdicts.detected == (True, False)
     assert verdicts.f1 == pytest.approx(2 * 1 / 5)
     assert str(verdicts) == "1 of 2 found, 2 wrong"
 
@@ -98,7 +98,7 @@ def test_nothing_is_found_of_an_action_annotated_backwards() -> None:
         [Detection("a", 2.0, 2.0, 0.5), Detection("a", 0.0, 9.0, 0.4)], [Annotation("a", 5.0, 3.0)], 0.0001
     )
     assert verdicts.right == (False, False)
-    assert verdicts.found == (False,)
+    assert verdicts.detected == (False,)
 
 
 def test_nothing_to_find_and_nothing_found_is_perfect() -> None:

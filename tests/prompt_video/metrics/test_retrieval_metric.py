@@ -97,7 +97,7 @@ def test_the_order_of_updates_does_not_matter(batches: list[dict[str, Tensor]]) 
     assert one.compute() == other.compute()
     first, second = one.retrieval(), other.retrieval()
     assert first.figures() == one.compute()
-    for name in ("text", "text_features", "video", "video_features", "owner", "asking"):
+    for name in ("text", "text_features", "video", "video_features", "video_index", "asking"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
     for direction, found in first.ranks.items():
         np.testing.assert_array_equal(found.expected(), second.ranks[direction].expected())
@@ -108,7 +108,7 @@ def test_figures_are_those_of_the_sorted_features(batches: list[dict[str, Tensor
     retrieval = fed(batches, [3, 2, 1, 0, 4, 6, 5]).retrieval()
     assert (np.diff(retrieval.text) > 0).all()
     assert retrieval.video.tolist() == list(range(500, 520))
-    assert set(retrieval.asking.tolist()) == set(retrieval.owner.tolist())
+    assert set(retrieval.asking.tolist()) == set(retrieval.video_index.tolist())
     whole = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
     order = whole["text"].argsort()
     texts, videos = whole["text_features"][order].numpy(), whole["video_features"][whole["video"].argsort()].numpy()

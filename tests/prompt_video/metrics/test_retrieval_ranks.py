@@ -16,8 +16,10 @@ from prompt_video.metrics.retrieval.top import top
 BLOCKS = [(1, 1), (2, 3), (5, 2), (300, 300)]
 
 
-def owned(matrix: np.ndarray, owner: Sequence[int] | np.ndarray, block: tuple[int, int] = (3, 2)) -> PairedScores:
-    return PairedScores(MatrixScores(matrix, block=block), np.asarray(owner))
+def paired(
+    matrix: np.ndarray, video_index: Sequence[int] | np.ndarray, block: tuple[int, int] = (3, 2)
+) -> PairedScores:
+    return PairedScores(MatrixScores(matrix, block=block), np.asarray(video_index))
 
 
 def by_every_order(scores: Sequence[float], right: set[int]) -> tuple[float, dict[int, float]]:
@@ -34,19 +36,19 @@ def test_against_every_order_of_equal_scores(seed: int) -> None:
     rng = np.random.default_rng(seed)
     num_texts, num_videos = int(rng.integers(2, 7)), int(rng.integers(1, 6))
     matrix = rng.integers(-1, rng.integers(1, 4), size=(num_texts, num_videos)).astype(np.float32)
-    owner = rng.integers(num_videos, size=num_texts)
-    found = ranks(owned(matrix, owner))
+    video_index = rng.integers(num_videos, size=num_texts)
+    found = ranks(paired(matrix, video_index))
     expected = found["t2v"].expected()
     for row in range(num_texts):
-        rank, hits = by_every_order(matrix[row].tolist(), {int(owner[row])})
+        rank, hits = by_every_order(matrix[row].tolist(), {int(video_index[row])})
         assert expected[row] == pytest.approx(rank)
         for k, hit in hits.items():
             assert found["t2v"].hits(k)[row] == pytest.approx(hit)
     expected = found["v2t"].expected()
-    asking = sorted(set(owner.tolist()))
+    asking = sorted(set(video_index.tolist()))
     assert len(expected) == len(asking)
     for query, column in enumerate(asking):
-        rank, hits = by_every_order(matrix[:, column].tolist(), set(np.flatnonzero(owner == column).tolist()))
+        rank, hits = by_every_order(matrix[:, column].tolist(), set(np.flatnonzero(video_index == column).tolist()))
         assert expected[query] == pytest.approx(rank)
         for k, hit in hits.items():
             assert found["v2t"].hits(k)[query] == pytest.approx(hit)
@@ -56,16 +58,18 @@ def test_against_every_order_of_equal_scores(seed: int) -> None:
 def test_against_many_random_orders(seed: int) -> None:
     """Larger, with more equals than `k`: figures are means over shuffles of texts and videos that are then sorted."""
     rng = np.random.default_rng(seed)
-    owner = np.append(rng.integers(12, size=50), [3, 3, 12])
-    matrix = rng.integers(4, size=(len(owner), 14)).astype(np.float16)
-    found = ranks(owned(matrix, owner, (7, 5)))
+    video_index = np.append(rng.integers(12, size=50), [3, 3, 12])
+    matrix = rng.integers(4, size=(len(video_index), 14)).astype(np.float16)
+    found = ranks(paired(matrix, video_index, (7, 5)))
     drawn: dict[str, list[dict[str, float]]] = {"t2v": [], "v2t": []}
     for _ in range(400):
         noise = rng.random(matrix.shape) * 0.5
         place = np.argsort(np.argsort(-(matrix + noise), axis=1), axis=1)
-        drawn["t2v"].append(named(1 + place[np.arange(len(owner)), owner]))
+        drawn["t2v"].append(named(1 + place[np.arange(len(video_index)), video_index]))
         place = np.argsort(np.argsort(-(matrix + noise), axis=0), axis=0)
-        drawn["v2t"].append(named(np.array([1 + place[owner == own, own].min() for own in np.unique(owner)])))
+        drawn["v2t"].append(
+            named(np.array([1 + place[video_index == own, own].min() for own in np.unique(video_index)]))
+        )
     for direction, own in found.items():
         figures = own.figures()
         for name in ("r@1", "r@5", "r@10", "mean_rank"):
@@ -86,7 +90,7 @@ def test_by_hand() -> None:
             [0.7, 0.6, 0.8, 0.1],  # last
         ]
     )
-    found = ranks(owned(matrix, [0, 0, 1, 3]))
+    found = ranks(paired(matrix, [0, 0, 1, 3]))
     assert [column.tolist() for column in found["t2v"]] == [[0, 1, 0, 3], [0, 2, 3, 0], [1, 1, 1, 1]]
     assert found["t2v"].expected().tolist() == [1, 3, 2.5, 4]
     assert found["t2v"].hits(1) == pytest.approx([1, 0, 1 / 4, 0])
@@ -100,7 +104,7 @@ def test_by_hand() -> None:
 
 
 def test_a_model_that_scores_everything_alike_is_a_guess() -> None:
-    found = ranks(owned(np.zeros((40, 20), np.float32), np.arange(40) % 20, (7, 6)))
+    found = ranks(paired(np.zeros((40, 20), np.float32), np.arange(40) % 20, (7, 6)))
     assert found["t2v"].figures() == pytest.approx(
         {"r@1": 0.05, "r@5": 0.25, "r@10": 0.5, "median_rank": 10.5, "mean_rank": 10.5}
     )
@@ -119,7 +123,7 @@ def test_a_model_that_scores_everything_alike_is_a_guess() -> None:
 def test_own_captions_that_are_equal_help() -> None:
     matrix = np.array([[2.0], [2.0], [2.0], [1.0], [3.0]])
     other = np.zeros((5, 1))
-    found = ranks(owned(np.hstack([matrix, other]), [0, 0, 1, 0, 1]))["v2t"]
+    found = ranks(paired(np.hstack([matrix, other]), [0, 0, 1, 0, 1]))["v2t"]
     assert [column[0] for column in found] == [1, 1, 2]
     assert found.expected()[0] == pytest.approx(1 + 1 + 1 / 3)
     assert found.hits(2)[0] == pytest.approx(2 / 3)
@@ -130,19 +134,19 @@ def made_up(seed: int = 0) -> tuple[Float[np.ndarray, "C D"], Float[np.ndarray, 
     rng = np.random.default_rng(seed)
     videos = rng.standard_normal((23, 40)).astype(np.float32)
     videos[[3, 11, 22]] = videos[0]
-    owner = rng.integers(18, size=61)
-    texts = (videos[owner] + 2 * rng.standard_normal((61, 40))).astype(np.float32)
+    video_index = rng.integers(18, size=61)
+    texts = (videos[video_index] + 2 * rng.standard_normal((61, 40))).astype(np.float32)
     texts[[5, 30, 60]] = texts[2]
-    return texts, videos, owner
+    return texts, videos, video_index
 
 
 @pytest.mark.parametrize("block", [(1, 1), (7, 5), (16, 64), (61, 23), (1000, 1000)])
 def test_blocks_change_nothing(block: tuple[int, int]) -> None:
-    texts, videos, owner = made_up()
-    scores = PairedScores(FeatureScores(texts, videos, block=block), owner)
+    texts, videos, video_index = made_up()
+    scores = PairedScores(FeatureScores(texts, videos, block=block), video_index)
     matrix = (texts.astype(np.float64) @ videos.T.astype(np.float64)).astype(np.float32)
-    for source in (scores, owned(matrix, owner, block)):
-        for direction, expected in by_the_whole(matrix, owner).items():
+    for source in (scores, paired(matrix, video_index, block)):
+        for direction, expected in by_the_whole(matrix, video_index).items():
             for column, expected_column in zip(ranks(source)[direction], expected, strict=True):
                 np.testing.assert_array_equal(column, expected_column)
         for k in (1, 4, 100):
@@ -151,18 +155,18 @@ def test_blocks_change_nothing(block: tuple[int, int]) -> None:
                 np.testing.assert_array_equal(best.numbers, order)
                 np.testing.assert_array_equal(best.scores, np.take_along_axis(of_queries, order, 1))
     assert ranks(scores)["t2v"].num_tied > 5
-    np.testing.assert_array_equal(scores.positives, matrix[np.arange(61), owner])
+    np.testing.assert_array_equal(scores.positives, matrix[np.arange(61), video_index])
 
 
-def by_the_whole(matrix: Float[np.ndarray, "C V"], owner: Int[np.ndarray, " C"]) -> dict[Direction, Ranks]:
-    own = matrix[np.arange(len(owner)), owner]
+def by_the_whole(matrix: Float[np.ndarray, "C V"], video_index: Int[np.ndarray, " C"]) -> dict[Direction, Ranks]:
+    own = matrix[np.arange(len(video_index)), video_index]
     others = matrix.copy()
-    others[np.arange(len(owner)), owner] = np.nan
-    rows = [(others[row] > own[row], others[row] == own[row], [True]) for row in range(len(owner))]
+    others[np.arange(len(video_index)), video_index] = np.nan
+    rows = [(others[row] > own[row], others[row] == own[row], [True]) for row in range(len(video_index))]
     columns = []
-    for column in np.unique(owner):
-        best = own[owner == column].max()
-        columns.append((others[:, column] > best, others[:, column] == best, own[owner == column] == best))
+    for column in np.unique(video_index):
+        best = own[video_index == column].max()
+        columns.append((others[:, column] > best, others[:, column] == best, own[video_index == column] == best))
     t2v, v2t = (
         Ranks(*(np.array([np.sum(one) for one in which]) for which in zip(*queries, strict=True)))
         for queries in (rows, columns)
@@ -172,22 +176,22 @@ def by_the_whole(matrix: Float[np.ndarray, "C V"], owner: Int[np.ndarray, " C"])
 
 def test_best_answers_of_equal_scores_come_by_number() -> None:
     for block in BLOCKS:
-        best = top(owned(np.zeros((4, 6)), [0, 1, 2, 3], block), 3, "t2v")
+        best = top(paired(np.zeros((4, 6)), [0, 1, 2, 3], block), 3, "t2v")
         assert best.numbers.tolist() == [[0, 1, 2]] * 4
-        best = top(owned(np.zeros((4, 6)), [0, 1, 2, 3], block), 9, "v2t")
+        best = top(paired(np.zeros((4, 6)), [0, 1, 2, 3], block), 9, "v2t")
         assert best.numbers.tolist() == [[0, 1, 2, 3]] * 6
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint16])
 def test_a_matrix_is_compared_as_it_is(dtype: type) -> None:
     matrix: np.ndarray = np.array([[5, 6], [6, 6]]).astype(dtype)
-    assert ranks(owned(matrix, [0, 1]))["t2v"].expected().tolist() == [2, 1.5]
+    assert ranks(paired(matrix, [0, 1]))["t2v"].expected().tolist() == [2, 1.5]
     assert matrix.tolist() == [[5, 6], [6, 6]]
 
 
 def test_numbers_that_single_precision_cannot_tell_apart() -> None:
     for row in ([1, 1 + 1e-12], [2**40, 2**40 + 1]):
-        assert ranks(owned(np.array([row]), [0]))["t2v"].expected().tolist() == [2]
+        assert ranks(paired(np.array([row]), [0]))["t2v"].expected().tolist() == [2]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -195,9 +199,9 @@ def test_scores_that_are_not_finite(value: float) -> None:
     matrix = np.zeros((5, 6), np.float32)
     matrix[4, 3] = value
     with pytest.raises(NotFiniteError, match=rf"scores: the score in row 4, column 3 is {value}"):
-        ranks(owned(matrix, [0] * 5))
+        ranks(paired(matrix, [0] * 5))
     with pytest.raises(NotFiniteError, match=rf"scores: the score in row 4, column 3 is {value}"):
-        owned(matrix, [3] * 5)
+        paired(matrix, [3] * 5)
     texts, videos, _ = made_up()
     videos[7, 1] = value
     with pytest.raises(NotFiniteError, match="scores: the features of column 7 hold NaN or infinity"):
@@ -218,9 +222,9 @@ def test_nothing_to_rank() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owner", "message"),
+    ("video_index", "message"),
     [([0], "2 rows, but the videos of 1 texts"), ([0, 3], "columns 0 to 2, not 0 to 3"), ([-1, 0], "not -1 to 0")],
 )
-def test_owners_that_cannot_be(owner: list[int], message: str) -> None:
+def test_owners_that_cannot_be(video_index: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        owned(np.zeros((2, 3)), owner)
+        paired(np.zeros((2, 3)), video_index)

@@ -51,11 +51,11 @@ def ranked(queries: Matrix, right: list[set[int]]) -> Ranks:
     return Ranks(*np.array(rows).T)
 
 
-def both(of_texts: Matrix, of_videos: Matrix, owner: Int[np.ndarray, " C"]) -> dict[Direction, Ranks]:
-    asking = np.unique(owner)
-    texts = [set(np.flatnonzero(owner == video).tolist()) for video in asking]
+def both(of_texts: Matrix, of_videos: Matrix, video_index: Int[np.ndarray, " C"]) -> dict[Direction, Ranks]:
+    asking = np.unique(video_index)
+    texts = [set(np.flatnonzero(video_index == video).tolist()) for video in asking]
     return {
-        "t2v": ranked(of_texts, [{own} for own in owner.tolist()]),
+        "t2v": ranked(of_texts, [{own} for own in video_index.tolist()]),
         "v2t": ranked([of_videos[video] for video in asking], texts),
     }
 
@@ -81,11 +81,11 @@ def made_up(seed: int, on_grid: bool) -> tuple[Float[np.ndarray, "C V"], Int[np.
 @pytest.mark.parametrize("on_grid", [False, True])
 def test_dual_softmax(block: tuple[int, int], temperature: float, on_grid: bool) -> None:
     for seed in range(3):
-        matrix, owner = made_up(seed, on_grid)
-        scores = PairedScores(MatrixScores(matrix, block=block), owner)
+        matrix, video_index = made_up(seed, on_grid)
+        scores = PairedScores(MatrixScores(matrix, block=block), video_index)
         of_texts = softmax_of_queries(matrix.tolist(), temperature)
         of_videos = softmax_of_queries(matrix.T.tolist(), temperature)
-        check(ranks(scores, DualSoftmax(scores, temperature)), both(of_texts, of_videos, owner))
+        check(ranks(scores, DualSoftmax(scores, temperature)), both(of_texts, of_videos, video_index))
 
 
 def test_dual_softmax_by_hand() -> None:
@@ -126,10 +126,10 @@ def test_numbers_near_each_other_are_told_apart() -> None:
 def test_qb_norm(block: tuple[int, int], on_grid: bool) -> None:
     changed = 0
     for seed in range(4):
-        matrix, owner = made_up(seed, on_grid)
+        matrix, video_index = made_up(seed, on_grid)
         bank, _ = made_up(seed + 10, on_grid)
         text_bank, video_bank = bank[:4], np.ascontiguousarray(made_up(seed + 20, on_grid)[0].T[:6])
-        scores = PairedScores(MatrixScores(matrix, block=block), owner)
+        scores = PairedScores(MatrixScores(matrix, block=block), video_index)
         beta = 2.0
         of_texts = by_bank(matrix.tolist(), text_bank.tolist(), beta)
         of_videos = by_bank(matrix.T.tolist(), video_bank.tolist(), beta)
@@ -137,13 +137,13 @@ def test_qb_norm(block: tuple[int, int], on_grid: bool) -> None:
         rescoring = QBNorm(
             scores, MatrixScores(text_bank, block=block), MatrixScores(video_bank, block=block[::-1]), beta
         )
-        check(ranks(scores, rescoring), both(of_texts, of_videos, owner))
+        check(ranks(scores, rescoring), both(of_texts, of_videos, video_index))
     assert 0 < changed < 4 * 31
 
 
 def test_one_bank_changes_one_direction() -> None:
-    matrix, owner = made_up(0, False)
-    scores = PairedScores(MatrixScores(matrix), owner)
+    matrix, video_index = made_up(0, False)
+    scores = PairedScores(MatrixScores(matrix), video_index)
     both_banks = QBNorm(scores, MatrixScores(matrix[:5]), MatrixScores(matrix.T[:3].copy()))
     expected = named_figures(ranks(scores, both_banks), both_banks)
     text_bank = QBNorm(scores, MatrixScores(matrix[:5]), None)
@@ -168,10 +168,10 @@ def test_features_and_their_matrix_are_re_scored_alike(block: tuple[int, int]) -
     rng = np.random.default_rng(0)
     texts, videos = (rng.standard_normal((count, 24)).astype(np.float32) for count in (40, 17))
     videos[9], texts[33] = videos[1], texts[3]
-    owner = rng.integers(17, size=40)
+    video_index = rng.integers(17, size=40)
     matrix = (texts.astype(np.float64) @ videos.astype(np.float64).T).astype(np.float32)
-    by_features = PairedScores(FeatureScores(texts, videos, block=block), owner)
-    by_matrix = PairedScores(MatrixScores(matrix), owner)
+    by_features = PairedScores(FeatureScores(texts, videos, block=block), video_index)
+    by_matrix = PairedScores(MatrixScores(matrix), video_index)
     bank = rng.standard_normal((12, 24)).astype(np.float32)
     bank_matrix = (bank.astype(np.float64) @ videos.astype(np.float64).T).astype(np.float32)
     pairs: list[tuple[Rescoring, Rescoring]] = [
@@ -186,8 +186,8 @@ def test_features_and_their_matrix_are_re_scored_alike(block: tuple[int, int]) -
 
 
 def test_settings_that_cannot_be() -> None:
-    matrix, owner = made_up(0, False)
-    scores, bank = PairedScores(MatrixScores(matrix), owner), MatrixScores(matrix)
+    matrix, video_index = made_up(0, False)
+    scores, bank = PairedScores(MatrixScores(matrix), video_index), MatrixScores(matrix)
     for temperature in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match="temperature of the softmax must be a number greater than 0"):
             DualSoftmax(scores, temperature)
