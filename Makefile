@@ -12,10 +12,7 @@ ARGS ?=
 SEEDS ?= 1
 SIZE ?= small
 
-# METHOD=linear_probe puts another method in the place of the experiment's own.
-METHODS = experiments/$(shell sed -n 's#^model: \(parts/.*\)/.*#\1#p' experiments/$(EXP).yaml 2>/dev/null)
-MODEL = $(if $(METHOD),--model $(METHODS)/$(METHOD).yaml --name $(EXP)_$(METHOD))
-CHECK_METHOD = test -z "$(METHOD)" -o -f "$(METHODS)/$(METHOD).yaml" || { echo "there is no method $(METHOD); there are:"; ls $(METHODS) | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
+EXPERIMENT = --config $(EXP) $(if $(METHOD),--method $(METHOD))
 
 # Large buffers are then reused rather than given back to the system after each step: a third of the time on CPUs.
 TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
@@ -28,7 +25,7 @@ PYTEST = $(BIN)/pytest -q --numprocesses logical --dist worksteal --durations 25
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
-	@echo; echo '  METHOD=linear_probe tries another method of experiments/parts/methods on train and evaluate'
+	@echo; echo '  METHOD=linear_probe takes the place of the experiment's own method, wherever there is an EXP'
 	@echo '  ARGS="--trainer.max_epochs 1" passes options on to train, evaluate and features'
 
 setup: $(READY) ## make .venv and install everything into it
@@ -46,40 +43,34 @@ demo: $(READY) ## the whole method on the built-in worlds; report in runs/demo (
 
 train: $(READY) ## train and test an experiment: make train EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make train EXP=demo_closed; there are:"; ls experiments/*.yaml | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
-	@$(CHECK_METHOD)
-	@$(TRAIN_ENV) $(BIN)/prompt-video fit --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+	@$(TRAIN_ENV) $(BIN)/prompt-video fit $(EXPERIMENT) $(ARGS)
 
 evaluate: $(READY) ## test a checkpoint: make evaluate EXP=demo_closed CKPT=runs/.../best.ckpt
 	@test -n "$(EXP)" -a -n "$(CKPT)" || { echo "name both: make evaluate EXP=demo_closed CKPT=path/to/best.ckpt"; exit 2; }
-	@$(CHECK_METHOD)
-	@$(BIN)/prompt-video test --config experiments/$(EXP).yaml $(MODEL) --ckpt $(CKPT) $(ARGS)
+	@$(BIN)/prompt-video test $(EXPERIMENT) --ckpt $(CKPT) $(ARGS)
 
 features: $(READY) ## compute the frame features of an experiment's videos: make features EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make features EXP=demo_closed"; exit 2; }
-	@$(BIN)/prompt-video features --config experiments/$(EXP).yaml $(ARGS)
+	@$(BIN)/prompt-video features $(EXPERIMENT) $(ARGS)
 
 doctor: $(READY) ## check all that an experiment will use, before it runs: make doctor EXP=hmdb51_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make doctor EXP=hmdb51_closed"; exit 2; }
-	@$(CHECK_METHOD)
-	@$(BIN)/prompt-video doctor --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+	@$(BIN)/prompt-video doctor $(EXPERIMENT) $(ARGS)
 
 dry-run: $(READY) ## run an experiment on a made-up miniature of its data: make dry-run EXP=k400_fewshot
 	@test -n "$(EXP)" || { echo "name an experiment: make dry-run EXP=k400_fewshot"; exit 2; }
-	@$(CHECK_METHOD)
-	@$(BIN)/prompt-video dry-run --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+	@$(BIN)/prompt-video dry-run $(EXPERIMENT) $(ARGS)
 
 rehearse:
 	@echo "'make rehearse' is 'make dry-run' now: make dry-run EXP=$(or $(EXP),k400_fewshot)"; exit 2
 
 dashboard: $(READY) ## lay out an experiment's wandb workspace, without an account as a file: make dashboard EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make dashboard EXP=demo_closed"; exit 2; }
-	@$(CHECK_METHOD)
-	@$(BIN)/prompt-video dashboard --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+	@$(BIN)/prompt-video dashboard $(EXPERIMENT) $(ARGS)
 
 sweep: $(READY) ## run an ablation on this machine: make sweep EXP=demo_closed SWEEP=prompt_length
 	@test -n "$(EXP)" -a -n "$(SWEEP)" || { echo "name both: make sweep EXP=demo_closed SWEEP=prompt_length; there are:"; ls experiments/sweeps/*.yaml | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
-	@$(CHECK_METHOD)
-	@$(TRAIN_ENV) $(BIN)/prompt-video sweep experiments/sweeps/$(SWEEP).yaml --config experiments/$(EXP).yaml $(MODEL) $(ARGS)
+	@$(TRAIN_ENV) $(BIN)/prompt-video sweep $(SWEEP) $(EXPERIMENT) $(ARGS)
 
 bench: $(READY) ## measure every part against the plain way; ratios in runs/bench (ARGS=--quick: two minutes)
 	@$(TRAIN_ENV) $(BIN)/prompt-video bench $(ARGS)

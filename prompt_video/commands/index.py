@@ -1,9 +1,9 @@
 """``prompt-video index``: embed all videos below a folder, to search in them with ``prompt-video search``.
 
 Every video is cut into overlapping spans, and each span becomes one vector of the model: of a checkpoint (--ckpt) of
-whatever task, or of an experiment (--config) that has nothing to learn, such as METHOD=frozen_templates. --frozen takes
-the frozen CLIP of either, with its hand-crafted templates and frames averaged. Run it again after files were added,
-changed or removed, or after a kill: all others are left as they are.
+whatever task, or of an experiment (--config) that has nothing to learn, such as with --method frozen_templates.
+--frozen takes the frozen CLIP of either, with its hand-crafted templates and frames averaged. Run it again after files
+were added, changed or removed, or after a kill: all others are left as they are.
 
 A span is seen in as many frames as the experiment looks at: those of data.sampler or, in localization,
 model.frames_inside. A checkpoint does not tell them: with --ckpt alone a span has as many frames as the temporal

@@ -1,6 +1,6 @@
 """``prompt-video sweep``: run every point of a wandb sweep file on this machine, without wandb's agent.
 
-FILE is a sweep file with the method ``grid``, such as experiments/sweeps/prompt_length.yaml. Points that have been run
+FILE is a sweep file with the method ``grid``, such as the packaged prompt_length. Points that have been run
 with the same settings are not run again; one that was cut off goes on from its last checkpoint.
 """
 
@@ -53,6 +53,6 @@ def parser() -> VerbParser:
     """The options."""
     parser = VerbParser("sweep", __doc__, others=EXPERIMENT_OPTIONS)
     parser.add_argument(
-        "sweep", type=Path, metavar="FILE", help="sweep file of wandb, such as experiments/sweeps/prompt_length.yaml"
+        "sweep", type=Path, metavar="FILE", help="sweep file of wandb, or the name of a packaged one: prompt_length"
     )
     return parser

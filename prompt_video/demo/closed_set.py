@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from data_modules.video.decoding import VideoReader
-from prompt_video.demo.running import Run, figure, method_file
+from prompt_video.demo.running import Run, figure
 from prompt_video.reports import figures, page
 from prompt_video.reports.film_strip import film_strip
 
@@ -21,7 +21,7 @@ class Method:
 
     key: str
     title: str
-    file: str  # in experiments/parts/demo_methods
+    file: str  # in experiments/parts/methods
     about: str
 
 
@@ -53,7 +53,7 @@ class Outcome:
 def run_method(run: Run) -> Outcome:
     """Train and test one method."""
     method = next(method for method in METHODS if method.key == run.method)
-    cli = run.train_and_test(method_file(method.file))
+    cli = run.train_and_test(f"--method={method.file}")
     metrics, data = cli.record.results["metrics"], cli.datamodule
     return Outcome(
         method,

@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from rich import box
 from rich.table import Table
 
-from prompt_video.demo.running import Run, method_file
+from prompt_video.demo.running import Run
 from prompt_video.reports import page
 
 KEYS = ("test/base/top1", "test/novel/top1", "test/hm", "test/novel_all/top1", "test/hm_all")
@@ -20,7 +20,7 @@ class Method:
 
     key: str
     title: str
-    file: str  # in experiments/parts/demo_methods
+    file: str  # in experiments/parts/methods
 
 
 METHODS = (
@@ -43,7 +43,7 @@ class Outcome:
 def run_method(run: Run) -> list[Outcome]:
     """Train and test one method on all folds; the frozen CLIP's figures come with it."""
     method = next(method for method in METHODS if method.key == run.method)
-    results = run.train_and_test(method_file(method.file)).record.results
+    results = run.train_and_test(f"--method={method.file}").record.results
     outcomes = []
     for fold, trial in enumerate(results["trials"]):
         metrics = trial["metrics"]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_modules.errors import InputError
 from prompt_video.demo.sizes import OPTIONS, Size
 from prompt_video.experiment.cli import ExperimentCLI
 from prompt_video.experiment.cli import main as run_experiment
@@ -46,7 +45,7 @@ class Run:
         return run_experiment(
             [
                 "fit",
-                f"--config={experiments_folder() / self.experiment}.yaml",
+                f"--config={self.experiment}",
                 *options,
                 f"--seed_everything={self.seed}",
                 f"--run_folder={self.folder}",
@@ -112,24 +111,6 @@ def _progress(stages: Sequence[Stage], done: set[Run], running: Iterable[tuple[S
     now = time.monotonic()
     behind = sum(stage.seconds for stage in stages if stage.run in done)
     return behind + sum(min(now - since, 0.95 * stage.seconds) for stage, since in running)
-
-
-def method_file(name: str) -> str:
-    """The option that puts a method of ``experiments/parts/demo_methods`` in the place of an experiment's own."""
-    return f"--model={experiments_folder() / 'parts' / 'demo_methods' / name}.yaml"
-
-
-def experiments_folder() -> Path:
-    """Where the experiment files are: beside the packages in a checkout, inside them when installed.
-
-    Raises:
-        InputError: when they are in neither place.
-    """
-    package = Path(__file__).parent.parent
-    for folder in (package.parent / "experiments", package / "experiments"):
-        if folder.is_dir():
-            return folder
-    raise InputError("the experiments folder is missing; run from a checkout of the repository.")
 
 
 def figure(mean: float, spread: float | None) -> str:

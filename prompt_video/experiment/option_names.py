@@ -4,11 +4,13 @@ FILES = ("ckpt", "config", "run_folder", "runs")  # whose values are
 
 EXPERIMENT_OPTIONS = frozenset(
     {
+        "backbone",
         "ckpt",
         "ckpt_path",  # Lightning's name of it
         "config",
         "data",
         "features_only",
+        "method",
         "model",
         "monitor",
         "name",

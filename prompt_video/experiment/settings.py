@@ -16,9 +16,11 @@ from data_modules.loading.sample_keys import trial_seed
 from data_modules.modules.base import VideoDataModule
 from prompt_video.backbones.precision import allow_tf32, device_type, refuse_half_precision, resolve_clip_dtype
 from prompt_video.experiment.building import build
-from prompt_video.experiment.config_errors import PARSER_MODE, ExperimentParser, misconfigured, reading
+from prompt_video.experiment.composing_parser import ComposingParser
+from prompt_video.experiment.config_errors import PARSER_MODE, misconfigured, reading
 from prompt_video.experiment.folder import checked_name, checkpoint_of, newest_checkpoint
 from prompt_video.experiment.loggers import WandbMode
+from prompt_video.io.parser_messages import ConfigError
 from prompt_video.io.verb_parser import underscored
 from prompt_video.model.checkpoints import read_checkpoint, read_learned
 from prompt_video.tasks.base import VideoTextTask
@@ -46,7 +48,16 @@ class ExperimentSettings(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What an experiment has besides model, data and trainer."""
         self.verb_parser = parser
-        parser.add_argument("--name", type=str | None, default=None, help="of the experiment; else the YAML's")
+        parser.add_argument(
+            "--method",
+            type=str | None,
+            default=None,
+            help="in the place of the YAML's: name of a packaged one (`prompt-video list methods`), or a file",
+        )
+        parser.add_argument("--backbone", type=str | None, default=None, help="of the method: its CLIP, and its size")
+        parser.add_argument(
+            "--name", type=str | None, default=None, help="of the experiment; else the YAML's, and --method's behind it"
+        )
         parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for run folders")
         parser.add_argument(
             "--run_folder", type=Path | None, default=None, help="of this run; else runs/<name>/<date>_<time>"
@@ -91,8 +102,7 @@ class ExperimentSettings(LightningCLI):
         settings = self.settings
         settings["ckpt_path"] = self._checkpoint
         check_settings(settings.as_dict())
-        files = [Path(str(file)) for file in settings.get("config") or []]
-        self.name = checked_name(settings["name"] or (files[0].stem if files else "experiment"))
+        self.name = checked_name(settings["name"] or self._own_name())
         runs, folder = Path(settings["runs"]), settings["run_folder"]
         if settings.get("ckpt_path") == "last":
             checkpoint = newest_checkpoint(runs, self.name) if folder is None else checkpoint_of(Path(folder))
@@ -107,6 +117,15 @@ class ExperimentSettings(LightningCLI):
             # Initial weights are drawn as they are where all trials run.
             seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)
         self._settle_precision()
+
+    def _own_name(self) -> str:
+        """That of the first YAML, and of the method that was typed."""
+        files = [Path(str(file)) for file in self.settings.get("config") or []]
+        parser = cast(ComposingParser, self.verb_parser)
+        if parser.typed and not parser.has_composed:
+            raise ConfigError("--method takes the place of an experiment's model: name the experiment, with --config.")
+        typed = [Path(method).stem] if (method := parser.typed.get("method")) else []
+        return "_".join([files[0].stem if files else "experiment", *typed])
 
     def _settle_precision(self) -> None:
         """What the device decides; the run's settings then name what was computed in."""
@@ -171,7 +190,7 @@ def parse(arguments: list[str], kind: type[CLI]) -> CLI:
         save_config_callback=None,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,  # a checkpoint describes itself, see prompt_video.model.checkpoints
-        parser_class=cast(Any, ExperimentParser),
+        parser_class=cast(Any, ComposingParser),
         parser_kwargs={"parser_mode": PARSER_MODE},
     )
 

@@ -63,7 +63,7 @@ class VerbParser(ArgumentParser):
             parser_mode=MODE,
         )
         if others:
-            self.add_argument("--config", type=Path, metavar="YAML", help="of the experiment: experiments/<name>.yaml")
+            self.add_argument("--config", type=Path, metavar="NAME", help="of the experiment, or its YAML")
 
     def add_argument(self, *args: Any, **kwargs: Any) -> Action:  # noqa: ANN401 - as argparse's
         """As argparse's; the name of an option is known with underscores alone."""

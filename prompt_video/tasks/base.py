@@ -27,10 +27,6 @@ from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
 from prompt_video.tasks.results import Results
 
 
-def _adamw(params: Any) -> torch.optim.AdamW:  # noqa: ANN401 - torch's own type is not public
-    return torch.optim.AdamW(params, lr=1e-4, weight_decay=0.01)
-
-
 class VideoTextTask(LightningModule, ABC):
     """Score videos against texts; a subclass adds its loss, and the results that it gathers.
 
@@ -71,7 +67,7 @@ class VideoTextTask(LightningModule, ABC):
         frozen_templates: str | Sequence[str] = DEFAULT,
         frozen_share: float = 0.0,
         text_chunk: int | None = None,
-        optimizer: OptimizerCallable = _adamw,
+        optimizer: OptimizerCallable = lambda params: torch.optim.AdamW(params, lr=1e-4, weight_decay=0.01),
         prompt_lr: float | None = None,
         decayed: Decayed = "matrices",
         warmup_steps: int = 0,

@@ -15,6 +15,7 @@ import torch
 
 from prompt_video.cli import main
 from prompt_video.commands.table import VERBS
+from prompt_video.experiment.packaged import file_of
 from prompt_video.experiment.settings import read_settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -100,7 +101,7 @@ def test_all_that_a_command_names_can_be_read(
     assert not environment
     monkeypatch.chdir(checkout)
     if verb == "sweep":
-        assert Path(options.pop(0)).is_file()
+        assert file_of("sweep", options.pop(0)).is_file()
     config = Path(options[options.index("--config") + 1]).stem
     settings = read_settings([*options, "--quiet=true"])
     assert settings.name.startswith(config)
@@ -136,7 +137,7 @@ def doctor(
         if "--data.root" in arguments:
             arguments[arguments.index("--data.root") + 1] = str(own_videos)
         else:
-            experiment = next(Path(word).stem for word in arguments if word.endswith(".yaml"))
+            experiment = Path(arguments[arguments.index("--config") + 1]).stem
             folder, made = miniature(experiment)
             environment = {"DATA_ROOT": str(folder)}
             options += made

@@ -56,8 +56,9 @@ def parts_of(blocks: Sequence[Any], base: str) -> tuple[dict[str, Any], dict[str
     (written,) = (block for block in blocks if block.language == "yaml")
     experiment: dict[str, Any] = yaml.safe_load(written.text)
     text = (REPOSITORY / "data_modules" / "README.md").read_text(encoding="utf-8")
-    (row,) = re.findall(rf"^\| `{base}` \| `(.*)` \| `(.*)` \| (.*)\|$", text, re.MULTILINE)
-    return {**experiment, "trainer": row[0], "model": row[1]}, yaml.safe_load(row[2].strip(" `") or "{}")
+    (row,) = re.findall(rf"^\| `{base}` \| `(.*)` \| `(.*)` \| `(.*)` \| (.*)\|$", text, re.MULTILINE)
+    named = dict(zip(("trainer", "model", "method"), row, strict=False))
+    return {**experiment, **named}, yaml.safe_load(row[3].strip(" `") or "{}")
 
 
 @pytest.mark.parametrize("module", ["jumps", "contests", "diaries"])

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from data_modules.errors import InputError
+from prompt_video.experiment.packaged import file_of
 from prompt_video.io.bounded_yaml import safe_load
 
 
@@ -50,17 +51,16 @@ class Sweep:
     points: tuple[Point, ...]
 
 
-def read_sweep(path: Path) -> Sweep:
+def read_sweep(file: Path) -> Sweep:
     """Read a sweep file.
 
     Args:
-        path: of the YAML.
+        file: the YAML, or the name of a packaged one.
 
     Raises:
         InputError: when it is none, or asks for something other than a grid of values.
     """
-    if not path.is_file():
-        raise InputError(f"there is no sweep file {path}.")
+    path = file_of("sweep", str(file))
     try:
         found = safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

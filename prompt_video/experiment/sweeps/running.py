@@ -19,7 +19,8 @@ from prompt_video.experiment.sweeps.plan import Point, Sweep
 log = logging.getLogger(__name__)
 
 LEAVE_SEC = 60.0  # that a stopped run has to write what it has computed
-_NO_MATTER = ("config", "name", "runs", "run_folder", "quiet", "wandb")  # settings that change no figure
+# Settings that change no figure; of a method and its backbone the model has all.
+_NO_MATTER = ("config", "method", "backbone", "name", "runs", "run_folder", "quiet", "wandb")
 
 
 @dataclass(frozen=True)

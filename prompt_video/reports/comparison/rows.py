@@ -86,7 +86,9 @@ def _names(method: str, clusters: Sequence[Sequence[Run]]) -> list[str]:
 
 
 def _differences(one: Run, other: Run) -> list[tuple[str, ...]]:
-    return list(_differing(one.config, other.config, ()))
+    # Of the names of a method and its backbone the model has all.
+    one_config, other_config = ({**run.config, "method": None, "backbone": None} for run in (one, other))
+    return list(_differing(one_config, other_config, ()))
 
 
 def _differing(one: object, other: object, place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

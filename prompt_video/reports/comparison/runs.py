@@ -113,8 +113,9 @@ def _read(folder: Path) -> Run:
     command = environment.get("command", [])
     options = _options(command)
     experiment = Path(options["config"]).stem if "config" in options else folder.absolute().parent.name
-    model = options.get("model", "")
-    method = Path(model).stem if model.endswith((".yaml", ".yml")) else method_of(config)
+    model = options.get("method", options.get("model", ""))  # before methods had names, their files were typed
+    typed = "method" in options or model.endswith((".yaml", ".yml"))
+    method = Path(model).stem if typed else method_of(config)
     run = Run(folder, experiment, method, results, config, environment, _tested(results, command, options))
     if not run.is_tested:
         raise _LeftOutError("it has no figures of a test")

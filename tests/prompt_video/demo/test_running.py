@@ -11,7 +11,7 @@ from rich.console import Console
 from data_modules.errors import InputError
 from prompt_video.demo import sizes
 from prompt_video.demo.program import Demo
-from prompt_video.demo.running import Run, Stage, experiments_folder, finished, method_file
+from prompt_video.demo.running import Run, Stage, finished
 from prompt_video.experiment.settings import read_settings
 
 
@@ -79,8 +79,9 @@ def test_every_run_of_the_demo_has_settings_that_are_understood(size: Any, tmp_p
         # Each run waits for none but runs that start before it, so that the demo always ends.
         assert stage.needs <= known
         assert stage.needs <= {before.run for before in stages[:place]}
-        config = experiments_folder() / f"{stage.run.experiment}.yaml"
-        settings = read_settings([f"--config={config}", *sizes.OPTIONS[size][stage.run.method], "--quiet=true"])
+        settings = read_settings(
+            [f"--config={stage.run.experiment}", *sizes.OPTIONS[size][stage.run.method], "--quiet=true"]
+        )
         assert settings.name == stage.run.experiment
 
 
@@ -88,7 +89,3 @@ def test_the_sizes_name_the_same_runs() -> None:
     small, full = sizes.OPTIONS["small"], sizes.OPTIONS["full"]
     assert set(small) == set(full) == set(sizes.SECONDS["small"]) == set(sizes.SECONDS["full"])
     assert not any(full.values())
-
-
-def test_a_method_of_the_demo_is_a_file() -> None:
-    assert Path(method_file("regularized").removeprefix("--model=")).is_file()

@@ -12,7 +12,10 @@ import torch
 from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.commands.dry_run import main as dry_run
-from prompt_video.experiment.settings import read_settings
+from prompt_video.experiment.composition import methods_for
+from prompt_video.tasks.localization import LocalizationTask
+from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.tasks.retrieval import RetrievalTask
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 YAML = """
@@ -35,10 +38,6 @@ model:
     optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.01}}}}
     schedule: cosine
 """
-
-
-def _methods(folder: str) -> list[str]:
-    return sorted(path.stem for path in (EXPERIMENTS / "parts" / folder).glob("*.yaml"))
 
 
 @pytest.fixture(scope="session")
@@ -287,11 +286,10 @@ def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", _methods("methods"))
+@pytest.mark.parametrize("method", methods_for(RecognitionTask))
 @pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
 def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
-    config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "methods" / f"{method}.yaml"
-    options = ["--config", str(config), "--model", str(model), "--out", str(tmp_path / "r"), "--quiet=true"]
+    options = ["--config", experiment, "--method", method, "--out", str(tmp_path / "r"), "--quiet=true"]
     metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     scored = {key for key in metrics if key.startswith("test/") and key.endswith("top1")}
     if method != "linear_probe":
@@ -303,11 +301,10 @@ def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", _methods("localization"))
+@pytest.mark.parametrize("method", methods_for(LocalizationTask))
 @pytest.mark.parametrize("experiment", ["thumos14_closed", "thumos14_openset_50"])
 def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, method: str, tmp_path: Path) -> None:
-    config, model = EXPERIMENTS / f"{experiment}.yaml", EXPERIMENTS / "parts" / "localization" / f"{method}.yaml"
-    options = ["--config", str(config), "--model", str(model), "--out", str(tmp_path / "r"), "--quiet=true"]
+    options = ["--config", experiment, "--method", method, "--out", str(tmp_path / "r"), "--quiet=true"]
     if (method, experiment) == ("linear_probe", "thumos14_openset_50"):
         with pytest.raises(InputError, match="linear probe cannot name classes"):
             dry_run(["dry-run", *options])
@@ -317,33 +314,11 @@ def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", _methods("retrieval"))
+@pytest.mark.parametrize("method", methods_for(RetrievalTask))
 def test_every_retrieval_method_runs(method: str, tmp_path: Path) -> None:
-    config, model = EXPERIMENTS / "msrvtt_full.yaml", EXPERIMENTS / "parts" / "retrieval" / f"{method}.yaml"
-    options = ["--config", str(config), "--model", str(model), "--out", str(tmp_path / "r"), "--quiet=true"]
+    options = ["--config", "msrvtt_full", "--method", method, "--out", str(tmp_path / "r"), "--quiet=true"]
     metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     assert {"test/t2v/r@1", "test/v2t/frozen_r@1", "test/t2v/dual_softmax_median_rank"} <= metrics.keys()
-
-
-@pytest.mark.parametrize(
-    ("methods", "experiments"),
-    [
-        ("methods", ("k700_openset", "hmdb51_closed", "hmdb51_as_released")),
-        ("demo_methods", ("demo_openset",)),
-        ("localization", ("thumos14_openset_75", "activitynet13_closed")),
-        ("demo_localization", ("demo_localization_openset",)),
-        ("retrieval", ("msrvtt_1ka_9k", "didemo", "folder_retrieval")),
-        ("demo_retrieval", ("demo_retrieval",)),
-    ],
-)
-def test_a_method_in_the_place_of_another_leaves_nothing_of_it(methods: str, experiments: tuple[str, ...]) -> None:
-    """Settings that a file does not name would be those of the experiment's own method."""
-    for number, method in enumerate(_methods(methods)):
-        model = str(EXPERIMENTS / "parts" / methods / f"{method}.yaml")
-        fresh = read_settings(["--data=MovingShapes", "--model", model]).settings["model"]
-        for experiment in experiments if number == 0 else experiments[:1]:
-            config = str(EXPERIMENTS / f"{experiment}.yaml")
-            assert read_settings(["--config", config, "--model", model]).settings["model"] == fresh
 
 
 def test_every_experiment_is_in_the_table_of_experiments() -> None:

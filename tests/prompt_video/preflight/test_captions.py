@@ -144,7 +144,9 @@ trainer: {parts}/trainer.yaml
 data:
   class_path: CaptionedFolder
   init_args: {{root: {root}, val_fraction: 0.0, max_broken_fraction: 0.3, features_root: {root}/features}}
-model: {parts}/methods/prompts_temporal.yaml
+model: RecognitionTask
+method: prompts_temporal
+backbone: vit_b16
 """
 
 

@@ -79,11 +79,12 @@ def test_videos_can_be_read_and_differ(suffix: str, tmp_path: Path) -> None:
 
 def untrimmed_experiment(folder: Path, class_path: str, **options: object) -> Path:
     """Of a data set of long videos; its model is not run here."""
-    parts = EXPERIMENTS / "parts"
     init_args = {"root": "/nowhere/videos", "frame_rate": 10, **options}
     content = {
-        "trainer": str(parts / "trainer.yaml"),
-        "model": str(parts / "methods" / "prompts_temporal.yaml"),
+        "trainer": str(EXPERIMENTS / "parts" / "trainer.yaml"),
+        "model": "RecognitionTask",
+        "method": "prompts_temporal",
+        "backbone": "vit_b16",
         "data": {"class_path": f"data_modules.data_sets.{class_path}", "init_args": init_args},
     }
     path = folder / "untrimmed.yaml"

@@ -145,8 +145,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
 def server(serve: Callable[..., Server], shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
     """With small limits and an index."""
     index = tmp_path_factory.mktemp("index") / "index"
-    model = ["--config", str(EXPERIMENTS / "demo_closed.yaml")]
-    model += ["--model", str(EXPERIMENTS / "parts" / "demo_methods" / "frozen_templates.yaml")]
+    model = ["--config=demo_closed", "--method=frozen_templates"]
     command = [sys.executable, "-m", "prompt_video", "index", str(shapes), "--out", str(index), *model]
     subprocess.run(command, check=True, capture_output=True)
     return serve("--index", str(index), "--max_size", "1", "--max_duration", "20")

@@ -46,7 +46,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         (folder / "config.yaml").write_text(
             "# lightning.pytorch\n" + yaml.safe_dump({**config, "seed_everything": seed})
         )
-        model = [f"--model=parts/methods/{method}.yaml"] if method else []
+        model = [f"--method={method}"] if method else []
         environment = {
             "python": "3.11.7",
             "packages": {"torch": "2.14.1", "wandb": None},

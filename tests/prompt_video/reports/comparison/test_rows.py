@@ -10,9 +10,15 @@ import pytest
 import yaml
 
 from data_modules.errors import InputError
+from prompt_video.experiment.composition import methods_for
+from prompt_video.experiment.settings import read_settings
 from prompt_video.reports.comparison.aggregates import Measure, columns, gain, main_figure, measure, over
 from prompt_video.reports.comparison.rows import Row, rows_of
 from prompt_video.reports.comparison.runs import collect, method_of
+from prompt_video.tasks.base import VideoTextTask
+from prompt_video.tasks.localization import LocalizationTask
+from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.tasks.retrieval import RetrievalTask
 
 EXPERIMENTS = Path(__file__).parents[4] / "experiments"
 
@@ -132,10 +138,13 @@ def test_nothing_to_report_is_one_message(tmp_path: Path) -> None:
         collect([tmp_path])
 
 
-@pytest.mark.parametrize("part", ["methods", "localization", "retrieval"])
-def test_a_method_is_known_by_its_settings(part: str) -> None:
-    for path in (EXPERIMENTS / "parts" / part).glob("*.yaml"):
-        assert method_of({"model": yaml.safe_load(path.read_text())}) == path.stem
+@pytest.mark.parametrize("task", [RecognitionTask, LocalizationTask, RetrievalTask])
+def test_a_method_is_known_by_its_settings(task: type[VideoTextTask]) -> None:
+    for method in methods_for(task):
+        model = read_settings(
+            ["--data=MovingShapes", f"--config={{model: {task.__name__}, method: {method}, backbone: vit_b16}}"]
+        )
+        assert method_of({"model": model.settings["model"].as_dict()}) == method
     assert method_of({}) == "own settings"
 
 

@@ -1,0 +1,141 @@
+"""The model of an experiment, put together of a backbone and a method that it names.
+
+Files of both hold arguments of constructors, below the class of task that they are for; what is said of a base class
+counts for its subclasses too. The method is laid over the backbone, and over both what the experiment's own ``model``
+says. Where two name different classes for a part, nothing of the one below is kept.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data_modules.errors import InputError
+from prompt_video.experiment.class_paths import ForeignClassError, check_class_path
+from prompt_video.experiment.packaged import Kind, file_of, nearest_first, packaged
+from prompt_video.io.bounded_yaml import safe_load
+from prompt_video.io.suggest import nearest
+from prompt_video.tasks.base import VideoTextTask
+
+Fragment = Mapping[str, Any]  # of a file: arguments by class of task; of a method's also such fragments by backbone
+
+
+def composed(task: type[VideoTextTask], method: str, backbone: str) -> dict[str, Any]:
+    """The arguments of a task that a method and a backbone ask for.
+
+    Args:
+        task: what they are arguments of.
+        method: name of a packaged one, or path of a file.
+        backbone: as ``method``.
+
+    Raises:
+        InputError: when one is missing, says nothing of this task, or its file cannot be read.
+    """
+    classes = [cls.__name__ for cls in reversed(task.__mro__)]
+    chosen = _method(method, classes)
+    layers = (_read("backbone", backbone), chosen, chosen.get(Path(backbone).stem, {}))
+    arguments: dict[str, Any] = {}
+    for layer in layers:
+        for name in classes:
+            arguments = laid_over(arguments, layer.get(name, {}))
+    return arguments
+
+
+def methods_for(task: type[VideoTextTask]) -> list[str]:
+    """Names of the packaged methods that a task can be trained with."""
+    return _methods_for([cls.__name__ for cls in task.__mro__])
+
+
+def laid_over(below: Any, above: Any) -> Any:  # noqa: ANN401 - values of YAML
+    """Two values of one setting as one: mappings are merged, and of anything else the upper one is taken."""
+    if _is_part(below) or _is_part(above):
+        below, above = (_spelt_out(value) for value in (below, above))
+    if not (isinstance(below, Mapping) and isinstance(above, Mapping)) or _other_class(below, above):
+        return above
+    return {**below, **{key: laid_over(below[key], value) if key in below else value for key, value in above.items()}}
+
+
+def task_class(path: str) -> type[VideoTextTask] | None:
+    """The class of task that a setting names; None where there is no such class, as the parser will tell.
+
+    Args:
+        path: a bare name of a class that is loaded, or ``package.module.Class``.
+    """
+    module, _, name = path.rpartition(".")
+    if not module:
+        return next((cls for cls in _task_classes() if cls.__name__ == name), None)
+    try:
+        check_class_path(path, (VideoTextTask,))
+        cls = getattr(import_module(module), name, None)
+    except (ForeignClassError, ModuleNotFoundError):
+        return None
+    return cls if isinstance(cls, type) and issubclass(cls, VideoTextTask) else None
+
+
+def _task_classes() -> Iterator[type[VideoTextTask]]:
+    waiting: list[type] = [VideoTextTask]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        yield cls
+
+
+def _method(name: str, classes: list[str]) -> Fragment:
+    """What a method says, if it does of a task with these classes, from the base up."""
+    if Path(name).is_file():
+        fragment = _read("method", name)
+        if not set(classes) & fragment.keys():
+            raise InputError(f"the method {name} says nothing of {classes[-1]}, but of {', '.join(fragment)}.")
+        return fragment
+    known = _methods_for(classes)
+    if name not in known:
+        raise InputError(
+            f"there is no method '{name}' for {classes[-1]}{nearest(name, known)} "
+            f"There are {', '.join(nearest_first(name, known))}; or name a file."
+        )
+    return _read("method", name)
+
+
+def _methods_for(classes: list[str]) -> list[str]:
+    return [name for name, path in packaged("method").items() if set(classes) & _fragment(path).keys()]
+
+
+def _read(kind: Kind, name: str) -> Fragment:
+    """The file of a method or a backbone, its keys looked through."""
+    path = file_of(kind, name)
+    fragment = _fragment(path)
+    backbones = set(packaged("backbone")) if kind == "method" else set()
+    tasks = {cls.__name__ for cls in _task_classes()}
+    keys = [*fragment, *(key for backbone in backbones for key in fragment.get(backbone, {}))]
+    if (unknown := next((str(key) for key in keys if key not in tasks | backbones), None)) is not None:
+        raise InputError(f"{path}: there is no task '{unknown}'{nearest(unknown, tasks)}")
+    return fragment
+
+
+def _fragment(path: Path) -> Fragment:
+    try:
+        fragment = safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(fragment, dict) or not all(isinstance(value, dict) for value in fragment.values()):
+        raise InputError(
+            f"{path} needs arguments by class of task, such as `RecognitionTask: {{prompt: PromptLearner}}`."
+        )
+    return fragment
+
+
+def _is_part(value: object) -> bool:
+    """Whether it describes an object to build."""
+    return isinstance(value, Mapping) and bool({"class_path", "init_args"} & value.keys())
+
+
+def _spelt_out(value: Any) -> Any:  # noqa: ANN401 - values of YAML
+    """The short form of an object to build, the name of its class alone, as the long one."""
+    return {"class_path": value} if isinstance(value, str) else value
+
+
+def _other_class(below: Fragment, above: Fragment) -> bool:
+    one, other = (str(part.get("class_path", "")).rpartition(".")[2] for part in (below, above))
+    return bool(one and other and one != other)

@@ -1,0 +1,182 @@
+"""A model is put together of a backbone and a method, and nothing of what it takes the place of is left."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_modules.errors import InputError
+from prompt_video.experiment.composition import composed, laid_over, methods_for
+from prompt_video.experiment.packaged import packaged
+from prompt_video.experiment.settings import read_settings
+from prompt_video.tasks.localization import LocalizationTask
+from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.tasks.retrieval import RetrievalTask
+
+# Of each method: prompt and its templates, layers and positions of the temporal encoder at vit_b16 and tiny, learning
+# rate of prompts there, and steps of warming up.
+SETTINGS = {
+    RecognitionTask: """
+as_released       PromptLearner  -            1/16 2/16  None/0.01  0/20
+frozen_clip       TemplatePrompt names/names  0/16 0/16  None/0.01  0/20
+frozen_templates  TemplatePrompt video/shapes 0/16 0/16  None/0.01  0/20
+linear_probe      LinearProbe    -            0/16 0/16  1.0/1.0    0/0
+prompts           PromptLearner  -            0/16 0/16  None/0.01  0/20
+prompts_temporal  PromptLearner  -            1/16 2/16  None/0.01  0/20
+regularized       PromptLearner  -            1/16 2/16  None/0.01  0/20
+""",
+    LocalizationTask: """
+frozen_clip             TemplatePrompt names/names  0/16  0/16 None/0.01 100/20
+frozen_templates        TemplatePrompt video/shapes 0/16  0/16 None/0.01 100/20
+linear_probe            LinearProbe    -            0/16  0/16 1.0/1.0   100/20
+prompts                 PromptLearner  -            0/16  0/16 None/0.01 100/20
+prompts_temporal        PromptLearner  -            1/256 2/64 None/0.01 100/20
+prompts_temporal_inside PromptLearner  -            1/16  2/16 None/0.01 100/20
+regularized             PromptLearner  -            1/16  2/16 None/0.01 100/20
+""",
+    RetrievalTask: """
+frozen_clip      TemplatePrompt names/shapes 0/16 0/16 None/0.01 0/20
+prompts          PromptLearner  -            0/16 0/16 None/0.01 0/20
+prompts_temporal PromptLearner  -            1/16 2/16 None/0.01 0/20
+temporal         TemplatePrompt names/shapes 1/16 2/16 None/0.01 0/20
+""",
+}
+
+
+def model_of(*options: str) -> Any:  # noqa: ANN401 - of a namespace
+    return read_settings(list(options)).settings["model"]
+
+
+def fresh(task: type, method: str, backbone: str) -> Any:  # noqa: ANN401 - of a namespace
+    """As it is where no other model was before it."""
+    text = f"{{model: {task.__name__}, method: {method}, backbone: {backbone}}}"
+    return model_of("--data=MovingShapes", f"--config={text}")
+
+
+@pytest.mark.parametrize("task", SETTINGS)
+def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a class that is no abstract one
+    rows = []
+    for method in methods_for(task):
+        both = [fresh(task, method, backbone)["init_args"] for backbone in ("vit_b16", "tiny")]
+        templates = "/".join(str(one["prompt"]["init_args"].get("templates", "-")) for one in both)
+        encoders = [one["temporal"]["init_args"] for one in both]
+        assert [encoder["num_heads"] for encoder in encoders] == [8, 4]
+        assert [one["optimizer"]["init_args"]["lr"] for one in both] == [1e-4, 2e-3]
+        if task is RetrievalTask:
+            assert [one["prompt"]["init_args"]["too_long"] for one in both] == ["truncate"] * 2
+        rows.append(
+            [
+                method,
+                both[0]["prompt"]["class_path"].rpartition(".")[2],
+                "-" if templates == "-/-" else templates,
+                *(f"{encoder['num_layers']}/{encoder['max_frames']}" for encoder in encoders),
+                "/".join(str(one["prompt_lr"]) for one in both),
+                "/".join(str(one["warmup_steps"]) for one in both),
+            ]
+        )
+    assert rows == [line.split() for line in SETTINGS[task].strip().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "task", "backbone"),
+    [
+        ("hmdb51_as_released", RecognitionTask, "vit_b16"),
+        ("demo_openset", RecognitionTask, "tiny"),
+        ("activitynet13_closed", LocalizationTask, "vit_b16"),
+        ("msrvtt_1ka_9k", RetrievalTask, "vit_b16"),
+        ("demo_retrieval", RetrievalTask, "tiny"),
+    ],
+)
+def test_a_method_in_the_place_of_another_leaves_nothing_of_it(experiment: str, task: Any, backbone: str) -> None:  # noqa: ANN401
+    for method in methods_for(task):
+        settings = read_settings(["--method", method, f"--config={experiment}"])
+        assert settings.settings["model"] == fresh(task, method, backbone)
+        assert settings.name == f"{experiment}_{method}"
+        assert (settings.settings["method"], settings.settings["backbone"]) == (method, backbone)
+
+
+def test_what_is_typed_counts_whatever_the_method() -> None:
+    options = ("--config=demo_closed", "--model.temporal.num_layers=3", "--method=prompts", "--model.prompt_lr=0.5")
+    arguments = model_of(*options)["init_args"]
+    assert (arguments["temporal"]["init_args"]["num_layers"], arguments["prompt_lr"]) == (3, 0.5)
+    assert read_settings([*options, "--name=mine"]).name == "mine"
+
+
+def test_another_backbone_has_other_sizes() -> None:
+    at_home = model_of("--config=hmdb51_closed", "--backbone=tiny")
+    assert at_home == fresh(RecognitionTask, "prompts_temporal", "tiny")
+
+
+def test_the_settings_of_a_run_can_be_run_again_with_any_method(tmp_path: Path) -> None:
+    cli = read_settings(["--config=demo_closed", "--model.prompt_lr=0.5"])
+    path = tmp_path / "config.yaml"
+    path.write_text(cli.verb_parser.dump(cli.settings, skip_none=False))
+    assert model_of(f"--config={path}") == cli.settings["model"]
+    assert model_of(f"--config={path}", "--method=prompts") == fresh(RecognitionTask, "prompts", "tiny")
+
+
+def test_a_file_adds_to_the_method_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("VideoTextTask: {prompt: LinearProbe, prompt_lr: 0.25}")
+    path = tmp_path / "experiment.yaml"
+    path.write_text(
+        "data: MovingShapes\nmethod: mine.yaml\nbackbone: tiny\n"
+        "model: {class_path: RecognitionTask, init_args: {prompt_lr: 1.0e-3, temporal: {init_args: {num_layers: 0}}}}"
+    )
+    settings = read_settings([f"--config={path}"]).settings
+    arguments = settings["model"]["init_args"]
+    assert arguments["prompt"]["class_path"].endswith("LinearProbe")
+    assert arguments["prompt_lr"] == 1e-3
+    assert (arguments["temporal"]["init_args"]["num_layers"], arguments["temporal"]["init_args"]["num_heads"]) == (0, 4)
+    assert settings["method"] == str(tmp_path / "mine.yaml"), "to be read from anywhere"
+
+
+def test_an_own_method_takes_the_place_of_a_packaged_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(packaged("method")["prompts"], "short.yaml")
+    settings = read_settings(["--config=demo_closed", "--method=short.yaml"])
+    assert settings.settings["model"] == fresh(RecognitionTask, "prompts", "tiny")
+    assert settings.name == "demo_closed_short"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--config=demo_closed", "--method=promts"], "no method 'promts' for RecognitionTask; did you mean 'prompts'"),
+        (["--config=demo_closed", "--method=promts"], "There are prompts, prompts_temporal, .*frozen_clip"),
+        (["--config=thumos14_closed", "--method=temporal"], "no method 'temporal' for LocalizationTask"),
+        (["--config=demo_closed", "--backbone=tinny"], "no file and no backbone 'tinny'; did you mean 'tiny'"),
+        (["--data=MovingShapes", "--model=RecognitionTask", "--method=prompts"], "name the experiment, with --config"),
+        (["--data=MovingShapes", "--config={model: RecognitionTask}", "--method=prompts"], "name the backbone"),
+        (["--config={method: prompts, backbone: tiny}"], "fit.data, fit.model must be named"),
+        (["--config=hmdb51_closd"], "no file and no experiment 'hmdb51_closd'; did you mean 'hmdb51_closed'"),
+    ],
+)  # fmt: skip
+def test_mistakes(options: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_settings(options)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("RecogntionTask: {prompt: LinearProbe}", "no task 'RecogntionTask'; did you mean 'RecognitionTask'"),
+        ("RetrievalTask: {prompt: PromptLearner}", "says nothing of RecognitionTask, but of RetrievalTask"),
+        ("class_path: RecognitionTask", "needs arguments by class of task"),
+        ("a: [", "is no YAML"),
+    ],
+)
+def test_files_that_are_no_method(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        composed(RecognitionTask, str(tmp_path / "mine.yaml"), "tiny")
+
+
+def test_of_two_classes_nothing_of_the_lower_one_is_kept() -> None:
+    below = {"class_path": "prompt_video.A", "init_args": {"a": 1, "b": {"c": 2}}}
+    assert laid_over(below, "A") == {"class_path": "A", "init_args": {"a": 1, "b": {"c": 2}}}
+    assert laid_over(below, "B") == {"class_path": "B"}
+    assert laid_over("A", {"init_args": {"a": 3}}) == {"class_path": "A", "init_args": {"a": 3}}
+    assert laid_over(below, {"init_args": {"b": {"d": 3}}})["init_args"] == {"a": 1, "b": {"c": 2, "d": 3}}
+    assert laid_over(below, None) is None
+    assert laid_over("text", "other") == "other"
