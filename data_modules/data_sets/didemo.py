@@ -10,8 +10,6 @@ from data_modules.annotations.official_captions import read_didemo, read_names
 from data_modules.annotations.published_lists import LISTS
 from data_modules.annotations.untrimmed_lists import VideoFiles
 from data_modules.batch import CaptionedRecord
-from data_modules.errors import InputError
-from data_modules.loading.captioned_dataset import CaptionedDataset
 from data_modules.modules.official_captions import OfficialCaptions
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 
@@ -77,15 +75,9 @@ class DiDeMo(OfficialCaptions):
             records[split] = captioned_records(self._paragraphs(descriptions), places.__getitem__, self.tally)
         return DatasetIndex((), records)
 
-    def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
-        """The usable videos of one subset with their captions.
-
-        Raises:
-            InputError: when it has none, as the descriptions are missing.
-        """
-        if not self.trials[number].subsets[name].records:
-            raise InputError(f"DiDeMo: the descriptions of split '{name}' are missing; {self._wanted()}")
-        return super().dataset(name, training=training, number=number)
+    def without_captions(self, name: str) -> str:
+        """Which file is missing, and where it belongs."""
+        return f"DiDeMo: the descriptions of split '{name}' are missing; {self._wanted()}"
 
     def _paragraphs(self, descriptions: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
         for video_id, texts in descriptions.items():

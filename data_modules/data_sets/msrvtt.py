@@ -15,7 +15,6 @@ from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file, is_folder
 from data_modules.files.text_files import read_text
-from data_modules.loading.captioned_dataset import CaptionedDataset
 from data_modules.modules.captioned import CaptionedDataModule, CaptionedOptions
 from data_modules.protocols.trial import DatasetIndex, Split
 from data_modules.typed_options import Unpack
@@ -123,15 +122,9 @@ class MSRVTT(CaptionedDataModule):
             records[subset] = captioned_records(rows, files.place, self.tally)
         return DatasetIndex((), records)
 
-    def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
-        """The usable videos of one subset with their captions.
-
-        Raises:
-            InputError: when it has none, as the captions are missing.
-        """
-        if not self.trials[number].subsets[name].records:
-            raise InputError(f"MSR-VTT: the captions of split '{name}' are missing; {self._wanted()}")
-        return super().dataset(name, training=training, number=number)
+    def without_captions(self, name: str) -> str:
+        """Which file is missing, and where it belongs."""
+        return f"MSR-VTT: the captions of split '{name}' are missing; {self._wanted()}"
 
     def _sentences(self) -> dict[str, list[str]]:
         """All captions by video, in the order of the files."""

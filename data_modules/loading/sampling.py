@@ -15,7 +15,10 @@ from data_modules.errors import InputError
 
 
 class Sampler(ABC):
-    """Which moments of a video to look at; V views of T moments each, in seconds from the first frame."""
+    """Which moments of a video to look at; V views of T moments each, in seconds from the first frame.
+
+    Each argument of its constructor is an attribute of the same name, see `data_modules.loading.settings`.
+    """
 
     @abstractmethod
     def train(self, duration_sec: float, frame_rate: float, rng: np.random.Generator) -> Float64[np.ndarray, "1 T"]:
@@ -28,10 +31,6 @@ class Sampler(ABC):
     @abstractmethod
     def describe(self) -> str:
         """What testing looks at, as the end of a sentence, for the run's summary."""
-
-    @abstractmethod
-    def settings(self) -> dict[str, object]:
-        """The constructor's arguments, ready for JSON."""
 
 
 class WindowSampler(Sampler):
@@ -112,11 +111,6 @@ class WindowSampler(Sampler):
         views = "the middle view" if self.num_views == 1 and not self.random_views else f"{self.num_views} {kind} views"
         return f"{views} of {self.num_frames} frames"
 
-    def settings(self) -> dict[str, object]:
-        """The constructor's arguments, ready for JSON."""
-        names = ("num_frames", "frame_rate", "num_views", "random_views", "moments")
-        return {"strides": list(self.strides), **{name: getattr(self, name) for name in names}}
-
     def _window(
         self, starts: Int64[np.ndarray, " V"] | Float64[np.ndarray, " V"], stride: int, length: int, rate: float
     ) -> Float64[np.ndarray, "V T"]:
@@ -166,10 +160,6 @@ class SegmentSampler(Sampler):
         """Views in testing and frames of each, such as ``one view of 16 frames spread over the whole video``."""
         views = f"{self.num_views} views" if self.num_views > 1 else "one view"
         return f"{views} of {self.num_frames} frames spread over the whole video"
-
-    def settings(self) -> dict[str, object]:
-        """The constructor's arguments, ready for JSON."""
-        return {"num_frames": self.num_frames, "num_views": self.num_views}
 
     def _moments(
         self, within: Float64[np.ndarray, "V T"], duration_sec: float, frame_rate: float

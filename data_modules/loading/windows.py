@@ -46,6 +46,8 @@ class Window:
 class Windows(ABC):
     """How a video is cut.
 
+    Each argument of its constructor is an attribute of the same name, see `data_modules.loading.settings`.
+
     Args:
         num_frames: of a window, at most.
     """
@@ -74,10 +76,6 @@ class Windows(ABC):
     @abstractmethod
     def describe(self) -> str:
         """How videos are seen, as the end of a sentence, for the run's summary."""
-
-    def settings(self) -> dict[str, object]:
-        """The constructor's arguments, ready for JSON."""
-        return {"num_frames": self.num_frames}
 
 
 class SlidingWindows(Windows):
@@ -125,10 +123,6 @@ class SlidingWindows(Windows):
     def describe(self) -> str:
         """How long windows are and how much they overlap."""
         return f"windows of {self.num_frames} frames, {self.overlap:.0%} overlapping"
-
-    def settings(self) -> dict[str, object]:
-        """The constructor's arguments, ready for JSON."""
-        return {**super().settings(), "overlap": self.overlap}
 
     @property
     def _stride(self) -> int:

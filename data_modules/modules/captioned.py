@@ -14,6 +14,7 @@ from data_modules.batch import Batch, CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.loading.captioned_dataset import CaptionedDataset, CollateCaptions, Pairs
 from data_modules.loading.sampling import Sampler, SegmentSampler
+from data_modules.loading.settings import kind_and_settings
 from data_modules.modules.base import VideoDataModule, VideoOptions
 from data_modules.protocols import ClosedSet
 from data_modules.protocols.trial import Trial
@@ -66,7 +67,13 @@ class CaptionedDataModule(VideoDataModule):
         return trials
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
-        """The usable videos of one subset with their captions."""
+        """The usable videos of one subset with their captions.
+
+        Raises:
+            InputError: when it has none.
+        """
+        if not self.subset(name, number).records:
+            raise InputError(self.without_captions(name))
         records, stores = self.usable(name, training=training, number=number)
         return CaptionedDataset(
             cast("list[CaptionedRecord]", records),
@@ -76,6 +83,10 @@ class CaptionedDataModule(VideoDataModule):
             seed=self.seed_of(number),
             pairs=self.pairs,
         )
+
+    def without_captions(self, name: str) -> str:
+        """What to say of a subset that has no video with a caption, and what to do."""
+        return f"split '{name}' of {self.root} has no videos."
 
     def bank_dataloader(self, count: int) -> DataLoader[Batch]:
         """Some training videos in the views of testing, each with one of its captions: a bank of queries for QB-Norm.
@@ -101,8 +112,7 @@ class CaptionedDataModule(VideoDataModule):
 
     def inference_config(self) -> dict[str, object]:
         """As for all data sets, and the sampler by kind and settings."""
-        chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
-        return {**super().inference_config(), "sampler": chosen}
+        return {**super().inference_config(), "sampler": kind_and_settings(self.sampler)}
 
     def describe_views(self) -> str:
         """How many captions each subset has, and what testing looks at."""

@@ -7,6 +7,7 @@ from typing import Literal
 from data_modules.errors import InputError
 from data_modules.loading.dataset import VideoDataset
 from data_modules.loading.sampling import Sampler, WindowSampler
+from data_modules.loading.settings import kind_and_settings
 from data_modules.loading.transforms import THREE_CROPS, ResizeCrop
 from data_modules.modules.base import VideoDataModule, VideoOptions
 from data_modules.protocols import CrossDataset
@@ -59,8 +60,7 @@ class TrimmedDataModule(VideoDataModule):
 
     def inference_config(self) -> dict[str, object]:
         """As for all data sets, and the sampler by kind and settings."""
-        chosen = {"kind": type(self.sampler).__name__, "settings": self.sampler.settings()}
-        return {**super().inference_config(), "sampler": chosen}
+        return {**super().inference_config(), "sampler": kind_and_settings(self.sampler)}
 
     def describe_views(self) -> str:
         """The sampler's test views, and how many squares of each frame."""

@@ -8,6 +8,7 @@ from typing import Any, cast
 from data_modules.annotations.times import misfits
 from data_modules.batch import Batch, UntrimmedRecord
 from data_modules.errors import InputError
+from data_modules.loading.settings import kind_and_settings
 from data_modules.loading.window_dataset import CollateWindows, WindowDataset
 from data_modules.loading.windows import SlidingWindows, Windows
 from data_modules.modules.base import VideoDataModule, VideoOptions
@@ -104,8 +105,7 @@ class UntrimmedDataModule(VideoDataModule):
 
     def inference_config(self) -> dict[str, object]:
         """As for all data sets, and the windows by kind and settings."""
-        chosen = {"kind": type(self.windows).__name__, "settings": self.windows.settings()}
-        return {**super().inference_config(), "windows": chosen}
+        return {**super().inference_config(), "windows": kind_and_settings(self.windows)}
 
     def describe_views(self) -> str:
         """How windows lie."""

@@ -12,7 +12,6 @@ from data_modules.annotations.untrimmed_lists import oddities
 from data_modules.batch import UntrimmedRecord
 from data_modules.data_sets.activitynet import ActivityNet13
 from data_modules.errors import InputError
-from data_modules.protocols import OpenSet
 from data_modules.protocols.trial import DatasetIndex, Split, Subset
 
 FOLDER = LISTS / "activitynet"
@@ -74,26 +73,6 @@ def test_class_names_in_both_spellings(tmp_path: Path, dataset_index: DatasetInd
         "Playing guitarra": "playing guitar",
         "Polishing forniture": "polishing furniture",
     }
-
-
-@pytest.mark.parametrize(("split", "seen", "unseen"), [("75_25", 150, 50), ("50_50", 100, 100)])
-def test_published_open_sets(dataset_index: DatasetIndex, split: str, seen: int, unseen: int) -> None:
-    plain = packed(f"open_set_{split}.json.gz")
-    name_of = dict(zip(dataset_index.labels, dataset_index.class_names, strict=True))
-    trials = OpenSet(split=split).trials(dataset_index, 0)
-    assert [trial.name for trial in trials] == [f"split {number}" for number in range(10)]
-    assert len({trial.train.class_names for trial in trials}) == 10
-    for number, trial in enumerate(trials):
-        test = trial.tests["test"]
-        for subset, half, count in ((trial.train, "train", seen), (test, "test", unseen)):
-            listed = [plain["classes"][index] for index in plain["parts"][half][str(number)]]
-            assert list(subset.class_names) == [name_of[label] for label in listed]
-            assert len(listed) == count
-            assert all(record.segments for record in untrimmed(subset))
-        assert sorted((*trial.train.class_names, *test.class_names)) == sorted(dataset_index.class_names)
-        total = sum(len(record.segments) + len(record.hidden_sec) for record in untrimmed(trial.train))
-        whole = {record.video_id: len(record.segments) for record in untrimmed(dataset_index.subset("train"))}
-        assert total == sum(whole[record.video_id] for record in trial.train.records)
 
 
 def test_videos_are_called_with_or_without_v(tmp_path: Path) -> None:

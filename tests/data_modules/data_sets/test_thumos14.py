@@ -2,11 +2,10 @@
 
 import csv
 import gzip
-import json
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -28,10 +27,6 @@ def dataset_index(tmp_path_factory: pytest.TempPathFactory) -> DatasetIndex:
 
 def rows(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(gzip.decompress((FOLDER / name).read_bytes()).decode().splitlines()))
-
-
-def packed(name: str) -> dict[str, Any]:
-    return cast("dict[str, Any]", json.loads(gzip.decompress((FOLDER / name).read_bytes())))
 
 
 def untrimmed(subset: Subset) -> list[UntrimmedRecord]:
@@ -95,42 +90,6 @@ def test_cliff_diving_is_diving_too(dataset_index: DatasetIndex) -> None:
         times = Counter((s.start_sec, s.end_sec) for s in record.segments if "diving" in names[s.target])
         both += sum(number == 2 for number in times.values())
     assert both > 100
-
-
-@pytest.mark.parametrize(("split", "seen", "unseen"), [("75_25", 15, 5), ("50_50", 10, 10)])
-def test_published_open_sets(dataset_index: DatasetIndex, split: str, seen: int, unseen: int) -> None:
-    protocol = OpenSet(split=split)
-    trials = protocol.trials(dataset_index, 0)
-    plain = packed(f"open_set_{split}.json.gz")
-    name_of = dict(zip(dataset_index.labels, dataset_index.class_names, strict=True))
-    assert [trial.name for trial in trials] == [f"split {number}" for number in range(10)]
-    for number, trial in enumerate(trials):
-        test = trial.tests["test"]
-        for subset, half, count in ((trial.train, "train", seen), (test, "test", unseen)):
-            listed = [plain["classes"][index] for index in plain["parts"][half][str(number)]]
-            assert list(subset.class_names) == [name_of[label] for label in listed]
-            assert len(listed) == count
-        assert sorted((*trial.train.class_names, *test.class_names)) == sorted(dataset_index.class_names)
-        for subset, official in ((trial.train, "train"), (test, "test")):
-            known = {record.video_id: record for record in untrimmed(dataset_index.subset(cast(Split, official)))}
-            for record in untrimmed(subset):
-                shown = [
-                    s
-                    for s in known[record.video_id].segments
-                    if dataset_index.class_names[s.target] in subset.class_names
-                ]
-                assert [subset.class_names[s.target] for s in record.segments] == [
-                    dataset_index.class_names[s.target] for s in shown
-                ]
-                assert len(record.hidden_sec) == len(known[record.video_id].segments) - len(shown)
-            wanted = {
-                i
-                for i, r in known.items()
-                if {dataset_index.class_names[t] for t in r.targets} & set(subset.class_names)
-            }
-            assert {record.video_id for record in subset.records} == wanted
-    words = protocol.describe(dataset_index, trials)
-    assert f"10 published splits of the classes; in each, {seen} are seen in training" in words
 
 
 def test_videos_lie_in_any_layout(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from jaxtyping import Float64, Int64
 
 from data_modules.errors import InputError
 from data_modules.loading.sampling import Sampler, SegmentSampler, WindowSampler
+from data_modules.loading.settings import settings_of
 
 
 def frames_of(moments: Float64[np.ndarray, "V T"], frame_rate: float) -> Int64[np.ndarray, "V T"]:
@@ -149,7 +150,14 @@ def test_what_linspace_differs_in() -> None:
     assert {tuple(draw(WindowSampler(4, (2,), moments="linspace"), 8, s)) for s in range(50)} == {
         (start, start + 1, start + 2, start + 3) for start in range(4)
     }, "a sped-up video of just as many frames counts as too short"
-    assert WindowSampler(moments="linspace").settings()["moments"] == "linspace"
+    assert settings_of(WindowSampler(8, (2, 3), 5.0, 2, True, "linspace")) == {
+        "num_frames": 8,
+        "strides": [2, 3],
+        "frame_rate": 5.0,
+        "num_views": 2,
+        "random_views": True,
+        "moments": "linspace",
+    }
 
 
 @pytest.mark.parametrize(
