@@ -25,7 +25,7 @@ def libraries(file):
 
 
 def state():
-    import matplotlib, numpy, torch
+    import av, matplotlib, numpy, torch
     from jsonargparse import _common, _loaders_dumpers, _util
 
     return {
@@ -40,6 +40,7 @@ def state():
             for name in ("root", *packages, *loggers)
             for one in [logging.root if name == "root" else logging.getLogger(name)]
         },
+        "video logging": av.logging.get_level(),
         "logging off": logging.root.manager.disable,
         "processes": multiprocessing.get_start_method(allow_none=True),
         "sharing": torch.multiprocessing.get_sharing_strategy(),

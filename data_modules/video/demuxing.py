@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 else:
     Packet = av.Packet
 
-av.logging.set_level(av.logging.PANIC)  # what goes wrong is said by BrokenVideoError
-
 # Codecs with one displayed frame a packet, whatever the container. Others are decoded once to find the timeline.
 _ONE_FRAME_A_PACKET = {"h264", "hevc", "av1", "vp9", "mpeg4", "msmpeg4v3", "h263", "mjpeg"}
 # Their decoders say what is damaged, or fill it in always the same. What others give is held against a first decoding.
@@ -66,6 +64,7 @@ class PacketSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        av.logging.set_level(av.logging.PANIC)  # what goes wrong is said by BrokenVideoError
         if reason := why_not_a_file(path):
             raise BrokenVideoError(path, f"cannot be opened: {reason}")
         try:

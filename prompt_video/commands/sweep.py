@@ -22,6 +22,8 @@ def main(arguments: list[str]) -> int:
         The exit code: 1 when a point failed.
     """
     options, rest = parser().parse_beside(arguments[1:])
+    if options.sweep is None:
+        raise InputError("name the sweep file first: prompt-video sweep prompt_length --config …")
 
     from prompt_video.experiment.settings import read_settings
     from prompt_video.experiment.sweeps.plan import read_sweep
@@ -53,6 +55,10 @@ def parser() -> VerbParser:
     """The options."""
     parser = VerbParser("sweep", __doc__, others=EXPERIMENT_OPTIONS)
     parser.add_argument(
-        "sweep", type=Path, metavar="FILE", help="sweep file of wandb, or the name of a packaged one: prompt_length"
+        "sweep",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="sweep file of wandb, or the name of a packaged one: prompt_length",
     )
     return parser

@@ -41,7 +41,6 @@ class Run:
         Args:
             options: more of them, as typed.
         """
-        os.environ.setdefault("WANDB_MODE", "offline")
         return run_experiment(
             [
                 "fit",

@@ -83,7 +83,7 @@ def test_with_an_account_the_workspace_is_saved(
     saved: list[Workspace] = []
     monkeypatch.setattr(Workspace, "save", lambda self: saved.append(self))
     monkeypatch.setattr(Workspace, "url", property(lambda self: f"https://wandb.test/{self.entity}/{self.project}"))
-    monkeypatch.setattr(dashboard, "offline_reason", lambda mode: None)
+    monkeypatch.setattr("prompt_video.experiment.loggers.offline_reason", lambda mode: None)
     options = ["--config", str(experiment_of("recognition")), "--runs", str(tmp_path), "--entity", "people"]
     dashboard.main(["dashboard", *options, "--project", "videos"])
     assert capsys.readouterr().out == "dashboard: https://wandb.test/people/videos\n"
