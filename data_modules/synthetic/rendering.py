@@ -68,7 +68,7 @@ def encode(
     """Encode pictures of `FRAME_SIZE` as a video.
 
     Args:
-        target: name of a file, or one that is open.
+        target: name of a file, or bytes to fill.
         container_format: as FFmpeg calls it.
         codec: as FFmpeg calls it.
         codec_options: of the encoder.
