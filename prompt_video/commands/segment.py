@@ -28,7 +28,7 @@ from prompt_video.reports.text_formatting import class_text
 
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel
-    from prompt_video.inference.results import FoundSegments
+    from prompt_video.inference.results import VideoSegments
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     texts = texts_of(options, model.class_names)
     console = logs.Terminal()
     console.print(model.describe())
-    found: dict[str, FoundSegments] = {}
+    found: dict[str, VideoSegments] = {}
     broken: list[BrokenVideoError] = []
     with _bar() as bar:
         for file in files:
@@ -76,7 +76,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes:02d}:{whole % 60:02d}"
 
 
-def _found(model: "LoadedModel", file: Path, texts: list[str], bar: Progress, task: TaskID) -> "FoundSegments":
+def _found(model: "LoadedModel", file: Path, texts: list[str], bar: Progress, task: TaskID) -> "VideoSegments":
     def tell(done_sec: float, total_sec: float) -> None:
         bar.update(task, completed=done_sec, total=total_sec)
 
@@ -88,7 +88,7 @@ def _bar() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=logs.Terminal(stderr=True), transient=True)
 
 
-def _table(found: "FoundSegments", selection: Selection) -> Table:
+def _table(found: "VideoSegments", selection: Selection) -> Table:
     shown = sorted(selection.of(found.segments), key=lambda one: one.start_sec)
     rest = len(found.segments) - len(shown)
     if shown:
@@ -106,7 +106,7 @@ def _table(found: "FoundSegments", selection: Selection) -> Table:
     return table
 
 
-def _write(options: Namespace, model: "LoadedModel", found: dict[str, "FoundSegments"]) -> bool:
+def _write(options: Namespace, model: "LoadedModel", found: dict[str, "VideoSegments"]) -> bool:
     """Write all that was asked for, and say whether it is where it should be."""
     if not found:
         return True

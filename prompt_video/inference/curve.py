@@ -41,7 +41,7 @@ def segments_of(curve: SimilarityCurve, min_score: float = 0.0, max_segments: in
         values = smoothed(values, 2 * round(SMOOTHING_SEC / step / 2) + 1)
     half = max(step, 0.0) / 2
     times = curve.times_sec.tolist()
-    found = []
+    segments = []
     # Of very many texts only those that are likely somewhere are looked at one by one.
     for k in (values.amax(0) >= LOWEST_PEAK).nonzero().flatten().tolist():
         column = values[:, k]
@@ -50,8 +50,8 @@ def segments_of(curve: SimilarityCurve, min_score: float = 0.0, max_segments: in
             end = curve.duration_sec if last == len(times) - 1 else times[last] + half
             score = column[first : last + 1].mean().item()
             if score >= min_score and end > start:
-                found.append(Detection(curve.texts[k], start, end, score))
-    return sorted(found, key=lambda one: -one.score)[:max_segments]
+                segments.append(Detection(curve.texts[k], start, end, score))
+    return sorted(segments, key=lambda one: -one.score)[:max_segments]
 
 
 def _runs(chosen: Bool[Tensor, " N"]) -> list[tuple[int, int]]:

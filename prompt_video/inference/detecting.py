@@ -24,7 +24,7 @@ OWN = "detector."
 
 
 @dataclass(frozen=True, eq=False)
-class Finder:
+class SegmentDetector:
     """A detector and what goes with it.
 
     Args:
@@ -38,7 +38,7 @@ class Finder:
     suppression: Suppression
 
     @classmethod
-    def of(cls, task: Mapping[str, Any], state: Mapping[str, Tensor], width: int) -> "Finder | None":
+    def of(cls, task: Mapping[str, Any], state: Mapping[str, Tensor], width: int) -> "SegmentDetector | None":
         """Of a checkpoint; None where it has no detector.
 
         Args:
@@ -70,7 +70,7 @@ class Finder:
             raise InputError(f"the frames_inside that this model was trained with cannot be {excerpt(inside)}.")
         return cls(detector.eval().requires_grad_(False), inside, suppression)
 
-    def find(
+    def detect(
         self,
         model: VideoTextModel,
         features: Float[Tensor, "N D"],
@@ -93,8 +93,8 @@ class Finder:
         for batch in _batches(features, stored, frame_rate, windows, texts, model.log_temperature.device):
             frames = model.frame_features(batch)
             proposed = detected(self.detector, batch, frames)
-            for found in candidates(model, batch, frames, proposed, self.frames_inside):
-                kept.add(found.segments_sec, found.confidence[:, None] * found.learned)
+            for window in candidates(model, batch, frames, proposed, self.frames_inside):
+                kept.add(window.segments_sec, window.confidence[:, None] * window.learned)
         return kept.detections()
 
 

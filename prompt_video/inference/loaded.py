@@ -17,10 +17,10 @@ from data_modules.video.decoding import VideoReader
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.precision import ClipDtype, place_of, resolve_clip_dtype
 from prompt_video.inference.curve import segments_of
-from prompt_video.inference.detecting import Finder
+from prompt_video.inference.detecting import SegmentDetector
 from prompt_video.inference.frames import Progress, all_features, view_features
 from prompt_video.inference.inference_config import InferenceConfig
-from prompt_video.inference.results import FoundSegments, SimilarityCurve, VideoScores
+from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.checkpoints import open_model, read_learned
 from prompt_video.model.embedding import refuse_probe, text_vectors, video_vectors
@@ -79,10 +79,10 @@ def load(
         )
     learned = read_learned(Path(path))
     model = open_model(learned, clip, precision, cut_texts=True).to(place)
-    finder = Finder.of(learned.task, learned.state, model.clip.embed_dim)
-    if finder is not None:
-        finder.detector.to(place)
-    return LoadedModel(model, learned.task, list(learned.class_names or []), finder)
+    detector = SegmentDetector.of(learned.task, learned.state, model.clip.embed_dim)
+    if detector is not None:
+        detector.detector.to(place)
+    return LoadedModel(model, learned.task, list(learned.class_names or []), detector)
 
 
 def _frozen(clip: FrozenCLIP, templates: str | Sequence[str]) -> VideoTextModel:
@@ -99,21 +99,21 @@ class LoadedModel:
         model: the model.
         task: its kind, and which frames it scores, see `VideoTextTask.inference_config`; empty if that is not known.
         class_names: the candidates in training.
-        finder: its detector, if it has one.
+        detector: its detector, if it has one.
     """
 
     def __init__(
-        self, model: VideoTextModel, task: Mapping[str, Any], class_names: list[str], finder: Finder | None
+        self, model: VideoTextModel, task: Mapping[str, Any], class_names: list[str], detector: SegmentDetector | None
     ) -> None:
-        self.model, self.class_names, self.finder = model, class_names, finder
+        self.model, self.class_names, self.detector = model, class_names, detector
         self.model.text_chunk = TEXT_CHUNK
-        self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if finder else None)
+        self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if detector else None)
         self.config = InferenceConfig.of(task, model.clip.image_size, model.temporal.max_frames)
 
     @property
     def has_detector(self) -> bool:
         """Whether it was trained to find actions in long videos."""
-        return self.finder is not None
+        return self.detector is not None
 
     def describe(self) -> str:
         """What it is, in words."""
@@ -231,7 +231,7 @@ class LoadedModel:
         max_segments: int = 200,
         min_score: float = 0.001,
         progress: Progress | None = None,
-    ) -> FoundSegments:
+    ) -> VideoSegments:
         """What happens when: with the checkpoint's detector, or, without one, where similarity is high.
 
         Args:
@@ -245,19 +245,19 @@ class LoadedModel:
             InputError: when there is no text or no such file, or a linear probe is to read texts that it never learned.
             BrokenVideoError: when the video cannot be used.
         """
-        if self.finder is None:
+        if self.detector is None:
             curve = self.similarity(video, texts, progress=progress)
-            found = tuple(segments_of(curve, min_score, max_segments))
-            return FoundSegments(Path(video), tuple(texts), found, curve.duration_sec, "training-free")
+            segments = tuple(segments_of(curve, min_score, max_segments))
+            return VideoSegments(Path(video), tuple(texts), segments, curve.duration_sec, "training-free")
         self._check(texts)
         rate = self.config.frame_rate
         with _open(video) as reader:
             features, _ = all_features(reader, rate, self.config.crops[0], self.model.clip, progress)
             stored = reader.timeline.ticks(rate)
-        suppression = dataclasses.replace(self.finder.suppression, min_score=min_score, max_detections=max_segments)
-        finder = dataclasses.replace(self.finder, suppression=suppression)
-        kept = finder.find(self.model, features, stored, rate, self.config.windows, list(texts))
-        return FoundSegments(Path(video), tuple(texts), kept.named(texts), stored.duration_sec, "detector")
+        suppression = dataclasses.replace(self.detector.suppression, min_score=min_score, max_detections=max_segments)
+        detector = dataclasses.replace(self.detector, suppression=suppression)
+        kept = detector.detect(self.model, features, stored, rate, self.config.windows, list(texts))
+        return VideoSegments(Path(video), tuple(texts), kept.named(texts), stored.duration_sec, "detector")
 
     def _check(self, texts: Sequence[str]) -> None:
         """Refuse what cannot be scored."""

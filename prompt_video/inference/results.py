@@ -72,7 +72,7 @@ Method = Literal["detector", "training-free"]
 
 
 @dataclass(frozen=True)
-class FoundSegments:
+class VideoSegments:
     """What happens when in a video.
 
     Args:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from prompt_video.inference.results import FoundSegments, Ranked, SimilarityCurve
+from prompt_video.inference.results import Ranked, SimilarityCurve, VideoSegments
 from prompt_video.io.templates import render
 from prompt_video.reports.figures import COLORS
 from prompt_video.reports.text_formatting import clock, plain, shortened
@@ -60,7 +60,7 @@ def curve(similarity: SimilarityCurve, texts: Sequence[str]) -> Markup:
     )
 
 
-def segments(result: FoundSegments) -> Markup:
+def segments(result: VideoSegments) -> Markup:
     """What happens when, in the order of the video."""
     best = result.segments[:MANY]
     return render(

@@ -12,7 +12,7 @@ import torch
 import prompt_video
 from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.cli import main
-from prompt_video.inference.results import FoundSegments
+from prompt_video.inference.results import VideoSegments
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint
 
 
@@ -169,7 +169,7 @@ def test_importing_the_package_loads_no_torch() -> None:
 def test_progress_reaches_the_end(videos: Path) -> None:
     told: list[tuple[float, float]] = []
     video = videos / "cleaning_pool_h264.mp4"
-    found: FoundSegments = prompt_video.load().segments(video, ["a"], progress=lambda *now: told.append(now))
+    found: VideoSegments = prompt_video.load().segments(video, ["a"], progress=lambda *now: told.append(now))
     assert told[-1] == (found.duration_sec, found.duration_sec)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 

@@ -12,7 +12,7 @@ import prompt_video
 from data_modules.annotations.activitynet_format import Detection
 from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.cli import main
-from prompt_video.inference.results import FoundSegments, Ranked, SimilarityCurve
+from prompt_video.inference.results import Ranked, SimilarityCurve, VideoSegments
 from prompt_video.web import drawing
 from prompt_video.web.answers import Answers
 from prompt_video.web.limits import Limits, texts_of
@@ -99,13 +99,13 @@ def test_drawings_escape_and_shorten() -> None:
     assert xs == (0.0, 250.0, 750.0, 1000.0), "as wide as the player, from its first frame to its last"
     assert ys[1] == drawing.HEIGHT - drawing.MARGIN, "the lowest"
     assert ys[2] == drawing.MARGIN, "the highest"
-    found = drawing.segments(FoundSegments(Path("v"), (text,), [Detection(text, 61.25, 75.5, 0.5)], 80.0, "detector"))
+    found = drawing.segments(VideoSegments(Path("v"), (text,), [Detection(text, 61.25, 75.5, 0.5)], 80.0, "detector"))
     assert "01:01.2" in found
     assert "01:15.5" in found
     assert "checkpoint&#39;s detector" in found
     assert "<img" not in ranking + curve + found
     assert "…" in ranking
-    nothing = drawing.segments(FoundSegments(Path("v"), ("a",), [], 80.0, "detector"))
+    nothing = drawing.segments(VideoSegments(Path("v"), ("a",), [], 80.0, "detector"))
     assert "Nothing was found" in nothing
 
 
