@@ -236,7 +236,7 @@ class MaskedConv(nn.Module):
         self.norm = nn.LayerNorm(outputs)
 
     def forward(self, x: Float[Tensor, "R I T"], mask: Bool[Tensor, "R S"]) -> Float[Tensor, "R O S"]:
-        """``mask`` is of the output."""
+        """Features at every position that ``mask``, which is of the output, says is real; zero elsewhere."""
         x = self.norm(self.conv(x).transpose(1, 2)).transpose(1, 2)
         return F.relu(x) * mask.unsqueeze(1)
 

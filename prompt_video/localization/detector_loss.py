@@ -60,7 +60,7 @@ class DetectorLoss(NamedTuple):
 
     @property
     def total(self) -> Float[Tensor, ""]:
-        """What is minimised."""
+        """The sum of the four parts, which training minimises."""
         return self.action + self.segment + self.refinement + self.quality
 
 

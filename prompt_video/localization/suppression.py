@@ -30,7 +30,7 @@ class Candidates(NamedTuple):
 
     @classmethod
     def joined(cls, parts: "list[Candidates]") -> "Candidates":
-        """Those of several windows."""
+        """The candidates of several windows of one video, one after the other."""
         return cls(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
     def by_window(self, counts: list[int]) -> "list[Candidates]":
@@ -46,7 +46,11 @@ class VideoDetections(NamedTuple):
     labels: Int[Tensor, " N"]
 
     def named(self, class_names: Sequence[str]) -> tuple[Detection, ...]:
-        """As files hold them."""
+        """Label, start, end and score of each, as files hold them.
+
+        Args:
+            class_names: that labels index.
+        """
         rows = zip(self.labels.tolist(), self.segments_sec.tolist(), self.scores.tolist(), strict=True)
         return tuple(Detection(class_names[label], start, end, score) for label, (start, end), score in rows)
 

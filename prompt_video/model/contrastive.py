@@ -56,7 +56,7 @@ def gathered(rows: Shaped[Tensor, "B ..."]) -> Shaped[Tensor, "N ..."]:
 
 
 class _Gather(torch.autograd.Function):
-    """`gathered`."""
+    """`gathered` with its gradient: that of all processes' losses, for the own rows."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:  # noqa: ANN401 - torch's own

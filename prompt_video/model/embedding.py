@@ -16,7 +16,7 @@ from prompt_video.model.video_text_model import VideoTextModel
 
 
 def dim_of(model: VideoTextModel) -> int:
-    """Numbers in a vector."""
+    """Length of the vectors: the joint space's, twice that where the frozen CLIP has a share."""
     return model.clip.embed_dim * (2 if model.frozen_share else 1)
 
 
@@ -29,7 +29,7 @@ def video_vectors(
 
 
 def text_vectors(model: VideoTextModel, texts: Sequence[str]) -> Float[Tensor, "K E"]:
-    """One unit vector a text."""
+    """One unit vector a text, to be multiplied with `video_vectors`."""
     learned, share = model.text_features(texts), model.frozen_share
     return joined_vectors(learned, model.frozen_text_features(texts), share) if share else learned
 

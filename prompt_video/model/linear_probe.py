@@ -63,7 +63,7 @@ class LinearProbe(TextHead):
         raise InputError("a linear probe has no text features, only scores of the class names that it learned.")
 
     def settings(self) -> dict[str, Any]:
-        """Nothing to set."""
+        """None: its shape comes from the classes and from CLIP."""
         return {}
 
     def describe(self) -> str:

@@ -191,7 +191,11 @@ def _check_clip(source: Path, released: Mapping[str, Tensor], clip: FrozenCLIP) 
 
 
 def _read(source: Path) -> Any:  # noqa: ANN401 - as it was saved
-    """The content of a file."""
+    """The content of a file that torch has saved, without running code in it.
+
+    Raises:
+        InputError: when it is damaged, or holds more than tensors and plain values.
+    """
     try:
         return torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything

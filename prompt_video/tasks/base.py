@@ -174,6 +174,16 @@ class VideoTextTask(LightningModule, ABC):
         """Forget an earlier test."""
         self.reset_results()
 
+    def on_predict_epoch_start(self) -> None:
+        """Forget earlier results.
+
+        Raises:
+            InputError: on several processes: each would only know, and write, its own share.
+        """
+        if self.trainer.world_size > 1:
+            raise InputError("predict runs on one device; set --trainer.devices 1.")
+        self.reset_results()
+
     def reset_results(self) -> None:
         """Forget earlier results."""
         for results in self.results.values():

@@ -41,7 +41,7 @@ class ClassificationResults(Results):
         self.videos: list[Prediction] = []
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all videos, as before a new epoch of validation or a new test."""
         self.videos = []
 
     def update(

@@ -56,7 +56,7 @@ class DetectionResults(Results):
         self.class_ap: dict[str, dict[str, float]] = {}
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all videos, as before a new epoch of validation or a new test."""
         for metric in (*self.maps.values(), self.proposals):
             metric.reset()
         self.detections = {name: {} for name in self.detections}

@@ -83,7 +83,7 @@ class StopAtNotFinite(Callback):
         self._bad: Tensor | None = None  # (2,): first step of a bad loss, and of bad weights; -1: none
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at what is learned."""
+        """Remember the learned weights, and that none was bad so far."""
         self._weights = [weight.detach() for weight in pl_module.parameters() if weight.requires_grad]
         self._bad = torch.full((2,), -1, device=pl_module.device)
 
@@ -95,7 +95,7 @@ class StopAtNotFinite(Callback):
         batch: Any,  # noqa: ANN401
         batch_idx: int,
     ) -> None:
-        """A step is done."""
+        """Note, on the device, whether the step's loss or the weights after it are bad; ask now and then."""
         assert self._bad is not None
         loss: Tensor = outputs["loss"] if isinstance(outputs, Mapping) else outputs
         measured = torch.stack([loss.detach().float(), get_total_norm(self._weights).float()])
@@ -104,11 +104,11 @@ class StopAtNotFinite(Callback):
             self._ask(pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Nothing is validated or saved with such weights."""
+        """Stop before anything is validated or saved with bad weights."""
         self._ask(pl_module)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """As `on_train_epoch_end`; validation comes first."""
+        """As `on_train_epoch_end`, which comes after validation."""
         self._ask(pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

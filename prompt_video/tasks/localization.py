@@ -132,30 +132,17 @@ class LocalizationTask(VideoTextTask):
     def new_results(self, name: str, subset: Subset) -> DetectionResults:
         """Detections; says which videos the files of others leave out."""
         data: UntrimmedDataModule = self.trainer.datamodule  # type: ignore[attr-defined]  # set by every entry point
-        external = None
+        external, index = None, data.dataset_index
         video_ids = [record.video_id for record in subset.records]
         if self.external_path is not None:
-            labels = dict(zip(data.dataset_index.labels, data.dataset_index.class_names, strict=False))
-            external = ExternalScores(self.external_path, subset.class_names, labels, data.dataset_index.class_names)
-            self._tell_missing(name, len(video_ids), external.missing(video_ids), self.external_path)
-        if self.loaded_proposals is not None:
-            self.loaded_proposals.check(video_ids)
-            self._tell_missing(
-                name, len(video_ids), self.loaded_proposals.missing(video_ids), self.loaded_proposals.path
-            )
+            labels = dict(zip(index.labels, index.class_names, strict=False))
+            external = ExternalScores(self.external_path, subset.class_names, labels, index.class_names)
+            _tell_missing(self.external_path, external.missing(video_ids), name, len(video_ids))
+        if (proposals := self.loaded_proposals) is not None:
+            proposals.check(video_ids)
+            _tell_missing(proposals.path, proposals.missing(video_ids), name, len(video_ids))
         # It stays on the CPU: figures need double precision, which not every device has.
         return DetectionResults(subset, self.tious or data.tious, self.suppression, external, self.external_weight)
-
-    def _tell_missing(self, subset: str, total: int, missing: Sequence[str], path: Path) -> None:
-        if missing:
-            log.warning(
-                "%s says nothing of %d of the %d videos of '%s', the first being %s",
-                path,
-                len(missing),
-                total,
-                subset,
-                missing[0],
-            )
 
     def loss(self, batch: Batch) -> Tensor:
         """Losses of the detector, cross-entropy of each segment against its class, and drift from the frozen CLIP."""
@@ -163,7 +150,7 @@ class LocalizationTask(VideoTextTask):
         actions = actions_of(batch)
         # By the number of the step, so that a resumed run draws what it would have drawn.
         rng = losses.step_rng(torch.initial_seed(), self.global_step, self.global_rank)
-        proposing, proposals, overlap, best = self._proposals(batch, frames, actions, rng)
+        of_detector, proposals, overlap, best = self._proposals(batch, frames, actions, rng)
         segments = torch.cat([actions.segments, proposals], dim=1)
         positive = torch.cat([actions.real, overlap >= self.match_tiou], dim=1)
         target = _targets(batch, best)[positive]
@@ -172,7 +159,7 @@ class LocalizationTask(VideoTextTask):
         text_features = self.model.text_features(texts) if self.text_consistency else None
         scores = self.model.scores(features, texts, text_features)
         if not len(target):
-            return proposing + scores.sum() * 0.0  # of no effect, but it reaches every weight, as on other processes
+            return of_detector + scores.sum() * 0.0  # of no effect, but it reaches every weight, as on other processes
         loss = F.cross_entropy(scores, target)
         if text_features is not None:
             drift = losses.drift(text_features, self.model.frozen_text_features(texts))
@@ -182,7 +169,7 @@ class LocalizationTask(VideoTextTask):
             loss = loss + self.video_consistency * losses.drift(features, mean_frames).mean()
         hits = (scores.argmax(-1) == target).float()
         self.log("train/top1", hits.mean(), prog_bar=True, batch_size=len(target))
-        return proposing + loss
+        return of_detector + loss
 
     def _proposals(
         self, batch: Batch, frames: Float[Tensor, "R T D"], actions: Actions, rng: np.random.Generator
@@ -193,10 +180,10 @@ class LocalizationTask(VideoTextTask):
             return frames.new_zeros(()), segments, *best_overlap(segments, actions)
         assert self.detector is not None
         chance = torch.Generator(frames.device).manual_seed(int(rng.integers(2**63)))
-        detected = detector_loss(self.detector, self.detector(frames, batch["mask"], chance), actions)
-        for part in ("action", "segment", "refinement", "quality"):
-            self.log(f"train/detector_{part}", getattr(detected, part), batch_size=len(frames))
-        return detected.total, detected.proposals.segments.detach(), detected.overlap, detected.best
+        parts = detector_loss(self.detector, self.detector(frames, batch["mask"], chance), actions)
+        for name in ("action", "segment", "refinement", "quality"):
+            self.log(f"train/detector_{name}", getattr(parts, name), batch_size=len(frames))
+        return parts.total, parts.proposals.segments.detach(), parts.overlap, parts.best
 
     def _finished(self, batch: Batch) -> list[tuple[str, Candidates]]:
         """The videos whose last window is in this batch, with all candidates in them."""
@@ -226,16 +213,6 @@ class LocalizationTask(VideoTextTask):
         for video_id, whole in self._finished(batch):
             self.results[batch["subset"]].update(video_id, whole)
 
-    def on_predict_epoch_start(self) -> None:
-        """Forget an earlier prediction.
-
-        Raises:
-            InputError: on several processes: each would be given windows of every video, and write its own files.
-        """
-        if self.trainer.world_size > 1:
-            raise InputError("predict runs on one device; set --trainer.devices 1.")
-        self._unfinished = {}
-
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """The detections of each video whose last window this is."""
         rows = []
@@ -256,3 +233,10 @@ def _targets(batch: Batch, best: Int[Tensor, "R N"]) -> Int[Tensor, "R M"]:
     """The class of each annotated segment, then that of the one each proposal is best on."""
     targets = pad_sequence(batch["windows"]["segment_targets"], batch_first=True)
     return torch.cat([targets, targets.gather(1, best) if targets.shape[1] else best], dim=1)
+
+
+def _tell_missing(path: Path, missing: Sequence[str], subset: str, total: int) -> None:
+    """Say which videos of a subset a file has nothing of."""
+    if missing:
+        told = "%s says nothing of %d of the %d videos of '%s', the first being %s"
+        log.warning(told, path, len(missing), total, subset, missing[0])

@@ -17,7 +17,7 @@ class Results(nn.Module, ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all that was added, as before a new epoch of validation or a new test."""
 
     @abstractmethod
     def gather(self) -> None:

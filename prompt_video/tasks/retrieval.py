@@ -180,16 +180,6 @@ class RetrievalTask(VideoTextTask):
             raise InputError("model.query_bank: none of its training videos could be read; 0 goes without a bank.")
         return Pairs(torch.cat([subset.videos for subset in parts]), torch.cat([subset.texts for subset in parts]))
 
-    def on_predict_epoch_start(self) -> None:
-        """Forget an earlier prediction.
-
-        Raises:
-            InputError: on several processes: each would only know its own videos.
-        """
-        if self.trainer.world_size > 1:
-            raise InputError("predict runs on one device; set --trainer.devices 1.")
-        self.reset_results()
-
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Only notes features: answers are known once all videos are."""
         self.evaluate(batch)

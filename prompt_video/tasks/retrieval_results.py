@@ -60,7 +60,7 @@ class RetrievalResults(Results):
         self.answers: Answers | None = None  # once all is gathered
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all features and ranks, as before a new epoch of validation or a new test."""
         self.learned.reset()
         self.frozen.reset()
         self.answers = None

@@ -43,12 +43,12 @@ class PairedScores:
 
     @property
     def num_texts(self) -> int:
-        """Rows."""
+        """Number of texts, the rows of the scores."""
         return self.scores.num_rows
 
     @property
     def num_videos(self) -> int:
-        """Columns."""
+        """Number of videos, the columns of the scores."""
         return self.scores.num_columns
 
     def own_cells(self, block: Block) -> Cells:
