@@ -119,14 +119,14 @@ def read_list(path: Path, class_names: Sequence[str], labels: Sequence[str], rec
             raise InputError(f"{path}, line {row.line}: {_unknown_class(row, table)}")
         check_name(name, f"{path}, line {row.line}")
         try:
-            made = record(name, target)
+            listed = record(name, target)
         except InputError as error:
             raise InputError(f"{path}, line {row.line}: {error}") from None
-        if (first := lines.setdefault(made.video_id, row.line)) != row.line:
+        if (first := lines.setdefault(listed.video_id, row.line)) != row.line:
             raise InputError(
                 f"{path}, line {row.line}: {cut(name)} stands already on line {first}; remove one of the two."
             )
-        records.append(made)
+        records.append(listed)
     return Subset(tuple(class_names), tuple(records))
 
 

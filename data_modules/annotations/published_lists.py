@@ -79,7 +79,7 @@ class PublishedLists:
         """
         records, trials = self._packed("5way_5shot.json.gz")
         shared: dict[tuple[int, int], Record] = {}  # the trials draw from few videos, whose records they share
-        made = []
+        drawn = []
         for number, indices in enumerate(zip(trials["train"], trials["test"], strict=True)):
             classes = list(dict.fromkeys(records[index].target for index in indices[0]))
             names = tuple(self.class_names[target] for target in classes)
@@ -89,8 +89,8 @@ class PublishedLists:
                 for index, target in set(keys).difference(shared):
                     shared[index, target] = replace(records[index], target=target)
                 pair.append(Subset(names, tuple(shared[key] for key in keys)))
-            made.append(Trial(f"trial {number}", pair[0], {"test": pair[1]}))
-        return made
+            drawn.append(Trial(f"trial {number}", pair[0], {"test": pair[1]}))
+        return drawn
 
     def five_shot(self, test: Callable[[], Subset]) -> list[Trial]:
         """10 samplings of 5 training videos of all classes.

@@ -46,7 +46,7 @@ def names_in(store: Path, stored: Collection[str], wanted: Collection[str]) -> d
     def found_as(video_id: str) -> list[str]:
         return by_ending.get(next(endings(video_id)), []) or [whole[e] for e in endings(video_id) if e in whole][:1]
 
-    found: dict[str, str] = {}
+    stored_names: dict[str, str] = {}
     taken: dict[str, str] = {}
     for video_id in wanted:
         if video_id in exact:
@@ -57,8 +57,8 @@ def names_in(store: Path, stored: Collection[str], wanted: Collection[str]) -> d
         for name in names:
             if (other := taken.setdefault(name, video_id)) != video_id:
                 raise InputError(f"the feature store {store} has {name}: is it of {other} or of {video_id}?")
-            found[video_id] = name
-    return found
+            stored_names[video_id] = name
+    return stored_names
 
 
 def _spellings(video_id: str) -> tuple[str, str]:

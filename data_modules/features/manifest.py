@@ -58,13 +58,13 @@ class Recipe:
 
     def differences(self, other: "Recipe") -> list[str]:
         """One line for each field in which a run (``other``) asks for something else than the store (this) has."""
-        ours, asked = self.fields(), other.fields()
+        ours, requested = self.fields(), other.fields()
         if self.clip_fingerprint == other.clip_fingerprint:
-            asked["clip_name"] = ours["clip_name"]
+            requested["clip_name"] = ours["clip_name"]
         return [
-            f"{name}: the store has {_say(ours[name])}, this run asks for {_say(asked[name])}"
+            f"{name}: the store has {_say(ours[name])}, this run asks for {_say(requested[name])}"
             for name in ours
-            if ours[name] != asked[name]
+            if ours[name] != requested[name]
         ]
 
     def fields(self) -> dict[str, str | int | float]:

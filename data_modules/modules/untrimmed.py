@@ -45,7 +45,7 @@ class UntrimmedDataModule(VideoDataModule):
     ) -> None:
         super().__init__(root, **options)
         self.windows = windows or SlidingWindows()
-        self._told = False  # what does not fit, once
+        self._has_warned = False  # what does not fit, once
         if not isinstance(self.protocol, (ClosedSet, OpenSet)):
             name = type(self.protocol).__name__
             raise InputError(f"data.protocol: {name} is for trimmed videos; localization has ClosedSet and OpenSet.")
@@ -83,9 +83,9 @@ class UntrimmedDataModule(VideoDataModule):
             misfits(subset.values(), self._lengths_sec(subset)).check_units(self.annotated_in)
             used |= subset
         remarks = misfits(used.values(), self._lengths_sec(used)).describe()
-        if remarks and not self._told:
+        if remarks and not self._has_warned:
             log.warning("%s: %s", self.annotated_in, remarks)
-            self._told = True
+            self._has_warned = True
 
     def _lengths_sec(self, video_ids: Iterable[str]) -> dict[str, float]:
         return {name: store.duration_sec(name) for store in self.stores[:1] for name in video_ids if name in store}

@@ -69,9 +69,9 @@ class OpenSet(Protocol):
         for name in several:
             if self.split in (name, name.replace("_", "")):  # YAML takes 75_25 for the number 7525
                 return index.published[f"{SEVERAL}{name}"]()
-        asked = "name one of them in split" if self.split is None else f"there is no '{self.split}'"
+        request = "name one of them in split" if self.split is None else f"there is no '{self.split}'"
         known = f"are {', '.join(several)}" if several else "have no names"
-        raise InputError(f"protocol: the published open-set splits of this data set {known}; {asked}.")
+        raise InputError(f"protocol: the published open-set splits of this data set {known}; {request}.")
 
 
 def known_names(index: DatasetIndex, names: Sequence[str], what: str) -> list[str]:

@@ -12,11 +12,13 @@ NAMES = ("cut", "dive", "eat", "fall")
 
 
 def video(video_id: str, *segments: tuple[float, float, int], hidden: tuple[Span, ...] = ()) -> UntrimmedRecord:
-    made = tuple(Segment(*segment) for segment in segments)
-    return UntrimmedRecord(video_id, Path(video_id), segments=made, ambiguous_sec=((8.0, 9.0),), hidden_sec=hidden)
+    segment_records = tuple(Segment(*segment) for segment in segments)
+    return UntrimmedRecord(
+        video_id, Path(video_id), segments=segment_records, ambiguous_sec=((8.0, 9.0),), hidden_sec=hidden
+    )
 
 
-PART = Subset(
+SUBSET = Subset(
     NAMES,
     (
         video("a", (1.0, 2.0, 0), (3.0, 4.0, 1), (5.0, 6.0, 0)),
@@ -27,14 +29,14 @@ PART = Subset(
 )
 
 
-def shown(subset: Subset) -> list[tuple[str, list[tuple[float, float, str]], tuple[Span, ...]]]:
-    """What each video of a part shows, in the part's own names, and what it hides."""
-    found = []
+def contents_of(subset: Subset) -> list[tuple[str, list[tuple[float, float, str]], tuple[Span, ...]]]:
+    """What each video of a subset shows, in the names of the subset, and what it hides."""
+    rows = []
     for record in subset.records:
         assert isinstance(record, UntrimmedRecord)
         segments = [(s.start_sec, s.end_sec, subset.class_names[s.target]) for s in record.segments]
-        found.append((record.video_id, segments, record.hidden_sec))
-    return found
+        rows.append((record.video_id, segments, record.hidden_sec))
+    return rows
 
 
 def test_targets_stand_once_each_in_their_order() -> None:
@@ -45,9 +47,9 @@ def test_targets_stand_once_each_in_their_order() -> None:
 
 
 def test_other_classes_are_hidden_and_videos_without_any_dropped() -> None:
-    subset = PART.only(["fall", "cut"])
+    subset = SUBSET.only(["fall", "cut"])
     assert subset.class_names == ("fall", "cut")
-    assert shown(subset) == [
+    assert contents_of(subset) == [
         ("a", [(1.0, 2.0, "cut"), (5.0, 6.0, "cut")], ((3.0, 4.0),)),
         ("b", [(1.5, 2.5, "fall")], ((1.0, 2.0),)),
         ("c", [(1.0, 2.0, "fall")], ((4.0, 5.0),)),
@@ -56,27 +58,27 @@ def test_other_classes_are_hidden_and_videos_without_any_dropped() -> None:
 
 
 def test_a_second_restriction_hides_more() -> None:
-    twice = PART.only(["fall", "cut", "eat"]).only(["eat"])
-    assert shown(twice) == [("b", [(1.0, 2.0, "eat")], ((1.5, 2.5),))]
-    assert shown(PART.only(["cut", "dive"]).only(["dive", "cut"])) == shown(PART.only(["dive", "cut"]))
+    twice = SUBSET.only(["fall", "cut", "eat"]).only(["eat"])
+    assert contents_of(twice) == [("b", [(1.0, 2.0, "eat")], ((1.5, 2.5),))]
+    assert contents_of(SUBSET.only(["cut", "dive"]).only(["dive", "cut"])) == contents_of(SUBSET.only(["dive", "cut"]))
     for names in (["cut"], ["cut", "eat"]):
-        once = {video_id: (segments, set(hidden)) for video_id, segments, hidden in shown(PART.only(names))}
-        twice_ = PART.only(["eat", "cut", "fall"]).only(names)
-        assert {video_id: (segments, set(hidden)) for video_id, segments, hidden in shown(twice_)} == once
+        once = {video_id: (segments, set(hidden)) for video_id, segments, hidden in contents_of(SUBSET.only(names))}
+        twice_ = SUBSET.only(["eat", "cut", "fall"]).only(names)
+        assert {video_id: (segments, set(hidden)) for video_id, segments, hidden in contents_of(twice_)} == once
 
 
 @pytest.mark.parametrize("span", [(3.0, 2.0), (3.0, 3.0)])
 def test_a_segment_the_wrong_way_round_hides_what_lies_between_its_ends(span: Span) -> None:
     subset = Subset(NAMES, (video("a", (1.0, 2.0, 0), (*span, 1)),))
-    ((_, _, hidden),) = shown(subset.only(["cut"]))
+    ((_, _, hidden),) = contents_of(subset.only(["cut"]))
     assert hidden == ((min(span), max(span)),)
 
 
 def test_more_names_hide_nothing() -> None:
-    subset = PART.only(["dive", "cut"])
+    subset = SUBSET.only(["dive", "cut"])
     among = subset.among(["eat", "cut", "dive"])
     assert among.class_names == ("eat", "cut", "dive")
-    assert shown(among) == shown(subset)
+    assert contents_of(among) == contents_of(subset)
 
 
 def test_every_segment_is_either_kept_or_hidden() -> None:
@@ -87,7 +89,7 @@ def test_every_segment_is_either_kept_or_hidden() -> None:
         subset = Subset(NAMES, (video("a", *segments),)).only(names)
         wanted = [(start, end, NAMES[target]) for start, end, target in segments if NAMES[target] in names]
         others = tuple((start, end) for start, end, target in segments if NAMES[target] not in names)
-        assert shown(subset) == ([("a", wanted, others)] if wanted else [])
+        assert contents_of(subset) == ([("a", wanted, others)] if wanted else [])
 
 
 def test_a_trimmed_video_shows_one_class() -> None:

@@ -39,12 +39,12 @@ def test_options_are_those_of_the_constructor(cls: type[VideoDataModule]) -> Non
 def test_the_command_line_knows_every_option_with_its_default_and_help(cls: type[VideoDataModule]) -> None:
     parser = ArgumentParser()
     parser.add_class_arguments(cls, "data")
-    defaults, told = vars(parser.get_defaults().data), parser.format_help()
+    defaults, help_text = vars(parser.get_defaults().data), parser.format_help()
     for base in (base for base in cls.__mro__ if base in OPTIONS):
         for name, parameter in inspect.signature(base).parameters.items():
             if name not in ("root", "options"):
                 assert defaults[name] == parameter.default
-                assert re.search(rf"--data.{name} \S.*\n? +[a-z`]", told), name
+                assert re.search(rf"--data.{name} \S.*\n? +[a-z`]", help_text), name
 
 
 def test_a_misspelt_argument_is_an_error_to_mypy_and_in_python(tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def test_what_is_left_out_is_counted() -> None:
     records = captioned_records(rows, place, tally)
     assert [(record.video_id, record.captions) for record in records] == [("a", ("one", "One")), ("c", ("one",))]
     assert (tally.empty, tally.repeated, tally.bare) == (["a", "b", "b"], ["a", "c"], ["b"])
-    told = tally.describe()
-    assert told.startswith("left out: 3 empty captions, the first of a; 2 repeated captions, the first of a; ")
-    assert "is b" in told
+    message = tally.describe()
+    assert message.startswith("left out: 3 empty captions, the first of a; 2 repeated captions, the first of a; ")
+    assert "is b" in message
 
 
 def test_one_tally_counts_over_several_files() -> None:
@@ -54,11 +54,11 @@ def test_one_tally_counts_over_several_files() -> None:
 
 
 def test_a_video_is_looked_for_once_and_only_if_it_has_a_caption() -> None:
-    asked: list[str] = []
+    requests: list[str] = []
 
     def ask(video_id: str) -> Path:
-        asked.append(video_id)
+        requests.append(video_id)
         return place(video_id)
 
     captioned_records([("a", "x"), ("b", ""), ("a", "y")], ask, CaptionTally())
-    assert asked == ["a"]
+    assert requests == ["a"]

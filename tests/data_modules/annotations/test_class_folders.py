@@ -42,8 +42,8 @@ def test_splits_whatever_they_are_called(tmp_path: Path, train: str, val: str, t
     names = [f"{train}/jump/1.mp4", f"{train}/run/2.mp4", f"{val}/run/3.mp4", f"{test}/jump/4.mp4"]
     data = VideoFolder(make(tmp_path, *names))
     assert data.class_names == ["jump", "run"]
-    found = {split: [record.video_id for record in own] for split, own in data.dataset_index.records.items()}
-    assert found == {"train": names[:2], "val": names[2:3], "test": names[3:]}
+    listed = {split: [record.video_id for record in own] for split, own in data.dataset_index.records.items()}
+    assert listed == {"train": names[:2], "val": names[2:3], "test": names[3:]}
 
 
 def test_a_class_called_train_is_a_class_and_said_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -77,8 +77,8 @@ def test_files_below_a_folder_come_in_order_with_their_class_folders(tmp_path: P
     index = make(
         tmp_path, "train/wave/b.mp4", "train/run/deep/c.mp4", "train/wave/a.mp4", "train/d.mp4", "val/run/e.mp4"
     )
-    found = [(label, path.name) for label, path in index.below("train")]
-    assert found == [("run", "c.mp4"), ("wave", "a.mp4"), ("wave", "b.mp4")]
+    place = [(label, path.name) for label, path in index.below("train")]
+    assert place == [("run", "c.mp4"), ("wave", "a.mp4"), ("wave", "b.mp4")]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_what_is_left_out_is_counted_and_named(tmp_path: Path, caplog: pytest.Lo
     listing = Listing(tmp_path)
     assert [path.name for path in listing.paths()] == ["a.mp4", "g.mp4"]
     listing.say()
-    (told,) = caplog.messages
+    (message,) = caplog.messages
     for expected in (
         f"left out below {tmp_path}: ",
         "1 files with the suffix .part (the first is d/c.mp4.part)",
@@ -75,8 +75,8 @@ def test_what_is_left_out_is_counted_and_named(tmp_path: Path, caplog: pytest.Lo
         "2 hidden videos (the first is .cache/f.mp4)",
         "1 folders called as a video is, and looked into (the first is clips.mp4)",
     ):
-        assert expected in told
-    assert "b.txt" not in told
+        assert expected in message
+    assert "b.txt" not in message
 
 
 def test_each_file_counts_once_however_many_links_lead_to_it(tmp_path: Path) -> None:

@@ -51,9 +51,9 @@ def test_every_segment_is_there_as_annotated(
 
 
 def test_what_is_odd_is_kept_and_counted(dataset_index: DatasetIndex) -> None:
-    found = oddities(record for split in SUBSETS for record in untrimmed(dataset_index.subset(split)))
-    assert (len(found.reversed), len(found.beyond_end), len(found.ambiguous)) == (12, 226, 0)
-    assert "H-yBxySDyTw: 0 to 0 s" in found.reversed
+    counted = oddities(record for split in SUBSETS for record in untrimmed(dataset_index.subset(split)))
+    assert (len(counted.reversed), len(counted.beyond_end), len(counted.ambiguous)) == (12, 226, 0)
+    assert "H-yBxySDyTw: 0 to 0 s" in counted.reversed
 
 
 def test_class_names_in_both_spellings(tmp_path: Path, dataset_index: DatasetIndex) -> None:

@@ -33,12 +33,12 @@ def ids(data: CaptionedFolder) -> dict[str, list[str]]:
 
 
 def captions(data: CaptionedFolder) -> dict[str, tuple[str, ...]]:
-    found = {}
+    by_video = {}
     for records in data.dataset_index.records.values():
         for record in records:
             assert isinstance(record, CaptionedRecord)
-            found[record.video_id] = record.captions
-    return found
+            by_video[record.video_id] = record.captions
+    return by_video
 
 
 def test_videos_are_divided_with_all_their_captions_and_alike_each_time(tmp_path: Path) -> None:
@@ -46,14 +46,14 @@ def test_videos_are_divided_with_all_their_captions_and_alike_each_time(tmp_path
     rows = [f"{name},{text} {name}" for text in ("one", "two", "three") for name in NAMES]
     write(root, "\n".join(["video,caption", *rows]))
     data, other = CaptionedFolder(root), CaptionedFolder(root, split_seed=1)
-    found = ids(data)
-    assert [len(found[split]) for split in SPLITS] == [14, 2, 4]
-    assert sorted(name for own in found.values() for name in own) == [name.removesuffix(".mp4") for name in NAMES]
+    by_video = ids(data)
+    assert [len(by_video[split]) for split in SPLITS] == [14, 2, 4]
+    assert sorted(name for own in by_video.values() for name in own) == [name.removesuffix(".mp4") for name in NAMES]
     assert {len(own) for own in captions(data).values()} == {3}
-    assert ids(CaptionedFolder(root, seed=5)) == found != ids(other)
+    assert ids(CaptionedFolder(root, seed=5)) == by_video != ids(other)
     write(root, "\n".join(["video,caption", *rows[::-1]]))
     assert {split: sorted(own) for split, own in ids(CaptionedFolder(root)).items()} == {
-        split: sorted(own) for split, own in found.items()
+        split: sorted(own) for split, own in by_video.items()
     }
     assert len(ids(CaptionedFolder(root, val_fraction=0.0, test_fraction=0.5))["test"]) == 10
     with pytest.raises(InputError, match="leave room for training"):
@@ -64,9 +64,9 @@ def test_splits_that_are_named_are_kept_and_others_drawn(tmp_path: Path) -> None
     root = make_files(tmp_path, NAMES)
     rows = [f"{name},x {name},{'Test' if number < 3 else ''}" for number, name in enumerate(NAMES)]
     write(root, "\n".join(["video,caption,split", *rows, "v/00,another,"]))
-    found = ids(CaptionedFolder(root))
-    assert found["test"] == ["v/00", "v/01", "v/02"]
-    assert [len(found[split]) for split in SPLITS] == [15, 2, 3]
+    by_video = ids(CaptionedFolder(root))
+    assert by_video["test"] == ["v/00", "v/01", "v/02"]
+    assert [len(by_video[split]) for split in SPLITS] == [15, 2, 3]
     write(root, "video,split,caption\nv/00,train,x\nv/01,validation,x\nv/02,test,x\n")
     assert ids(CaptionedFolder(root)) == {"train": ["v/00"], "val": ["v/01"], "test": ["v/02"]}
 

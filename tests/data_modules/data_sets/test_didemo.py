@@ -71,8 +71,8 @@ def test_names_match_whatever_their_suffix(
     write(tmp_path, [*rows, (f"{ids[1]}.avi", "two"), (f"{ids[3]}.", " "), ("unknown.mp4", "y")])
     data = DiDeMo(tmp_path)
     with caplog.at_level("INFO"):
-        found = captioned(data, "train")
-    assert [(r.video_id, r.captions) for r in found] == [
+        read = captioned(data, "train")
+    assert [(r.video_id, r.captions) for r in read] == [
         (ids[0], ("a 🐕 runs да",)),
         (ids[1], ("two",)),
         (ids[2], (("x " * 2500).strip(),)),
@@ -91,9 +91,9 @@ def test_files_are_found_under_all_their_names(tmp_path: Path) -> None:
     for file in files.values():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
-    found = captioned(DiDeMo(tmp_path), "test")
-    assert {i: found[i].path for i in files} == {i: tmp_path / file for i, file in files.items()}
-    assert found[3].path == tmp_path / f"{ids[3]}.mp4"
+    read = captioned(DiDeMo(tmp_path), "test")
+    assert {i: read[i].path for i in files} == {i: tmp_path / file for i, file in files.items()}
+    assert read[3].path == tmp_path / f"{ids[3]}.mp4"
 
 
 def test_without_descriptions_to_train_on_it_is_tested(tmp_path: Path) -> None:

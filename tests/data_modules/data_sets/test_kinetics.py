@@ -35,8 +35,8 @@ def test_the_training_list_is_found_where_downloads_have_it(tmp_path: Path, plac
     assert records[0].path == tmp_path / "train/air drumming/abcdefghijk_000010_000020.mp4"
     elsewhere = tmp_path.parent / f"{tmp_path.name}_videos"
     elsewhere.mkdir()
-    found = Kinetics(elsewhere, annotations=tmp_path).dataset_index.records["train"]
-    assert [record.target for record in found] == [1, 0]
+    moved = Kinetics(elsewhere, annotations=tmp_path).dataset_index.records["train"]
+    assert [record.target for record in moved] == [1, 0]
 
 
 def test_the_2020_edition_and_a_file_of_all_splits(tmp_path: Path) -> None:

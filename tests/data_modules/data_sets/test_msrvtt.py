@@ -39,8 +39,8 @@ COUNTS: dict[tuple[Division, Split], int] = {
 
 
 def lines(name: str) -> list[str]:
-    found = gzip.decompress((FOLDER / name).read_bytes()).decode().split()
-    return found[1:] if name.endswith(".csv.gz") else found
+    result = gzip.decompress((FOLDER / name).read_bytes()).decode().split()
+    return result[1:] if name.endswith(".csv.gz") else result
 
 
 def pairs_of_1ka() -> list[dict[str, str]]:
@@ -97,12 +97,12 @@ def test_the_official_pair_says_the_same(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is there, and test_videodatainfo.json is not"):
         _ = MSRVTT(tmp_path, split="full").dataset_index
     write(tmp_path / "test_videodatainfo.json", [("video7010", "three")])
-    for given in (None, tmp_path, tmp_path / "test_videodatainfo.json"):
-        data = MSRVTT(tmp_path, split="full", captions=given)
-        found = {
+    for place in (None, tmp_path, tmp_path / "test_videodatainfo.json"):
+        data = MSRVTT(tmp_path, split="full", captions=place)
+        result = {
             split: [(r.video_id, r.captions) for r in captioned(data, split)] for split in data.dataset_index.records
         }
-        assert found == {
+        assert result == {
             "train": [("video0", ("one",))],
             "val": [("video7009", ("two",))],
             "test": [("video7010", ("three",))],

@@ -118,7 +118,7 @@ def videos(tmp_path: Path) -> Path:
 
 def contents(root: Path, videos: Path) -> dict[str, Any]:
     store = FeatureStore(root, RECIPE)
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         video_id: (
             store.read(video_id).tolist(),
             store.times_sec(video_id).tolist(),
@@ -127,7 +127,7 @@ def contents(root: Path, videos: Path) -> dict[str, Any]:
         )
         for video_id in store.video_ids
     }
-    return found | {"broken": dict(sorted(store.broken.items()))}
+    return result | {"broken": dict(sorted(store.broken.items()))}
 
 
 def test_killed_writers_resume_to_the_store_of_an_unbroken_run(tmp_path: Path, videos: Path, run_writers: Run) -> None:

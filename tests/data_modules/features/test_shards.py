@@ -132,11 +132,11 @@ def test_each_shard_is_checked_once_and_again_when_asked(tmp_path: Path, monkeyp
     read: list[str] = []
     check = store_shards._check
 
-    def told(path: Path, key: str) -> None:
+    def counted(path: Path, key: str) -> None:
         read.append(path.name)
         check(path, key)
 
-    monkeypatch.setattr(store_shards, "_check", told)
+    monkeypatch.setattr(store_shards, "_check", counted)
     for expected in ([path.name for path in shards(root)], []):
         store = FeatureStore(root)
         assert read == expected

@@ -69,14 +69,14 @@ def test_every_caption_is_trained_on_once_an_epoch_with_its_own_video(store: Fea
 
 def test_one_caption_shows_each_video_once_an_epoch_and_all_captions_over_time(store: FeatureStore) -> None:
     data = dataset(store, "one_caption")
-    told: Counter[str] = Counter()
+    texts: Counter[str] = Counter()
     for number in range(200):
         samples = epoch(data, number)
         assert [sample["video_id"] for sample in samples] == [record.video_id for record in RECORDS]
-        told.update(caption for sample in samples for caption in sample["captions"])
-    assert set(told) == {caption for record in RECORDS for caption in record.captions}
-    assert told["v0 c0"] == 200
-    assert all(abs(told[caption] - 40) < 25 for caption in RECORDS[1].captions)  # 40 is the mean, 5.7 the deviation
+        texts.update(caption for sample in samples for caption in sample["captions"])
+    assert set(texts) == {caption for record in RECORDS for caption in record.captions}
+    assert texts["v0 c0"] == 200
+    assert all(abs(texts[caption] - 40) < 25 for caption in RECORDS[1].captions)  # 40 is the mean, 5.7 the deviation
 
 
 @pytest.mark.parametrize("pairs", ["every_caption", "one_caption"])
@@ -170,13 +170,13 @@ def test_workers_and_batch_sizes_change_nothing(store: FeatureStore, pairs: Pair
     data = dataset(store, pairs, training=training)
 
     def rows(batch_size: int, num_workers: int) -> list[object]:
-        found: list[object] = []
+        result: list[object] = []
         for batch in loader(data, batch_size, num_workers):
             owners = batch["captions"]["video"].numpy()
             for row, video_id in enumerate(batch["video_id"]):
                 own = [batch["text"][place] for place in np.flatnonzero(owners == row)]
-                found.append((video_id, own, batch["features"][row].tolist(), batch["time_sec"][row].tolist()))
-        return found
+                result.append((video_id, own, batch["features"][row].tolist(), batch["time_sec"][row].tolist()))
+        return result
 
     assert len(rows(1, 0)) == len(data)
     assert rows(1, 0) == rows(3, 0) == rows(3, 2)

@@ -35,8 +35,8 @@ def record(video_id: str, segments: Sequence[tuple[float, float, int]] = (), **s
 def test_what_can_be_trained_on(
     segments: list[tuple[float, float, int]], spans: dict[str, Any], kept: list[Any], ignored: list[Span]
 ) -> None:
-    found, unclear = trainable(record("a", segments, **spans), duration_sec=10.0)
-    assert ([(s.start_sec, s.end_sec, s.target) for s in found], unclear) == (kept, ignored)
+    result, unclear = trainable(record("a", segments, **spans), duration_sec=10.0)
+    assert ([(s.start_sec, s.end_sec, s.target) for s in result], unclear) == (kept, ignored)
 
 
 @pytest.mark.parametrize(

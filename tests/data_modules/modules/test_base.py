@@ -100,12 +100,12 @@ def test_every_video_is_tested_once_over_all_processes(
     tmp_path: Path, numbered_store: Fill, monkeypatch: pytest.MonkeyPatch, world_size: int
 ) -> None:
     data = opened(tmp_path, numbered_store, batch_size=10)
-    found: list[str] = []
+    result: list[str] = []
     for rank in range(world_size):
         monkeypatch.setattr(data, "trainer", SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=world_size))
         (loader,) = data.test_dataloader()
-        found += [video_id for batch in loader for video_id in batch["video_id"]]
-    assert sorted(found) == sorted(record.video_id for record in data.trials[0].tests["test"].records)
+        result += [video_id for batch in loader for video_id in batch["video_id"]]
+    assert sorted(result) == sorted(record.video_id for record in data.trials[0].tests["test"].records)
 
 
 def test_more_processes_than_videos_are_refused_on_all_of_them(

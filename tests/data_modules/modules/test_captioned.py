@@ -133,12 +133,12 @@ def test_an_epoch_of_training(tmp_path: Path, numbered_store: Fill, pairs: Any) 
     loader = data.train_dataloader()
     first, again = list(loader), plain(loader)
     assert plain(first) == again
-    told = [caption for batch in first for caption in batch["text"]]
+    texts = [caption for batch in first for caption in batch["text"]]
     if pairs == "every_caption":
-        assert sorted(told) == sorted(data.captions("train"))
+        assert sorted(texts) == sorted(data.captions("train"))
     else:
         assert sorted(i for batch in first for i in batch["video_id"]) == video_ids("train")
-        assert {caption.split()[0] for caption in told} == set(video_ids("train"))
+        assert {caption.split()[0] for caption in texts} == set(video_ids("train"))
     loader.sampler.set_epoch(1)  # type: ignore[attr-defined]
     assert plain(loader) != again
     for batch in first:
@@ -152,18 +152,18 @@ def test_every_video_is_tested_once_with_all_captions_over_all_processes(
     tmp_path: Path, numbered_store: Fill, monkeypatch: pytest.MonkeyPatch, world_size: int
 ) -> None:
     data = opened(tmp_path, numbered_store)
-    told: list[str] = []
+    texts: list[str] = []
     videos: list[str] = []
     for rank in range(world_size):
         monkeypatch.setattr(data, "trainer", SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=world_size))
         (loader,) = data.test_dataloader()
         for batch in loader:
             videos += batch["video_id"]
-            told += batch["text"]
+            texts += batch["text"]
             owners = batch["captions"]["video"].tolist()
             assert [batch["video_id"][owner] for owner in owners] == [text.split()[0] for text in batch["text"]]
     assert sorted(videos) == video_ids("test")
-    assert sorted(told) == sorted(data.captions("test"))
+    assert sorted(texts) == sorted(data.captions("test"))
     (predicted,) = data.predict_dataloader()
     assert [caption for batch in predicted for caption in batch["text"]] == data.captions("test")
 
@@ -172,15 +172,15 @@ def test_two_processes_train_on_different_pairs(
     tmp_path: Path, numbered_store: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = opened(tmp_path, numbered_store)
-    told: list[list[str]] = []
+    texts: list[list[str]] = []
     for rank in range(2):
         progress = SimpleNamespace(current=SimpleNamespace(ready=0))
         loop = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
         process = SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=2, fit_loop=loop)
         monkeypatch.setattr(data, "trainer", process)
-        told.append([caption for batch in data.train_dataloader() for caption in batch["text"]])
-    assert len(told[0]) == len(told[1])
-    assert sorted([*told[0], *told[1]]) == sorted(data.captions("train"))
+        texts.append([caption for batch in data.train_dataloader() for caption in batch["text"]])
+    assert len(texts[0]) == len(texts[1])
+    assert sorted([*texts[0], *texts[1]]) == sorted(data.captions("train"))
 
 
 def test_a_resumed_epoch_goes_on_with_the_next_batch(
@@ -211,8 +211,8 @@ def test_lost_videos_take_their_captions_with_them_and_count_once(tmp_path: Path
     }
     gone = {*lost, *broken}
     for name, loaders in (("train", [data.train_dataloader()]), ("test", data.test_dataloader())):
-        told = [caption for loader in loaders for batch in loader for caption in batch["text"]]
-        assert sorted(told) == sorted(c for c in data.captions(name) if c.split()[0] not in gone)
+        texts = [caption for loader in loaders for batch in loader for caption in batch["text"]]
+        assert sorted(texts) == sorted(c for c in data.captions(name) if c.split()[0] not in gone)
 
 
 def test_a_video_that_cannot_be_decoded_counts_once_however_many_captions_it_has(

@@ -126,18 +126,18 @@ def test_all_windows_are_tested_and_those_with_actions_trained_on(tmp_path: Path
         for window in SlidingWindows(32).cover(sec, RATE)
     ]
     for loader in (*data.test_dataloader(), *data.predict_dataloader()):
-        tested = [found for batch in loader for found in zip(batch["video_id"], origins(batch), strict=True)]
+        tested = [result for batch in loader for result in zip(batch["video_id"], origins(batch), strict=True)]
         assert [video_id for video_id, _ in tested] == [video_id for video_id, _ in expected]
         assert [origin for _, origin in tested] == pytest.approx([origin for _, origin in expected])
     trained = list(data.train_dataloader())
     assert all(batch["text"] == list(NAMES) and batch["subset"] == "train" for batch in trained)
-    shown = {
+    trained_actions = {
         (v, int(target))
         for batch in trained
         for v, targets in zip(batch["video_id"], batch["windows"]["segment_targets"], strict=True)
         for target in targets
     }
-    assert shown == {(f"train{n}", target) for n in range(20) for target in range(4)}
+    assert trained_actions == {(f"train{n}", target) for n in range(20) for target in range(4)}
 
 
 def origins(batch: Batch) -> list[float]:
@@ -151,17 +151,17 @@ def test_processes_test_whole_videos(
     data = opened(tmp_path, numbered_store)
     (loader,) = data.test_dataloader()
     expected = sorted((v, at) for b in loader for v, at in zip(b["video_id"], origins(b), strict=True))
-    found: list[tuple[str, float]] = []
+    result: list[tuple[str, float]] = []
     for rank in range(world_size):
         monkeypatch.setattr(data, "trainer", SimpleNamespace(strategy=ON_CPU, global_rank=rank, world_size=world_size))
         (loader,) = data.test_dataloader()
         mine = [(v, at) for b in loader for v, at in zip(b["video_id"], origins(b), strict=True)]
         lasts = [last for b in loader for last in b["windows"]["is_last"]]
         videos = {v for v, _ in mine}
-        assert not videos & {v for v, _ in found}
+        assert not videos & {v for v, _ in result}
         assert sum(lasts) == len(videos)
-        found += mine
-    assert sorted(found) == expected
+        result += mine
+    assert sorted(result) == expected
 
 
 def test_training_of_an_open_set_sees_no_unseen_class(tmp_path: Path, numbered_store: Fill) -> None:

@@ -76,12 +76,12 @@ def test_drawn_few_shot_of_all_classes(dataset_index: DatasetIndex) -> None:
 
 
 def test_published_trials_come_as_they_are(dataset_index: DatasetIndex) -> None:
-    given = [
+    trials = [
         Trial(f"trial {n}", dataset_index.subset("train"), {"test": dataset_index.subset("test")}) for n in range(4)
     ]
-    listed = replace(dataset_index, published={"3way_2shot": lambda: given})
-    assert FewShot(shots=2, ways=3).trials(listed, 0) == given
-    assert FewShot(shots=2, ways=3, num_trials=2).trials(listed, 0) == given[:2]
+    listed = replace(dataset_index, published={"3way_2shot": lambda: trials})
+    assert FewShot(shots=2, ways=3).trials(listed, 0) == trials
+    assert FewShot(shots=2, ways=3, num_trials=2).trials(listed, 0) == trials[:2]
     with pytest.raises(InputError, match="num_trials is 5, and 4 are published"):
         FewShot(shots=2, ways=3, num_trials=5).trials(listed, 0)
     with pytest.raises(

@@ -16,13 +16,13 @@ WORDS = {"small": {"small", "little", "tiny"}, "big": {"big", "large", "huge"}}
 @pytest.mark.parametrize("seed", range(30))
 def test_what_is_drawn_is_what_happens(seed: int) -> None:
     story = write_story(seed)
-    shown = [piece for piece in story.video_script.pieces if piece.shape]
+    moving = [piece for piece in story.video_script.pieces if piece.shape]
     pauses = [piece for piece in story.video_script.pieces if not piece.shape]
     assert len(story.events) in NUM_ACTIONS
-    assert [(piece.shape, piece.color) for piece in shown] == [(event.shape, event.color) for event in story.events]
-    assert len(pauses) == len(shown) - 1
-    assert len({event.shape for event in story.events}) == len({event.color for event in story.events}) == len(shown)
-    for piece, event in zip(shown, story.events, strict=True):
+    assert [(piece.shape, piece.color) for piece in moving] == [(event.shape, event.color) for event in story.events]
+    assert len(pauses) == len(moving) - 1
+    assert len({event.shape for event in story.events}) == len({event.color for event in story.events}) == len(moving)
+    for piece, event in zip(moving, story.events, strict=True):
         assert ACTION_SEC[0] - 0.1 < piece.num_frames / FRAME_RATE < ACTION_SEC[1] + 0.1
         radii = piece.trajectories.radius_start, piece.trajectories.radius_end
         if event.motion in ("growing", "shrinking"):
@@ -43,9 +43,9 @@ def test_sizes_can_be_told_apart() -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_sentences_tell_shape_color_and_size_in_order(seed: int) -> None:
     story = write_story(seed)
-    told = tell(story, 4)
-    assert len(told) == len(set(told)) == 4
-    for sentence in told:
+    sentences = tell(story, 4)
+    assert len(sentences) == len(set(sentences)) == 4
+    for sentence in sentences:
         words = sentence.replace(",", "").replace(";", "").split()
         assert [word for word in words if word in SHAPES] == [event.shape for event in story.events]
         assert [word for word in words if word in COLORS] == [event.color for event in story.events]

@@ -88,7 +88,7 @@ def test_videos_last_as_long_as_is_said_and_segments_lie_in_them(data: Untrimmed
 
 def test_segments_show_what_they_say(data: UntrimmedShapes) -> None:
     """By the pixels alone: the shape is what differs from the background."""
-    shown: set[str] = set()
+    visible: set[str] = set()
     for record in everything(data.dataset_index):
         frames, _ = decoded(record.path)
         away = (frames - background_of(frames)).abs().amax(1)
@@ -96,8 +96,8 @@ def test_segments_show_what_they_say(data: UntrimmedShapes) -> None:
             start, end = round(segment.start_sec * FRAME_RATE), round(segment.end_sec * FRAME_RATE)
             motion = PAIRS[data.dataset_index.class_names[segment.target]][1]
             assert_looks_like(motion, away[start:end])
-            shown.add(motion)
-    assert shown == set(MOTIONS)
+            visible.add(motion)
+    assert visible == set(MOTIONS)
 
 
 def assert_looks_like(motion: str, away: Tensor) -> None:

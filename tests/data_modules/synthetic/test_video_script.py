@@ -28,11 +28,11 @@ def frames_of(span_sec: tuple[float, float]) -> range:
 
 def placed(video_script: VideoScript) -> dict[tuple[int, int], Piece]:
     """The pieces by their first frame and the one behind their last."""
-    found, start = {}, 0
+    result, start = {}, 0
     for piece in video_script.pieces:
-        found[start, start + piece.num_frames] = piece
+        result[start, start + piece.num_frames] = piece
         start += piece.num_frames
-    return found
+    return result
 
 
 def test_equal_arguments_give_an_equal_video() -> None:

@@ -33,7 +33,7 @@ def renderings(root: Path, count: int = 4, killed_at: int | None = None) -> list
     return [(root / "deep" / f"{n}.mp4", Grey(50 * n, n == killed_at)) for n in range(count)]
 
 
-def found(root: Path) -> dict[str, tuple[bytes, int]]:
+def contents(root: Path) -> dict[str, tuple[bytes, int]]:
     """Bytes and time of change of every video."""
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in sorted(root.rglob("*.mp4"))}
 
@@ -47,17 +47,17 @@ def assert_shows(root: Path, number: int) -> None:
 
 def test_files_hold_what_the_scripts_show(tmp_path: Path) -> None:
     render_missing(tmp_path, WORLD, renderings(tmp_path))
-    assert list(found(tmp_path)) == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
+    assert list(contents(tmp_path)) == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
     for number in range(4):
         assert_shows(tmp_path, number)
 
 
 def test_only_what_is_missing_is_rendered(tmp_path: Path) -> None:
     render_missing(tmp_path, WORLD, renderings(tmp_path))
-    before = found(tmp_path)
+    before = contents(tmp_path)
     (tmp_path / "deep" / "1.mp4").unlink()
     render_missing(tmp_path, WORLD, renderings(tmp_path, count=5))
-    after = found(tmp_path)
+    after = contents(tmp_path)
     assert list(after) == [*before, "4.mp4"]
     assert {name: after[name] for name in ("0.mp4", "2.mp4", "3.mp4")} == {n: before[n] for n in before if n != "1.mp4"}
     assert_shows(tmp_path, 1)
@@ -66,10 +66,10 @@ def test_only_what_is_missing_is_rendered(tmp_path: Path) -> None:
 def test_a_killed_rendering_goes_on(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         render_missing(tmp_path, WORLD, renderings(tmp_path, killed_at=2))
-    before = found(tmp_path)
+    before = contents(tmp_path)
     assert list(before) == ["0.mp4", "1.mp4"]
     render_missing(tmp_path, WORLD, renderings(tmp_path))
-    after = found(tmp_path)
+    after = contents(tmp_path)
     assert {name: after[name] for name in before} == before
     assert list(after) == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
     for number in (2, 3):
@@ -81,7 +81,7 @@ def test_another_world_is_refused(tmp_path: Path) -> None:
     for other in ({**WORLD, "seed": 1}, {**WORLD, "version": 2}, {**WORLD, "videos": "untrimmed"}):
         with pytest.raises(InputError, match=r"holds another world .* than asked for .*; name another data\.root"):
             render_missing(tmp_path, other, renderings(tmp_path))
-    assert list(found(tmp_path)) == ["0.mp4"]
+    assert list(contents(tmp_path)) == ["0.mp4"]
 
 
 def test_a_kill_while_the_world_is_noted_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,4 +94,4 @@ def test_a_kill_while_the_world_is_noted_does_no_harm(tmp_path: Path, monkeypatc
         render_missing(tmp_path, WORLD, renderings(tmp_path, count=1))
     monkeypatch.undo()
     render_missing(tmp_path, WORLD, renderings(tmp_path, count=1))
-    assert list(found(tmp_path)) == ["0.mp4"]
+    assert list(contents(tmp_path)) == ["0.mp4"]
