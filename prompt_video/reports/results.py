@@ -15,14 +15,12 @@ from prompt_video.reports.localization_media import localization_media
 from prompt_video.reports.media import MediaItem, Table
 from prompt_video.reports.recognition_files import write_recognition
 from prompt_video.reports.recognition_media import recognition_media
-from prompt_video.reports.retrieval_files import best_videos, write_queries
+from prompt_video.reports.retrieval_files import write_queries
 from prompt_video.reports.retrieval_media import retrieval_media
 from prompt_video.tasks.classification_results import ClassificationResults
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.results import Results
 from prompt_video.tasks.retrieval_results import RetrievalResults
-
-CAPTION_VIDEOS = 10  # that a prediction names for each caption
 
 R = TypeVar("R", bound=Results)
 
@@ -86,11 +84,9 @@ def write_predictions(folder: Path, rows: Sequence[Mapping[str, Any]], tests: Ma
         detections = {row["video_id"]: [Detection(*one) for one in row["detections"]] for row in rows}
         write_detections_by(folder, CLIP_ONLY, detections, MIN_SCORE, {"model": model})
         return f"the detections in {len(rows)} videos to {folder / CLIP_ONLY}"
-    if retrieved := _of_kind(RetrievalResults, tests):
-        answers = [results.answers for results in retrieved.values() if results.answers is not None]
-        captions = [row for own in answers for row in best_videos(own, CAPTION_VIDEOS)]
-        _write_lines(folder / "retrieved.jsonl", captions)
-        return f"the likeliest videos of {len(captions)} captions to {folder / 'retrieved.jsonl'}"
+    if _of_kind(RetrievalResults, tests):
+        _write_lines(folder / "retrieved.jsonl", rows)
+        return f"the likeliest videos of {len(rows)} captions to {folder / 'retrieved.jsonl'}"
     _write_lines(folder / "scores.jsonl", rows)
     return f"the likeliest classes of {len(rows)} videos to {folder / 'scores.jsonl'}"
 

@@ -1,8 +1,6 @@
 """What a retrieval test leaves in its run folder: the rank of every query, and what stood first."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from prompt_video.io.spreadsheet import write_rows
 from prompt_video.tasks.retrieval_results import Answers
@@ -44,16 +42,3 @@ def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
         for video, (rank, frozen_rank) in zip(learned.asking.tolist(), ranks, strict=True)
     ]
     write_rows(folder / f"video_to_text{suffix}.csv", rows)
-
-
-def best_videos(answers: Answers, count: int) -> Iterator[dict[str, Any]]:
-    """For each caption the videos with the greatest scores, best first, ready for JSON.
-
-    Args:
-        answers: of one test.
-        count: of videos.
-    """
-    best = answers.learned.top(count, "t2v")
-    for number, caption in enumerate(answers.captions):
-        videos = zip(best.numbers[number].tolist(), best.scores[number].tolist(), strict=True)
-        yield {"caption": caption, "scores": {answers.video_ids[video]: score for video, score in videos}}

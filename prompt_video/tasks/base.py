@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
+from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.precision import ClipDtype, resolve_clip_dtype
@@ -300,15 +301,17 @@ class VideoTextTask(LightningModule, ABC):
 
     def setup(self, stage: str) -> None:
         """Take the candidates from the data."""
-        datamodule = getattr(self.trainer, "datamodule", None)
-        if datamodule is not None:
-            if (count := len(datamodule.trials)) > 1:
-                raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
-            (trial,) = datamodule.trials
-            self.data_config = datamodule.inference_config()
-            self.trial_name = trial.name
-            self.set_class_names(trial.train.class_names)
-            self.make_results(trial)
+        datamodule: VideoDataModule | None = getattr(self.trainer, "datamodule", None)
+        if datamodule is None:
+            raise InputError("a task needs a data module for its candidates: trainer.fit(task, data).")
+        if (count := len(datamodule.trials)) > 1:
+            raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
+        datamodule.check_image_size(self.encoder)
+        (trial,) = datamodule.trials
+        self.data_config = datamodule.inference_config()
+        self.trial_name = trial.name
+        self.set_class_names(trial.train.class_names)
+        self.make_results(trial)
         if stage == "fit" and self.start_from is not None:
             self.model.load_learned_state(self.starting_weights())
 

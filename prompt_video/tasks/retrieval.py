@@ -25,6 +25,8 @@ from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.options import TaskOptions
 from prompt_video.tasks.retrieval_results import Pairs, RetrievalResults
 
+CAPTION_VIDEOS = 10  # that a prediction names for each caption
+
 log = logging.getLogger(__name__)
 
 
@@ -181,14 +183,21 @@ class RetrievalTask(VideoTextTask):
         return Pairs(torch.cat([subset.videos for subset in parts]), torch.cat([subset.texts for subset in parts]))
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """Only notes features: answers are known once all videos are."""
+        """A row for each caption; the likeliest videos are in it once all videos are known."""
         self.evaluate(batch)
-        return []
+        return [{"caption": caption} for caption in batch["text"]]
 
     def on_predict_epoch_end(self) -> None:
-        """Bring together what is needed to answer."""
-        for results in self.tests.values():
+        """Name the likeliest videos of each caption, in the rows that the trainer gives back."""
+        predictions = self.trainer.predict_loop.predictions
+        of_tests = [predictions] if len(self.tests) == 1 else predictions
+        for name, batches in zip(self.tests, of_tests, strict=True):
+            results = self.results[name]
             results.gather()
+            assert results.answers is not None
+            rows = [row for batch in batches for row in batch]
+            for row, answer in zip(rows, results.answers.best_videos(CAPTION_VIDEOS), strict=bool(rows)):
+                row.update(answer)
 
     def describe(self) -> str:
         """What is trained and how texts are written, in words."""

@@ -1,9 +1,9 @@
 """What a validation or a test of retrieval comes to: ranks by features of this model and of the frozen CLIP."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -39,6 +39,13 @@ class Answers:
     captions: Sequence[str]
     learned: Retrieval
     frozen: Retrieval
+
+    def best_videos(self, count: int) -> Iterator[dict[str, Any]]:
+        """For each caption the ``count`` videos with the greatest scores, best first, ready for JSON."""
+        best = self.learned.top(count, "t2v")
+        for number, caption in enumerate(self.captions):
+            videos = zip(best.numbers[number].tolist(), best.scores[number].tolist(), strict=True)
+            yield {"caption": caption, "scores": {self.video_ids[video]: score for video, score in videos}}
 
 
 class RetrievalResults(Results):
