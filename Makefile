@@ -42,7 +42,7 @@ demo: $(READY) ## the whole method on the built-in worlds; report in runs/demo (
 	@$(TRAIN_ENV) $(BIN)/prompt-video demo --seeds $(SEEDS) --size $(SIZE) $(ARGS)
 
 train: $(READY) ## train and test an experiment: make train EXP=demo_closed
-	@test -n "$(EXP)" || { echo "name an experiment: make train EXP=demo_closed; there are:"; ls experiments/*.yaml | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
+	@test -n "$(EXP)" || { echo "name an experiment: make train EXP=demo_closed; there are"; $(BIN)/prompt-video list experiments; exit 2; }
 	@$(TRAIN_ENV) $(BIN)/prompt-video fit $(EXPERIMENT) $(ARGS)
 
 evaluate: $(READY) ## test a checkpoint: make evaluate EXP=demo_closed CKPT=runs/.../best.ckpt
@@ -69,7 +69,7 @@ dashboard: $(READY) ## lay out an experiment's wandb workspace, without an accou
 	@$(BIN)/prompt-video dashboard $(EXPERIMENT) $(ARGS)
 
 sweep: $(READY) ## run an ablation on this machine: make sweep EXP=demo_closed SWEEP=prompt_length
-	@test -n "$(EXP)" -a -n "$(SWEEP)" || { echo "name both: make sweep EXP=demo_closed SWEEP=prompt_length; there are:"; ls experiments/sweeps/*.yaml | xargs -n1 basename -s .yaml | sed 's/^/  /'; exit 2; }
+	@test -n "$(EXP)" -a -n "$(SWEEP)" || { echo "name both: make sweep EXP=demo_closed SWEEP=prompt_length; there are"; $(BIN)/prompt-video list sweeps; exit 2; }
 	@$(TRAIN_ENV) $(BIN)/prompt-video sweep $(SWEEP) $(EXPERIMENT) $(ARGS)
 
 bench: $(READY) ## measure every part against the plain way; ratios in runs/bench (ARGS=--quick: two minutes)

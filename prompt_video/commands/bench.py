@@ -2,12 +2,19 @@
 
 from pathlib import Path
 
-from prompt_video.bench.parts import PARTS
+from data_modules.errors import InputError
 from prompt_video.io.verb_parser import VerbParser
+
+try:
+    from prompt_video.bench.parts import PARTS
+except ModuleNotFoundError:  # it is no part of the installed package
+    PARTS = ()  # type: ignore[assignment]
 
 
 def main(arguments: list[str]) -> None:
     """Measure, print and write the ratios."""
+    if not PARTS:
+        raise InputError("bench is a part of the repository alone: run `make bench` in a checkout of it.")
     options = parser().parse(arguments[1:])
     out: Path = options.out or Path("runs/bench", "quick.json" if options.quick else "results.json")
 

@@ -5,6 +5,8 @@ VERBS = {
     "validate": ("prompt_video.experiment.cli", "score a checkpoint on the validation split"),
     "test": ("prompt_video.experiment.cli", "score a checkpoint on the test split"),
     "predict": ("prompt_video.experiment.cli", "write what each test video shows, or which video each caption means"),
+    "list": ("prompt_video.commands.list", "the experiments, methods, data sets and more that have a name"),
+    "copy": ("prompt_video.commands.copy", "an experiment as a file of one's own, to edit"),
     "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
     "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
     "serve": ("prompt_video.commands.serve", "a page in the browser: your own video, your own words"),

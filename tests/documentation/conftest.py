@@ -105,7 +105,12 @@ KINDS = (
         "elsewhere",
         ("tests/prompt_video/commands/test_completion.py::test_bash_completes_verbs_options_and_values",),
     ),
-    Kind(r"prompt-video (label|segment|export) .*", "run"),
+    Kind(
+        r"prompt-video fit --config \S+ --method \S+",
+        "elsewhere",
+        ("tests/test_wheel.py::test_an_installed_wheel_is_enough",),
+    ),
+    Kind(r"prompt-video (label|segment|export|copy) .*", "run"),
     Kind(r"prompt-video report runs", "run"),
     Kind(_INDEX, "run", options=SMALL[:3]),
     Kind(r"prompt-video search .*", "run", after=_INDEX),
