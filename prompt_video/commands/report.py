@@ -13,7 +13,7 @@ from prompt_video.io.outputs import check_file, save
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.reports.comparison.html import html
 from prompt_video.reports.comparison.markdown import markdown
-from prompt_video.reports.comparison.report_model import document
+from prompt_video.reports.comparison.report_model import report_model
 from prompt_video.reports.comparison.rows import rows_of
 from prompt_video.reports.comparison.runs import collect
 
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     check_file(path, "--out")
     runs, unread = collect(options.runs)
     rows, older = rows_of(runs)
-    report = document(rows, [*unread, *older])
+    report = report_model(rows, [*unread, *older])
     text = markdown(report) if options.markdown else html(report)
     experiments = len(report.experiments)
     left = f"; {len(report.left_out)} left out, named at its end" if report.left_out else ""

@@ -95,12 +95,12 @@ def _summary(outcomes: Sequence[Outcome]) -> list[tuple[Method, str, str]]:
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal."""
-    shown = Table(title="moving shapes, closed set, 48 classes, test split", title_justify="left")
+    rich_table = Table(title="moving shapes, closed set, 48 classes, test split", title_justify="left")
     for column in TITLES:
-        shown.add_column(column, justify="right" if column.startswith("top") else "left")
+        rich_table.add_column(column, justify="right" if column.startswith("top") else "left")
     for method, top1, top5 in _summary(outcomes):
-        shown.add_row(method.title, top1, top5, method.about, style="bold" if method is METHODS[-1] else "")
-    return shown
+        rich_table.add_row(method.title, top1, top5, method.about, style="bold" if method is METHODS[-1] else "")
+    return rich_table
 
 
 def page_table(outcomes: Sequence[Outcome]) -> page.Table:

@@ -43,8 +43,8 @@ def run_method(run: Run, start_from: Path | None = None) -> Outcome:
     """
     cli = run.train_and_test(*([f"--model.start_from={start_from}"] if start_from else []))
     assert isinstance(cli.model, LocalizationTask)
-    found = localization(cli.model.results["test"])
-    drawn = [timeline_svg(timeline) for timeline in timelines(found, NUM_VIDEOS)]
+    results = localization(cli.model.results["test"])
+    drawn = [timeline_svg(timeline) for timeline in timelines(results, NUM_VIDEOS)]
     return Outcome(run.seed, cli.record.results["metrics"], drawn, start_from is not None)
 
 
@@ -73,13 +73,15 @@ def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal."""
-    shown = Table(title="untrimmed shapes, localization of 48 classes, mean average precision", title_justify="left")
+    rich_table = Table(
+        title="untrimmed shapes, localization of 48 classes, mean average precision", title_justify="left"
+    )
     for column in TITLES:
-        shown.add_column(column, justify="left" if column in (TITLES[0], TITLES[-1]) else "right")
+        rich_table.add_column(column, justify="left" if column in (TITLES[0], TITLES[-1]) else "right")
     rows = _rows(outcomes)
     for row in rows:
-        shown.add_row(*row, style="bold" if row is rows[-1] else "")
-    return shown
+        rich_table.add_row(*row, style="bold" if row is rows[-1] else "")
+    return rich_table
 
 
 def page_table(outcomes: Sequence[Outcome]) -> page.Table:

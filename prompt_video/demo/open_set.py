@@ -85,12 +85,12 @@ def _rows(outcomes: Sequence[Outcome]) -> list[list[str]]:
 def table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal."""
     title = "moving shapes, open set, 32 classes seen and 16 unseen, 3 folds"
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    rich_table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in TITLES:
-        shown.add_column(column, justify="left" if column == TITLES[0] else "right", no_wrap=True)
+        rich_table.add_column(column, justify="left" if column == TITLES[0] else "right", no_wrap=True)
     for method, row in zip((FROZEN, *METHODS), _rows(outcomes), strict=True):
-        shown.add_row(*(cell.replace(" ± ", "±") for cell in row), style="bold" if method is METHODS[-1] else "")
-    return shown
+        rich_table.add_row(*(cell.replace(" ± ", "±") for cell in row), style="bold" if method is METHODS[-1] else "")
+    return rich_table
 
 
 def page_table(outcomes: Sequence[Outcome]) -> page.Table:

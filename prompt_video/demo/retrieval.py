@@ -77,15 +77,15 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     """For the terminal."""
     title = f"described shapes, retrieval among {outcomes[-1].num_videos} videos, recall in %"
     # Narrow, as there are many columns: eighty letters have to do.
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    shown.add_column("scores", vertical="bottom", no_wrap=True)
+    rich_table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    rich_table.add_column("scores", vertical="bottom", no_wrap=True)
     for way in ("text to\nvideo", "video to\ntext"):
         for heading in (f"{way}\nR@1", "R@5", "median\nrank"):
-            shown.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
+            rich_table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     rows = _rows(outcomes)
     for row in rows:
-        shown.add_row(*(cell.replace(" ± ", "±") for cell in row[:-1]), style="bold" if row is rows[-1] else "")
-    return shown
+        rich_table.add_row(*(cell.replace(" ± ", "±") for cell in row[:-1]), style="bold" if row is rows[-1] else "")
+    return rich_table
 
 
 def page_table(outcomes: Sequence[Outcome]) -> page.Table:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from markupsafe import Markup
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Detection
@@ -15,6 +14,7 @@ from prompt_video.localization.selection import Selection, balanced_selection
 from prompt_video.localization.verdicts import TIOU, judge
 from prompt_video.reports import figures
 from prompt_video.reports.film_strip import FilmStrip, read_strip
+from prompt_video.reports.media import spread
 from prompt_video.reports.page import Table
 from prompt_video.reports.timeline_rows import Timeline
 
@@ -123,26 +123,25 @@ def timelines(test: Localization, num_videos: int = NUM_VIDEOS) -> list[Timeline
         num_videos: as many, or fewer where fewer are annotated.
     """
     selection = test.selection
-    shown = {video_id: selection.of(test.detections.get(video_id, ())) for video_id in test.truth}
+    selected = {video_id: selection.of(test.detections.get(video_id, ())) for video_id in test.truth}
     verdicts = {
-        video_id: judge(shown[video_id], video.annotations)
+        video_id: judge(selected[video_id], video.annotations)
         for video_id, video in test.truth.items()
         if video.annotations
     }
     ranked = sorted(verdicts, key=lambda video_id: (-verdicts[video_id].f1, video_id))
-    full = max((d.score for found in shown.values() for d in found), default=1.0)
-    places = np.linspace(0, len(ranked) - 1, min(num_videos, len(ranked))).round().astype(int)
+    full_score = max((detection.score for own in selected.values() for detection in own), default=1.0)
     return [
         Timeline(
-            title=ranked[place],
-            note=f"{test.scores[0].name}: {verdicts[ranked[place]]}",
-            detections=shown[ranked[place]],
-            truth=test.truth[ranked[place]].annotations,
-            duration_sec=test.truth[ranked[place]].duration_sec,
-            strip=_strip(test.paths.get(ranked[place])),
-            full_score=full,
+            title=video_id,
+            note=f"{test.scores[0].name}: {verdicts[video_id]}",
+            detections=selected[video_id],
+            truth=test.truth[video_id].annotations,
+            duration_sec=test.truth[video_id].duration_sec,
+            strip=_strip(test.paths.get(video_id)),
+            full_score=full_score,
         )
-        for place in places.tolist()
+        for video_id in spread(ranked, num_videos)
     ]
 
 

@@ -1,15 +1,15 @@
-"""Sentences that asked for their video, and what was found: examples of a retrieval test as a part of a page."""
+"""Sentences that asked for their video, and which came first: examples of a retrieval test as a part of a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from markupsafe import Markup
 
 from data_modules.errors import BrokenVideoError
 from prompt_video.io.templates import render
 from prompt_video.reports.film_strip import film_strip, read_strip
+from prompt_video.reports.media import spread
 from prompt_video.reports.text_formatting import plain, shortened
 
 NUM_HITS, NUM_MISSES = 3, 3
@@ -59,8 +59,8 @@ def hits(questions: Sequence[Question], count: int = NUM_HITS) -> list[Question]
         questions: of the whole test.
         count: as many, or fewer where there are fewer.
     """
-    found = [question for question in questions if question.is_hit]
-    return _spread(sorted(found, key=lambda question: question.frozen_rank), count)
+    hit = [question for question in questions if question.is_hit]
+    return spread(sorted(hit, key=lambda question: question.frozen_rank), count)
 
 
 def misses(questions: Sequence[Question], count: int = NUM_MISSES) -> list[Question]:
@@ -71,12 +71,7 @@ def misses(questions: Sequence[Question], count: int = NUM_MISSES) -> list[Quest
         count: as many, or fewer where there are fewer.
     """
     missed = [question for question in questions if question.is_miss]
-    return _spread(sorted(missed, key=lambda question: question.rank), count)
-
-
-def _spread(ranked: Sequence[Question], count: int) -> list[Question]:
-    places = np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)
-    return [ranked[place] for place in places.tolist()]
+    return spread(sorted(missed, key=lambda question: question.rank), count)
 
 
 def examples(questions: Sequence[Question]) -> Markup:

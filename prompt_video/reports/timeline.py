@@ -21,9 +21,9 @@ from prompt_video.localization.verdicts import TIOU
 from prompt_video.reports.figures import COLORS, STYLE, svg
 from prompt_video.reports.film_strip import FilmStrip
 from prompt_video.reports.text_formatting import clock, plain, room, shortened
-from prompt_video.reports.timeline_rows import Bar, Kind, Lane, Timeline, make_lanes
+from prompt_video.reports.timeline_rows import Bar, Kind, Timeline, TimelineRow, timeline_rows
 
-MAX_LANES = 10
+MAX_ROWS = 10
 INK, SOFT, BAND = "#2b313b", "#6b7482", "#f1f3f5"
 KINDS: dict[Kind, tuple[str, str]] = {
     "annotated": (INK, "annotated"),
@@ -31,7 +31,7 @@ KINDS: dict[Kind, tuple[str, str]] = {
     "wrong": (COLORS[1], "detected, wrong"),
     "detected": (COLORS[0], "detected"),
 }
-_WIDTH, _EDGE, _ROW, _GAP = 9.6, 0.14, 0.17, 0.1  # inches: of the picture, its margin, a row of bars, between lanes
+_WIDTH, _EDGE, _LEVEL, _GAP = 9.6, 0.14, 0.17, 0.1  # inches: of the picture, its margin, a level of bars, between rows
 _TITLE, _AXIS, _MAX_STRIP = 0.38, 0.5, 0.9  # inches: above, the title; below, seconds and legend; height of the frames
 _EM = 0.073  # inches: a sign of the labels, on average
 _MAX_SIGNS = 34  # of a label; more are cut
@@ -71,13 +71,13 @@ def _style() -> Iterator[None]:
 
 
 def _draw(timeline: Timeline) -> Figure:
-    lanes = make_lanes(timeline.detections, timeline.truth)
-    shown, span = lanes[:MAX_LANES], _span_sec(timeline)
-    left = _EDGE + 0.1 + _EM * max((room(_name(lane)) for lane in shown), default=0)
+    rows = timeline_rows(timeline.detections, timeline.truth)
+    drawn, span = rows[:MAX_ROWS], _span_sec(timeline)
+    left = _EDGE + 0.1 + _EM * max((room(_name(row)) for row in drawn), default=0)
     width = _WIDTH - left - 2 * _EDGE
     frames = _frame_size(timeline.strip, width / span) if timeline.strip else (0.0, 0.0)
     above = _TITLE + frames[1] + (0.06 if timeline.strip else 0)
-    height = sum(_height(lane) for lane in shown or [Lane("", ())])
+    height = sum(_height(row) for row in drawn or [TimelineRow("", ())])
     whole = above + height + _AXIS
     figure = Figure(figsize=(_WIDTH, whole))
     note = plain(timeline.note)
@@ -88,33 +88,33 @@ def _draw(timeline: Timeline) -> Figure:
     # Both ways in what can be thought of: seconds to the right, inches down.
     axes = figure.add_axes((left / _WIDTH, _AXIS / whole, width / _WIDTH, height / whole))
     axes.set(xlim=(0, span), ylim=(height, 0))
-    _draw_lanes(axes, shown, timeline, width / span)
+    _draw_rows(axes, drawn, timeline, width / span)
     if timeline.strip:
         _draw_strip(axes, timeline.strip, frames)
     _label_seconds(axes, span)
-    _draw_legend(figure, {bar.kind for lane in shown for bar in lane.bars}, (right, 0.1 / whole))
-    if more := len(lanes) - len(shown):
+    _draw_legend(figure, {bar.kind for row in drawn for bar in row.bars}, (right, 0.1 / whole))
+    if more := len(rows) - len(drawn):
         figure.text(_EDGE / _WIDTH, (_AXIS - 0.06) / whole, f"+ {more} more", color=SOFT, va="top", size=8)
     return figure
 
 
-def _draw_lanes(axes: Axes, lanes: Sequence[Lane], timeline: Timeline, inch: float) -> None:
+def _draw_rows(axes: Axes, rows: Sequence[TimelineRow], timeline: Timeline, inch: float) -> None:
     """From the top down; a second is so many inches wide."""
     end = axes.get_xlim()[1]
     full = timeline.full_score or max((detection.score for detection in timeline.detections), default=0) or 1.0
     top, middles = 0.0, []
-    for lane in lanes or [Lane("", ())]:
+    for row in rows or [TimelineRow("", ())]:
         # Grey as long as the video lasts: annotations and detections may lie behind its end.
-        grey = Rectangle((0, top + 0.02), min(timeline.duration_sec or end, end), _height(lane) - 0.04)
+        grey = Rectangle((0, top + 0.02), min(timeline.duration_sec or end, end), _height(row) - 0.04)
         grey.set(facecolor=BAND, linewidth=0)
         axes.add_patch(grey)
-        for bar in reversed(lane.bars):  # the best lie above the others
-            _draw_bar(axes, bar, top + _GAP / 2 + _ROW * bar.row, full, inch)
-        middles.append(top + _height(lane) / 2)
-        top += _height(lane)
-    if not lanes:
+        for bar in reversed(row.bars):  # the best lie above the others
+            _draw_bar(axes, bar, top + _GAP / 2 + _LEVEL * bar.level, full, inch)
+        middles.append(top + _height(row) / 2)
+        top += _height(row)
+    if not rows:
         axes.text(end / 2, top / 2, "nothing annotated, nothing detected", color=SOFT, ha="center", va="center")
-    axes.set_yticks(middles[: len(lanes)], [_name(lane) for lane in lanes], parse_math=False)
+    axes.set_yticks(middles[: len(rows)], [_name(row) for row in rows], parse_math=False)
     axes.tick_params(axis="y", length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
 
@@ -123,18 +123,18 @@ def _draw_bar(axes: Axes, bar: Bar, top: float, full: float, inch: float) -> Non
     shade = 1.0 if bar.score is None else 0.2 + 0.8 * min(bar.score / full, 1.0)
     color = tuple(1 - shade * (1 - channel) for channel in to_rgb(KINDS[bar.kind][0]))
     width = max(bar.end_sec - bar.start_sec, 0.03 / inch)  # the shortest can still be seen
-    stretch = Rectangle((bar.start_sec, top + 0.015), width, _ROW - 0.03)
+    stretch = Rectangle((bar.start_sec, top + 0.015), width, _LEVEL - 0.03)
     stretch.set(facecolor=color, edgecolor="white", linewidth=0.5)
     axes.add_patch(stretch)
     if bar.score is not None and not bar.is_covered and width * inch > 0.3:
-        place = (bar.start_sec + width / 2, top + _ROW / 2)
+        place = (bar.start_sec + width / 2, top + _LEVEL / 2)
         is_dark = np.dot(color, (0.2126, 0.7152, 0.0722)) < 0.5
         ink = "white" if is_dark else INK
         axes.text(*place, f"{bar.score:.2f}", color=ink, size=6.5, ha="center", va="center_baseline", clip_on=True)
 
 
 def _draw_strip(axes: Axes, strip: FilmStrip, size: tuple[float, float]) -> None:
-    """Frames above the lanes, each over the middle of its part of the video."""
+    """Frames above the rows, each over the middle of its part of the video."""
     part = strip.duration_sec / len(strip.frames)
     end, lowest = axes.get_xlim()[1], axes.get_ylim()[0]
     for number, frame in enumerate(strip.frames.permute(0, 2, 3, 1).numpy()):
@@ -176,9 +176,9 @@ def _span_sec(timeline: Timeline) -> float:
     return max(ends) if max(ends) > 0 else 1.0
 
 
-def _height(lane: Lane) -> float:
-    return _ROW * lane.num_rows + _GAP
+def _height(row: TimelineRow) -> float:
+    return _LEVEL * row.num_levels + _GAP
 
 
-def _name(lane: Lane) -> str:
-    return shortened(plain(lane.label), _MAX_SIGNS) or NO_LABEL
+def _name(row: TimelineRow) -> str:
+    return shortened(plain(row.label), _MAX_SIGNS) or NO_LABEL

@@ -14,7 +14,7 @@ MAX_SEC = 10.0
 MAX_RATE = 15  # frames a second
 
 
-def write_clip(video: Path, path: Path, start_sec: float = 0.0) -> None:
+def write_preview(video: Path, path: Path, start_sec: float = 0.0) -> None:
     """Encode the beginning of a video as h264 in an mp4 file, without sound.
 
     Args:

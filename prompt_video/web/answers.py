@@ -8,13 +8,13 @@ from data_modules.errors import InputError
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.io.readable import readable
 from prompt_video.reports.text_formatting import span_text
-from prompt_video.reports.video_previews import write_clip
+from prompt_video.reports.video_previews import write_preview
 from prompt_video.search.index import Hit, VideoIndex
 from prompt_video.web import drawing
 from prompt_video.web.limits import Limits, check_letters, texts_of
 
 
-class Found(NamedTuple):
+class TitledHit(NamedTuple):
     """A moment of an indexed video.
 
     Args:
@@ -67,7 +67,7 @@ class Answers:
         video = self.limits.checked(upload)
         return drawing.segments(self.model.segments(video, texts, progress=self.limits.deadline()))
 
-    def search(self, query: str) -> list[Found]:
+    def search(self, query: str) -> list[TitledHit]:
         """The moments of the index that fit best.
 
         Raises:
@@ -79,22 +79,22 @@ class Answers:
             raise InputError("there is no text yet: type what to look for.")
         check_letters(query.strip())
         (answer,) = self.index.search([query.strip()], drawing.MANY)
-        return [Found(hit, _title(rank, hit)) for rank, hit in enumerate(answer.hits, start=1)]
+        return [TitledHit(hit, _title(rank, hit)) for rank, hit in enumerate(answer.hits, start=1)]
 
-    def clip(self, hits: Sequence[Found], title: str | None) -> str:
+    def clip(self, hits: Sequence[TitledHit], title: str | None) -> str:
         """A copy of one moment that a browser plays, in the folder of the uploads.
 
         Raises:
             InputError: when it is none of these, or its video is gone.
             BrokenVideoError: when its video cannot be decoded any more.
         """
-        hit = next((found.hit for found in hits if found.title == title), None)
+        hit = next((titled.hit for titled in hits if titled.title == title), None)
         if hit is None:
             raise InputError("this moment is of an earlier search; search again.")
         if not hit.path.is_file():
             raise InputError(f"{readable(hit.video_id)} is not where it was when the index was made.")
         path = self.limits.new_clip()
-        write_clip(hit.path, path, hit.start_sec)
+        write_preview(hit.path, path, hit.start_sec)
         return str(path)
 
 

@@ -12,7 +12,7 @@ from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.io.readable import escaped, readable
 from prompt_video.io.templates import render
 from prompt_video.reports.text_formatting import clock
-from prompt_video.web.answers import Answers, Found
+from prompt_video.web.answers import Answers, TitledHit
 
 SWEEP_SEC, KEEP_SEC = 60, 3600  # how often old uploads are looked for, and how long they stay
 WAITING = 16  # people who may wait for an answer
@@ -51,8 +51,8 @@ def page(answers: Answers) -> Any:  # noqa: ANN401 - Gradio has no types
                     find = gr.Button("Find segments", elem_id="find")
                 ranking = gr.HTML()
                 segments = gr.HTML()
-        score.click(_told(answers.score), [video, texts], [ranking, curve], api_name="score")
-        find.click(_told(answers.segments), [video, texts], segments, api_name="segments")
+        score.click(_telling_mistakes(answers.score), [video, texts], [ranking, curve], api_name="score")
+        find.click(_telling_mistakes(answers.segments), [video, texts], segments, api_name="segments")
         video.change(lambda: ("", "", ""), None, [ranking, curve, segments], api_visibility="private")
         with gr.Tab("Search"):
             _search(answers)
@@ -75,25 +75,25 @@ def _search(answers: Answers) -> None:
     hits: gr.State = gr.State([])
     with gr.Row():
         query = gr.Textbox(label="what to look for", elem_id="query", scale=4)
-        look = gr.Button("Search", variant="primary", elem_id="search")
+        button = gr.Button("Search", variant="primary", elem_id="search")
     with gr.Row():
         choice = gr.Radio([], label="moments, best first; choose one to play it", elem_id="hits")
         player = gr.Video(label="from its beginning", autoplay=True, interactive=False, elem_id="player")
 
-    def search(typed: str) -> tuple[list[Found], Any]:
-        found = answers.search(typed)
-        titles = [one.title for one in found]
-        return found, gr.Radio(titles, value=titles[0] if titles else None)
+    def search(typed: str) -> tuple[list[TitledHit], Any]:
+        titled_hits = answers.search(typed)
+        titles = [one.title for one in titled_hits]
+        return titled_hits, gr.Radio(titles, value=titles[0] if titles else None)
 
-    def play(found: list[Found], title: str | None) -> str | None:
-        return answers.clip(found, title) if title else None
+    def play(titled_hits: list[TitledHit], title: str | None) -> str | None:
+        return answers.clip(titled_hits, title) if title else None
 
-    shown = look.click(_told(search), query, [hits, choice], api_name="search")
-    shown.then(_told(play), [hits, choice], player, api_visibility="private")
-    query.submit(_told(search), query, [hits, choice], api_visibility="private").then(
-        _told(play), [hits, choice], player, api_visibility="private"
+    listed = button.click(_telling_mistakes(search), query, [hits, choice], api_name="search")
+    listed.then(_telling_mistakes(play), [hits, choice], player, api_visibility="private")
+    query.submit(_telling_mistakes(search), query, [hits, choice], api_visibility="private").then(
+        _telling_mistakes(play), [hits, choice], player, api_visibility="private"
     )
-    choice.input(_told(play), [hits, choice], player, api_visibility="private")
+    choice.input(_telling_mistakes(play), [hits, choice], player, api_visibility="private")
 
 
 def _described(answers: Answers) -> str:
@@ -103,7 +103,7 @@ def _described(answers: Answers) -> str:
     return f"Model: {readable(model.describe().replace(name, Path(name).name))}"
 
 
-def _told(function: Callable[P, R]) -> Callable[P, R]:
+def _telling_mistakes(function: Callable[P, R]) -> Callable[P, R]:
     """The same, with what a person can mend shown as a message on the page."""
 
     @wraps(function)
@@ -111,14 +111,16 @@ def _told(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except BrokenVideoError as error:
-            raise gr.Error(f"The video cannot be used: {_shown(error.reason)}", print_exception=False) from error
+            raise gr.Error(
+                f"The video cannot be used: {_without_folders(error.reason)}", print_exception=False
+            ) from error
         except InputError as error:
-            message = _shown(str(error))
+            message = _without_folders(str(error))
             raise gr.Error(message[:1].upper() + message[1:], print_exception=False) from error
 
     return wrapped
 
 
-def _shown(message: str) -> str:
+def _without_folders(message: str) -> str:
     """As it may be seen: a message is HTML to Gradio, and where a file lies on this machine is nobody's business."""
     return escaped(re.sub(r"(?<![\w.])/(?:[^\s/]+/)+", "", readable(message)))

@@ -16,7 +16,7 @@ _MANY = 6  # overlaps; of more, those that are commonly printed
 
 
 @dataclass(frozen=True)
-class Measure:
+class Aggregate:
     """One figure of one row.
 
     Args:
@@ -28,15 +28,15 @@ class Measure:
     spread: float | None = None
 
 
-def measure(row: Row, figure: str) -> Measure | None:
+def aggregate(row: Row, figure: str) -> Aggregate | None:
     """A figure of a row; None if none of its runs has it."""
     runs = [run for run in row.runs if figure in run.metrics]
     if not runs:
         return None
     values = [run.metrics[figure] for run in runs]
     if len(values) > 1:
-        return Measure(mean(values), stdev(values))
-    return Measure(values[0], _spread_within(runs[0], figure))
+        return Aggregate(mean(values), stdev(values))
+    return Aggregate(values[0], _spread_within(runs[0], figure))
 
 
 def over(row: Row) -> str:
@@ -62,14 +62,14 @@ def frozen_name(figure: str) -> str:
     return f"{place}/frozen_{name}"
 
 
-def gain(row: Row, figure: str) -> Measure | None:
+def gain(row: Row, figure: str) -> Aggregate | None:
     """A row's figure less the frozen CLIP's, run by run; None where that was not measured."""
     gains = [
         run.metrics[figure] - run.metrics[frozen_name(figure)]
         for run in row.runs
         if figure in run.metrics and frozen_name(figure) in run.metrics
     ]
-    return Measure(mean(gains), stdev(gains) if len(gains) > 1 else None) if gains else None
+    return Aggregate(mean(gains), stdev(gains) if len(gains) > 1 else None) if gains else None
 
 
 def columns(figures: Iterable[str]) -> list[str]:
@@ -78,21 +78,21 @@ def columns(figures: Iterable[str]) -> list[str]:
     Args:
         figures: all that the runs of an experiment or published rows have.
     """
-    found = [name for name in dict.fromkeys(figures) if name.startswith("test/") and _SHOWN.search(name)]
-    found = [name for name in found if not re.search(r"/(frozen|dual_softmax|qb_norm)_", name)]
-    places = {name.rpartition("/")[0] for name in found if name.endswith("top1")}
+    names = [name for name in dict.fromkeys(figures) if name.startswith("test/") and _SHOWN.search(name)]
+    names = [name for name in names if not re.search(r"/(frozen|dual_softmax|qb_norm)_", name)]
+    places = {name.rpartition("/")[0] for name in names if name.endswith("top1")}
     if len(places) > 1:
-        found = [name for name in found if not name.endswith("top5")]
-    for place in {name.rpartition("/")[0] for name in found}:
-        overlaps = [name for name in found if name.startswith(f"{place}/map@")]
+        names = [name for name in names if not name.endswith("top5")]
+    for place in {name.rpartition("/")[0] for name in names}:
+        overlaps = [name for name in names if name.startswith(f"{place}/map@")]
         if len(overlaps) > _MANY:
-            found = [name for name in found if name not in overlaps or _FEW_OVERLAPS.search(name)]
-    return sorted(found, key=_order)
+            names = [name for name in names if name not in overlaps or _FEW_OVERLAPS.search(name)]
+    return sorted(names, key=_order)
 
 
-def main_figure(shown: Sequence[str]) -> str:
+def main_figure(figures: Sequence[str]) -> str:
     """The one that rows are compared by."""
-    return next((name for name in MAIN if name in shown), shown[0])
+    return next((name for name in MAIN if name in figures), figures[0])
 
 
 def _order(name: str) -> tuple[bool, bool, bool, str, bool, list[float]]:
@@ -112,7 +112,7 @@ def _spread_within(run: Run, figure: str) -> float | None:
 
 
 def _trials(run: Run) -> int:
-    return max((int(found.get("trials", 1)) for found in run.results.get("confidence", {}).values()), default=1)
+    return max((int(entry.get("trials", 1)) for entry in run.results.get("confidence", {}).values()), default=1)
 
 
 def _tests(run: Run) -> int:

@@ -38,7 +38,7 @@ def class_gains(row: Row) -> list[ClassGain]:
     Raises:
         ValueError: when a table is damaged; the message names the file.
     """
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    by_class: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for run in row.runs:
         for path in _tables(run):
             try:
@@ -47,10 +47,10 @@ def class_gains(row: Row) -> list[ClassGain]:
             except (KeyError, ValueError, TypeError) as error:
                 raise ValueError(f"{path} is damaged: no figures of classes are shown") from error
             for name, pair in pairs.items():
-                found[name].append(pair)
+                by_class[name].append(pair)
     gains = [
         ClassGain(name, mean(learned for learned, _ in pairs), mean(frozen for _, frozen in pairs))
-        for name, pairs in found.items()
+        for name, pairs in by_class.items()
     ]
     return sorted(gains, key=lambda one: (-one.gain, one.name))
 

@@ -19,7 +19,7 @@ def curves(run: Run) -> dict[str, Curve]:
     Raises:
         ValueError: when a log is damaged; the message names the file.
     """
-    found: dict[str, dict[int, float]] = {}
+    points: dict[str, dict[int, float]] = {}
     for path in sorted(run.folder.glob("logs*/metrics.csv"), key=_number):
         try:
             with path.open(newline="", encoding="utf-8") as file:
@@ -27,15 +27,15 @@ def curves(run: Run) -> dict[str, Curve]:
                     step = int(line["step"])
                     for name, value in line.items():
                         if value and name not in ("step", "epoch") and math.isfinite(float(value)):
-                            found.setdefault(name, {})[step] = float(value)
+                            points.setdefault(name, {})[step] = float(value)
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"{path} is damaged: its curves are not shown") from error
-    return {name: sorted(points.items()) for name, points in found.items() if len(points) > 1}
+    return {name: sorted(own.items()) for name, own in points.items() if len(own) > 1}
 
 
-def validated(found: Sequence[dict[str, Curve]]) -> str | None:
+def validated(logged: Sequence[dict[str, Curve]]) -> str | None:
     """The figure to draw of several runs: the first that any of them has."""
-    return next((name for name in VALIDATED if any(name in curves for curves in found)), None)
+    return next((name for name in VALIDATED if any(name in curves for curves in logged)), None)
 
 
 def _number(path: object) -> list[int]:

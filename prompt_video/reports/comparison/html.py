@@ -10,8 +10,8 @@ from prompt_video.reports.comparison.report_model import (
     ABOUT_PUBLISHED,
     ABOUT_SPREAD,
     FEW_CLASSES,
-    Document,
     Experiment,
+    ReportModel,
     class_note,
     class_table,
 )
@@ -20,7 +20,7 @@ from prompt_video.reports.figures import bars, learning_curves
 FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
 
 
-def html(report: Document) -> str:
+def html(report: ReportModel) -> str:
     """The page."""
     return render(
         "reports/comparison/report.html.jinja",

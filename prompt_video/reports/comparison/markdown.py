@@ -6,14 +6,14 @@ from prompt_video.io.readable import readable, readable_lines
 from prompt_video.reports.comparison.report_model import (
     ABOUT_PUBLISHED,
     ABOUT_SPREAD,
-    Document,
+    ReportModel,
     class_note,
     class_table,
 )
 from prompt_video.reports.page import Table
 
 
-def markdown(report: Document) -> str:
+def markdown(report: ReportModel) -> str:
     """The tables of a report."""
     parts = ["# Runs side by side", ABOUT_SPREAD]
     for experiment in report.experiments:

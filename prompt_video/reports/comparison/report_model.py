@@ -4,7 +4,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prompt_video.reports.comparison.aggregates import Measure, columns, frozen_name, gain, main_figure, measure, over
+from prompt_video.reports.comparison.aggregates import (
+    Aggregate,
+    aggregate,
+    columns,
+    frozen_name,
+    gain,
+    main_figure,
+    over,
+)
 from prompt_video.reports.comparison.classes import ClassGain, class_gains
 from prompt_video.reports.comparison.curves import Curve, curves, validated
 from prompt_video.reports.comparison.published import Published, published
@@ -67,7 +75,7 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Document:
+class ReportModel:
     """The whole report.
 
     Args:
@@ -84,7 +92,7 @@ class Document:
         return sum(len(experiment.origins) for experiment in self.experiments)
 
 
-def document(rows: Mapping[str, Sequence[Row]], left_out: Sequence[str]) -> Document:
+def report_model(rows: Mapping[str, Sequence[Row]], left_out: Sequence[str]) -> ReportModel:
     """What is to be told of some rows.
 
     Args:
@@ -92,16 +100,16 @@ def document(rows: Mapping[str, Sequence[Row]], left_out: Sequence[str]) -> Docu
         left_out: lines on what is not in the report.
     """
     notes = list(left_out)
-    experiments = [_experiment(name, found, notes) for name, found in sorted(rows.items())]
-    return Document(experiments, notes)
+    experiments = [_experiment(name, of_name, notes) for name, of_name in sorted(rows.items())]
+    return ReportModel(experiments, notes)
 
 
 def class_table(gains: Sequence[ClassGain]) -> Table:
     """The classes that gain most and least on the frozen CLIP."""
-    shown = list(gains)
-    if len(shown) > 2 * FEW_CLASSES:
-        shown = [*gains[:FEW_CLASSES], *gains[-FEW_CLASSES:]]
-    rows = [(one.name, _percent(one.learned), _percent(one.frozen), _signed(one.gain)) for one in shown]
+    listed = list(gains)
+    if len(listed) > 2 * FEW_CLASSES:
+        listed = [*gains[:FEW_CLASSES], *gains[-FEW_CLASSES:]]
+    rows = [(one.name, _percent(one.learned), _percent(one.frozen), _signed(one.gain)) for one in listed]
     return Table(("class", "learned", "frozen CLIP", "Δ"), rows)
 
 
@@ -115,7 +123,7 @@ def class_note(gains: Sequence[ClassGain]) -> str:
     return words
 
 
-def shown_name(figure: str) -> str:
+def figure_title(figure: str) -> str:
     """A figure's name in a heading: ``test/t2v/r@1`` becomes ``t2v R@1``."""
     words = figure.removeprefix("test/").removeprefix("clip_only/").replace("/", " ").replace("_", " ")
     for plain, usual in (
@@ -132,8 +140,8 @@ def shown_name(figure: str) -> str:
 def _experiment(name: str, rows: Sequence[Row], notes: list[str]) -> Experiment:
     others = published(name)
     measured = [figure for row in rows for run in row.runs for figure in run.metrics]
-    shown = columns([*measured, *(figure for other in others for figure in other.figures)])
-    main = main_figure([figure for figure in shown if figure in measured] or shown)
+    figures = columns([*measured, *(figure for other in others for figure in other.figures)])
+    main = main_figure([figure for figure in figures if figure in measured] or figures)
     gains = {}
     logged: dict[str, dict[str, Curve]] = {}
     for row in rows:
@@ -148,26 +156,28 @@ def _experiment(name: str, rows: Sequence[Row], notes: list[str]) -> Experiment:
     return Experiment(
         name=name,
         protocols=list(dict.fromkeys(str(run.results["protocol"]) for row in rows for run in row.runs)),
-        results=_results(rows, others, shown, main),
+        results=_results(rows, others, figures, main),
         sources=[_source(other) for other in {other.letter: other for other in others}.values()],
         main=main,
-        classes={row: found for row, found in gains.items() if any(one.gain for one in found)},
+        classes={row: own for row, own in gains.items() if any(one.gain for one in own)},
         curves=_curves(logged),
         origins=[_origin(row.name, run) for row in rows for run in row.runs],
     )
 
 
-def _results(rows: Sequence[Row], others: Sequence[Published], shown: Sequence[str], main: str) -> Table:
-    header = ("", *(shown_name(figure) for figure in shown), f"frozen CLIP: {shown_name(main)}", "Δ", "over")
+def _results(rows: Sequence[Row], others: Sequence[Published], figures: Sequence[str], main: str) -> Table:
+    header = ("", *(figure_title(figure) for figure in figures), f"frozen CLIP: {figure_title(main)}", "Δ", "over")
     lines = []
     for row in rows:
-        cells = (_cell(measure(row, figure), figure) for figure in shown)
-        frozen, gained = _cell(measure(row, frozen_name(main)), main), gain(row, main)
+        cells = (_cell(aggregate(row, figure), figure) for figure in figures)
+        frozen, gained = _cell(aggregate(row, frozen_name(main)), main), gain(row, main)
         lines.append((row.name, *cells, frozen, NONE if gained is None else _signed(gained.value), over(row)))
     for other in others:
         values = (
-            _cell(Measure(other.figures[figure], other.spread.get(figure)), figure) if figure in other.figures else NONE
-            for figure in shown
+            _cell(Aggregate(other.figures[figure], other.spread.get(figure)), figure)
+            if figure in other.figures
+            else NONE
+            for figure in figures
         )
         mark = other.letter if other.state == "found" else f"{other.letter}, {other.state}"
         note = f"; {other.note}" if other.note else ""
@@ -182,7 +192,7 @@ def _source(other: Published) -> str:
 
 def _curves(logged: Mapping[str, dict[str, Curve]]) -> list[tuple[str, Mapping[str, Curve]]]:
     names = dict.fromkeys(["train/loss", validated(list(logged.values()))])
-    drawn = ((name, {row: found[name] for row, found in logged.items() if name in found}) for name in names if name)
+    drawn = ((name, {row: curves[name] for row, curves in logged.items() if name in curves}) for name in names if name)
     return [(name, lines) for name, lines in drawn if lines]
 
 
@@ -204,12 +214,12 @@ def _origin(row: str, run: Run) -> Origin:
     return Origin(row, str(run.seed), shlex.join(str(word) for word in run.command) or "not recorded", facts)
 
 
-def _cell(found: Measure | None, figure: str) -> str:
-    if found is None:
+def _cell(aggregate: Aggregate | None, figure: str) -> str:
+    if aggregate is None:
         return NONE
     if figure.endswith("rank"):
-        return f"{found.value:.1f}" + (f" ± {found.spread:.1f}" if found.spread is not None else "")
-    return _percent(found.value) + (f" ± {100 * found.spread:.1f}" if found.spread is not None else "")
+        return f"{aggregate.value:.1f}" + (f" ± {aggregate.spread:.1f}" if aggregate.spread is not None else "")
+    return _percent(aggregate.value) + (f" ± {100 * aggregate.spread:.1f}" if aggregate.spread is not None else "")
 
 
 def _percent(share: float) -> str:

@@ -101,10 +101,10 @@ def _differing(one: object, other: object, place: tuple[str, ...]) -> Iterator[t
 
 
 def _at(config: Mapping[str, Any], place: Sequence[str]) -> object:
-    found: object = config
+    value: object = config
     for key in place:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _short_path(checkpoint: str) -> str:

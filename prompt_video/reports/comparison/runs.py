@@ -41,8 +41,8 @@ class Run:
     @property
     def metrics(self) -> Mapping[str, float]:
         """Of training, validation and tests; shares, not per cent."""
-        found: Mapping[str, float] = self.results["metrics"]
-        return found
+        metrics: Mapping[str, float] = self.results["metrics"]
+        return metrics
 
     @property
     def seed(self) -> int | None:
@@ -52,8 +52,8 @@ class Run:
     @property
     def command(self) -> Sequence[str]:
         """As it was typed."""
-        found: Sequence[str] = self.environment.get("command", [])
-        return found
+        command: Sequence[str] = self.environment.get("command", [])
+        return command
 
     @property
     def is_tested(self) -> bool:
@@ -155,21 +155,21 @@ def _tested(results: Mapping[str, Any], command: Sequence[Any], options: Mapping
 
 def _options(command: Sequence[str]) -> dict[str, str]:
     """The first value of each ``--name=value`` or ``--name value``."""
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     for word, following in zip(command, [*command, ""][1:], strict=True):
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
-            found.setdefault(name, value if equals else following)
-    return found
+            options.setdefault(name, value if equals else following)
+    return options
 
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        found = json.loads(text) if path.suffix == ".json" else safe_load(text)
+        content = json.loads(text) if path.suffix == ".json" else safe_load(text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else "damaged"
         raise _LeftOutError(f"its {path.name} cannot be read ({reason})") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise _LeftOutError(f"its {path.name} is damaged")
-    return found
+    return content

@@ -14,7 +14,7 @@ from PIL import Image
 
 from data_modules.errors import BrokenVideoError
 from prompt_video.reports.media import Cell, Confusion, MediaItem, Table, VideoCell
-from prompt_video.reports.video_previews import write_clip
+from prompt_video.reports.video_previews import write_preview
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class _Clips:
         if cell not in self._made:
             path = self.folder / f"{len(self._made)}.mp4"
             try:
-                write_clip(cell.path, path, cell.start_sec)
+                write_preview(cell.path, path, cell.start_sec)
                 self._made[cell] = path
             except (BrokenVideoError, OSError, av.FFmpegError) as error:
                 self.lost.append(str(error))

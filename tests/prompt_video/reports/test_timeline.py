@@ -15,8 +15,8 @@ from data_modules.annotations.activitynet_format import Annotation, Detection
 from data_modules.errors import BrokenVideoError
 from prompt_video.reports.film_strip import FilmStrip, read_strip
 from prompt_video.reports.text_formatting import clock, plain, room, shortened
-from prompt_video.reports.timeline import BAND, KINDS, MAX_LANES, timeline_picture, timeline_svg
-from prompt_video.reports.timeline_rows import MAX_ROWS, Kind, Timeline, make_lanes, stack
+from prompt_video.reports.timeline import BAND, KINDS, MAX_ROWS, timeline_picture, timeline_svg
+from prompt_video.reports.timeline_rows import MAX_LEVELS, Kind, Timeline, stack, timeline_rows
 
 TRUTH = (Annotation("run", 2.0, 5.0), Annotation("jump", 1.0, 3.0), Annotation("run", 8.0, 9.0))
 DETECTIONS = (
@@ -50,28 +50,28 @@ def ends(mask: Tensor, dim: int) -> tuple[int, int]:
     return int(places[0]), int(places[-1])
 
 
-def test_lanes_are_the_true_classes_in_time_then_the_detected_ones_best_first() -> None:
-    lanes = make_lanes(DETECTIONS, TRUTH)
-    assert [lane.label for lane in lanes] == ["jump", "run", "dive", "swim"]
-    bars = [(bar.kind, bar.row, bar.score) for bar in lanes[1].bars]
+def test_rows_are_the_true_classes_in_time_then_the_detected_ones_best_first() -> None:
+    rows = timeline_rows(DETECTIONS, TRUTH)
+    assert [row.label for row in rows] == ["jump", "run", "dive", "swim"]
+    bars = [(bar.kind, bar.level, bar.score) for bar in rows[1].bars]
     assert bars == [("annotated", 0, None), ("annotated", 0, None), ("right", 1, 0.9), ("wrong", 2, 0.5)]
-    assert [lane.num_rows for lane in lanes] == [1, 3, 1, 1]
+    assert [row.num_levels for row in rows] == [1, 3, 1, 1]
 
 
 def test_where_nobody_knows_the_truth_nothing_is_right_or_wrong() -> None:
-    kinds = {bar.kind for lane in make_lanes(DETECTIONS, None) for bar in lane.bars}
+    kinds = {bar.kind for row in timeline_rows(DETECTIONS, None) for bar in row.bars}
     assert kinds == {"detected"}
-    assert {bar.kind for lane in make_lanes(DETECTIONS, []) for bar in lane.bars} == {"wrong"}
+    assert {bar.kind for row in timeline_rows(DETECTIONS, []) for bar in row.bars} == {"wrong"}
 
 
-def test_an_action_annotated_backwards_has_a_lane_but_no_bar() -> None:
-    (lane,) = make_lanes([], [Annotation("run", 5.0, 3.0)])
-    assert (lane.label, lane.bars, lane.num_rows) == ("run", (), 1)
+def test_an_action_annotated_backwards_has_a_row_but_no_bar() -> None:
+    (row,) = timeline_rows([], [Annotation("run", 5.0, 3.0)])
+    assert (row.label, row.bars, row.num_levels) == ("run", (), 1)
 
 
 def test_rows_hide_nothing_as_long_as_there_are_enough() -> None:
     spans = [Detection("a", float(start), start + 10.0, 0.5) for start in (0, 5, 10, 2, 4, 30)]
-    assert stack(spans, MAX_ROWS) == [(0, False), (1, False), (0, False), (2, False), (3, False), (0, False)]
+    assert stack(spans, MAX_LEVELS) == [(0, False), (1, False), (0, False), (2, False), (3, False), (0, False)]
     assert stack(spans, 2) == [(0, False), (1, False), (0, False), (1, True), (1, True), (0, False)]
 
 
@@ -112,11 +112,11 @@ def test_what_is_too_short_for_a_pixel_is_seen() -> None:
 
 
 def test_many_classes_are_counted() -> None:
-    detections = [Detection(f"class {number}", 1.0, 2.0, 0.9 - number / 100) for number in range(MAX_LANES + 3)]
+    detections = [Detection(f"class {number}", 1.0, 2.0, 0.9 - number / 100) for number in range(MAX_ROWS + 3)]
     found = texts(timeline_svg(timeline(detections=detections, truth=[])))
     assert "+ 3 more" in found
-    assert f"class {MAX_LANES - 1}" in found
-    assert f"class {MAX_LANES}" not in found
+    assert f"class {MAX_ROWS - 1}" in found
+    assert f"class {MAX_ROWS}" not in found
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 from data_modules.errors import BrokenVideoError
 from data_modules.synthetic.rendering import write_mp4
 from data_modules.video.decoding import VideoReader
-from prompt_video.reports.video_previews import write_clip
+from prompt_video.reports.video_previews import write_preview
 
 
 def test_a_clip_is_small_short_and_begins_where_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,7 +16,7 @@ def test_a_clip_is_small_short_and_begins_where_it_is_told_to(tmp_path: Path, mo
     write_mp4([frames], source)
     monkeypatch.setattr("prompt_video.reports.video_previews.MAX_SEC", 2.0)
     monkeypatch.setattr("prompt_video.reports.video_previews.SHORT_SIDE", 51)
-    write_clip(source, clip, start_sec=1.0)
+    write_preview(source, clip, start_sec=1.0)
     with VideoReader(clip) as reader:
         assert reader.timeline.duration_sec == pytest.approx(2.0, abs=0.01)
         shown, _ = reader.decode([0.0, 1.9])
@@ -28,7 +28,7 @@ def test_an_odd_size_and_a_late_beginning(videos: Path, tmp_path: Path) -> None:
     for path in sorted(videos.glob("*.mp4")):
         clip = tmp_path / path.name
         try:
-            write_clip(path, clip, start_sec=1e6)
+            write_preview(path, clip, start_sec=1e6)
         except BrokenVideoError:
             continue
         with VideoReader(clip) as reader:

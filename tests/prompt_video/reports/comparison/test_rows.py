@@ -12,7 +12,7 @@ import yaml
 from data_modules.errors import InputError
 from prompt_video.experiment.composition import methods_for
 from prompt_video.experiment.settings import read_settings
-from prompt_video.reports.comparison.aggregates import Measure, columns, gain, main_figure, measure, over
+from prompt_video.reports.comparison.aggregates import Aggregate, aggregate, columns, gain, main_figure, over
 from prompt_video.reports.comparison.rows import Row, rows_of
 from prompt_video.reports.comparison.runs import collect, method_of
 from prompt_video.tasks.base import VideoTextTask
@@ -28,7 +28,7 @@ def config_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def numbers(found: Measure | None) -> tuple[float | None, ...]:
+def numbers(found: Aggregate | None) -> tuple[float | None, ...]:
     assert found is not None
     return found.value, found.spread
 
@@ -47,10 +47,10 @@ def test_seeds_are_one_row_with_their_mean_and_standard_deviation(
         write_run({"test/top1": value, "test/frozen_top1": 0.4 - seed / 10}, seed=seed)
     row = only_row(tmp_path)
     assert [run.seed for run in row.runs] == [0, 1, 2]
-    assert numbers(measure(row, "test/top1")) == pytest.approx((0.6, 0.1))
+    assert numbers(aggregate(row, "test/top1")) == pytest.approx((0.6, 0.1))
     assert numbers(gain(row, "test/top1")) == pytest.approx((0.3, 0.2)), "run by run"
     assert over(row) == "3 seeds; ± std over seeds"
-    assert measure(row, "test/top5") is None
+    assert aggregate(row, "test/top5") is None
 
 
 def test_of_one_seed_the_spread_is_what_the_run_says(tmp_path: Path, write_run: Callable[..., Path]) -> None:
@@ -59,11 +59,11 @@ def test_of_one_seed_the_spread_is_what_the_run_says(tmp_path: Path, write_run: 
     write_run({"test/top1": 0.5, "test/top1_std": 0.02, "test/1/top1": 0.4, "test/2/top1": 0.6}, "tests")
     write_run({"test/top1": 0.5}, "single")
     trials, tests, single = (only_row(tmp_path / "runs" / name) for name in ("trials", "tests", "single"))
-    assert measure(trials, "test/top1") == Measure(0.5, 0.07)
+    assert aggregate(trials, "test/top1") == Aggregate(0.5, 0.07)
     assert over(trials) == "1 seed of 10 trials; ± 95 % over trials"
-    assert measure(tests, "test/top1") == Measure(0.5, 0.02)
+    assert aggregate(tests, "test/top1") == Aggregate(0.5, 0.02)
     assert over(tests) == "1 seed of 2 tests; ± std over tests"
-    assert measure(single, "test/top1") == Measure(0.5)
+    assert aggregate(single, "test/top1") == Aggregate(0.5)
     assert over(single) == "1 seed"
 
 
@@ -91,7 +91,7 @@ def test_keys_of_a_later_version_and_places_of_files_make_no_other_row(
     first = write_run({"test/top1": 0.5})
     later = {**config_of(first), "new_setting": 1, "runs": "elsewhere"}
     write_run({"test/top1": 0.7}, seed=1, config=later)
-    assert numbers(measure(only_row(tmp_path), "test/top1")) == pytest.approx((0.6, 0.02**0.5))
+    assert numbers(aggregate(only_row(tmp_path), "test/top1")) == pytest.approx((0.6, 0.02**0.5))
 
 
 def test_of_the_same_run_twice_the_newer_stands(tmp_path: Path, write_run: Callable[..., Path]) -> None:
