@@ -46,12 +46,12 @@ def parser() -> VerbParser:
         default="openai/clip-vit-base-patch16",
         help="the CLIP it was trained on: hub id or local folder",
     )
-    told = "default: what the file tells or, where it tells nothing,"
+    default = "default: what the file tells or, where it tells nothing,"
     parser.add_argument(
-        "--num_prefix", type=int, metavar="K", help=f"prompt vectors before a name ({told} {NUM_PREFIX})"
+        "--num_prefix", type=int, metavar="K", help=f"prompt vectors before a name ({default} {NUM_PREFIX})"
     )
     parser.add_argument(
-        "--num_suffix", type=int, metavar="K", help=f"prompt vectors behind a name ({told} {NUM_SUFFIX})"
+        "--num_suffix", type=int, metavar="K", help=f"prompt vectors behind a name ({default} {NUM_SUFFIX})"
     )
     parser.add_argument("--num_heads", type=int, metavar="K", default=NUM_HEADS, help="of a temporal block")
     return parser

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     texts = texts_of(options, model.class_names)
     console = logs.Terminal()
     console.print(model.describe())
-    found: list[VideoScores] = []
+    results: list[VideoScores] = []
     broken: list[BrokenVideoError] = []
     for file in files:
         try:
@@ -48,15 +48,15 @@ def main(arguments: list[str]) -> int:
             broken.append(error)
             console.print(f"cannot be used: {error.path}: {error.reason}")
             continue
-        found.append(scores)
+        results.append(scores)
         console.print(_table(scores, options.top))
     tell_cut_texts(model)
     if broken:
         console.print(f"{len(broken)} of {len(files)} files cannot be used")
-    content = _content(model.describe(), found, broken, options.top)
+    content = _content(model.describe(), results, broken, options.top)
     are_saved = (
         save(options.json, lambda path: write_json(path, content), "all figures:"),
-        save(options.csv, lambda path: _write_csv(path, found, options.top), "table:"),
+        save(options.csv, lambda path: _write_csv(path, results, options.top), "table:"),
     )
     return 0 if all(are_saved) and not broken else 1
 
@@ -72,23 +72,23 @@ def _table(scores: "VideoScores", top: int) -> Table:
     return table
 
 
-def _content(model: str, found: list["VideoScores"], broken: list[BrokenVideoError], top: int) -> dict[str, Any]:
+def _content(model: str, results: list["VideoScores"], broken: list[BrokenVideoError], top: int) -> dict[str, Any]:
     videos: list[dict[str, Any]] = [
         {
             "video": str(scores.video),
             "duration_sec": scores.duration_sec,
             "best": [one._asdict() for one in scores.best(top)],
         }
-        for scores in found
+        for scores in results
     ]
     unusable = [{"video": str(error.path), "reason": error.reason} for error in broken]
     return {"model": model, "videos": videos, "broken": unusable}
 
 
-def _write_csv(path: Path, found: list["VideoScores"], top: int) -> None:
+def _write_csv(path: Path, results: list["VideoScores"], top: int) -> None:
     rows = (
         (str(scores.video), rank, one.text, f"{one.probability:.6g}", f"{one.similarity:.6g}")
-        for scores in found
+        for scores in results
         for rank, one in enumerate(scores.best(top), start=1)
     )
     write_table(path, ("video", "rank", "class", "probability", "similarity"), rows)

@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
         "predictions": sum(len(own) for own in detections.values()),
         "predictions_outside_subset": sum(len(own) for name, own in detections.items() if name not in videos),
         "predictions_of_other_classes": sum(
-            found.label not in evaluation.per_class for own in detections.values() for found in own
+            detection.label not in evaluation.per_class for own in detections.values() for detection in own
         ),
     }
     report = {
@@ -126,11 +126,11 @@ def _check_labels(
     """Refuse classes that the ground truth does not know, naming the first."""
     labels = {annotation.label for video in ground_truth.values() for annotation in video.annotations}
     for video_id, own in detections.items():
-        for number, found in enumerate(own):
-            if found.label not in labels:
+        for number, detection in enumerate(own):
+            if detection.label not in labels:
                 raise InputError(
-                    f"{options.predictions}, video '{video_id}', entry {number}: '{found.label}' is no class of "
-                    f"{options.ground_truth}{nearest(found.label, labels)}"
+                    f"{options.predictions}, video '{video_id}', entry {number}: '{detection.label}' is no class of "
+                    f"{options.ground_truth}{nearest(detection.label, labels)}"
                 )
 
 
@@ -178,10 +178,10 @@ def _figures(evaluation: Evaluation) -> Table:
     table.add_column("figure")
     table.add_column("%", justify="right")
     for name, value in evaluation.figures.items():
-        shown = {"map_avg": f"mAP, average of {len(evaluation.tious)}", "auc": "AUC of AR@1 to AR@100"}
+        names = {"map_avg": f"mAP, average of {len(evaluation.tious)}", "auc": "AUC of AR@1 to AR@100"}
         style = "bold" if name == "map_avg" else ""
         readable = name.replace("map@", "mAP at tIoU ").replace("ar@", "AR@")
-        table.add_row(shown.get(name, readable), f"{100 * value:.2f}", style=style)
+        table.add_row(names.get(name, readable), f"{100 * value:.2f}", style=style)
     return table
 
 

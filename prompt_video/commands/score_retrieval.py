@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
             (options.video_bank, matrix.shape[0], "captions"),
         )
     )
-    found: dict[Rescoring, dict[Direction, Ranks]] = {}
+    results: dict[Rescoring, dict[Direction, Ranks]] = {}
     try:
         scores = PairedScores(MatrixScores(matrix, str(options.scores)), video_index)
         rescorings = [PLAIN]
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
         if text_bank or video_bank:
             rescorings.append(QBNorm(scores, text_bank, video_bank, options.beta))
         for rescoring in rescorings:
-            found[rescoring] = ranks(scores, rescoring)
+            results[rescoring] = ranks(scores, rescoring)
     except NotFiniteError as error:
         raise InputError(str(error)) from error
     report = {
@@ -67,16 +67,16 @@ def main(arguments: list[str]) -> int:
         "caption_bank": options.caption_bank and str(options.caption_bank),
         "video_bank": options.video_bank and str(options.video_bank),
         "beta": options.beta if text_bank or video_bank else None,
-        "counts": _counts(scores, found[PLAIN]),
-        "figures": named_figures(found[PLAIN]),
+        "counts": _counts(scores, results[PLAIN]),
+        "figures": named_figures(results[PLAIN]),
         "rescored_figures": {
             name: value
-            for rescoring, own in found.items()
+            for rescoring, own in results.items()
             for name, value in named_figures(own, rescoring).items()
             if rescoring is not PLAIN
         },
     }
-    _print(found, _counts(scores, found[PLAIN]), options)
+    _print(results, _counts(scores, results[PLAIN]), options)
     return 0 if save(options.json, lambda path: write_json(path, report), "all figures:") else 1
 
 
@@ -145,7 +145,7 @@ def _counts(scores: PairedScores, plain: Mapping[Direction, Ranks]) -> dict[str,
 
 
 def _print(
-    found: Mapping[Rescoring, Mapping[Direction, Ranks]],
+    results: Mapping[Rescoring, Mapping[Direction, Ranks]],
     counts: Mapping[str, int],
     options: Namespace,
 ) -> None:
@@ -159,28 +159,28 @@ def _print(
             f"note: {texts:,} captions and {videos:,} videos score a wrong answer just like the right one; the figures "
             "are means over all orders of equal scores."
         )
-    console.print(_table(found))
-    names = {rescoring.name for rescoring in found}
+    console.print(_table(results))
+    names = {rescoring.name for rescoring in results}
     if DualSoftmax.name in names:
         console.print("dual softmax: re-scored with all queries of the test at once (transductive).")
     if QBNorm.name in names:
         console.print("QB-Norm: re-scored with banks of training queries.")
 
 
-def _table(found: Mapping[Rescoring, Mapping[Direction, Ranks]]) -> Table:
+def _table(results: Mapping[Rescoring, Mapping[Direction, Ranks]]) -> Table:
     table = Table()
     table.add_column("", no_wrap=True)
     for name in (*(f"R@{k}" for k in RECALLS), "median\nrank", "mean\nrank"):
         table.add_column(name, justify="right")
     readable = {"dual_softmax": ", dual softmax", "qb_norm": ", QB-Norm"}
-    for rescoring, own in found.items():
+    for rescoring, own in results.items():
         for number, (direction, of_direction) in enumerate(own.items()):
             figures = of_direction.figures()
-            shown = [f"{100 * figures[f'r@{k}']:.2f}" for k in RECALLS]
-            shown += [f"{figures['median_rank']:.1f}", f"{figures['mean_rank']:.2f}"]
+            cells = [f"{100 * figures[f'r@{k}']:.2f}" for k in RECALLS]
+            cells += [f"{figures['median_rank']:.1f}", f"{figures['mean_rank']:.2f}"]
             table.add_row(
                 SHOWN[direction] + readable.get(rescoring.name, ""),
-                *shown,
+                *cells,
                 style="bold" if rescoring is PLAIN else "",
                 end_section=number == len(own) - 1,
             )

@@ -48,25 +48,25 @@ def main(arguments: list[str]) -> int:
     texts = texts_of(options, model.class_names)
     console = logs.Terminal()
     console.print(model.describe())
-    found: dict[str, VideoSegments] = {}
+    results: dict[str, VideoSegments] = {}
     broken: list[BrokenVideoError] = []
     with _bar() as bar:
         for file in files:
             task = bar.add_task(readable(file.name), total=None)
             try:
-                found[str(file)] = _found(model, file, texts, bar, task)
+                results[str(file)] = _segments_of(model, file, texts, bar, task)
             except BrokenVideoError as error:
                 broken.append(error)
             finally:
                 bar.remove_task(task)
-    for segments in found.values():
-        console.print(_table(segments, selection))
+    for result in results.values():
+        console.print(_table(result, selection))
     for lost in broken:
         console.print(f"cannot be used: {lost.path}: {lost.reason}")
     tell_cut_texts(model)
-    if found:
-        console.print(f"Segments are {next(iter(found.values())).describe()}")
-    return 0 if _write(options, model, found) and not broken else 1
+    if results:
+        console.print(f"Segments are {next(iter(results.values())).describe()}")
+    return 0 if _write(options, model, results) and not broken else 1
 
 
 def clock(seconds: float) -> str:
@@ -76,7 +76,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes:02d}:{whole % 60:02d}"
 
 
-def _found(model: "LoadedModel", file: Path, texts: list[str], bar: Progress, task: TaskID) -> "VideoSegments":
+def _segments_of(model: "LoadedModel", file: Path, texts: list[str], bar: Progress, task: TaskID) -> "VideoSegments":
     def tell(done_sec: float, total_sec: float) -> None:
         bar.update(task, completed=done_sec, total=total_sec)
 
@@ -88,31 +88,31 @@ def _bar() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=logs.Terminal(stderr=True), transient=True)
 
 
-def _table(found: "VideoSegments", selection: Selection) -> Table:
-    shown = sorted(selection.of(found.segments), key=lambda one: one.start_sec)
-    rest = len(found.segments) - len(shown)
-    if shown:
+def _table(result: "VideoSegments", selection: Selection) -> Table:
+    best = sorted(selection.of(result.segments), key=lambda one: one.start_sec)
+    rest = len(result.segments) - len(best)
+    if best:
         caption = f"{rest} more are less likely" if rest else None
     else:
         caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min_score)"
-    title = f"{found.video} ({clock(found.duration_sec)})"
+    title = f"{result.video} ({clock(result.duration_sec)})"
     table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
     table.add_column("from", justify="right", no_wrap=True)
     table.add_column("to", justify="right", no_wrap=True)
     table.add_column("class", overflow="fold")
     table.add_column("score", justify="right")
-    for one in shown:
+    for one in best:
         table.add_row(clock(one.start_sec), clock(one.end_sec), class_text(one.label), f"{one.score:.2f}")
     return table
 
 
-def _write(options: Namespace, model: "LoadedModel", found: dict[str, "VideoSegments"]) -> bool:
+def _write(options: Namespace, model: "LoadedModel", results: dict[str, "VideoSegments"]) -> bool:
     """Write all that was asked for, and say whether it is where it should be."""
-    if not found:
+    if not results:
         return True
-    detections = {Path(name).name if len(found) == 1 else name: each.segments for name, each in found.items()}
-    about = {"model": model.describe(), "method": next(iter(found.values())).method}
-    videos = dict(zip(_below_common(found), detections.values(), strict=True))
+    detections = {Path(name).name if len(results) == 1 else name: result.segments for name, result in results.items()}
+    about = {"model": model.describe(), "method": next(iter(results.values())).method}
+    videos = dict(zip(_below_common(results), detections.values(), strict=True))
     are_saved = (
         save(options.json, lambda path: write_detections(path, detections, about), "wrote"),
         save(options.csv, lambda path: write_csv(path, detections), "wrote"),

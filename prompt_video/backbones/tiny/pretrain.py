@@ -5,7 +5,6 @@ knows what encoding does to a picture, and captions are drawn afresh each time a
 own videos is used: their seeds are different ones.
 """
 
-import argparse
 import json
 import math
 import random
@@ -20,6 +19,7 @@ import av
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from jsonargparse import ArgumentParser
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
@@ -226,17 +226,17 @@ def save(model: CLIPModel, tokenizer: CLIPTokenizer, folder: Path) -> None:
 
 def main() -> None:
     """Make the bank, the tokenizer and the model; train; save."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder to write the model to")
     parser.add_argument("--steps", type=int, default=2600)
     parser.add_argument("--videos", type=int, default=9000, help="videos whose stills are shown")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--num_workers", type=int, default=2)
     options = parser.parse_args()
     torch.manual_seed(0)
     rng = random.Random(0)
     started = time.monotonic()
 
-    images, stills = make_bank(options.videos, options.workers)
+    images, stills = make_bank(options.videos, options.num_workers)
     print(
         f"{images.shape[0] * images.shape[1]} stills of {options.videos} videos in {time.monotonic() - started:.0f} s",
         flush=True,
