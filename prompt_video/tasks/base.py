@@ -185,6 +185,14 @@ class VideoTextTask(LightningModule, ABC):
             raise InputError("predict runs on one device; set --trainer.devices 1.")
         self.reset_results()
 
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
+        """What is to be written of each video; a row each.
+
+        Raises:
+            InputError: when the task has none.
+        """
+        raise InputError(f"{type(self).__name__} can be trained and tested, but has no predictions to write.")
+
     def reset_results(self) -> None:
         """Forget earlier results."""
         for results in self.results.values():
