@@ -41,12 +41,7 @@ class SomethingSomethingV2(TrimmedDataModule):
         options: those that all data sets share, see `TrimmedDataModule`.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        annotations: Path | None = None,
-        **options: Unpack[TrimmedOptions],
-    ) -> None:
+    def __init__(self, root: Path, annotations: Path | None = None, **options: Unpack[TrimmedOptions]) -> None:
         super().__init__(root, **options)
         self.annotations = annotations
 

@@ -37,12 +37,7 @@ class UntrimmedDataModule(VideoDataModule):
         options: those that all data sets share, see `VideoDataModule`.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        windows: Windows | None = None,
-        **options: Unpack[VideoOptions],
-    ) -> None:
+    def __init__(self, root: Path, windows: Windows | None = None, **options: Unpack[VideoOptions]) -> None:
         super().__init__(root, **options)
         self.windows = windows or SlidingWindows()
         self._has_warned = False  # what does not fit, once
