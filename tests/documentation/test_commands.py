@@ -38,7 +38,7 @@ def as_make_runs_it(text: str) -> tuple[dict[str, str], list[str]]:
         ["make", "--dry-run", *words[1:]], cwd=REPOSITORY, env=clean, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if "bin/prompt-video " in line]
+    lines = [line for line in done.stdout.splitlines() if "bin/prompt-video " in line and not line.startswith("test ")]
     assert len(lines) == 1, done.stdout
     return environment, shlex.split(lines[0].partition("bin/prompt-video ")[2])
 
