@@ -94,7 +94,7 @@ def _summary(outcomes: Sequence[Outcome]) -> list[tuple[Method, str, str]]:
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    """For the terminal."""
+    """Figures of every method as a table for the terminal; with several seeds mean and spread."""
     rich_table = Table(title="moving shapes, closed set, 48 classes, test split", title_justify="left")
     for column in TITLES:
         rich_table.add_column(column, justify="right" if column.startswith("top") else "left")
@@ -104,7 +104,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def page_table(outcomes: Sequence[Outcome]) -> page.Table:
-    """For the report."""
+    """The same figures as a table for the report."""
     rows = [(method.title, top1, top5, method.about) for method, top1, top5 in _summary(outcomes)]
     return page.Table(TITLES, rows, best=len(rows) - 1)
 

@@ -72,7 +72,7 @@ def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    """For the terminal."""
+    """Figures of every method as a table for the terminal; with several seeds mean and spread."""
     rich_table = Table(
         title="untrimmed shapes, localization of 48 classes, mean average precision", title_justify="left"
     )
@@ -85,7 +85,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def page_table(outcomes: Sequence[Outcome]) -> page.Table:
-    """For the report."""
+    """The same figures as a table for the report."""
     return page.Table(TITLES, _rows(outcomes), best=len(ROWS) - 1)
 
 

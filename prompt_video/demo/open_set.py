@@ -83,7 +83,7 @@ def _rows(outcomes: Sequence[Outcome]) -> list[list[str]]:
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    """For the terminal."""
+    """Figures of every method as a table for the terminal; with several seeds mean and spread."""
     title = "moving shapes, open set, 32 classes seen and 16 unseen, 3 folds"
     rich_table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in TITLES:
@@ -94,5 +94,5 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def page_table(outcomes: Sequence[Outcome]) -> page.Table:
-    """For the report."""
+    """The same figures as a table for the report."""
     return page.Table(TITLES, _rows(outcomes), best=len(METHODS))

@@ -130,7 +130,7 @@ class Demo:
         ]
 
     def tables(self) -> list[Table]:
-        """For the terminal."""
+        """One for each part of the demo, for the terminal."""
         return [
             closed_set.table(self.closed),
             open_set.table(self.opened),

@@ -74,7 +74,7 @@ def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    """For the terminal."""
+    """Figures of every method as a table for the terminal; with several seeds mean and spread."""
     title = f"described shapes, retrieval among {outcomes[-1].num_videos} videos, recall in %"
     # Narrow, as there are many columns: eighty letters have to do.
     rich_table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
@@ -89,6 +89,6 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def page_table(outcomes: Sequence[Outcome]) -> page.Table:
-    """For the report."""
+    """The same figures as a table for the report."""
     header = ["scores", *(f"{way}: {name}" for way in DIRECTIONS.values() for name in FIGURES.values()), "what it is"]
     return page.Table(header, _rows(outcomes), best=len(ROWS) - 1)

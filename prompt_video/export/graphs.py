@@ -53,7 +53,7 @@ class FeaturesToEmbedding(nn.Module):
         self.model = _for_any_length(model)
 
     def forward(self, features: Float[Tensor, "N T D"], mask: Bool[Tensor, "N T"]) -> Float[Tensor, "N E"]:
-        """One vector a video."""
+        """Frame features and their mask to one unit vector for each video."""
         return video_vectors(self.model, features, mask)
 
 

@@ -116,7 +116,7 @@ class _Likely:
         self._count = 0
 
     def add(self, segments_sec: Float[Tensor, "P 2"], scores: Float[Tensor, "P K"]) -> None:
-        """Those of one window."""
+        """Keep what one window proposes; scores are of each proposal and text."""
         segments_sec, scores = segments_sec.cpu(), scores.cpu()
         likely = scores >= max(self.suppression.min_score, torch.finfo(scores.dtype).tiny)
         chosen = likely.any(-1)
@@ -128,7 +128,7 @@ class _Likely:
         self._count += int(chosen.sum())
 
     def detections(self) -> VideoDetections:
-        """Best first."""
+        """What remains of all windows after suppression, best first."""
         segments, rows = torch.cat(self._segments), torch.cat(self._rows)
         labels, scores = torch.cat(self._labels), torch.cat(self._scores)
         best = scores.new_zeros(self._num_texts).scatter_reduce(0, labels, scores, "amax")

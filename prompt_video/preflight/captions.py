@@ -1,7 +1,6 @@
 """Checks of captioned videos: how many captions there are, which say too little to find one video, which are cut."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from statistics import median
 from typing import cast
 
@@ -10,14 +9,13 @@ from data_modules.annotations.class_names import as_read
 from data_modules.batch import CaptionedRecord, Record
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.preflight.check_results import CheckResult, Verdict, count
 from prompt_video.preflight.checks import named
+from prompt_video.preflight.texts import Reader, first_problem, readers, token_counts
 
 LENGTHS = "caption lengths"
 MANY = 0.05  # of a part's captions: so many that are cut may change its figures
-CHUNK = 10_000  # texts that are tokenized in one call
 Parts = Mapping[str, Sequence[Record]]
 
 
@@ -78,24 +76,19 @@ def check_lengths(model: VideoTextModel, parts: Parts) -> CheckResult:
         model: whose text head is to read them.
         parts: the videos of each part, each once.
     """
-    side = model.prompt
-    sides: list[tuple[PromptLearner | TemplatePrompt, str]] = [(model.frozen_prompt, " in the frozen CLIP's templates")]
-    if isinstance(side, PromptLearner):
-        sides.insert(0, (side, f" beside {side.num_prefix} + {side.num_suffix} learned vectors"))
-    elif isinstance(side, TemplatePrompt):
-        sides.insert(0, (side, " in the templates"))
-    results = [_check_lengths(one, model.clip, parts, where) for one, where in sides]
-    return next((result for result in results if result.verdict != "ok"), results[0])
+    return first_problem([_check_lengths(reader, model.clip, parts, where) for reader, where in readers(model)])
 
 
-def _check_lengths(side: PromptLearner | TemplatePrompt, clip: FrozenCLIP, parts: Parts, where: str) -> CheckResult:
+def _check_lengths(reader: Reader, clip: FrozenCLIP, parts: Parts, where: str) -> CheckResult:
     captions = {name: [c for record in _captioned(records) for c in record.captions] for name, records in parts.items()}
-    lengths = _lengths(side, clip, dict.fromkeys(caption for own in captions.values() for caption in own))
-    over = {name: [caption for caption in own if lengths[caption] > side.room] for name, own in captions.items()}
+    lengths = token_counts(reader, clip, dict.fromkeys(caption for own in captions.values() for caption in own))
+    over = {name: [caption for caption in own if lengths[caption] > reader.room] for name, own in captions.items()}
     if not any(over.values()):
         longest = max(lengths.values(), default=0)
-        return CheckResult(LENGTHS, "ok", f"the longest has {longest} tokens, and there is room for {side.room}{where}")
-    refused = side.too_long == "error"
+        return CheckResult(
+            LENGTHS, "ok", f"the longest has {longest} tokens, and there is room for {reader.room}{where}"
+        )
+    refused = reader.too_long == "error"
     many = any(len(over[name]) > MANY * len(own) for name, own in captions.items())
     verdict: Verdict = "error" if refused else "warning" if many else "note"
     shares = ", ".join(
@@ -108,22 +101,9 @@ def _check_lengths(side: PromptLearner | TemplatePrompt, clip: FrozenCLIP, parts
     return CheckResult(
         LENGTHS,
         verdict,
-        f"longer than the {side.room} tokens{where}: {shares}; {outcome}",
+        f"longer than the {reader.room} tokens{where}: {shares}; {outcome}",
         [f"{name}: {number} tokens, '{caption}'" for number, name, caption in examples],
     )
-
-
-def _lengths(side: PromptLearner | TemplatePrompt, clip: FrozenCLIP, captions: Mapping[str, None]) -> dict[str, int]:
-    """Tokens of each caption, in the template that makes it longest."""
-    templates = side.templates if isinstance(side, TemplatePrompt) else ["{}"]
-    lengths: dict[str, int] = {}
-    rest = iter(captions)
-    while some := list(islice(rest, CHUNK)):
-        for template in templates:
-            tokens = clip.tokenize([template.replace("{}", caption) for caption in some])
-            for caption, own in zip(some, tokens, strict=True):
-                lengths[caption] = max(lengths.get(caption, 0), len(own))
-    return lengths
 
 
 def _size(records: Sequence[Record]) -> str:

@@ -23,7 +23,7 @@ def verdict_of(examination: Examination) -> Verdict:
 
 
 def print_report(examination: Examination) -> None:
-    """Print the table."""
+    """Print a table with a row for each check, its verdict and the first examples."""
     console = Terminal(soft_wrap=False)
     # Beside the other columns and the lines between them.
     room = max(console.width - max(len(result.check) for result in examination.results) - 17 - len(BULLET), 20)

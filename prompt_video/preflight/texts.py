@@ -1,6 +1,8 @@
-"""Whether every class name fits into CLIP's text encoder, beside the learned vectors or inside the templates."""
+"""Whether every text fits into CLIP's text encoder, beside the learned vectors or inside the templates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import TypeAlias
 
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
@@ -8,6 +10,9 @@ from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.preflight.check_results import CheckResult, Verdict, count
 
 TITLE = "name lengths"
+CHUNK = 10_000  # texts that are tokenized in one call
+
+Reader: TypeAlias = PromptLearner | TemplatePrompt
 
 
 def check_texts(model: VideoTextModel, names: Sequence[str]) -> CheckResult:
@@ -17,32 +22,43 @@ def check_texts(model: VideoTextModel, names: Sequence[str]) -> CheckResult:
         model: whose text head is to read them.
         names: each once.
     """
-    side = model.prompt
-    results = [_check(model.frozen_prompt, "truncate", model.clip, names, " in the frozen CLIP's templates")]
-    if isinstance(side, PromptLearner):
-        beside = f" beside {side.num_prefix} + {side.num_suffix} learned vectors"
-        results.insert(0, _check(side, side.too_long, model.clip, names, beside))
-    elif isinstance(side, TemplatePrompt):
-        results.insert(0, _check(side, side.too_long, model.clip, names, " in the templates"))
+    return first_problem([_check(reader, model.clip, names, where) for reader, where in readers(model)])
+
+
+def readers(model: VideoTextModel) -> list[tuple[Reader, str]]:
+    """What reads texts, the model's own text head first, and what stands beside a text there, in words."""
+    head, frozen = model.prompt, (model.frozen_prompt, " in the frozen CLIP's templates")
+    if isinstance(head, PromptLearner):
+        return [(head, f" beside {head.num_prefix} + {head.num_suffix} learned vectors"), frozen]
+    return [(head, " in the templates"), frozen] if isinstance(head, TemplatePrompt) else [frozen]
+
+
+def first_problem(results: Sequence[CheckResult]) -> CheckResult:
+    """The first result that is not ok, or the first one."""
     return next((result for result in results if result.verdict != "ok"), results[0])
 
 
-def _check(
-    side: PromptLearner | TemplatePrompt, too_long: str, clip: FrozenCLIP, names: Sequence[str], where: str
-) -> CheckResult:
-    templates = side.templates if isinstance(side, TemplatePrompt) else ["{}"]
-    tokens = clip.tokenize([template.replace("{}", name) for name in names for template in templates])
-    lengths = [len(own) for own in tokens]
-    longest = [max(lengths[start : start + len(templates)]) for start in range(0, len(lengths), len(templates))]
-    over = [(number, name) for number, name in zip(longest, names, strict=True) if number > side.room]
+def token_counts(reader: Reader, clip: FrozenCLIP, texts: Iterable[str]) -> dict[str, int]:
+    """Tokens of each text, in the template that makes it longest."""
+    templates = reader.templates if isinstance(reader, TemplatePrompt) else ["{}"]
+    counts: dict[str, int] = {}
+    rest = iter(texts)
+    while some := list(islice(rest, CHUNK)):
+        for template in templates:
+            tokens = clip.tokenize([template.replace("{}", text) for text in some])
+            for text, own in zip(some, tokens, strict=True):
+                counts[text] = max(counts.get(text, 0), len(own))
+    return counts
+
+
+def _check(reader: Reader, clip: FrozenCLIP, names: Sequence[str], where: str) -> CheckResult:
+    counts = token_counts(reader, clip, names)
+    over = sorted(((number, name) for name, number in counts.items() if number > reader.room), reverse=True)
     if not over:
-        return CheckResult(
-            TITLE, "ok", f"the longest has {max(longest, default=0)} tokens, and there is room for {side.room}{where}"
-        )
-    verdict: Verdict = "error" if too_long == "error" else "warning"
+        longest = max(counts.values(), default=0)
+        return CheckResult(TITLE, "ok", f"the longest has {longest} tokens, and there is room for {reader.room}{where}")
+    verdict: Verdict = "error" if reader.too_long == "error" else "warning"
     does = "does" if len(over) == 1 else "do"
-    outcome = "" if too_long == "error" else ": cut off"
-    summary = f"{count(len(over), 'class name')} {does} not fit into the {side.room} tokens{where}{outcome}"
-    return CheckResult(
-        TITLE, verdict, summary, [f"'{name}' has {number} tokens" for number, name in sorted(over)[::-1]]
-    )
+    outcome = "" if reader.too_long == "error" else ": cut off"
+    summary = f"{count(len(over), 'class name')} {does} not fit into the {reader.room} tokens{where}{outcome}"
+    return CheckResult(TITLE, verdict, summary, [f"'{name}' has {number} tokens" for number, name in over])

@@ -79,7 +79,7 @@ class Localization:
 
     @property
     def selection(self) -> Selection:
-        """Which detections are shown."""
+        """The detections that timelines draw: over all videos as many as there are true actions."""
         return balanced_selection(self.detections, self.truth)
 
 

@@ -34,7 +34,7 @@ class Limits:
 
     @property
     def max_bytes(self) -> int:
-        """Of all uploads together."""
+        """Room for all uploads together; one that would exceed it is refused."""
         return UPLOADS_KEPT * self.max_mb * 1_000_000
 
     def deadline(self) -> Callable[[float, float], None]:

@@ -28,7 +28,7 @@ class ClassGain:
 
     @property
     def gain(self) -> float:
-        """What was learned adds."""
+        """Accuracy, or average precision, of the learned model less that of the frozen CLIP, in [-1, 1]."""
         return self.learned - self.frozen
 
 

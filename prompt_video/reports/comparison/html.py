@@ -21,7 +21,7 @@ FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
 
 
 def html(report: ReportModel) -> str:
-    """The page."""
+    """The whole report as HTML: tables, curves, gains of classes, and how each run was made."""
     return render(
         "reports/comparison/report.html.jinja",
         title="Runs side by side",

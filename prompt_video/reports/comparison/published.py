@@ -43,7 +43,7 @@ def published(experiment: str) -> list[Published]:
 
 @cache
 def all_published() -> tuple[Published, ...]:
-    """Of all experiments."""
+    """Every published row, of all experiments, as ``published.json`` lists them."""
     data = json.loads(resources.files("prompt_video.reports.comparison").joinpath("published.json").read_text("utf-8"))
     return tuple(
         Published(

@@ -88,7 +88,7 @@ class ReportModel:
 
     @property
     def num_runs(self) -> int:
-        """In all rows."""
+        """Of all experiments together."""
         return sum(len(experiment.origins) for experiment in self.experiments)
 
 

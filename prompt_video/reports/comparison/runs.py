@@ -46,12 +46,12 @@ class Run:
 
     @property
     def seed(self) -> int | None:
-        """Of the run."""
+        """That the run was started with; None where its results do not say."""
         return self.results.get("seed")
 
     @property
     def command(self) -> Sequence[str]:
-        """As it was typed."""
+        """The words of the command that started the run; empty where they were not recorded."""
         command: Sequence[str] = self.environment.get("command", [])
         return command
 
