@@ -87,7 +87,7 @@ class FrozenBlock(nn.Module):
         """
         own, scaled = self.fc1.bias, self._scaled
         if scaled is None or scaled[2].device != own.device or scaled[2].dtype != own.dtype:
-            with torch.inference_mode(False), torch.no_grad():  # what is kept may be met by a training step
+            with torch.inference_mode(False), torch.no_grad():  # a training step may use what is kept
                 vectors = self.norm2.weight, self.norm2.bias, self.fc1.bias, self.fc2.bias
                 gain, offset, bias1, bias2 = (vector * self.slope for vector in vectors)
             self._scaled = scaled = gain, offset, bias1, bias2

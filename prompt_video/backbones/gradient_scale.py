@@ -17,12 +17,12 @@ class GradientScale:
     factor: Tensor
 
     def behind(self, features: Tensor) -> Tensor:
-        """What the encoder gave, in float32."""
+        """Features as they come out of the encoder, in float32; scales the gradients that go into it."""
         result: Tensor = _Behind.apply(features, self)
         return result
 
     def before(self, inputs: Tensor) -> Tensor:
-        """What the encoder is given, in float32."""
+        """The encoder's input, in float32; takes the scale out of the gradients that come from it."""
         result: Tensor = _Before.apply(inputs, self)
         return result
 

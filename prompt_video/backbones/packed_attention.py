@@ -78,8 +78,8 @@ def attend_from_end(
         own_key, own_value = rows.permute(2, 0, 3, 1, 4)  # (C, H, L, A) each
         key = bucket.behind(prefix[0], own_key)
         value = bucket.behind(prefix[1], own_value)
-        looking = query[first : first + len(bucket.tokens)]
-        attended.append(F.scaled_dot_product_attention(looking.transpose(1, 2), key, value).flatten(1))
+        own_query = query[first : first + len(bucket.tokens)]
+        attended.append(F.scaled_dot_product_attention(own_query.transpose(1, 2), key, value).flatten(1))
         first += len(bucket.tokens)
     return torch.cat(attended)
 

@@ -79,7 +79,7 @@ def encode_padded(
 def _encode(
     weights: TextWeights, suffix: Float[Tensor, "R W"], prefix: Float[Tensor, "P W"], layout: Layout
 ) -> Float[Tensor, "K D"]:
-    """Nothing but tensors go in and out."""
+    """As `encode_padded`, of tensors alone, so that it can be compiled."""
     x = _embed(weights, suffix, prefix, layout).flatten(0, 1)
     if layout.shares_prefix:
         x = torch.cat([_shared_rows(weights, prefix), x])

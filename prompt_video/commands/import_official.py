@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
         options.source, options.out, options.clip, options.num_prefix, options.num_suffix, options.num_heads
     )
     is_typed = options.num_prefix is not None and options.num_suffix is not None
-    source = "as the file tells" if imported.told else "the file does not tell: the released command's"
+    source = "as the file tells" if imported.counts_in_file else "the file does not tell: the released command's"
     by = "as given" if is_typed else source
     print(f"{imported.num_prefix} prompt vectors before a name, {imported.num_suffix} behind it ({by})")
     print(

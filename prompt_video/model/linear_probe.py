@@ -1,7 +1,7 @@
 """The baseline that ignores what the texts say: one learned vector for each class name."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -62,7 +62,7 @@ class LinearProbe(TextHead):
         """
         raise InputError("a linear probe has no text features, only scores of the class names that it learned.")
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """None: its shape comes from the classes and from CLIP."""
         return {}
 

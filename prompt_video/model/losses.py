@@ -1,4 +1,4 @@
-"""What training minimises, and what it is given: pure functions."""
+"""Losses, and the noise and the candidates of a training step: pure functions."""
 
 from collections.abc import Sequence
 

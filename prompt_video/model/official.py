@@ -56,14 +56,14 @@ _BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.(\d+)\.(.+)")
 
 
 class Imported(NamedTuple):
-    """What was found in a released checkpoint.
+    """What a released checkpoint holds.
 
     Args:
         num_prefix: prompt vectors before a name.
         num_suffix: prompt vectors behind it.
         num_heads: attention heads of a temporal block.
         num_layers: temporal blocks.
-        told: the file tells the numbers of vectors.
+        counts_in_file: the numbers of vectors come from the file, not from the released command.
         has_clip: the CLIP in the file was compared with the one at hand; False: there is none in it.
     """
 
@@ -71,7 +71,7 @@ class Imported(NamedTuple):
     num_suffix: int
     num_heads: int
     num_layers: int
-    told: bool
+    counts_in_file: bool
     has_clip: bool
 
 
@@ -100,7 +100,7 @@ def import_official(
 
     Raises:
         InputError: when the CLIP is not there, or is another one than that in the file; when the file is no released
-            checkpoint, or tells other numbers than those that are given; when ``out`` is a folder.
+            checkpoint, or tells other numbers than the arguments; when ``out`` is a folder.
 
     Source: src/model.py@ju-chen/Efficient-Prompt: a table with one prompt vector for each absolute position; frame
         positions added to the stream before pre-LN blocks, no norm behind them, plain mean.
@@ -171,8 +171,8 @@ def _told_counts(content: Any, table: Tensor, clip: FrozenCLIP) -> tuple[int, in
 def _check_clip(source: Path, released: Mapping[str, Tensor], clip: FrozenCLIP) -> bool:
     """Refuse prompts that were learned on another CLIP; False where there is none in the file."""
     own = dict(clip.towers.named_parameters())
-    given = {name.removeprefix(_CLIP): value for name, value in released.items() if name.startswith(_CLIP)}
-    for name, value in given.items():
+    clip_weights = {name.removeprefix(_CLIP): value for name, value in released.items() if name.startswith(_CLIP)}
+    for name, value in clip_weights.items():
         block = _BLOCK.fullmatch(name)
         key = TOWER_KEYS.get(name)
         if block and block[3] in BLOCK_KEYS:
@@ -187,7 +187,7 @@ def _check_clip(source: Path, released: Mapping[str, Tensor], clip: FrozenCLIP) 
                 f"the CLIP in {source} is another one than '{clip.name}': {_CLIP}{name} differs. Its prompts work with "
                 "the CLIP that they were learned on alone; name it with --clip."
             )
-    return bool(given)
+    return bool(clip_weights)
 
 
 def _read(source: Path) -> Any:  # noqa: ANN401 - as it was saved

@@ -1,7 +1,7 @@
 """The text head: learned vectors around a text's tokens, or hand-written templates around its words."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -65,7 +65,7 @@ class PromptLearner(TextHead):
         prefix, suffix = self.context[start:behind], self.context[behind:]
         return PromptedText(tokens, prefix, suffix, self.num_suffix, self.layout == "by_position")
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The constructor's arguments without the width, ready for JSON."""
         names = ("num_prefix", "num_suffix", "layout", "init_std", "context_length", "too_long")
         return {name: getattr(self, name) for name in names}
@@ -116,7 +116,7 @@ class TemplatePrompt(TextHead):
         """Whether a text was too long for CLIP in any of the templates."""
         return any(template.replace("{}", text) in self.truncated for template in self.templates)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The constructor's arguments without the width, ready for JSON."""
         return {name: getattr(self, name) for name in ("templates", "context_length", "too_long")}
 

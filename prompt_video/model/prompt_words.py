@@ -79,7 +79,7 @@ def _vectors(prompt: PromptLearner) -> Iterator[tuple[str, Tensor]]:
 def _nearest(
     vectors: Float[Tensor, "N W"], table: Float[Tensor, "V W"], numbers: Int[Tensor, " M"], count: int
 ) -> tuple[Int[Tensor, "N C"], Float[Tensor, "N C"]]:
-    """Token numbers and their distances, nearest first; of all that are given, some at a time."""
+    """Token numbers and their distances, nearest first; computed for a block of tokens at a time."""
     best = vectors.new_empty(len(vectors), 0)
     tokens = numbers.new_empty(len(vectors), 0)
     for start in range(0, len(numbers), BLOCK):

@@ -9,7 +9,7 @@ from data_modules.errors import InputError
 DEFAULT = "video"  # of tests, of methods and of `load`
 MOST_BYTES = 1 << 20  # of a file of templates: what is larger is something else
 _OF_CLIP = Path(__file__).parent / "clip_templates"
-_SHOWN = 5  # sentences that are told one by one
+_NUM_DESCRIBED = 5  # sentences that are told one by one
 
 
 @cache
@@ -54,7 +54,7 @@ def templates_of(chosen: str | Sequence[str]) -> list[str]:
         )
     bad = [template for template in templates if "{}" not in template]
     if bad or not templates:
-        raise InputError(f"a template needs '{{}}' where the text goes: {bad[0][:80] if bad else 'none was given'}")
+        raise InputError(f"a template needs '{{}}' where the text goes: {bad[0][:80] if bad else 'there is none'}")
     return templates
 
 
@@ -67,8 +67,8 @@ def describe(templates: Sequence[str]) -> str:
     """Sentences in words: the name of their set, or the sentences, of many the first ones."""
     if (name := name_of(templates)) is not None:
         return f"the template{'s' if len(templates) > 1 else ''} '{name}' ({len(templates)})"
-    quoted = ", ".join(f"'{template}'" for template in templates[:_SHOWN])
-    return quoted if len(templates) <= _SHOWN else f"{quoted} and {len(templates) - _SHOWN} more"
+    quoted = ", ".join(f"'{template}'" for template in templates[:_NUM_DESCRIBED])
+    return quoted if len(templates) <= _NUM_DESCRIBED else f"{quoted} and {len(templates) - _NUM_DESCRIBED} more"
 
 
 def _read(path: Path) -> tuple[str, ...]:

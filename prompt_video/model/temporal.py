@@ -55,7 +55,7 @@ class TemporalEncoder(nn.Module):
         if start == "frozen":
             for block in self.blocks:
                 block.zero_init()
-        self._told_of_interpolation = False
+        self._interpolation_logged = False
 
     def forward(self, features: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
         """One feature a video; ``mask`` is True at real frames, which stand before all padding."""
@@ -82,9 +82,9 @@ class TemporalEncoder(nn.Module):
         num_frames = mask.shape[-1]
         if num_frames <= self.max_frames:
             return self.positions[None, :num_frames]
-        if not self._told_of_interpolation:
+        if not self._interpolation_logged:
             log.info("videos of up to %d frames: %d learned positions are interpolated", num_frames, self.max_frames)
-            self._told_of_interpolation = True
+            self._interpolation_logged = True
         return self._interpolated(mask)
 
     def _interpolated(self, mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R T D"]:

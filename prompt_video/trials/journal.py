@@ -1,10 +1,9 @@
-"""What came of each trial of an experiment, noted as soon as it is tested, and what they come to together."""
+"""The result of each trial, written as soon as it is tested, and the mean over all of them."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -39,12 +38,12 @@ class Journal:
         self.path = folder / JOURNAL
         self.data = data
 
-    def started(self) -> dict[int, TrialResult]:
-        """No trial, and none noted; by the file, empty as it is, the run is known to be one that can go on."""
+    def start(self) -> dict[int, TrialResult]:
+        """Begin with no trial; by the file, empty as it is, a run is known to be one that can go on."""
         self._write("")
         return {}
 
-    def note(self, result: TrialResult) -> None:
+    def add(self, result: TrialResult) -> None:
         """Add a finished trial."""
         text = "".join(f"{line}\n" for line in [*self._lines(), json_text(asdict(result))])
         try:
@@ -53,7 +52,7 @@ class Journal:
             print(text)  # what was computed is not lost
             raise
 
-    def resumed(self) -> dict[int, TrialResult]:
+    def resume(self) -> dict[int, TrialResult]:
         """The trials that a killed run had tested; a line that it was writing when it was killed does not count.
 
         Raises:
@@ -81,7 +80,7 @@ class Journal:
         return self.path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if self.path.is_file() else []
 
 
-def summarise(results: Sequence[TrialResult]) -> dict[str, Any]:
+def summarise(results: Sequence[TrialResult]) -> dict[str, object]:
     """Mean of every figure over the trials, with spread and confidence interval, ready for JSON."""
     keys = [key for key in results[0].metrics if all(key in result.metrics for result in results)]
     figures = {key: confidence([result.metrics[key] for result in results]) for key in keys}

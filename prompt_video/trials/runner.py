@@ -1,4 +1,4 @@
-"""All trials of an experiment: one after another, or small ones side by side, each noted as soon as it is tested."""
+"""All trials of an experiment, one after another, or small ones side by side, each in the journal once it is tested."""
 
 import logging
 import time
@@ -62,7 +62,7 @@ def run_trials(
         The trials in their order.
     """
     journal = Journal(training.folder, training.data)
-    done = journal.resumed() if resume else journal.started()
+    done = journal.resume() if resume else journal.start()
     wanted = [number for number in range(len(training.data.trials)) if number not in done]
     count = min(count, len(wanted))
     if count > 1:
@@ -70,7 +70,7 @@ def run_trials(
     else:
         new = _one_by_one(training, wanted, resume)
     for result in new:
-        journal.note(result)
+        journal.add(result)
         done[result.trial] = result
     return [done[number] for number in sorted(done)]
 

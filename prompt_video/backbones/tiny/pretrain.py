@@ -266,8 +266,8 @@ def main() -> None:
             model.logit_scale.clamp_(max=math.log(100))
         if step % 100 == 99 or step == options.steps - 1:
             figures = report(model, tokenizer, images[:held_out], stills[:held_out])
-            shown = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
-            print(f"step {step + 1}, {time.monotonic() - started:.0f} s, loss {loss.item():.3f}: {shown}", flush=True)
+            told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+            print(f"step {step + 1}, {time.monotonic() - started:.0f} s, loss {loss.item():.3f}: {told}", flush=True)
     save(model, tokenizer, options.out)
 
 

@@ -199,7 +199,7 @@ def test_the_optimizer_tells_how_many_vectors_there_are(
     names = {name: name for name in ("brush hairs", "hit", "swing baseball", "draw sword")}
     monkeypatch.setattr("prompt_video.model.official.official_names", lambda: names)
     found = read(trained(*counts, clip), None, None, 4)
-    assert (found.num_prefix, found.num_suffix, found.told) == (*counts, True)
+    assert (found.num_prefix, found.num_suffix, found.counts_in_file) == (*counts, True)
     with pytest.raises(InputError, match=f"was trained with {counts[0]} prompt vectors before a name, not 7"):
         read(trained(*counts, clip), 7, None, 4)
 
@@ -208,7 +208,7 @@ def test_the_optimizer_tells_how_many_vectors_there_are(
 def test_another_optimizer_tells_nothing(square: object, read: Callable[..., Imported]) -> None:
     content = {"state_dict": released(), "optimizer": {"state": {0: {"exp_avg_sq": square}, 1: 3}}}
     assert read(content, None, None, 4)[:3] == (16, 16, 4)
-    assert not read(content, 2, 1, 4).told
+    assert not read(content, 2, 1, 4).counts_in_file
 
 
 def test_the_command_takes_the_numbers(clip_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

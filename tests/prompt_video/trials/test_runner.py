@@ -289,6 +289,6 @@ def test_predictions_of_several_tests(run: Run, tmp_path: Path) -> None:
 
 def test_summary_of_trials() -> None:
     results = [TrialResult(n, f"t{n}", n, {"test/top1": value, "test/top5": 1.0}) for n, value in enumerate((0.2, 0.6))]
-    summary = summarise(results)
+    summary: Any = summarise(results)
     assert summary["metrics"] == {"test/top1": pytest.approx(0.4), "test/top5": 1.0}
     assert summary["confidence"]["test/top1"]["ci95"] == pytest.approx(12.706204736 * 0.282842712 / 2**0.5)
