@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser
 
 from prompt_video.commands.table import VERBS
 from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS, FILES
+from prompt_video.experiment.packaged import packaged
 from prompt_video.io.verb_parser import VerbParser
 
 
@@ -34,6 +35,9 @@ def _all_verbs() -> ArgumentParser:
         is_run = module == "prompt_video.experiment.cli"
         own = VerbParser(verb, about, others=EXPERIMENT_OPTIONS) if is_run else importlib.import_module(module).parser()
         for name in sorted(own.unread - {"ckpt_path"}):
-            own.add_argument(f"--{name}", type=Path if name in FILES else str)
+            if name in ("method", "backbone"):
+                own.add_argument(f"--{name}", choices=list(packaged(name)))
+            else:
+                own.add_argument(f"--{name}", type=Path if name in FILES else str)
         verbs.add_subcommand(verb, own, help=about)
     return whole
