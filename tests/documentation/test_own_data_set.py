@@ -99,7 +99,7 @@ def test_a_class_of_the_readme_passes_doctor(
 def test_every_class_of_the_readmes_is_tested(python: Any) -> None:  # noqa: ANN401 - a Block of conftest.py
     names = re.findall(r"^class (\w+)\(", python.text, re.MULTILINE)
     assert set(names) <= set(TABLES)
-    assert names or "prompt_video.load" in python.text
+    assert names or re.search(r"prompt_video\.load|data\.extract", python.text)
 
 
 def test_the_experiment_of_the_readme_names_its_class(written: Any, readme_blocks: Sequence[Any]) -> None:  # noqa: ANN401
