@@ -40,6 +40,7 @@ from prompt_video.io.run_files import BEST, CHECKPOINTS, NO_CHECKPOINT
 from prompt_video.reports.results import write_predictions
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
+from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.journal import summarise, write_table
 from prompt_video.trials.one_trial import TrialTraining
 from prompt_video.trials.runner import at_a_time, run_trials
@@ -140,7 +141,8 @@ class ExperimentCLI(ExperimentSettings):
         if self.model.has_weights:
             weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a linear probe"
             log.info("training %s on frozen CLIP '%s'", weights, self.model.model.clip.name)
-            self._keep_last_without_validation()
+            if self._tests_last:
+                self._keep_last()
             self.trainer.fit(model, datamodule=datamodule, **kwargs)
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")
@@ -181,11 +183,25 @@ class ExperimentCLI(ExperimentSettings):
             partial(self._trainer_of_a_trial, side_by_side),
             self.settings["save_every_n_steps"],
             self.settings["monitor"],
+            tests_best=not self._tests_last,
         )
+
+    @property
+    def _tests_last(self) -> bool:
+        """Whether the last weights are tested, since there is nothing to choose better ones by.
+
+        That is so without validation videos; and in trials of recognition, be they trained together or one alone: what
+        is best on the few classes that one of them shows in training is not what is best on others.
+        """
+        data = self.datamodule
+        is_one_of_several = len(data.trials) > 1 or data.trial is not None
+        return data.trials[0].val is None or (isinstance(self.model, RecognitionTask) and is_one_of_several)
 
     def _trainer_of_a_trial(self, side_by_side: bool, callbacks: list[Callback], folder: Path | None) -> Trainer:
         """As the experiment's own; the trial's curves are in its own folder."""
         changes: dict[str, Any] = {"logger": CSVLogger(folder, name="", version="logs") if folder else False}
+        if self._tests_last:
+            changes["limit_val_batches"] = 0
         if side_by_side:
             changes |= {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_progress_bar": False}
         return self._trainer_like(callbacks, changes, [TrialFiles(folder)] if folder else [])
@@ -203,11 +219,9 @@ class ExperimentCLI(ExperimentSettings):
         options |= {"enable_model_summary": False, "default_root_dir": self.run_folder}
         return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *files, *callbacks]})
 
-    def _keep_last_without_validation(self) -> None:
-        """Without validation videos there is no best checkpoint to choose: the last one is tested."""
-        if self.datamodule.trials[0].val is None:
-            callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-            callbacks[:] = [c for c in callbacks if not (isinstance(c, ModelCheckpoint) and c.monitor)]
+    def _keep_last(self) -> None:
+        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        callbacks[:] = [c for c in callbacks if not (isinstance(c, ModelCheckpoint) and c.monitor)]
 
     def validate(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Score on the validation split."""

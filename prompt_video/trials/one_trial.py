@@ -33,6 +33,7 @@ class TrialTraining:
         make_trainer: a trainer for one trial, with these callbacks; its logs go to the folder, if there is one.
         save_every_n_steps: save a checkpoint so often; None for once a minute.
         monitor: metric that the best weights are best in; None: the task's own.
+        tests_best: test the weights that are best in validation, where a trial has any; else the last ones.
     """
 
     make_task: Callable[[], VideoTextTask]
@@ -41,9 +42,10 @@ class TrialTraining:
     make_trainer: Callable[[list[Callback], Path | None], Trainer]
     save_every_n_steps: int | None = None
     monitor: str | None = None
+    tests_best: bool = True
 
     def run(self, number: int, *, resume: bool = False) -> TrialResult:
-        """Train a trial with a model of its own, and test it: the best one in validation, if there is any.
+        """Train a trial with a model of its own, and test it.
 
         Args:
             number: of the trial.
@@ -53,7 +55,7 @@ class TrialTraining:
         kept = last_checkpoint(own) if resume else None
         seed_everything(seed, verbose=False)
         task, data = self.make_task(), self.data.alone(number)
-        best = _best(own, self.monitor or task.monitor) if trial.val is not None else None
+        best = _best(own, self.monitor or task.monitor) if self.tests_best and trial.val is not None else None
         _put_logs_aside(own)
         callbacks = [*([best] if best else []), self._last(own / CHECKPOINTS)]
         keeps = len(self.data.trials) <= MOST_KEPT
