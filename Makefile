@@ -25,7 +25,7 @@ PYTEST = $(BIN)/pytest -q --numprocesses logical --dist worksteal --durations 25
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
-	@echo; echo '  METHOD=linear_probe takes the place of the experiment's own method, wherever there is an EXP'
+	@echo; echo '  METHOD=linear_probe tries another method, wherever there is an EXP'
 	@echo '  ARGS="--trainer.max_epochs 1" passes options on to train, evaluate and features'
 
 setup: $(READY) ## make .venv and install everything into it

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -168,3 +169,11 @@ def test_doctor_passes_where_lists_are_long(large_command: Any, doctor: Callable
     )
     assert done.returncode == 0, done.stdout + done.stderr
     prepared.check()
+
+
+def test_make_lists_its_targets() -> None:
+    told = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    targets = re.findall(r"^([a-z-]+):.*## ", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert targets
+    assert all(f"  {target} " in told for target in targets)
+    assert "METHOD=" in told
