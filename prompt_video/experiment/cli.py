@@ -331,7 +331,7 @@ class _TrialsCLI(ExperimentCLI):
         self._own_callbacks = list(options.get("callbacks") or [])
         return Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, barebones=False)
 
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Open what the run has opened."""
+    def fit(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
+        """Open what the run has opened, and train nothing yet."""
         self._open_features()
         self.datamodule.setup("fit")
