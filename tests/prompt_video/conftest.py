@@ -1,10 +1,10 @@
-"""A tiny random CLIP in HuggingFace's layout, and transformers' own computation with it as the reference."""
+"""A tiny random CLIP, transformers' own computation as its reference, and a small run of each task, trained once."""
 
 import copy
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytest
 import torch
@@ -14,8 +14,74 @@ from torch import Tensor, nn
 
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.cli import main
 
 IMAGE_SIZE = 16
+RECOGNITION = """
+trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0}}
+data:
+  class_path: VideoFolder
+  init_args:
+    root: {root}
+    val_fraction: 0.25
+    test_fraction: 0.25
+    batch_size: 4
+    num_workers: 0
+    features: "off"
+    num_crops: 3
+    sampler: {{class_path: WindowSampler, init_args: {{num_frames: 8, strides: [1, 2], num_views: 2}}}}
+model:
+  class_path: RecognitionTask
+  init_args:
+    prompt: {{class_path: PromptLearner, init_args: {{num_prefix: 2, num_suffix: 1}}}}
+    temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4, max_frames: 8}}}}
+    optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.01}}}}
+    frozen_share: 0.25
+"""
+LOCALIZATION = """
+trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0}}
+data:
+  class_path: UntrimmedShapes
+  init_args:
+    root: {root}
+    train_videos: 4
+    val_videos: 0
+    test_videos: 2
+    features_root: {features}
+    frame_rate: 6
+    windows: {{class_path: SlidingWindows, init_args: {{num_frames: 48, overlap: 0.5}}}}
+    batch_size: 4
+    num_workers: 0
+model:
+  class_path: LocalizationTask
+  init_args:
+    prompt: {{class_path: PromptLearner, init_args: {{num_prefix: 2, num_suffix: 1}}}}
+    temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4}}}}
+    detector: {{class_path: ProposalDetector, init_args: {{channels: 16, num_scales: 4, num_proposals: 20}}}}
+    frames_inside: 8
+"""
+RETRIEVAL = """
+trainer: {{accelerator: cpu, max_epochs: 1, num_sanity_val_steps: 0, log_every_n_steps: 1}}
+data:
+  class_path: CaptionedShapes
+  init_args:
+    root: {root}
+    train_videos: 4
+    val_videos: 0
+    test_videos: 2
+    features_root: {features}
+    frame_rate: 12
+    sampler: {{class_path: SegmentSampler, init_args: {{num_frames: 6}}}}
+    batch_size: 4
+    num_workers: 0
+model:
+  class_path: RetrievalTask
+  init_args:
+    prompt: {{class_path: PromptLearner, init_args: {{num_prefix: 2, num_suffix: 1, too_long: truncate}}}}
+    temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4}}}}
+    frozen_share: 0.3
+    frozen_templates: video
+"""
 
 
 def _tokenizer() -> transformers.CLIPTokenizer:
@@ -164,3 +230,66 @@ def small_training() -> list[str]:
         "--wandb=disabled",
         "--quiet=true",
     ]
+
+
+class Run(NamedTuple):
+    """A trained run: its experiment, its folder, and the videos that it learned from."""
+
+    config: Path
+    folder: Path
+    root: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoints" / "last.ckpt"
+
+    def again(self, verb: str, folder: Path) -> None:
+        """Run another verb with what was learned."""
+        _run(self.config, verb, folder, "--ckpt", str(self.checkpoint))
+
+
+def _run(config: Path, verb: str, folder: Path, *options: str) -> None:
+    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
+    assert main([verb, *common, *options]) == 0
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """Trains a small run of an experiment in YAML, on videos that are there or that its data set renders."""
+
+    def train(experiment: str, *options: str, root: Path | None = None) -> Run:
+        folder = tmp_path_factory.mktemp("run")
+        config, root = folder / "small.yaml", root or folder / "videos"
+        config.write_text(experiment.format(root=root, features=folder / "features"))
+        _run(config, "fit", folder / "run", *options)
+        return Run(config, folder / "run", root)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def trimmed_videos(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, int], Path]) -> Path:
+    """Two classes of eight videos."""
+    return make_videos(tmp_path_factory.mktemp("videos"), 8)
+
+
+@pytest.fixture(scope="session")
+def recognition(train: Callable[..., Run], trimmed_videos: Path) -> Run:
+    return train(RECOGNITION, root=trimmed_videos)
+
+
+@pytest.fixture(scope="session")
+def probe(train: Callable[..., Run], trimmed_videos: Path) -> Run:
+    """Recognition by a linear probe of the frozen features."""
+    options = ("--model.prompt=LinearProbe", "--model.temporal.num_layers=0", "--model.frozen_share=0")
+    return train(RECOGNITION, *options, root=trimmed_videos)
+
+
+@pytest.fixture(scope="session")
+def localization(train: Callable[..., Run]) -> Run:
+    return train(LOCALIZATION)
+
+
+@pytest.fixture(scope="session")
+def retrieval(train: Callable[..., Run]) -> Run:
+    return train(RETRIEVAL)

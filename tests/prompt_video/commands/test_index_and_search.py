@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import torch
@@ -30,6 +30,13 @@ from prompt_video.cli import main
 extraction.StoreWriter = partial(extraction.StoreWriter, max_pending_sec=0.0)
 sys.exit(main())
 """
+
+
+class Run(Protocol):
+    """What the fixtures of tasks train."""
+
+    @property
+    def checkpoint(self) -> Path: ...
 
 
 def ask(index: Path, query: str, *options: str) -> list[dict[str, Any]]:
@@ -118,19 +125,12 @@ def test_a_kill_costs_little(tmp_path: Path, make_videos: Make, start_python: Ca
         torch.testing.assert_close(resumed.read(video_id), whole.read(video_id), rtol=2e-3, atol=2e-3)
 
 
-def fit(root: Path, run: Path, prompt: str) -> Path:
-    options = [*CPU[:2], "--data=VideoFolder", f"--data.root={root}", "--data.features=off", "--data.num_workers=0"]
-    options += ["--data.val_fraction=0", "--data.test_fraction=0.5", "--trainer.max_epochs=1", CPU[-1]]
-    options += [f"--model.prompt={prompt}", "--wandb=disabled", "--quiet=true", f"--run_folder={run}"]
-    assert main(["fit", *options, "--test_after_fit=false"]) == 0
-    return run / "checkpoints" / "last.ckpt"
-
-
-def test_checkpoints(tmp_path: Path, make_videos: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    root = make_videos(tmp_path / "videos", 2)
-    ckpt, index = fit(root, tmp_path / "run", "PromptLearner"), tmp_path / "index"
+def test_checkpoints(
+    recognition: Run, probe: Run, tmp_path: Path, make_videos: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, index = make_videos(tmp_path / "videos", 2), tmp_path / "index"
     run = ["index", str(root), f"--out={index}", "--quiet", "--num_workers=0"]
-    assert main([*run, f"--ckpt={ckpt}", *CPU]) == 0
+    assert main([*run, f"--ckpt={recognition.checkpoint}", *CPU]) == 0
     assert len(ask(index, "spinning")) == 4
     assert main([*run, *CPU, "--templates=names"]) == 1
     assert "say --frozen too" in capsys.readouterr().err
@@ -145,8 +145,7 @@ def test_checkpoints(tmp_path: Path, make_videos: Make, capsys: pytest.CaptureFi
     assert "name its checkpoint with --ckpt, or say --frozen" in capsys.readouterr().err
     assert main(run) == 1
     assert "name the model" in capsys.readouterr().err
-    probe = fit(root, tmp_path / "probe", "LinearProbe")
-    assert main([*run, f"--ckpt={probe}"]) == 1
+    assert main([*run, f"--ckpt={probe.checkpoint}"]) == 1
     assert "linear probe" in capsys.readouterr().err
 
 

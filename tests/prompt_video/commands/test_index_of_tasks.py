@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -18,41 +18,16 @@ from prompt_video.model.embedding import text_vectors, video_vectors
 from prompt_video.search.index import VideoIndex
 from prompt_video.search.models import model_of_checkpoint
 
-PROMPT = {"class_path": "PromptLearner", "init_args": {"num_prefix": 2, "num_suffix": 1, "too_long": "truncate"}}
-TEMPORAL = {"class_path": "TemporalEncoder", "init_args": {"num_layers": 1, "num_heads": 4}}
-DETECTOR = {"class_path": "ProposalDetector", "init_args": {"channels": 16, "num_scales": 4, "num_proposals": 20}}
-WINDOWS = {"class_path": "SlidingWindows", "init_args": {"num_frames": 48, "overlap": 0.5}}
-SAMPLER = {"class_path": "SegmentSampler", "init_args": {"num_frames": 6}}
 SHARE = 0.3
 
 
-def fit(folder: Path, data: tuple[str, dict[str, Any]], model: tuple[str, dict[str, Any]]) -> tuple[Path, Path]:
-    """A short run; gives its experiment and its checkpoint."""
-    common = {"root": str(folder / "videos"), "features_root": str(folder / "features"), "num_workers": 0}
-    experiment = {
-        "trainer": {"accelerator": "cpu", "max_epochs": 1, "num_sanity_val_steps": 0, "log_every_n_steps": 1},
-        "data": {"class_path": data[0], "init_args": {**common, **data[1]}},
-        "model": {"class_path": model[0], "init_args": {"prompt": PROMPT, "temporal": TEMPORAL, **model[1]}},
-    }
-    config, run = folder / "small.yaml", folder / "run"
-    config.write_text(json.dumps(experiment))  # which YAML understands
-    options = [f"--run_folder={run}", "--wandb=disabled", "--quiet=true", "--test_after_fit=false"]
-    assert main(["fit", f"--config={config}", *options]) == 0
-    return config, run / "checkpoints" / "last.ckpt"
+class Run(Protocol):
+    """What the fixtures of tasks train."""
 
+    config: Path
 
-@pytest.fixture(scope="module")
-def localization(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    data = {"train_videos": 2, "test_videos": 1, "frame_rate": 6, "windows": WINDOWS, "batch_size": 4}
-    task = ("LocalizationTask", {"detector": DETECTOR, "frames_inside": 8})
-    return fit(tmp_path_factory.mktemp("localization"), ("UntrimmedShapes", data), task)
-
-
-@pytest.fixture(scope="module")
-def retrieval(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    data = {"train_videos": 4, "val_videos": 0, "test_videos": 2, "frame_rate": 12, "sampler": SAMPLER, "batch_size": 4}
-    task = ("RetrievalTask", {"frozen_share": SHARE})
-    return fit(tmp_path_factory.mktemp("retrieval"), ("CaptionedShapes", data), task)
+    @property
+    def checkpoint(self) -> Path: ...
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +62,9 @@ def index(folder: Path, out: Path, checkpoint: Path, *options: str) -> VideoInde
     return VideoIndex(out)
 
 
-def test_a_localization_checkpoint(localization: tuple[Path, Path], folder: Path, tmp_path: Path) -> None:
+def test_a_localization_checkpoint(localization: Run, folder: Path, tmp_path: Path) -> None:
     """What the detector learned is left out; a span is seen as the classifier saw an action."""
-    config, checkpoint = localization
+    config, checkpoint = localization.config, localization.checkpoint
     saved = torch.load(checkpoint, weights_only=True)["state_dict"]
     alone = index(folder, tmp_path / "alone", checkpoint)
     assert {f"model.{name}" for name in alone.manifest.state} == {name for name in saved if name.startswith("model.")}
@@ -100,10 +75,8 @@ def test_a_localization_checkpoint(localization: tuple[Path, Path], folder: Path
     assert null.manifest.cutting.num_frames == 16
 
 
-def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(
-    retrieval: tuple[Path, Path], folder: Path, tmp_path: Path
-) -> None:
-    config, checkpoint = retrieval
+def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(retrieval: Run, folder: Path, tmp_path: Path) -> None:
+    config, checkpoint = retrieval.config, retrieval.checkpoint
     found = index(folder, tmp_path / "index", checkpoint, f"--config={config}")
     cutting, clip = found.manifest.cutting, found.model.clip
     assert (cutting.num_frames, cutting.frame_rate) == (6, 12.0)
@@ -124,8 +97,8 @@ def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(
 
 
 @pytest.mark.parametrize("share", [0.0, SHARE, 1.0])
-def test_products_of_vectors_are_the_scores_of_testing(retrieval: tuple[Path, Path], share: float) -> None:
-    model = model_of_checkpoint(retrieval[1]).eval()
+def test_products_of_vectors_are_the_scores_of_testing(retrieval: Run, share: float) -> None:
+    model = model_of_checkpoint(retrieval.checkpoint).eval()
     model.frozen_share = share
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(3, 6, model.clip.embed_dim, generator=generator)

@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,7 +13,6 @@ from torch.nn import functional as F
 
 from data_modules.batch import Batch
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.cli import main
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder
@@ -23,52 +21,15 @@ from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.tasks.retrieval import RetrievalTask
 
-PROMPT = {"class_path": "PromptLearner", "init_args": {"num_prefix": 2, "num_suffix": 1, "too_long": "truncate"}}
-TEMPORAL = {"class_path": "TemporalEncoder", "init_args": {"num_layers": 1, "num_heads": 4}}
-DETECTOR = {"class_path": "ProposalDetector", "init_args": {"channels": 16, "num_scales": 4, "num_proposals": 20}}
-Options = dict[str, Any]
-EXPERIMENTS: dict[str, tuple[str, str, Options, Options]] = {
-    "recognition": ("MovingShapes", "RecognitionTask", {"train_videos": 1, "val_videos": 1, "test_videos": 1}, {}),
-    "localization": (
-        "UntrimmedShapes",
-        "LocalizationTask",
-        {
-            "train_videos": 3,
-            "test_videos": 2,
-            "frame_rate": 6,
-            "windows": {"class_path": "SlidingWindows", "init_args": {"num_frames": 48, "overlap": 0.5}},
-        },
-        {"detector": DETECTOR, "frames_inside": 8},
-    ),
-    "retrieval": (
-        "CaptionedShapes",
-        "RetrievalTask",
-        {"train_videos": 6, "val_videos": 2, "test_videos": 3, "captions_per_video": 2},
-        {"frozen_templates": "video"},  # as the other tasks read names
-    ),
-}
+TASKS = ("recognition", "localization", "retrieval")
 TEXTS = ["a star moves left", "a small blue heart spins", "then a ring"]
 Scores = dict[str, Tensor]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def runs(request: pytest.FixtureRequest) -> dict[str, Path]:
     """The folders of three runs, one of each task."""
-    folders = {}
-    for name, (data, task, of_data, of_task) in EXPERIMENTS.items():
-        world = tmp_path_factory.mktemp(name)
-        common = {"root": str(world / "videos"), "features_root": str(world / "features"), "num_workers": 0}
-        experiment = {
-            "trainer": {"accelerator": "cpu", "max_epochs": 1, "num_sanity_val_steps": 0, "log_every_n_steps": 1},
-            "data": {"class_path": data, "init_args": {**common, "batch_size": 4, **of_data}},
-            "model": {"class_path": task, "init_args": {"prompt": PROMPT, "temporal": TEMPORAL, **of_task}},
-        }
-        config = world / "small.yaml"
-        config.write_text(json.dumps(experiment))  # which YAML understands
-        folders[name] = world / "run"
-        options = [f"--run_folder={folders[name]}", "--wandb=disabled", "--quiet=true"]
-        assert main(["fit", f"--config={config}", *options]) == 0
-    return folders
+    return {name: request.getfixturevalue(name).folder for name in TASKS}
 
 
 def make(name: str) -> VideoTextTask:
@@ -76,9 +37,9 @@ def make(name: str) -> VideoTextTask:
     prompt = partial(PromptLearner, num_prefix=2, num_suffix=1, too_long="truncate")
     temporal = partial(TemporalEncoder, num_layers=1, num_heads=4)
     if name == "recognition":
-        return RecognitionTask(prompt=prompt, temporal=temporal)
+        return RecognitionTask(prompt=prompt, temporal=partial(temporal, max_frames=8), frozen_share=0.25)
     if name == "retrieval":
-        return RetrievalTask(prompt=prompt, temporal=temporal, frozen_templates="video")
+        return RetrievalTask(prompt=prompt, temporal=temporal, frozen_templates="video", frozen_share=0.3)
     detector = partial(ProposalDetector, channels=16, num_scales=4, num_proposals=20)
     return LocalizationTask(prompt=prompt, temporal=temporal, detector=detector, frames_inside=8)
 
@@ -134,7 +95,7 @@ def assert_same(found: Mapping[str, Scores], expected: Mapping[str, Scores]) -> 
 def alone(runs: dict[str, Path]) -> dict[str, Scores]:
     """What each says with a CLIP of its own."""
     said = {}
-    for name in EXPERIMENTS:
+    for name in TASKS:
         task = load(runs, name)
         task.model.clip.towers = copy.deepcopy(task.model.clip.towers)
         said[name] = scores(task)
@@ -144,7 +105,7 @@ def alone(runs: dict[str, Path]) -> dict[str, Scores]:
 @pytest.fixture
 def tasks(runs: dict[str, Path], alone: object) -> dict[str, VideoTextTask]:
     """All three, after each has been alone."""
-    return {name: load(runs, name) for name in EXPERIMENTS}
+    return {name: load(runs, name) for name in TASKS}
 
 
 def test_they_share_one_clip_and_say_what_they_said_alone(
@@ -159,7 +120,7 @@ def test_they_share_one_clip_and_say_what_they_said_alone(
     assert all(torch.equal(said["frozen"], alone["recognition"]["frozen"]) for said in alone.values())
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", TASKS)
 def test_training_one_changes_nothing_of_the_others(
     tasks: dict[str, VideoTextTask], alone: dict[str, Scores], name: str
 ) -> None:
@@ -181,7 +142,7 @@ def test_training_one_changes_nothing_of_the_others(
         assert torch.equal(weight, frozen[key])
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", TASKS)
 def test_moving_one_changes_nothing_of_the_others(
     tasks: dict[str, VideoTextTask], alone: dict[str, Scores], name: str
 ) -> None:

@@ -12,7 +12,7 @@ TEXTS = ["a red square", "something nobody has learned"]
 
 
 class Trained(Protocol):
-    """See conftest.py."""
+    """What the fixtures of tasks train."""
 
     @property
     def checkpoint(self) -> Path: ...

@@ -17,7 +17,7 @@ from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint
 
 
 class Run(Protocol):
-    """What the fixtures of this folder train."""
+    """What the fixtures of tasks train."""
 
     folder: Path
     root: Path
