@@ -40,36 +40,42 @@ model:
 """
 
 
-@pytest.fixture(scope="session")
-def root(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, int], Path]) -> Path:
-    """Two classes of eight videos: 8 to train, 4 to validate, 4 to test."""
-    return make_videos(tmp_path_factory.mktemp("videos"), 8)
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory, trimmed_videos: Path) -> Path:
+    """The small experiment: 8 videos to train, 4 to validate, 4 to test."""
+    folder = tmp_path_factory.mktemp("small")
+    path = folder / "small.yaml"
+    path.write_text(YAML.format(root=trimmed_videos, features=folder / "features"))
+    return path
 
 
-@pytest.fixture(scope="session")
-def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("features")
+def results_of(folder: Path) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return results
+
+
+def run_in(folder: Path, config: Path, verb: str, *options: str) -> dict[str, Any]:
+    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
+    assert main([verb, *common, *options]) == 0
+    return results_of(folder)
+
+
+@pytest.fixture(scope="module")
+def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run, to be read only."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    run_in(folder, config, "fit")
+    return folder
 
 
 @pytest.fixture
-def run(tmp_path: Path, root: Path, features: Path) -> Callable[..., dict[str, Any]]:
+def run(tmp_path: Path, config: Path) -> Callable[..., dict[str, Any]]:
     """Run a verb on the small experiment; gives what results.json says."""
-    config = tmp_path / "small.yaml"
-    config.write_text(YAML.format(root=root, features=features))
-
-    def run(verb: str, *options: str, folder: str = "run") -> dict[str, Any]:
-        out = tmp_path / folder
-        common = ["--config", str(config), "--run_folder", str(out), "--wandb", "disabled", "--quiet", "true"]
-        assert main([verb, *common, *options]) == 0
-        results: dict[str, Any] = json.loads((out / "results.json").read_text())
-        return results
-
-    return run
+    return lambda verb, *options, folder="run": run_in(tmp_path / folder, config, verb, *options)
 
 
-def test_a_run_leaves_everything_behind(run: Callable[..., Any], tmp_path: Path) -> None:
-    results = run("fit")
-    out = tmp_path / "run"
+def test_a_run_leaves_everything_behind(trained: Path) -> None:
+    results = results_of(trained)
     assert {"test/top1", "test/top5", "test/mean_class", "val/top1", "train/loss"} <= set(results["metrics"])
     assert results["samples"] == {
         "train": {"used": 8, "dropped": 0},
@@ -78,18 +84,17 @@ def test_a_run_leaves_everything_behind(run: Callable[..., Any], tmp_path: Path)
     }
     assert results["protocol"].startswith("closed set: all 2 classes")
     assert results["seed"] == 0
-    environment = json.loads((out / "environment.json").read_text())
+    environment = json.loads((trained / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
-    assert "num_prefix: 2" in (out / "config.yaml").read_text()
+    assert "num_prefix: 2" in (trained / "config.yaml").read_text()
     for name in ("per_class.csv", "predictions.csv", "confusion.csv", "logs/metrics.csv"):
-        assert (out / name).stat().st_size > 0
-    assert len((out / "predictions.csv").read_text().splitlines()) == 1 + 4
+        assert (trained / name).stat().st_size > 0
+    assert len((trained / "predictions.csv").read_text().splitlines()) == 1 + 4
 
 
-def test_checkpoints_hold_the_learned_weights_only(run: Callable[..., Any], tmp_path: Path) -> None:
-    results = run("fit")
-    best = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt", weights_only=True)
-    assert sum(weight.numel() for weight in best["state_dict"].values()) == results["learned_weights"]
+def test_checkpoints_hold_the_learned_weights_only(trained: Path) -> None:
+    best = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    assert sum(weight.numel() for weight in best["state_dict"].values()) == results_of(trained)["learned_weights"]
     assert not any(".clip." in name for name in best["state_dict"])
     assert "optimizer_states" not in best
     assert best["prompt_video"]["spec"]["clip"]["name"] == "tiny"
@@ -97,24 +102,22 @@ def test_checkpoints_hold_the_learned_weights_only(run: Callable[..., Any], tmp_
 
 
 def test_the_same_seed_gives_the_same_numbers_and_evaluate_gives_them_again(
-    run: Callable[..., Any], tmp_path: Path
+    trained: Path, run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    first, again = run("fit", folder="a"), run("fit", folder="b")
+    first, again = results_of(trained), run("fit")
     for results in (first, again):  # what depends on the clock
         del results["seconds"], results["metrics"]["data_wait"]
     assert first == again
-    weights = [torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for name in "ab"]
+    folders = (trained, tmp_path / "run")
+    weights = [torch.load(folder / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for folder in folders]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    checkpoint = str(tmp_path / "a" / "checkpoints" / "best.ckpt")
-    evaluated = run("test", "--ckpt", checkpoint, folder="c")
+    evaluated = run("test", "--ckpt", str(trained / "checkpoints" / "best.ckpt"), folder="evaluated")
     assert evaluated["metrics"]["test/top1"] == first["metrics"]["test/top1"]
 
 
-def test_another_seed_gives_other_numbers(run: Callable[..., Any]) -> None:
-    assert (
-        run("fit", folder="a")["metrics"]["train/loss"]
-        != run("fit", "--seed_everything", "1", folder="b")["metrics"]["train/loss"]
-    )
+def test_another_seed_gives_other_numbers(trained: Path, run: Callable[..., Any]) -> None:
+    other = run("fit", "--seed_everything", "1")
+    assert results_of(trained)["metrics"]["train/loss"] != other["metrics"]["train/loss"]
 
 
 @pytest.mark.parametrize(
@@ -128,10 +131,9 @@ def test_another_seed_gives_other_numbers(run: Callable[..., Any]) -> None:
     ],
 )
 def test_the_test_score_depends_on_neither_batches_nor_workers_nor_the_store(
-    run: Callable[..., Any], tmp_path: Path, options: list[str]
+    trained: Path, run: Callable[..., Any], tmp_path: Path, options: list[str]
 ) -> None:
-    run("fit")
-    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    checkpoint = str(trained / "checkpoints" / "best.ckpt")
 
     def predictions(folder: str, *more: str) -> list[list[str]]:
         run("test", "--ckpt", checkpoint, "--data.sampler.num_views", "3", *more, folder=folder)
@@ -156,12 +158,12 @@ def test_baselines_run_through_the_same_yaml(run: Callable[..., Any], text_head:
 
 
 def test_broken_videos_are_dropped_counted_and_named(
-    run: Callable[..., Any], tmp_path: Path, root: Path, videos: Path
+    run: Callable[..., Any], tmp_path: Path, trimmed_videos: Path, videos: Path
 ) -> None:
     damaged = tmp_path / "damaged"
-    shutil.copytree(root, damaged / "train")
+    shutil.copytree(trimmed_videos, damaged / "train")
     for split in ("val", "test"):
-        shutil.copytree(root, damaged / split)
+        shutil.copytree(trimmed_videos, damaged / split)
     shutil.copy(videos / "audio_only.mp4", damaged / "train" / "spinning" / "silent.mp4")
     for features in ("off", "auto"):
         options = ["--data.root", str(damaged), "--data.features", features, "--data.max_broken_fraction", "0.1"]
@@ -173,25 +175,22 @@ def test_broken_videos_are_dropped_counted_and_named(
 
 
 def test_too_many_broken_videos_end_the_run(
-    run: Callable[..., Any], tmp_path: Path, root: Path, videos: Path, capsys: pytest.CaptureFixture[str]
+    config: Path, tmp_path: Path, trimmed_videos: Path, videos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damaged = tmp_path / "damaged"
-    shutil.copytree(root, damaged)
+    shutil.copytree(trimmed_videos, damaged)
     shutil.copy(videos / "audio_only.mp4", damaged / "spinning" / "silent.mp4")
-    config = str(tmp_path / "small.yaml")
-    assert main(["fit", "--config", config, "--data.root", str(damaged), "--wandb=disabled", "--quiet=true"]) == 1
+    assert main(["fit", f"--config={config}", f"--data.root={damaged}", "--wandb=disabled", "--quiet=true"]) == 1
     error = capsys.readouterr().err
     assert "cannot be used, more than the share of 1.0%" in error
     assert "silent.mp4 (no video stream)" in error
 
 
 def test_a_checkpoint_of_another_shape_or_none_at_all_is_refused(
-    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("fit")
-    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
-    config = str(tmp_path / "small.yaml")
-    common = ["test", "--config", config, "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]
+    checkpoint = str(trained / "checkpoints" / "best.ckpt")
+    common = ["test", f"--config={config}", "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]
     assert main([*common, "--ckpt", checkpoint, "--model.prompt.num_prefix", "4"]) == 1
     assert "num_prefix" in capsys.readouterr().err
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
@@ -200,12 +199,12 @@ def test_a_checkpoint_of_another_shape_or_none_at_all_is_refused(
 
 
 def test_damage_is_one_sentence_and_failed_starts_leave_no_folder(
-    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Callable[..., Any], config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("fit", "--test_after_fit=false")
     folder, runs = tmp_path / "run", tmp_path / "runs"
     last = folder / "checkpoints" / "last.ckpt"
-    common = ["--config", str(tmp_path / "small.yaml"), "--wandb=disabled", "--quiet=true", f"--runs={runs}"]
+    common = [f"--config={config}", "--wandb=disabled", "--quiet=true", f"--runs={runs}"]
 
     def said(verb: str, *options: str) -> str:
         assert main([verb, *common, *options]) == 1
@@ -231,19 +230,18 @@ def test_damage_is_one_sentence_and_failed_starts_leave_no_folder(
 
 
 def test_a_store_of_another_recipe_is_refused_with_what_differs(
-    run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Callable[..., Any], config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = tmp_path / "stores"
-    run("fit", "--data.features_root", str(store))
-    folder = next(store.iterdir())
-    config = str(tmp_path / "small.yaml")
-    arguments = ["fit", "--config", config, "--data.features", str(folder), "--data.frame_rate", "5"]
+    run("fit", f"--data.features_root={store}", "--trainer.max_epochs=1")
+    (folder,) = store.iterdir()
+    arguments = ["fit", f"--config={config}", "--data.features", str(folder), "--data.frame_rate", "5"]
     assert main([*arguments, "--wandb=disabled", "--quiet=true", f"--runs={tmp_path}"]) == 1
     assert "frame_rate" in capsys.readouterr().err
 
 
-def test_missing_and_empty_folders(run: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    common = ["fit", "--config", str(tmp_path / "small.yaml"), "--wandb=disabled", f"--runs={tmp_path}"]
+def test_missing_and_empty_folders(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["fit", f"--config={config}", "--wandb=disabled", f"--runs={tmp_path}"]
     assert main([*common, "--data.root", str(tmp_path / "nowhere")]) == 1
     assert "there is no folder" in capsys.readouterr().err
     (tmp_path / "hollow" / "empty class").mkdir(parents=True)
@@ -261,10 +259,9 @@ def test_wandb_works_offline_without_an_account(
     assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
 
 
-def test_predict_writes_the_likeliest_classes(run: Callable[..., Any], tmp_path: Path) -> None:
-    run("fit")
-    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.ckpt")
-    run("predict", "--ckpt", checkpoint)
+def test_predict_writes_the_likeliest_classes(trained: Path, config: Path, tmp_path: Path) -> None:
+    common = [f"--config={config}", f"--run_folder={tmp_path / 'run'}", "--wandb=disabled", "--quiet=true"]
+    assert main(["predict", *common, "--ckpt", str(trained / "checkpoints" / "best.ckpt")]) == 0
     lines = (tmp_path / "run" / "scores.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
     assert len(lines) == 4
