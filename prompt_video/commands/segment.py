@@ -24,7 +24,7 @@ from prompt_video.io.verb_parser import VerbParser
 from prompt_video.io.video_files import files_of
 from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.localization.selection import MIN_SCORE, Selection
-from prompt_video.reports.text_formatting import class_text
+from prompt_video.reports.text_formatting import class_text, clock
 
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel
@@ -67,13 +67,6 @@ def main(arguments: list[str]) -> int:
     if results:
         console.print(f"Segments are {next(iter(results.values())).describe()}")
     return 0 if _write(options, model, results) and not broken else 1
-
-
-def clock(seconds: float) -> str:
-    """``mm:ss``, and ``h:mm:ss`` from an hour on."""
-    whole = round(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes:02d}:{whole % 60:02d}"
 
 
 def _segments_of(model: "LoadedModel", file: Path, texts: list[str], bar: Progress, task: TaskID) -> "VideoSegments":

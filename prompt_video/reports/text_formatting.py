@@ -29,11 +29,13 @@ def room(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
-def clock(seconds: float) -> str:
-    """A time as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
+def clock(seconds: float, *, tenths: bool = False) -> str:
+    """A time as ``m:ss`` or ``h:mm:ss``, and with ``tenths`` as ``m:ss.t`` or ``h:mm:ss.t``."""
+    whole, tenth = divmod(round(10 * seconds), 10) if tenths else (round(seconds), 0)
+    minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    text = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{text}.{tenth}" if tenths else text
 
 
 def span_text(start_sec: float, end_sec: float) -> str:

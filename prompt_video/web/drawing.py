@@ -1,6 +1,7 @@
 """What the page shows of an answer, as HTML in the colours of the page."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from markupsafe import Markup
@@ -68,7 +69,7 @@ def segments(result: VideoSegments) -> Markup:
         detections=sorted(best, key=lambda one: one.start_sec),
         description=result.describe(),
         num_more=len(result.segments) - len(best),
-        seconds=_seconds,
+        seconds=partial(clock, tenths=True),
         short=_short,
     )
 
@@ -81,11 +82,6 @@ def _ticks(duration_sec: float) -> list[dict[str, object]]:
         text = clock(seconds) if duration_sec >= SHORT_SEC else f"{seconds:.1f} s"
         ticks.append({"x": f"{WIDTH * part / 4:.0f}", "anchor": anchor, "text": text})
     return ticks
-
-
-def _seconds(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    return f"{int(minutes):02d}:{rest:04.1f}"
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from data_modules.annotations.activitynet_format import read_detections
 from prompt_video.cli import main
-from prompt_video.commands.segment import clock
+from prompt_video.reports.text_formatting import clock
 
 
 def segment(*arguments: str | Path) -> int:
@@ -43,16 +43,6 @@ def test_a_bad_file_is_named_and_the_others_go_on(
     assert "corrupt_no_moov.mp4: cannot be opened" in said
     assert "audio_only.mp4: no video stream" in said
     assert list(read_detections(out)) == ["flv_h264.flv"]
-
-
-def test_minutes_and_hours() -> None:
-    assert [clock(seconds) for seconds in (0.0, 59.6, 61.0, 3599.0, 3661.0)] == [
-        "00:00",
-        "01:00",
-        "01:01",
-        "59:59",
-        "1:01:01",
-    ]
 
 
 def test_no_class_gets_one_message(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:

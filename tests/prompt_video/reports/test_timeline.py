@@ -185,6 +185,8 @@ def test_lettering() -> None:
         "1:00:00",
         "10:01:01",
     ]
+    tenths = [clock(seconds, tenths=True) for seconds in (0.0, 59.96, 61.24, 3661.5)]
+    assert tenths == ["0:00.0", "1:00.0", "1:01.2", "1:01:01.5"]
     assert room("ab体操") == 6
     assert shortened("abcdef", 6) == "abcdef"
     assert shortened("abc def", 5) == "abc…"

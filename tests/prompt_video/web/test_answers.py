@@ -100,8 +100,8 @@ def test_drawings_escape_and_shorten() -> None:
     assert ys[1] == drawing.HEIGHT - drawing.MARGIN, "the lowest"
     assert ys[2] == drawing.MARGIN, "the highest"
     found = drawing.segments(VideoSegments(Path("v"), (text,), [Detection(text, 61.25, 75.5, 0.5)], 80.0, "detector"))
-    assert "01:01.2" in found
-    assert "01:15.5" in found
+    assert "1:01.2" in found
+    assert "1:15.5" in found
     assert "checkpoint&#39;s detector" in found
     assert "<img" not in ranking + curve + found
     assert "…" in ranking
