@@ -45,9 +45,9 @@ train: $(READY) ## train and test an experiment: make train EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make train EXP=demo_closed; there are"; $(BIN)/prompt-video list experiments; exit 2; }
 	@$(TRAIN_ENV) $(BIN)/prompt-video fit $(EXPERIMENT) $(ARGS)
 
-evaluate: $(READY) ## test a checkpoint: make evaluate EXP=demo_closed CKPT=runs/.../best.ckpt
-	@test -n "$(EXP)" -a -n "$(CKPT)" || { echo "name both: make evaluate EXP=demo_closed CKPT=path/to/best.ckpt"; exit 2; }
-	@$(BIN)/prompt-video test $(EXPERIMENT) --ckpt $(CKPT) $(ARGS)
+evaluate: $(READY) ## test a checkpoint with the settings of its run, or with EXP's: make evaluate CKPT=runs/.../best.ckpt
+	@test -n "$(CKPT)" || { echo "name a checkpoint: make evaluate CKPT=path/to/best.ckpt"; exit 2; }
+	@$(BIN)/prompt-video test $(if $(EXP),$(EXPERIMENT)) --ckpt $(CKPT) $(ARGS)
 
 features: $(READY) ## compute the frame features of an experiment's videos: make features EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make features EXP=demo_closed"; exit 2; }

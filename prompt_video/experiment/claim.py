@@ -10,7 +10,7 @@ from typing import TextIO
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import remove_leftovers
-from prompt_video.io.run_files import CHECKPOINTS
+from prompt_video.io.run_files import CHECKPOINTS, CONFIG
 
 try:
     import fcntl
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 LOCK = ".lock"
 # What a run leaves before it has computed anything.
-_START = {LOCK, "config.yaml", "environment.json", "wandb", "broken.jsonl"}
+_START = {LOCK, CONFIG, "environment.json", "wandb", "broken.jsonl"}
 
 
 class Claim:

@@ -34,9 +34,9 @@ from prompt_video.experiment.loggers import close_loggers, log_trials, make_logg
 from prompt_video.experiment.progress import DataWait, ProgressBar
 from prompt_video.experiment.settings import ExperimentSettings, parse
 from prompt_video.experiment.stopping import Stopped
-from prompt_video.experiment.summary import print_summary
+from prompt_video.experiment.summary import commands_for, print_summary
 from prompt_video.io import console
-from prompt_video.io.run_files import BEST, CHECKPOINTS, NO_CHECKPOINT
+from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, NO_CHECKPOINT
 from prompt_video.reports.results import write_predictions
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
@@ -274,7 +274,10 @@ class ExperimentCLI(ExperimentSettings):
 
     def _summarize(self) -> None:
         if self.trainer.is_global_zero and not self.settings["quiet"]:
-            print_summary(self.run_folder, self.record.results, self.datamodule.dropped_videos)
+            best_first = [self.record.folder / CHECKPOINTS / name for name in (BEST, LAST)]
+            learned = next((path for path in best_first if path.is_file()), None)
+            commands = commands_for(learned, type(self.model).__name__) if learned else []
+            print_summary(self.run_folder, self.record.results, self.datamodule.dropped_videos, commands)
 
     def _how_to_go_on(self) -> str:
         """For a run that is stopped."""

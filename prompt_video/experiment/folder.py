@@ -17,7 +17,7 @@ from data_modules.loading.dropped_videos import DroppedVideos
 from data_modules.modules.base import VideoDataModule
 from prompt_video.experiment.claim import Claim, claim_named, claim_new
 from prompt_video.experiment.environment import environment
-from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, JOURNAL, LAST
+from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, CONFIG, JOURNAL, LAST
 from prompt_video.model.checkpoints import last_checkpoint
 from prompt_video.model.prompt_words import prompt_words
 from prompt_video.reports.dashboard.items import log_items
@@ -152,7 +152,7 @@ class RunRecord(Callback):
         Args:
             anew: False leaves what is there.
         """
-        config = self.folder / "config.yaml"
+        config = self.folder / CONFIG
         if config.exists():
             if not anew or _lasting(config.read_text(encoding="utf-8")) == _lasting(self.config):
                 return

@@ -20,6 +20,7 @@ from prompt_video.experiment.composing_parser import ComposingParser
 from prompt_video.experiment.config_errors import PARSER_MODE, misconfigured, reading
 from prompt_video.experiment.folder import checked_name, checkpoint_of, newest_checkpoint
 from prompt_video.experiment.loggers import WandbMode
+from prompt_video.experiment.run_settings import with_settings_of_run
 from prompt_video.io.parser_messages import ConfigError
 from prompt_video.io.verb_parser import underscored
 from prompt_video.model.checkpoints import read_checkpoint, read_learned
@@ -38,7 +39,7 @@ class ExperimentSettings(LightningCLI):
 
     def __init__(self, *, args: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - Lightning's
         self.typed = args
-        super().__init__(args=_as_lightning_calls_them(args), **options)
+        super().__init__(args=with_settings_of_run(_as_lightning_calls_them(args)), **options)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning's is static
         """The verb that was typed: to prepare the options of all four takes a start three times as long."""

@@ -1,7 +1,8 @@
 """The last thing a run prints: its figures, where everything is, and what was lost on the way."""
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,17 @@ MANY = 10  # figures; of more the finer ones are left to results.json
 NAMED = 5  # broken videos that are named on the terminal; the file names all
 
 
-def print_summary(folder: Path, results: dict[str, Any], dropped_videos: DroppedVideos) -> None:
-    """Print metrics, protocol, and the videos that were dropped."""
+def print_summary(
+    folder: Path, results: dict[str, Any], dropped_videos: DroppedVideos, next_commands: Sequence[str] = ()
+) -> None:
+    """Print metrics, protocol, the videos that were dropped, and how to use what was learned.
+
+    Args:
+        folder: of the run.
+        results: as ``results.json`` has them.
+        dropped_videos: of the run.
+        next_commands: see `commands_for`; none where nothing was learned.
+    """
     console = Terminal(soft_wrap=False)
     console.rule(folder.parent.name, align="left")
     console.print(_figures(results["metrics"], results.get("confidence", {})))
@@ -32,6 +42,24 @@ def print_summary(folder: Path, results: dict[str, Any], dropped_videos: Dropped
         if len(videos) > NAMED:
             console.print(f"  ... all in {dropped_videos.path}", soft_wrap=True)
     console.print(f"run folder: {folder}", soft_wrap=True)
+    for command in next_commands:
+        console.print(f"  {command}", soft_wrap=True, highlight=False)
+
+
+def commands_for(checkpoint: Path, task: str) -> list[str]:
+    """What one may type next: test the learned weights again, and use them on videos of one's own.
+
+    Args:
+        checkpoint: with the learned weights.
+        task: the name of its class.
+    """
+    path = shlex.quote(str(checkpoint))
+    own = {
+        "LocalizationTask": f'prompt-video segment MY_VIDEO.mp4 --ckpt {path} --classes "one action, another"',
+        "RetrievalTask": f"prompt-video index MY_VIDEOS --ckpt {path} --out MY_INDEX",
+    }
+    label = f'prompt-video label MY_VIDEO.mp4 --ckpt {path} --classes "one action, another"'
+    return [f"prompt-video test --ckpt {path}", own.get(task, label)]
 
 
 def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Table:

@@ -2,5 +2,6 @@
 
 CHECKPOINTS = "checkpoints"  # folder, in that of the run
 LAST, BEFORE_LAST, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+CONFIG = "config.yaml"  # the resolved settings
 JOURNAL = "trials.jsonl"  # the finished trials of a protocol
 NO_CHECKPOINT = "no checkpoint"  # what the results of a test name, where a model was tested as it is made

@@ -73,9 +73,9 @@ KINDS = (
         (_EXPERIMENT + "test_every_method_runs_on_every_kind_of_protocol",),
     ),
     Kind(
-        r"make evaluate EXP=\S+ CKPT=\S+",
-        "settings",
-        (_EXPERIMENT + "test_the_same_seed_gives_the_same_numbers_and_evaluate_gives_them_again",),
+        r"make evaluate CKPT=\S+",
+        "elsewhere",
+        (_EXPERIMENT + "test_a_checkpoint_alone_is_tested_with_the_settings_of_its_run",),
     ),
     Kind(
         r"make dry-run EXP=\S+",

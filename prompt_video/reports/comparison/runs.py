@@ -10,7 +10,7 @@ import yaml
 
 from data_modules.errors import InputError
 from prompt_video.io.bounded_yaml import safe_load
-from prompt_video.io.run_files import NO_CHECKPOINT
+from prompt_video.io.run_files import CONFIG, NO_CHECKPOINT
 from prompt_video.reports.comparison.kinds import ENVIRONMENT, NUMBER, RESULTS, misfit
 
 DRY_RUN_MARKS = ("DRY RUN", "REHEARSAL")  # the second one until 0.1; in the protocol of results.json
@@ -106,7 +106,7 @@ def _read(folder: Path) -> Run:
         raise _LeftOutError(f"its {wrong} is not finite")
     if wrong := misfit(results, RESULTS):
         raise _LeftOutError(f"its results.json holds something else than it should in {wrong}")
-    config = _mapping(folder / "config.yaml")
+    config = _mapping(folder / CONFIG)
     environment = _mapping(folder / "environment.json") if (folder / "environment.json").exists() else {}
     if wrong := misfit(environment, ENVIRONMENT):
         raise _LeftOutError(f"its environment.json holds something else than it should in {wrong}")

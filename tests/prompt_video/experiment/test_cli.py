@@ -115,6 +115,18 @@ def test_the_same_seed_gives_the_same_numbers_and_evaluate_gives_them_again(
     assert evaluated["metrics"]["test/top1"] == first["metrics"]["test/top1"]
 
 
+def test_a_checkpoint_alone_is_tested_with_the_settings_of_its_run(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = [f"--ckpt={trained / 'checkpoints' / 'best.ckpt'}", "--wandb=disabled", "--quiet=true"]
+    assert main(["test", *options]) == 0
+    (folder,) = (tmp_path / "runs" / trained.parent.name).iterdir()
+    results = results_of(folder)
+    assert results["metrics"]["test/top1"] == results_of(trained)["metrics"]["test/top1"]
+    assert results["tested"] == str(trained / "checkpoints" / "best.ckpt")
+
+
 def test_another_seed_gives_other_numbers(trained: Path, run: Callable[..., Any]) -> None:
     other = run("fit", "--seed_everything", "1")
     assert results_of(trained)["metrics"]["train/loss"] != other["metrics"]["train/loss"]

@@ -1,0 +1,43 @@
+"""A checkpoint's own settings: its run folder says what was trained on what, so that using it takes no more words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prompt_video.io.run_files import CONFIG
+
+VERBS = ("validate", "test", "predict")  # what uses a checkpoint; `fit` goes on with it, in the words that began it
+_CHECKPOINT, _SETTINGS, _NAME = "--ckpt_path", ("--config", "-c"), "--name"
+
+
+def with_settings_of_run(words: Sequence[str]) -> list[str]:
+    """The command line with the settings of the run that a checkpoint is of, where it names no others.
+
+    What is typed besides goes before the run's; the run's own folder is left as it is.
+
+    Args:
+        words: the verb and its options, in their one spelling.
+    """
+    words = list(words)
+    run = _run_of(_value(words, _CHECKPOINT)) if words[:1] and words[0] in VERBS else None
+    if run is None or any(_value(words, option) is not None for option in _SETTINGS):
+        return words
+    name = [] if _value(words, _NAME) is not None else [f"{_NAME}={run.parent.name}"]
+    return [words[0], f"--config={run / CONFIG}", "--run_folder=null", *name, *words[1:]]
+
+
+def _value(words: Sequence[str], option: str) -> str | None:
+    """What is typed behind an option, the last time."""
+    value = None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == option:
+            value = following
+        elif word.startswith(f"{option}="):
+            value = word.partition("=")[2]
+    return value
+
+
+def _run_of(checkpoint: str | None) -> Path | None:
+    """The run folder around a checkpoint: that of a run, or of one of its trials."""
+    if not checkpoint:
+        return None
+    return next((folder for folder in Path(checkpoint).parents[1:3] if (folder / CONFIG).is_file()), None)

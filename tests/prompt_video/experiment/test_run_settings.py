@@ -1,0 +1,62 @@
+"""A checkpoint is enough: its run says the rest."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from data_modules.loading.dropped_videos import DroppedVideos
+from prompt_video.experiment.run_settings import with_settings_of_run
+from prompt_video.experiment.summary import commands_for, print_summary
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    run = tmp_path / "runs" / "mine" / "2026-01-01_000000"
+    for folder in (run / "checkpoints", run / "trials" / "003"):
+        folder.mkdir(parents=True)
+    (run / "config.yaml").write_text("name: null")
+    return run / "checkpoints" / "best.ckpt"
+
+
+def test_settings_of_the_run_stand_before_what_is_typed(checkpoint: Path) -> None:
+    run = checkpoint.parents[1]
+    first = ["test", f"--config={run / 'config.yaml'}", "--run_folder=null", "--name=mine"]
+    for typed in ([f"--ckpt_path={checkpoint}"], ["--ckpt_path", str(checkpoint), "--data.batch_size=2"]):
+        assert with_settings_of_run(["test", *typed]) == [*first, *typed]
+    named = ["test", "--name=other", f"--ckpt_path={checkpoint}"]
+    assert with_settings_of_run(named) == [*first[:-1], *named[1:]]
+    trial = ["predict", f"--ckpt_path={run / 'trials' / '003' / 'learned.ckpt'}"]
+    assert with_settings_of_run(trial) == ["predict", *first[1:], *trial[1:]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit", "--ckpt_path={checkpoint}"],
+        ["test", "--config=mine.yaml", "--ckpt_path={checkpoint}"],
+        ["test", "-c", "mine.yaml", "--ckpt_path={checkpoint}"],
+        ["test", "--ckpt_path=last"],
+        ["test", "--ckpt_path=imported.ckpt"],
+        ["test", "--ckpt_path"],
+        ["test"],
+        [],
+    ],
+)
+def test_other_lines_stay_as_they_are(checkpoint: Path, words: list[str]) -> None:
+    typed = [word.format(checkpoint=checkpoint) for word in words]
+    assert with_settings_of_run(typed) == typed
+
+
+@pytest.mark.parametrize("task", ["RecognitionTask", "LocalizationTask", "RetrievalTask"])
+def test_commands_name_the_checkpoint_as_a_shell_reads_it(task: str) -> None:
+    commands = commands_for(Path("my runs/best.ckpt"), task)
+    assert [re.match(r"prompt-video (\w+) ", command) is not None for command in commands] == [True, True]
+    assert all("--ckpt 'my runs/best.ckpt'" in command for command in commands)
+
+
+def test_a_run_ends_with_commands_that_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deep = tmp_path / ("folder" * 30) / "best.ckpt"
+    print_summary(tmp_path / "run", {"metrics": {}}, DroppedVideos(0.0), commands_for(deep, "RetrievalTask"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [f"  {command}" for command in commands_for(deep, "RetrievalTask")]
