@@ -5,8 +5,6 @@ import importlib
 import itertools
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +12,6 @@ from types import ModuleType
 import av
 import numpy as np
 import torch
-from av.video.stream import VideoStream
 from jaxtyping import Float64, Int64, UInt8
 from PIL import Image
 from torch import Tensor
@@ -22,53 +19,20 @@ from torch import Tensor
 from data_modules.errors import InputError
 from data_modules.loading.sampling import Sampler, SegmentSampler, WindowSampler
 from data_modules.loading.transforms import ResizeCrop
+from data_modules.synthetic.encodings import ENCODINGS, FRAME_RATE, write_video
 from data_modules.video.decoding import VideoReader
 from prompt_video.bench.measure import interleaved, threads
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 
 CLIP = Path(__file__).parents[2] / "tests" / "data_modules" / "videos" / "cleaning_pool_h264.mp4"
-NUM_SECONDS, FRAME_RATE = 10, 30
+NUM_SECONDS = 10
 NUM_WANTED, SIZE = 16, 224
 NUM_ROUNDS = 5
 
 
-@dataclass(frozen=True)
-class Kind:
-    """How a video is stored.
-
-    Args:
-        options: of the encoder.
-        lead: frames of the start whose display times are negative: the file gets an edit list that hides them.
-        start_sec: time stamp of the first frame.
-        variable: frame times jitter, with a pause in the middle.
-        cut: leave out what precedes the second key frame, without decoding, as a trim by stream copy does.
-        windowed: the wanted frames are a window, as the paper samples, and not spread over the whole video.
-    """
-
-    suffix: str = ".mp4"
-    codec: str = "libx264"
-    options: dict[str, str] = field(default_factory=dict)
-    lead: int = 0
-    start_sec: float = 0.0
-    variable: bool = False
-    cut: bool = False
-    windowed: bool = False
-
-
-KINDS = {
-    "h264_key12": Kind(options={"g": "12", "keyint_min": "12"}),
-    "h264_key250": Kind(options={"g": "250"}),
-    "h264_key250_window": Kind(options={"g": "250"}, windowed=True),
-    "mpeg4_avi": Kind(".avi", "mpeg4", {"b": "1M"}),
-    "mpeg4_bframes_avi": Kind(".avi", "mpeg4", {"b": "1M", "bf": "2", "g": "48"}),
-    "mpeg4_bframes_mp4": Kind(".mp4", "mpeg4", {"b": "1M", "bf": "2", "g": "48"}),
-    "open_gop": Kind(options={"g": "24", "x264-params": "open-gop=1"}),
-    "open_gop_cut": Kind(".ts", options={"g": "24", "x264-params": "open-gop=1"}, cut=True),
-    "variable_frame_rate": Kind(".mkv", options={"g": "60"}, variable=True),
-    "edit_list": Kind(options={"g": "60"}, lead=40),
-    "late_start": Kind(options={"g": "60"}, start_sec=10.0),
-    "negative_start": Kind(".mkv", options={"g": "60"}, start_sec=-0.05),
-}
+# The wanted frames of a window lie close together, as the paper samples, and not spread over the whole video.
+WINDOW = "h264_key250_window"
+KINDS = {**ENCODINGS, WINDOW: ENCODINGS["h264_key250"]}
 
 
 def run(setting: Setting, kinds: Sequence[str], rounds: int) -> Figures:
@@ -89,7 +53,7 @@ def run(setting: Setting, kinds: Sequence[str], rounds: int) -> Figures:
     """
     opencv = _opencv()
     with threads(1), tempfile.TemporaryDirectory() as folder:
-        return {name: _compare(KINDS[name], Path(folder) / name, opencv, rounds) for name in kinds}
+        return {name: _compare(name, Path(folder), opencv, rounds) for name in kinds}
 
 
 QUICK_KINDS = ("h264_key12", "h264_key250")
@@ -113,11 +77,11 @@ def _opencv() -> ModuleType:
         raise InputError(f"the decoding benchmark compares with OpenCV, which is not installed: {hint}") from error
 
 
-def _compare(kind: Kind, stem: Path, opencv: ModuleType, rounds: int) -> Figures:
-    path = stem.with_suffix(kind.suffix)
-    write_video(kind, path)
+def _compare(kind: str, folder: Path, opencv: ModuleType, rounds: int) -> Figures:
+    path = (folder / kind).with_suffix(KINDS[kind].suffix)
+    write_video(KINDS[kind], path, clip_frames())
     times_sec, everything = decode_everything(path)
-    moments = _moments(kind, times_sec)
+    moments = _moments(WindowSampler(NUM_WANTED) if kind == WINDOW else SegmentSampler(NUM_WANTED), times_sec)
     places = np.searchsorted(times_sec, moments, side="right") - 1
     with VideoReader(path) as reader:
         frames, _ = reader.decode(moments)
@@ -141,8 +105,7 @@ def _compare(kind: Kind, stem: Path, opencv: ModuleType, rounds: int) -> Figures
     }
 
 
-def _moments(kind: Kind, times_sec: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " T"]:
-    sampler: Sampler = WindowSampler(NUM_WANTED) if kind.windowed else SegmentSampler(NUM_WANTED)
+def _moments(sampler: Sampler, times_sec: Float64[np.ndarray, " N"]) -> Float64[np.ndarray, " T"]:
     rng = np.random.default_rng(0)
     view: Float64[np.ndarray, " T"] = sampler.test(float(times_sec[-1]) + 1 / FRAME_RATE, float(FRAME_RATE), rng)[0]
     return view
@@ -194,32 +157,10 @@ def decode_everything(path: Path) -> tuple[Float64[np.ndarray, " N"], UInt8[np.n
 
 
 @functools.cache
-def clip_frames(num_frames: int) -> list[av.VideoFrame]:
-    """The first frames of a real hand-held clip of 10 s; how an encoder stores drawn pictures says little."""
+def clip_frames() -> list[av.VideoFrame]:
+    """A real hand-held clip of 10 s; how an encoder stores drawn pictures says little."""
     if not CLIP.exists():
         raise InputError(f"the decoding benchmark needs {CLIP}, which is in the repository but not in the package")
     with av.open(str(CLIP)) as container:
-        frames = itertools.islice(container.decode(video=0), num_frames)
+        frames = itertools.islice(container.decode(video=0), NUM_SECONDS * FRAME_RATE)
         return [av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"), format="rgb24") for frame in frames]
-
-
-def write_video(kind: Kind, path: Path, num_frames: int = NUM_SECONDS * FRAME_RATE) -> None:
-    """Encode the clip as one kind of file."""
-    rng = np.random.default_rng(0)
-    frames = clip_frames(num_frames)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(kind.codec, rate=FRAME_RATE, options={"threads": "1", **kind.options})
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
-        tick = Fraction(1, 1000 if kind.variable else FRAME_RATE)
-        stream.codec_context.time_base = tick
-        num_keys = 0
-        for place, picture in enumerate([*frames, None]):
-            if picture is not None:
-                jitter = int(rng.integers(-12, 13)) + 500 * (place > num_frames // 2) if kind.variable else 0
-                at = (place - kind.lead) / FRAME_RATE + kind.start_sec
-                picture.pts, picture.time_base = round(at / tick) + jitter, tick
-            for packet in stream.encode(picture):
-                num_keys += packet.is_keyframe
-                if not kind.cut or num_keys > 1:
-                    container.mux(packet)

@@ -1,9 +1,7 @@
 """A CLIP of ViT-B/16's shape with random weights, and the plain computation with it by transformers."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -20,14 +18,6 @@ from prompt_video.bench.measure import CPU
 NUM_TOKENS = 49408  # of CLIP's vocabulary
 # Of one minus the cosine of features that two ways compute.
 FEATURE_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
-
-
-@contextmanager
-def random_vit_b16() -> Iterator[Path]:
-    """A folder with it that is there for a while; see `write_vit_b16`."""
-    with TemporaryDirectory() as folder:
-        write_vit_b16(Path(folder))
-        yield Path(folder)
 
 
 def write_vit_b16(

@@ -1,6 +1,8 @@
 """Sparse decoding against decoding everything with plain PyAV, on real files and on one clip stored in many ways."""
 
 import dataclasses
+import functools
+import itertools
 import shutil
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,10 +15,10 @@ import torch
 from torch import Tensor
 
 from data_modules.errors import BrokenVideoError
+from data_modules.synthetic.encodings import ENCODINGS, Encoding, write_video
 from data_modules.video import decoding, demuxing
 from data_modules.video.decoding import VideoReader
 from data_modules.video.demuxing import PacketSource
-from prompt_video.bench.decode import KINDS, Kind, write_video
 
 VIDEOS = Path(__file__).parents[1] / "videos"
 BROKEN = {
@@ -53,10 +55,19 @@ def assert_equal_to_everything(path: Path, num_draws: int = 2) -> None:
             assert times_sec.tolist() == pytest.approx(timeline.times_sec[places].tolist())
 
 
-def write(kind: Kind, path: Path, num_frames: int = 75) -> Path:
-    options = kind.options | ({"preset": "superfast", "bf": "2"} if kind.codec == "libx264" else {})
-    write_video(dataclasses.replace(kind, options=options), path.with_suffix(kind.suffix), num_frames)
-    return path.with_suffix(kind.suffix)
+@functools.cache
+def clip() -> list[av.VideoFrame]:
+    """A real hand-held clip; how an encoder stores drawn pictures says little."""
+    with av.open(str(VIDEOS / "cleaning_pool_h264.mp4")) as container:
+        frames = itertools.islice(container.decode(video=0), 75)
+        return [av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"), format="rgb24") for frame in frames]
+
+
+def write(encoding: Encoding, path: Path, num_frames: int = 75) -> Path:
+    options = encoding.options | ({"preset": "superfast", "bf": "2"} if encoding.codec == "libx264" else {})
+    path = path.with_suffix(encoding.suffix)
+    write_video(dataclasses.replace(encoding, options=options), path, clip()[:num_frames])
+    return path
 
 
 @pytest.fixture
@@ -85,16 +96,16 @@ def test_equal_when_packets_are_too_many_to_keep(name: str, monkeypatch: pytest.
     assert_equal_to_everything(VIDEOS / name)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_equal_on_every_kind(kind: str, tmp_path: Path) -> None:
-    path = write(KINDS[kind], tmp_path / "clip")
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_equal_on_every_encoding(name: str, tmp_path: Path) -> None:
+    path = write(ENCODINGS[name], tmp_path / "clip")
     assert_equal_to_everything(path, num_draws=4)
 
 
 @pytest.mark.parametrize("codec", ["libx265", "libvpx-vp9"])
 def test_equal_for_other_codecs_with_references_in_layers(codec: str, tmp_path: Path) -> None:
     options = {"g": "12", "cpu-used": "8", "preset": "ultrafast", "bf": "3"}
-    path = write(Kind(".mkv", codec, options), tmp_path / "clip", num_frames=30)
+    path = write(Encoding(".mkv", codec, options), tmp_path / "clip", num_frames=30)
     assert_equal_to_everything(path, num_draws=4)
 
 
@@ -176,7 +187,7 @@ def test_moments_between_frames_and_outside() -> None:
 
 
 def test_decodes_no_more_than_the_window(tmp_path: Path, decoded: list[int]) -> None:
-    path = write(KINDS["h264_key12"], tmp_path / "clip")
+    path = write(ENCODINGS["h264_key12"], tmp_path / "clip")
     with VideoReader(path) as reader:
         assert decoded == []  # the timeline comes from the packets alone
         reader.decode([1.3, 1.4])
@@ -193,16 +204,16 @@ def test_a_video_that_must_be_decoded_to_be_understood_is_decoded_once(decoded: 
 
 def test_and_twice_if_it_is_too_large_to_keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "_HELD_BYTES", 0)
-    for kind in ("open_gop_cut", "negative_start"):
-        path = write(KINDS[kind], tmp_path / kind)
+    for name in ("open_gop_cut", "negative_start"):
+        path = write(ENCODINGS[name], tmp_path / name)
         assert_equal_to_everything(path)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
 def test_a_truncated_file_is_broken_whatever_is_asked_for(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"clip{suffix}"
-    kind = Kind(suffix, codec="mpeg4" if suffix == ".avi" else "libx264")
-    write(kind, tmp_path / "whole", num_frames=40)
+    encoding = Encoding(suffix, codec="mpeg4" if suffix == ".avi" else "libx264")
+    write(encoding, tmp_path / "whole", num_frames=40)
     if suffix == ".mp4":
         with (
             av.open(str(tmp_path / "whole.mp4")) as source,
@@ -235,7 +246,7 @@ def test_overwritten_bytes_are_seen_at_opening(num_bytes: int, tmp_path: Path) -
 
 
 def test_damage_within_frames_is_reported_by_the_moments_that_need_them(tmp_path: Path) -> None:
-    path = write(KINDS["h264_key12"], tmp_path / "clip")
+    path = write(ENCODINGS["h264_key12"], tmp_path / "clip")
     with VideoReader(path) as reader:
         packet = reader._source._kept[36]
         healthy, _ = reader.decode([0.1, 2.4])

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from data_modules.errors import InputError
 from prompt_video.backbones.clip import FrozenCLIP
-from prompt_video.bench.vit_b16 import random_vit_b16
 from prompt_video.export.checking import TOLERANCE, check, embed, open_graph, run_graph
 from prompt_video.export.graphs import FEATURES, FRAMES, require_libraries, write_graphs
 from prompt_video.model.prompt import PromptLearner
@@ -80,9 +80,13 @@ def test_weights_of_a_large_model_lie_beside_it(learned: Make, tmp_path: Path, m
 
 
 @pytest.mark.slow
-def test_vit_b16(tmp_path: Path) -> None:
-    with random_vit_b16() as folder:
-        temporal = partial(TemporalEncoder, num_layers=2, start="random")
-        model = VideoTextModel(FrozenCLIP(str(folder)), PromptLearner, temporal, frozen_share=0.5)
-        write_graphs(model.eval().requires_grad_(False), tmp_path, 18, "")
+def test_vit_b16(clip_folder: Path, tmp_path: Path) -> None:
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(clip_folder)
+    words = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
+    config = transformers.CLIPConfig(text_config=words, vision_config={"patch_size": 16})  # of ViT-B/32, but for these
+    for part in (tokenizer, transformers.CLIPModel(config)):
+        part.save_pretrained(tmp_path / "clip")
+    temporal = partial(TemporalEncoder, num_layers=2, start="random")
+    model = VideoTextModel(FrozenCLIP(str(tmp_path / "clip")), PromptLearner, temporal, frozen_share=0.5)
+    write_graphs(model.eval().requires_grad_(False), tmp_path, 18, "")
     assert check(model, tmp_path) < TOLERANCE
