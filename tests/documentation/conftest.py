@@ -65,7 +65,7 @@ KINDS = (
     Kind(
         r"make train EXP=\S+( ARGS=.*)?",
         "settings",
-        (_EXPERIMENT + "test_every_experiment_runs_from_end_to_end_on_a_miniature",),
+        ("tests/prompt_video/preflight/test_dry_run.py::test_every_experiment_runs_from_end_to_end_on_a_miniature",),
     ),
     Kind(
         r"make train EXP=\S+ METHOD=\S+",

@@ -281,20 +281,6 @@ def test_predict_writes_the_likeliest_classes(trained: Path, config: Path, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")))
-def test_every_experiment_runs_from_end_to_end_on_a_miniature(experiment: str, tmp_path: Path) -> None:
-    """Each YAML trains and tests on a small world in the layout of its data set, lists and all."""
-    config = str(EXPERIMENTS / f"{experiment}.yaml")
-    cli = dry_run(["dry-run", "--config", config, "--out", str(tmp_path / "dry_run"), "--quiet=true"])
-    results = cli.record.results
-    assert results["protocol"].startswith("DRY RUN")
-    main_figures = ("top1", "map_avg", "r@1")
-    scores = [v for key, v in results["metrics"].items() if key.endswith(main_figures) and key.startswith("test/")]
-    assert scores
-    assert all(0 <= score <= 1 for score in scores)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("method", methods_for(RecognitionTask))
 @pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
 def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
