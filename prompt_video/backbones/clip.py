@@ -19,6 +19,7 @@ from data_modules.features.manifest import Precision
 from prompt_video.backbones.clip_text import check_vocabulary, cleaned
 from prompt_video.backbones.frozen_block import ACTIVATIONS, FrozenBlock
 from prompt_video.backbones.gradient_scale import GradientScale
+from prompt_video.backbones.hub import check_reachable
 from prompt_video.backbones.precision import exact_float32
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.text_tower import TextTower
@@ -177,6 +178,7 @@ def _resolve(name: str) -> tuple[str, tuple[object, ...]]:
         return str(folder), (folder.resolve(), *files)
     if name == "tiny":
         raise InputError("the built-in CLIP 'tiny' is not there; `make tiny-clip` makes it.")
+    check_reachable(name)
     return name, (name,)
 
 

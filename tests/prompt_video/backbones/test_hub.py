@@ -1,0 +1,57 @@
+"""A hub that cannot be reached is told of at once."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data_modules.errors import InputError
+from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.hub import SECONDS, check_reachable
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
+    """Of this machine, on which nobody answers; the hub is there, its cache is empty, and there is no proxy."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        number = taken.getsockname()[1]
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{number}")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+        monkeypatch.setattr("prompt_video.backbones.hub.getproxies", dict)
+        yield number
+
+
+def test_a_hub_that_does_not_answer_is_told_of_in_a_sentence(port: int) -> None:
+    start = time.monotonic()
+    with pytest.raises(InputError, match=r"'someone/clip'.*127\.0\.0\.1 cannot be reached now.*'tiny'"):
+        FrozenCLIP("someone/clip")
+    assert time.monotonic() - start < SECONDS
+
+
+def test_a_hub_that_answers_or_need_not_is_asked(port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--someone--cached" / "snapshots" / "0"
+    (tmp_path / "models--someone--cached" / "refs").mkdir(parents=True)
+    (tmp_path / "models--someone--cached" / "refs" / "main").write_text("0")
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    check_reachable("someone/cached")
+    with monkeypatch.context() as behind_a_proxy:
+        behind_a_proxy.setattr("prompt_video.backbones.hub.getproxies", lambda: {"http": "http://proxy"})
+        check_reachable("someone/clip")
+    with monkeypatch.context() as offline:
+        offline.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        check_reachable("someone/clip")
+    with socket.socket() as hub:
+        hub.bind(("127.0.0.1", 0))
+        hub.listen()
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
+        check_reachable("someone/clip")
+
+
+def test_what_cannot_be_an_id_is_no_folder_either(port: int) -> None:
+    with pytest.raises(InputError, match="no such folder, and no such id on the hub"):
+        check_reachable("my models/clip/b16")
