@@ -3,8 +3,11 @@
 A new command needs a line in `KINDS`, unless it is of a kind that is there.
 """
 
+import os
 import re
+import shlex
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -31,8 +34,8 @@ class Kind:
     Args:
         pattern: of the whole command.
         proof: ``doctor`` runs it on a miniature, and ``large`` does so in the slow tests; ``run`` on small videos;
-            ``settings`` reads all that it names, and ``elsewhere`` nothing, as the tests run it; ``mention`` is no
-            command but its name; ``ci`` is in `.ci/run`.
+            ``settings`` reads all that it names, and runs it on made-up data in the slow tests; ``elsewhere`` does
+            nothing, as the tests run it; ``mention`` is no command but its name; ``ci`` is in `.ci/run`.
         tests: that run it, as ``<file>::<function>``.
         options: to add to a command that is run.
         after: command that must be run before.
@@ -45,7 +48,6 @@ class Kind:
     after: str = ""
 
 
-_EXPERIMENT = "tests/prompt_video/experiment/test_cli.py::"
 _INDEX = "prompt-video index .*"
 KINDS = (
     Kind(r"make (test|demo)", "ci"),
@@ -62,56 +64,20 @@ KINDS = (
     ),
     Kind(r"make doctor EXP=(ucf101|k[467]00|ssv2|activitynet13|msrvtt_(1ka_7k|full|1kb))\S*( ARGS=.*)?", "large"),
     Kind(r"(DATA_ROOT=\S+ )?make doctor EXP=\S+( ARGS=.*)?", "doctor"),
-    Kind(
-        r"make train EXP=\S+( ARGS=.*)?",
-        "settings",
-        ("tests/prompt_video/preflight/test_dry_run.py::test_every_experiment_runs_from_end_to_end_on_a_miniature",),
-    ),
-    Kind(
-        r"make train EXP=\S+ METHOD=\S+",
-        "settings",
-        (_EXPERIMENT + "test_every_method_runs_on_every_kind_of_protocol",),
-    ),
-    Kind(
-        r"make evaluate CKPT=\S+",
-        "elsewhere",
-        (_EXPERIMENT + "test_a_checkpoint_alone_is_tested_with_the_settings_of_its_run",),
-    ),
-    Kind(
-        r"make dry-run EXP=\S+",
-        "settings",
-        ("tests/prompt_video/preflight/test_dry_run.py::test_a_dry_run_leaves_what_a_run_leaves",),
-    ),
-    Kind(
-        r"make dashboard EXP=\S+",
-        "settings",
-        ("tests/prompt_video/reports/dashboard/test_command.py::test_the_file_stands_below_the_runs",),
-    ),
-    Kind(
-        r"make sweep EXP=\S+ SWEEP=\S+",
-        "settings",
-        (
-            "tests/prompt_video/experiment/sweeps/test_sweep.py::test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails",
-        ),
-    ),
+    Kind(r"make train EXP=\S+( METHOD=\S+)?( ARGS=.*)?", "settings"),
+    Kind(r"make (dry-run|dashboard) EXP=\S+", "settings"),
+    Kind(r"make sweep EXP=\S+ SWEEP=\S+", "settings"),
+    Kind(r"prompt-video fit --config \S+ --method \S+", "settings"),
+    Kind(r"make evaluate CKPT=\S+", "run"),
     Kind(r"prompt-video serve", "elsewhere", ("tests/prompt_video/web/test_server.py::test_nothing_is_left_behind",)),
     Kind(
         r"prompt-video import-official \S+ --out \S+",
         "elsewhere",
         ("tests/prompt_video/model/test_official.py::test_same_forward_computation",),
     ),
-    Kind(
-        r"prompt-video completion \S+ > \S+",
-        "elsewhere",
-        ("tests/prompt_video/commands/test_completion.py::test_bash_completes_verbs_options_and_values",),
-    ),
-    Kind(
-        r"prompt-video fit --config \S+ --method \S+",
-        "elsewhere",
-        ("tests/test_wheel.py::test_an_installed_wheel_is_enough",),
-    ),
     Kind(r"prompt-video (label|segment|export|copy) .*", "run"),
     Kind(r"prompt-video report runs", "run"),
+    Kind(r"prompt-video completion \S+ > \S+", "run"),
     Kind(_INDEX, "run", options=SMALL[:3]),
     Kind(r"prompt-video search .*", "run", after=_INDEX),
     Kind(r"prompt-video (score-retrieval|score-detections) \S.*", "run"),
@@ -207,6 +173,31 @@ def find_commands() -> Callable[[str, str], Iterator[Command]]:
 def small_options() -> tuple[str, ...]:
     """Of any experiment: nothing is downloaded, and no process started."""
     return SMALL
+
+
+def _as_run(text: str) -> tuple[dict[str, str], list[str]]:
+    words = shlex.split(text.replace("<name>", "demo_closed"))
+    environment = {}
+    while "=" in words[0]:
+        name, _, value = words.pop(0).partition("=")
+        environment[name] = value
+    if words[0] == "prompt-video":
+        return environment, words[1:]
+    # The variables of a `make test` that runs this must not reach this `make`.
+    clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "ARGS")}
+    done = subprocess.run(
+        ["make", "--dry-run", *words[1:]], cwd=REPOSITORY, env=clean, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if "bin/prompt-video " in line and not line.startswith("test ")]
+    assert len(lines) == 1, done.stdout
+    return environment, shlex.split(lines[0].partition("bin/prompt-video ")[2])
+
+
+@pytest.fixture(scope="session")
+def as_run() -> Callable[[str], tuple[dict[str, str], list[str]]]:
+    """Environment and arguments of the ``prompt-video`` that a line, of ``make`` or its own, comes to."""
+    return _as_run
 
 
 class Miniature(NamedTuple):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import torch
 
 from prompt_video.cli import main
 from prompt_video.commands.table import VERBS
@@ -20,28 +19,8 @@ from prompt_video.experiment.packaged import file_of
 from prompt_video.experiment.settings import read_settings
 
 REPOSITORY = Path(__file__).parents[2]
+AsRun = Callable[[str], tuple[dict[str, str], list[str]]]
 ODD_IN_MINIATURES = {"split sizes", "captions", "caption lengths"}
-SHOWN = {"<name>": "demo_closed", "runs/.../checkpoints/": "runs/demo_closed/now/checkpoints/"}
-
-
-def as_make_runs_it(text: str) -> tuple[dict[str, str], list[str]]:
-    """Environment and arguments of the ``prompt-video`` that a line with ``make`` comes to."""
-    for shown, real in SHOWN.items():
-        text = text.replace(shown, real)
-    words = shlex.split(text)
-    environment = {}
-    while "=" in words[0]:
-        name, _, value = words.pop(0).partition("=")
-        environment[name] = value
-    # The variables of a `make test` that runs this must not reach this `make`.
-    clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "ARGS")}
-    done = subprocess.run(
-        ["make", "--dry-run", *words[1:]], cwd=REPOSITORY, env=clean, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if "bin/prompt-video " in line and not line.startswith("test ")]
-    assert len(lines) == 1, done.stdout
-    return environment, shlex.split(lines[0].partition("bin/prompt-video ")[2])
 
 
 def test_every_command_has_a_proof(command: Any) -> None:  # noqa: ANN401 - a Command of conftest.py
@@ -82,25 +61,17 @@ def test_a_name_that_is_mentioned_exists(mention_command: Any) -> None:  # noqa:
         assert f"\n{name}: " in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Where experiments can be read, with a run whose checkpoint is only a name."""
-    (tmp_path / "experiments").symlink_to(REPOSITORY / "experiments")
-    checkpoint = tmp_path / SHOWN["runs/.../checkpoints/"] / "best.ckpt"
-    checkpoint.parent.mkdir(parents=True)
-    torch.save({"state_dict": {}}, checkpoint)
-    return tmp_path
-
-
 def test_all_that_a_command_names_can_be_read(
     settings_command: Any,  # noqa: ANN401
-    checkout: Path,
+    as_run: AsRun,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    environment, (verb, *options) = as_make_runs_it(settings_command.text)
+    environment, (verb, *options) = as_run(settings_command.text)
     assert verb in VERBS
     assert not environment
-    monkeypatch.chdir(checkout)
+    (tmp_path / "experiments").symlink_to(REPOSITORY / "experiments")
+    monkeypatch.chdir(tmp_path)
     if verb == "sweep":
         assert file_of("sweep", options.pop(0)).is_file()
     config = Path(options[options.index("--config") + 1]).stem
@@ -127,12 +98,12 @@ class Doctor(NamedTuple):
 
 @pytest.fixture
 def doctor(
-    miniature: Callable[[str], Any], own_videos: Path, small_options: tuple[str, ...], tmp_path: Path
+    as_run: AsRun, miniature: Callable[[str], Any], own_videos: Path, small_options: tuple[str, ...], tmp_path: Path
 ) -> Callable[[str], Doctor]:
     """What a line of a README comes to, on a miniature, or on the videos of one's own that it names."""
 
     def prepare(text: str) -> Doctor:
-        environment, arguments = as_make_runs_it(text)
+        environment, arguments = as_run(text)
         assert set(environment) <= {"DATA_ROOT"}
         options = [*small_options, f"--data.features_root={tmp_path / 'features'}", "--num_workers=0", "--quiet=true"]
         if "--data.root" in arguments:

@@ -1,26 +1,35 @@
 """Commands and code of the READMEs, run as they stand there."""
 
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prompt_video.cli import main
+
 pytestmark = pytest.mark.slow
 
+AsRun = Callable[[str], tuple[dict[str, str], list[str]]]
+LEFT = {"fit": "results.json", "dry-run": "results.json", "dashboard": "demo_closed.json", "sweep": "results.csv"}
 OUTPUTS = ("--csv", "--json", "--out", "--onnx", "--hub", "--srt")
 
 
-def run_there(text: str, options: Sequence[str], workspace: Path) -> None:
-    words = shlex.split(text)
-    program = Path(sys.executable).with_name(words[0])
+@pytest.fixture
+def run_there(as_run: AsRun, workspace: Path) -> Callable[[str, Sequence[str]], None]:
+    return partial(_run_there, as_run, workspace)
+
+
+def _run_there(as_run: AsRun, workspace: Path, text: str, options: Sequence[str]) -> None:
+    _, words = as_run(text.partition(" > ")[0])
+    program = Path(sys.executable).with_name("prompt-video")
     environment = {**os.environ, "WANDB_MODE": "disabled", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [program, *words[1:], *options], cwd=workspace, env=environment, capture_output=True, text=True, check=False
+        [program, *words, *options], cwd=workspace, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     for place, word in enumerate(words):
@@ -32,16 +41,42 @@ def test_a_command_runs_on_small_videos(
     run_command: Any,  # noqa: ANN401
     all_commands: Sequence[Any],
     in_workspace: Callable[[str], str],
+    run_there: Callable[[str, Sequence[str]], None],
     workspace: Path,
 ) -> None:
     kind = run_command.kind
     if kind.after:
         before = next(c for c in all_commands if c.kind is not None and c.kind.pattern == kind.after)
         if not (workspace / "my_index").exists():
-            run_there(in_workspace(before.text), before.kind.options, workspace)
-    run_there(in_workspace(run_command.text), kind.options, workspace)
+            run_there(in_workspace(before.text), before.kind.options)
+    run_there(in_workspace(run_command.text), kind.options)
     if run_command.text.startswith("prompt-video report"):
         assert "folder_retrieval" in (workspace / "runs" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")  # the dashboard's own library
+def test_a_command_runs_on_made_up_data(
+    settings_command: Any,  # noqa: ANN401
+    as_run: AsRun,
+    miniature: Callable[[str], Any],
+    small_options: tuple[str, ...],
+    workspace: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, (verb, *arguments) = as_run(settings_command.text)
+    options = [f"--runs={tmp_path}"]
+    if verb in ("fit", "sweep"):
+        options += [*small_options, f"--data.features_root={tmp_path / 'features'}"]
+        options += ["--trainer.max_epochs=1", "--wandb=disabled", "--quiet=true"]
+    if verb in ("fit", "sweep") and "--data.root" not in arguments:
+        folder, made = miniature(Path(arguments[arguments.index("--config") + 1]).stem)
+        monkeypatch.setenv("DATA_ROOT", str(folder))
+        options += made
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.chdir(workspace)
+    assert main([verb, *arguments, *options]) == 0
+    assert list(tmp_path.rglob(LEFT[verb]))
 
 
 def test_a_model_is_loaded_as_the_readme_says(
