@@ -17,19 +17,39 @@ import torch
 from data_modules.errors import InputError
 
 StartMethod = Literal["fork", "spawn"]
+SECONDS = 10.0  # more than a gradient takes on any machine
 
 
 def start_method(threads: int, device: Literal["cuda", "cpu"] = "cpu") -> StartMethod:
     """How processes start: by a copy of this one, which takes no time and shares its memory, wherever that is safe.
 
     It is not where a GPU has been spoken to, nor for several threads each: what has computed on several threads hangs
-    in the copy, unless it computes on one only. Elsewhere than on Linux the system's own libraries take it amiss.
+    in the copy, unless it computes on one only; nor once autograd has threads of its own. Elsewhere than on Linux the
+    system's own libraries take it amiss.
 
     Args:
         threads: that each process is to compute on.
         device: that it is to compute on.
     """
-    return "fork" if sys.platform == "linux" and device == "cpu" and threads == 1 else "spawn"
+    may_copy = sys.platform == "linux" and device == "cpu" and threads == 1 and _copies_compute_gradients()
+    return "fork" if may_copy else "spawn"
+
+
+def _copies_compute_gradients() -> bool:
+    """Tried on a copy: torch refuses it for good in a process whose autograd has started threads, and tells of none."""
+    copy = multiprocessing.get_context("fork").Process(target=_compute_a_gradient, daemon=True)
+    copy.start()
+    copy.join(SECONDS)
+    copy.kill()
+    copy.join()
+    return copy.exitcode == 0
+
+
+def _compute_a_gradient() -> None:
+    try:
+        torch.autograd.backward(torch.ones((), requires_grad=True).sqrt())
+    except RuntimeError:
+        os._exit(1)
 
 
 @contextmanager
