@@ -26,6 +26,8 @@ from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.localization.selection import MIN_SCORE, Selection
 from prompt_video.reports.text_formatting import class_text, clock
 
+ALL = 1_000_000  # segments of a video in a file
+
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel
     from prompt_video.inference.results import VideoSegments
@@ -39,7 +41,7 @@ def main(arguments: list[str]) -> int:
     """
     options = parser().parse(arguments[1:])
     logs.configure()
-    selection = Selection(options.min_score, options.top)
+    selection = Selection(options.min_score, options.top, overlapping=options.overlapping)
     check_file(options.json, "--json")
     check_file(options.csv, "--csv")
     check_folder(options.srt, "--srt")
@@ -83,9 +85,9 @@ def _bar() -> Progress:
 
 def _table(result: "VideoSegments", selection: Selection) -> Table:
     best = sorted(selection.of(result.segments), key=lambda one: one.start_sec)
-    rest = len(result.segments) - len(best)
     if best:
-        caption = f"{rest} more are less likely" if rest else None
+        others = "others are less likely" if selection.overlapping else "others are less likely, or overlap with these"
+        caption = others if len(result.segments) > len(best) else None
     else:
         caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min_score)"
     title = f"{result.video} ({clock(result.duration_sec)})"
@@ -105,11 +107,13 @@ def _write(options: Namespace, model: "LoadedModel", results: dict[str, "VideoSe
         return True
     detections = {Path(name).name if len(results) == 1 else name: result.segments for name, result in results.items()}
     about = {"model": model.describe(), "method": next(iter(results.values())).method}
-    videos = dict(zip(_below_common(results), detections.values(), strict=True))
+    selection = Selection(options.min_score, ALL, overlapping=options.overlapping)
+    shown = {name: selection.of(own) for name, own in detections.items()}
+    videos = dict(zip(_below_common(results), shown.values(), strict=True))
     are_saved = (
         save(options.json, lambda path: write_detections(path, detections, about), "wrote"),
-        save(options.csv, lambda path: write_csv(path, detections), "wrote"),
-        save(options.srt, lambda path: write_subtitles(path, videos, options.min_score, ids_are_files=True), "wrote"),
+        save(options.csv, lambda path: write_csv(path, shown), "wrote"),
+        save(options.srt, lambda path: write_subtitles(path, videos, 0.0, at_most=ALL, ids_are_files=True), "wrote"),
     )
     return all(are_saved)
 
@@ -127,7 +131,10 @@ def parser() -> VerbParser:
     add_video_options(parser)
     parser.add_argument("--top", type=int, default=20, help="segments to show of each video")
     parser.add_argument("--min_score", type=float, default=MIN_SCORE, help="that is shown")
+    parser.add_argument(
+        "--overlapping", action="store_true", help="show also what overlaps with something better, and all of it"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for all segments, in ActivityNet's format")
-    parser.add_argument("--csv", type=Path, metavar="OUT", help="the same as a table")
+    parser.add_argument("--csv", type=Path, metavar="OUT", help="table of all that reach --min_score")
     parser.add_argument("--srt", type=Path, metavar="DIR", help="folder for subtitles that a player shows")
     return parser

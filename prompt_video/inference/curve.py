@@ -6,11 +6,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.annotations.activitynet_format import Detection
-from prompt_video.inference.results import SimilarityCurve
+from prompt_video.inference.results import SimilarityCurve, VideoSegments
 
 SMOOTHING_SEC = 3.0
 SHARE_OF_PEAK = 0.5  # what is at least this share of a text's peak belongs to a segment
 LOWEST_PEAK = 0.2  # a text that never reaches this probability is nowhere
+MOST_SEGMENTS = 200
+LEAST_SCORE = 0.001
+
+
+def video_segments(
+    curve: SimilarityCurve, min_score: float = LEAST_SCORE, max_segments: int = MOST_SEGMENTS
+) -> VideoSegments:
+    """What happens when, see `segments_of`."""
+    segments = tuple(segments_of(curve, min_score, max_segments))
+    return VideoSegments(curve.video, curve.texts, segments, curve.duration_sec, "training-free")
 
 
 def presence(curve: SimilarityCurve) -> Float[Tensor, "N K"]:

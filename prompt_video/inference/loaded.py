@@ -16,11 +16,12 @@ from data_modules.errors import InputError
 from data_modules.video.decoding import VideoReader
 from prompt_video.backbones.clip import FrozenCLIP
 from prompt_video.backbones.precision import ClipDtype, place_of, resolve_clip_dtype
-from prompt_video.inference.curve import segments_of
+from prompt_video.inference.curve import LEAST_SCORE, MOST_SEGMENTS, video_segments
 from prompt_video.inference.detecting import SegmentDetector
 from prompt_video.inference.frames import Progress, all_features, view_features
 from prompt_video.inference.inference_config import InferenceConfig
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
+from prompt_video.inference.toy import toy_notice
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.checkpoints import open_model, read_learned
 from prompt_video.model.embedding import refuse_probe, text_vectors, video_vectors
@@ -114,6 +115,11 @@ class LoadedModel:
     def has_detector(self) -> bool:
         """Whether it was trained to find actions in long videos."""
         return self.detector is not None
+
+    @property
+    def notice(self) -> str | None:
+        """What people must know of its figures, see `toy_notice`; None where there is nothing."""
+        return toy_notice(self.model.clip.name)
 
     def describe(self) -> str:
         """What it is, in words."""
@@ -228,8 +234,8 @@ class LoadedModel:
         video: str | Path,
         texts: Sequence[str],
         *,
-        max_segments: int = 200,
-        min_score: float = 0.001,
+        max_segments: int = MOST_SEGMENTS,
+        min_score: float = LEAST_SCORE,
         progress: Progress | None = None,
     ) -> VideoSegments:
         """What happens when: with the checkpoint's detector, or, without one, where similarity is high.
@@ -246,9 +252,7 @@ class LoadedModel:
             BrokenVideoError: when the video cannot be used.
         """
         if self.detector is None:
-            curve = self.similarity(video, texts, progress=progress)
-            segments = tuple(segments_of(curve, min_score, max_segments))
-            return VideoSegments(Path(video), tuple(texts), segments, curve.duration_sec, "training-free")
+            return video_segments(self.similarity(video, texts, progress=progress), min_score, max_segments)
         self._check(texts)
         rate = self.config.frame_rate
         with _open(video) as reader:

@@ -10,6 +10,8 @@ from data_modules.errors import InputError
 
 MIN_SCORE = 0.1
 AT_MOST = 50
+MOST_COVERED = 0.5  # of a segment by better ones; what is covered more is left out of what stands apart
+SLIVER = 0.1  # of a segment; a shorter piece of it is left out
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Selection:
     Args:
         min_score: scores from here on are shown, in [0, 1].
         at_most: detections of one video that are shown.
+        overlapping: False: each moment is that of one detection at most, see `apart`.
 
     Raises:
         InputError: when the score lies outside, or nothing could be shown.
@@ -28,6 +31,7 @@ class Selection:
 
     min_score: float = MIN_SCORE
     at_most: int = AT_MOST
+    overlapping: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_score <= 1:
@@ -37,7 +41,8 @@ class Selection:
 
     def of(self, detections: Iterable[Detection]) -> tuple[Detection, ...]:
         """What is shown of one video, best first."""
-        return best_first(d for d in detections if d.score >= self.min_score)[: self.at_most]
+        chosen = best_first(d for d in detections if d.score >= self.min_score)
+        return (chosen if self.overlapping else apart(chosen))[: self.at_most]
 
 
 def balanced_selection(
@@ -77,3 +82,33 @@ def merged(detections: Iterable[Detection]) -> tuple[Detection, ...]:
         else:
             of_label.append(detection)
     return tuple(sorted(chain.from_iterable(whole.values()), key=attrgetter("start_sec")))
+
+
+def apart(detections: Iterable[Detection]) -> tuple[Detection, ...]:
+    """Detections of which no two overlap, best first: the better one has the moments that several claim.
+
+    Of two of one label that overlap the better one stays. One of another label keeps what is left of it, in pieces
+    where a better one lies inside it; it goes where that is less than half of it. A detection depends on better ones
+    alone, so that those above a score are the same whether the others are left out before or after.
+    """
+    kept: list[Detection] = []
+    for detection in best_first(detections):
+        length = detection.end_sec - detection.start_sec
+        before = [one for one in kept if one.start_sec < detection.end_sec and detection.start_sec < one.end_sec]
+        if length <= 0 or any(one.label == detection.label for one in before):
+            continue
+        pieces = _uncovered(detection, before)
+        if sum(end - start for start, end in pieces) >= (1 - MOST_COVERED) * length:
+            whole = [(start, end) for start, end in pieces if end - start >= SLIVER * length]
+            kept += [replace(detection, start_sec=start, end_sec=end) for start, end in whole]
+    return tuple(kept)
+
+
+def _uncovered(detection: Detection, others: Iterable[Detection]) -> list[tuple[float, float]]:
+    """The pieces of a detection outside of others, which do not overlap with each other."""
+    pieces, start = [], detection.start_sec
+    for other in sorted(others, key=attrgetter("start_sec")):
+        pieces.append((start, other.start_sec))
+        start = other.end_sec
+    pieces.append((start, detection.end_sec))
+    return [(since, to) for since, to in pieces if to > since]

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def test_all_files_say_what_the_table_says(videos: Path, tmp_path: Path, capsys:
     assert found
     assert all(0 <= one.start_sec < one.end_sec <= 10.1 for one in found)
     assert json.loads(out.read_text())["external_data"]["method"] == "training-free"
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    spans = sorted((float(row["start_sec"]), float(row["end_sec"])) for row in rows)
+    assert spans
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans)), "each moment is that of one segment"
+    assert all(float(row["score"]) >= 0.05 for row in rows)
+    assert segment(video, "--classes", "cleaning a pool, juggling balls", "--min_score", "0", "--overlapping",
+                   "--csv", table) == 0  # fmt: skip
     assert len(list(csv.DictReader(table.read_text().splitlines()))) == len(found)
     assert (subtitles / "cleaning_pool_h264.srt").read_text().startswith("1\n00:00:")
     said = capsys.readouterr().out

@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise, permutations
 
 import pytest
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Annotation, Detection
 from data_modules.errors import InputError
-from prompt_video.localization.selection import Selection, balanced_selection, best_first, merged
+from prompt_video.localization.selection import Selection, apart, balanced_selection, best_first, merged
 from prompt_video.localization.verdicts import judge
 
 
@@ -126,3 +127,36 @@ def test_verdicts_are_those_of_trying_every_assignment(seed: int) -> None:
     best = max(permutations(range(4)), key=lambda p: [overlaps[n][place] for n, place in enumerate(p)])
     right = {order[n] for n, place in enumerate(best) if overlaps[n][place] > 0}
     assert judge(detections, actions, 0.3).right == tuple(n in right for n in range(4))
+
+
+def test_what_stands_apart_yields_to_what_is_better() -> None:
+    night, snow = Detection("night", 0.0, 60.0, 0.4), Detection("snow", 20.0, 40.0, 0.5)
+    assert apart([night, snow]) == (snow, replace(night, end_sec=20.0), replace(night, start_sec=40.0))
+    border = Detection("rain", 35.0, 55.0, 0.3)
+    assert apart([snow, border]) == (snow, replace(border, start_sec=40.0)), "the border of two is the better one's"
+    assert apart([snow, replace(snow, start_sec=15.0, score=0.4)]) == (snow,), "two guesses at one thing"
+    assert apart([snow, Detection("rain", 15.0, 41.0, 0.4)]) == (snow,), "little is left of it"
+    sliver = Detection("rain", 19.0, 61.0, 0.3)
+    assert apart([snow, sliver]) == (snow, replace(sliver, start_sec=40.0))
+    assert apart([snow, replace(night, end_sec=0.0)]) == (snow,), "empty ones are nowhere"
+    touching = replace(snow, start_sec=40.0, end_sec=50.0)
+    assert apart([snow, touching]) == (snow, touching)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_moment_is_that_of_the_best_detection_which_stayed(seed: int) -> None:
+    detections = some_detections(seed, 25)
+    shown = apart(detections)
+    assert all(one.end_sec <= other.start_sec or other.end_sec <= one.start_sec
+               for one, other in permutations(shown, 2))  # fmt: skip
+    assert list(shown) == sorted(shown, key=lambda d: (-d.score, d.start_sec))
+    assert best_first(detections)[0] in shown
+    stayed = [d for d in detections if d.score in {one.score for one in shown}]
+    for moment in (second + 0.5 for second in range(40)):
+        claims = [d for d in stayed if d.start_sec < moment < d.end_sec]
+        here = [d for d in shown if d.start_sec < moment < d.end_sec]
+        assert [d.score for d in here] == sorted((d.score for d in claims), reverse=True)[:1]
+    for score in (0.3, 0.6):
+        above = [d for d in detections if d.score >= score]
+        assert apart(above) == tuple(d for d in shown if d.score >= score), "the same before and after"
+        assert Selection(score, 3, overlapping=False).of(detections) == apart(above)[:3]
