@@ -11,7 +11,7 @@ from functools import wraps
 from typing import ParamSpec
 
 from prompt_video.commands.startup import lean_imports
-from prompt_video.commands.table import RENAMED, VERBS
+from prompt_video.commands.verbs import RENAMED, VERBS
 from prompt_video.experiment.stopping import Stopped, obeying_signals
 from prompt_video.io.readable import readable
 from prompt_video.io.suggest import nearest

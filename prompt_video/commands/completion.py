@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from prompt_video.commands.table import VERBS
+from prompt_video.commands.verbs import VERBS
 from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS, FILES
 from prompt_video.experiment.packaged import packaged
 from prompt_video.io.verb_parser import VerbParser

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from prompt_video.cli import main
-from prompt_video.commands.table import VERBS
+from prompt_video.commands.verbs import VERBS
 from prompt_video.experiment.packaged import file_of
 from prompt_video.experiment.settings import read_settings
 

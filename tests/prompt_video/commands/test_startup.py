@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from prompt_video.commands.table import VERBS
+from prompt_video.commands.verbs import VERBS
 
 LIGHTNING = ("fit", "validate", "test", "predict")
 LOADED = """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from prompt_video.cli import main
-from prompt_video.commands.table import VERBS
+from prompt_video.commands.verbs import VERBS
 
 DEMO = str(Path(__file__).parents[3] / "experiments" / "demo_closed.yaml")
 PATHS = {
