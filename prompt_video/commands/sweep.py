@@ -26,9 +26,9 @@ def main(arguments: list[str]) -> int:
         raise InputError("name the sweep file first: prompt-video sweep prompt_length --config …")
 
     from prompt_video.experiment.settings import read_settings
-    from prompt_video.experiment.sweeps.plan import read_sweep
-    from prompt_video.experiment.sweeps.report import metric_of, results_table, write_results
-    from prompt_video.experiment.sweeps.running import place, run_points
+    from prompt_video.experiment.tables.results import metric_of, results_table, write_results
+    from prompt_video.experiment.tables.running import place, run_points
+    from prompt_video.experiment.tables.sweep_file import read_sweep
 
     sweep = read_sweep(options.sweep)
     logs.configure()

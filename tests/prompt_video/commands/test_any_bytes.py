@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.experiment.settings import read_settings
-from prompt_video.experiment.sweeps.plan import read_sweep
+from prompt_video.experiment.tables.sweep_file import read_sweep
 from prompt_video.io.bounded_yaml import safe_load
 from prompt_video.metrics.retrieval.caption_videos import video_indices
 from prompt_video.metrics.retrieval.score_matrices import read_matrix

@@ -130,7 +130,7 @@ def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: St
     sweep = tmp_path / "sweep.yaml"
     sweep.write_text("method: grid\nparameters: {seed_everything: {values: [0, 1]}}\n")
     runs = f"--runs={tmp_path / 'runs'}"
-    place = ("prompt_video.experiment.sweeps.running", "subprocess", "Popen", 1)
+    place = ("prompt_video.experiment.tables.running", "subprocess", "Popen", 1)
     arguments = ["sweep", str(sweep), *options(root, tmp_path), runs, "--name=mine", "--trainer.max_epochs=2000"]
     process = start(start_python, tmp_path / "begun", place, *arguments)
     while not list((tmp_path / "runs").rglob("last.ckpt")):

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 
 from data_modules.files.json_files import write_json
-from prompt_video.experiment.sweeps.running import Outcome
+from prompt_video.experiment.tables.running import Outcome
 from prompt_video.io.spreadsheet import write_rows
 
 

@@ -14,7 +14,7 @@ from data_modules.errors import InputError
 from prompt_video.experiment.folder import TRAINED
 from prompt_video.experiment.settings import read_settings
 from prompt_video.experiment.stopping import Stopped
-from prompt_video.experiment.sweeps.plan import Point, Sweep
+from prompt_video.experiment.tables.sweep_file import Point, Sweep
 
 log = logging.getLogger(__name__)
 

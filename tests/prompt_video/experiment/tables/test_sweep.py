@@ -12,7 +12,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 from data_modules.errors import InputError
 from prompt_video.commands.sweep import main
 from prompt_video.experiment.settings import read_settings
-from prompt_video.experiment.sweeps.plan import read_sweep
+from prompt_video.experiment.tables.sweep_file import read_sweep
 
 EXPERIMENTS = Path(__file__).parents[4] / "experiments"
 SWEEPS = sorted((EXPERIMENTS / "sweeps").glob("*.yaml"))
