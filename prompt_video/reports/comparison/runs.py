@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class Run:
     Args:
         folder: of the run.
         experiment: name of the experiment's YAML.
-        method: name of the method's YAML, or what the settings amount to.
+        method: name of the method's YAML; "own settings" where a model is described without one.
         results: of ``results.json``.
         config: the resolved settings.
         environment: of ``environment.json``; empty where it is missing.
@@ -79,8 +80,8 @@ def collect(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
             if path.parent.resolve() in runs:
                 continue
             try:
-                run = _read(path.parent)
-            except _LeftOutError as reason:
+                run = read_run(path.parent)
+            except LeftOutError as reason:
                 left_out.append(f"{path.parent}: {reason}")
             else:
                 runs[path.parent.resolve()] = run
@@ -90,60 +91,56 @@ def collect(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
     return sorted(runs.values(), key=lambda run: run.folder.name), left_out
 
 
-class _LeftOutError(Exception):
+class LeftOutError(Exception):
     """Why a folder is not in the report."""
 
 
-def _read(folder: Path) -> Run:
+def read_run(folder: Path, *, dry_runs: bool = False) -> Run:
+    """The run in a folder.
+
+    Args:
+        folder: of the run.
+        dry_runs: take those too, whose figures are no results.
+
+    Raises:
+        LeftOutError: when there is none that was tested, or its files cannot be read.
+    """
     results = _mapping(folder / "results.json")
     if "protocol" not in results or not isinstance(results.get("metrics"), dict):
-        raise _LeftOutError("its results.json is not of a run")
-    if any(mark in str(results["protocol"]) for mark in DRY_RUN_MARKS):
-        raise _LeftOutError("a dry run, whose figures are no results")
+        raise LeftOutError("its results.json is not of a run")
+    if not dry_runs and any(mark in str(results["protocol"]) for mark in DRY_RUN_MARKS):
+        raise LeftOutError("a dry run, whose figures are no results")
     if not all(isinstance(value, int | float) for value in results["metrics"].values()):
-        raise _LeftOutError("its results.json holds metrics that are no numbers")
+        raise LeftOutError("its results.json holds metrics that are no numbers")
     if wrong := next((name for name, value in results["metrics"].items() if misfit(value, NUMBER, name)), None):
-        raise _LeftOutError(f"its {wrong} is not finite")
+        raise LeftOutError(f"its {wrong} is not finite")
     if wrong := misfit(results, RESULTS):
-        raise _LeftOutError(f"its results.json holds something else than it should in {wrong}")
+        raise LeftOutError(f"its results.json holds something else than it should in {wrong}")
     config = _mapping(folder / CONFIG)
     environment = _mapping(folder / "environment.json") if (folder / "environment.json").exists() else {}
     if wrong := misfit(environment, ENVIRONMENT):
-        raise _LeftOutError(f"its environment.json holds something else than it should in {wrong}")
+        raise LeftOutError(f"its environment.json holds something else than it should in {wrong}")
     command = environment.get("command", [])
     options = _options(command)
-    experiment = Path(options["config"]).stem if "config" in options else folder.absolute().parent.name
-    model = options.get("method", options.get("model", ""))  # before methods had names, their files were typed
-    typed = "method" in options or model.endswith((".yaml", ".yml"))
-    method = Path(model).stem if typed else method_of(config)
+    experiment = _experiment(options) or _tested_experiment(results) or folder.absolute().parent.name
+    method = Path(str(config.get("method") or "own settings")).stem
     run = Run(folder, experiment, method, results, config, environment, _tested(results, command, options))
     if not run.is_tested:
-        raise _LeftOutError("it has no figures of a test")
+        raise LeftOutError("it has no figures of a test")
     return run
 
 
-def method_of(config: Mapping[str, Any]) -> str:
-    """The name of the method that some settings amount to; "own settings" for what has none."""
-    try:
-        settings = config["model"]["init_args"]
-        prompt = settings["prompt"]["class_path"].rpartition(".")[2]
-        layers = (settings.get("temporal") or {}).get("init_args", {}).get("num_layers", 0)
-        if prompt == "LinearProbe":
-            return "linear_probe"
-        if prompt == "TemplatePrompt" and not layers:
-            templates = (settings["prompt"].get("init_args") or {}).get("templates")
-            return "frozen_clip" if templates in ("names", ["{}"]) else "frozen_templates"
-        if prompt == "TemplatePrompt":
-            return "temporal"
-        if not layers:
-            return "prompts"
-        if any(settings.get(guard) for guard in ("text_consistency", "video_consistency", "feature_noise")):
-            return "regularized"
-        if settings.get("decayed") == "all":
-            return "as_released"
-        return "prompts_temporal_inside" if settings.get("frames_inside") else "prompts_temporal"
-    except (KeyError, TypeError, AttributeError):
-        return "own settings"
+def _experiment(options: Mapping[str, str]) -> str | None:
+    return Path(options["config"]).stem if "config" in options else None
+
+
+def _tested_experiment(results: Mapping[str, Any]) -> str | None:
+    """That of the run whose checkpoint was tested, as far as its folder is where it was."""
+    for folder in Path(results.get("tested") or "").parents[1:3]:
+        with suppress(LeftOutError):
+            environment = _mapping(folder / "environment.json")
+            return None if misfit(environment, ENVIRONMENT) else _experiment(_options(environment.get("command", [])))
+    return None
 
 
 def _tested(results: Mapping[str, Any], command: Sequence[Any], options: Mapping[str, str]) -> str | None:
@@ -169,7 +166,7 @@ def _mapping(path: Path) -> dict[str, Any]:
         content = json.loads(text) if path.suffix == ".json" else safe_load(text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else "damaged"
-        raise _LeftOutError(f"its {path.name} cannot be read ({reason})") from error
+        raise LeftOutError(f"its {path.name} cannot be read ({reason})") from error
     if not isinstance(content, dict):
-        raise _LeftOutError(f"its {path.name} is damaged")
+        raise LeftOutError(f"its {path.name} is damaged")
     return content

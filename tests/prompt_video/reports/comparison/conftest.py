@@ -44,9 +44,8 @@ def write_run(tmp_path: Path) -> WriteRun:
         found = {"metrics": dict(metrics), "protocol": "closed set", "model": "m", "seed": seed, **results}
         (folder / "results.json").write_text(json.dumps(found))
         (folder / "config.yaml").write_text(
-            "# lightning.pytorch\n" + yaml.safe_dump({**config, "seed_everything": seed})
+            "# lightning.pytorch\n" + yaml.safe_dump({**config, "method": method, "seed_everything": seed})
         )
-        model = [f"--method={method}"] if method else []
         environment = {
             "python": "3.11.7",
             "packages": {"torch": "2.14.1", "wandb": None},
@@ -56,7 +55,6 @@ def write_run(tmp_path: Path) -> WriteRun:
                 "fit",
                 "--config",
                 f"experiments/{experiment}.yaml",
-                *model,
                 f"--seed_everything={seed}",
             ],
         }

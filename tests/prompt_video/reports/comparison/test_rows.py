@@ -10,15 +10,9 @@ import pytest
 import yaml
 
 from data_modules.errors import InputError
-from prompt_video.experiment.composition import methods_for
-from prompt_video.experiment.settings import read_settings
 from prompt_video.reports.comparison.aggregates import Aggregate, aggregate, columns, gain, main_figure, over
 from prompt_video.reports.comparison.rows import Row, rows_of
-from prompt_video.reports.comparison.runs import collect, method_of
-from prompt_video.tasks.base import VideoTextTask
-from prompt_video.tasks.localization import LocalizationTask
-from prompt_video.tasks.recognition import RecognitionTask
-from prompt_video.tasks.retrieval import RetrievalTask
+from prompt_video.reports.comparison.runs import collect
 
 EXPERIMENTS = Path(__file__).parents[4] / "experiments"
 
@@ -138,14 +132,11 @@ def test_nothing_to_report_is_one_message(tmp_path: Path) -> None:
         collect([tmp_path])
 
 
-@pytest.mark.parametrize("task", [RecognitionTask, LocalizationTask, RetrievalTask])
-def test_a_method_is_known_by_its_settings(task: type[VideoTextTask]) -> None:
-    for method in methods_for(task):
-        model = read_settings(
-            ["--data=MovingShapes", f"--config={{model: {task.__name__}, method: {method}, backbone: vit_b16}}"]
-        )
-        assert method_of({"model": model.settings["model"].as_dict()}) == method
-    assert method_of({}) == "own settings"
+def test_a_method_is_known_by_its_settings(tmp_path: Path, write_run: Callable[..., Path]) -> None:
+    for method in ("prompts", str(tmp_path / "mine.yaml"), None):
+        write_run({"test/top1": 0.5}, method=method)
+    runs, _ = collect([tmp_path])
+    assert [run.method for run in runs] == ["prompts", "mine", "own settings"]
 
 
 def test_tables_show_the_main_figures_only() -> None:
