@@ -248,7 +248,8 @@ class VideoDataModule(LightningDataModule, ABC):
         )
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Tensors go to the device, a GPU's while it computes; names and broken videos stay."""
+        """Tensors go to the device, a GPU's while it computes; videos that the loader had to drop are counted."""
+        self.dropped_videos.add(batch["subset"], batch["broken"])
         return cast(Batch, _moved(batch, device))
 
     def owner_of(self, name: str) -> "VideoDataModule":

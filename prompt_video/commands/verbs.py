@@ -4,7 +4,7 @@ VERBS = {
     "fit": ("prompt_video.experiment.cli", "train an experiment, then test its best checkpoint"),
     "validate": ("prompt_video.experiment.cli", "score a checkpoint on the validation split"),
     "test": ("prompt_video.experiment.cli", "score a checkpoint on the test split"),
-    "predict": ("prompt_video.experiment.cli", "write what each test video shows, or which video each caption means"),
+    "predict": ("prompt_video.commands.predict", "what a trained model finds in new videos, or in those of its test"),
     "list": ("prompt_video.commands.list", "the experiments, methods, data sets and more that have a name"),
     "copy": ("prompt_video.commands.copy", "an experiment as a file of one's own, to edit"),
     "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),

@@ -127,7 +127,7 @@ def page_figures(outcomes: Sequence[Outcome]) -> dict[str, object]:
             figures.learning_curves(curves, "top-1 on the validation split", "top-1"),
             figures.learning_curves(losses, "training loss", "cross-entropy"),
         ],
-        "examples": _examples(best.folder / "predictions.csv", best.videos),
+        "examples": _examples(best.folder / "by_video.csv", best.videos),
         "confusions": [figures.confusion(matrix, names, METHODS[-1].title)],
     }
 

@@ -4,13 +4,15 @@ import logging
 import os
 import shutil
 import socket
+import traceback
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import remove_leftovers
-from prompt_video.io.run_files import CHECKPOINTS, CONFIG
+from prompt_video.io.run_files import CHECKPOINTS, CONFIG, FAILED, TRAINED
 
 try:
     import fcntl
@@ -30,13 +32,14 @@ class Claim:
     Args:
         folder: that is there.
         made: the folders that were made for it, the outermost first.
+        is_dated: its name was chosen here, and is nobody else's.
 
     Raises:
         InputError: when another process writes to it, or nothing can be written there.
     """
 
-    def __init__(self, folder: Path, made: list[Path]) -> None:
-        self.folder, self.made = folder, made
+    def __init__(self, folder: Path, made: list[Path], *, is_dated: bool = False) -> None:
+        self.folder, self.made, self._is_dated = folder, made, is_dated
         self._lock: TextIO | None = None
         try:
             self._lock = _locked(folder)
@@ -47,9 +50,25 @@ class Claim:
         remove_leftovers(folder)
         remove_leftovers(folder / CHECKPOINTS)
 
+    def fail(self, error: BaseException) -> None:
+        """Say in the folder why its run has failed; one that was named by its date, and cannot go on, is named so too.
+
+        Args:
+            error: that ended the run.
+        """
+        if self._leaves_nothing():
+            return
+        said = str(error).strip() or type(error).__name__
+        text = "\n\n".join([said, "".join(traceback.format_exception(error))])
+        with suppress(OSError):  # as on a full disk, which may be why it has failed
+            (self.folder / FAILED).write_text(text, encoding="utf-8", errors="backslashreplace")
+            if self._is_dated and not any((self.folder / mark).exists() for mark in TRAINED):
+                self.folder = self.folder.rename(self.folder.with_name(f"failed_{self.folder.name}"))
+        log.info("the run has failed; what it left is in %s", self.folder)
+
     def leave(self) -> None:
         """Give the folder up; what was made for it goes again if nothing came of it."""
-        if self.made and self.made[-1] == self.folder and _is_unused(self.folder):
+        if self._leaves_nothing():
             shutil.rmtree(self.folder, ignore_errors=True)
             for parent in reversed(self.made[:-1]):
                 if not any(parent.iterdir()):
@@ -57,14 +76,22 @@ class Claim:
         if self._lock is not None:
             self._lock.close()
 
+    def _leaves_nothing(self) -> bool:
+        return bool(self.made) and self.made[-1] == self.folder and _is_unused(self.folder)
 
-def claim_new(root: Path, name: str) -> Claim:
-    """A folder that no other run has: ``root/name/<date>_<time>``.
+
+def claim_new(root: Path, name: str, kind: str = "") -> Claim:
+    """A folder that no other run has: ``root/name/<kind><date>_<time>``.
+
+    Args:
+        root: folder for run folders.
+        name: of the experiment.
+        kind: what the name begins with, for runs that train nothing.
 
     Raises:
         InputError: when nothing can be written there.
     """
-    stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
+    stamp = datetime.now().strftime(f"{kind}%Y-%m-%d_%H%M%S")
     parent = root / name
     made = _make(parent)
     for number in range(1000):
@@ -75,7 +102,7 @@ def claim_new(root: Path, name: str) -> Claim:
             continue
         except OSError as error:
             raise _unwritable(folder, error) from error
-        return Claim(folder, [*made, folder])
+        return Claim(folder, [*made, folder], is_dated=True)
     raise InputError(f"{parent} holds a thousand runs of this second; try again.")
 
 

@@ -24,19 +24,14 @@ from prompt_video.experiment.building import build
 from prompt_video.experiment.checkpoint_files import WholeCheckpoints
 from prompt_video.experiment.claim import Claim
 from prompt_video.experiment.config_errors import making_trainer
-from prompt_video.experiment.folder import (
-    TRAINED,
-    RunRecord,
-    TrialFiles,
-    settle_run_folder,
-)
+from prompt_video.experiment.folder import RunRecord, TrialFiles, settle_run_folder
 from prompt_video.experiment.loggers import close_loggers, log_trials, make_loggers
 from prompt_video.experiment.progress import DataWait, ProgressBar
 from prompt_video.experiment.settings import ExperimentSettings, parse
 from prompt_video.experiment.stopping import Stopped
 from prompt_video.experiment.summary import commands_for, print_summary
 from prompt_video.io import console
-from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, NO_CHECKPOINT
+from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, LEARNED, NO_CHECKPOINT, TRAINED, TRIALS
 from prompt_video.reports.results import write_predictions
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
@@ -66,8 +61,10 @@ class ExperimentCLI(ExperimentSettings):
             stopped.how_to_go_on = self._how_to_go_on()
             self._stop_others()
             raise
-        except OSError as error:
-            if not isinstance(error, WriteError) and error.errno not in NO_ROOM:
+        except Exception as error:
+            if self.claim is not None:
+                self.claim.fail(error)
+            if not isinstance(error, WriteError) and not (isinstance(error, OSError) and error.errno in NO_ROOM):
                 raise
             where = error.filename or (self.claim.folder if self.claim else "the run")
             said = error if isinstance(error, WriteError) else f"{where} cannot be written: {error.strerror}."
@@ -86,7 +83,12 @@ class ExperimentCLI(ExperimentSettings):
             goes_on = Path(settings["ckpt_path"]).resolve().is_relative_to(folder.resolve())
             refused = () if goes_on else refused
         self.run_folder, self.claim = settle_run_folder(
-            Path(settings["runs"]), self.name, folder, refused=refused, writes=not settings.get("features_only")
+            Path(settings["runs"]),
+            self.name,
+            folder,
+            verb=str(self.subcommand),
+            refused=refused,
+            writes=not settings.get("features_only"),
         )
         super().instantiate_classes()
         if self.claim is not None:
@@ -273,11 +275,16 @@ class ExperimentCLI(ExperimentSettings):
         self.datamodule.extract(self.model.encoder, self.extractor, splits)
 
     def _summarize(self) -> None:
-        if self.trainer.is_global_zero and not self.settings["quiet"]:
-            best_first = [self.record.folder / CHECKPOINTS / name for name in (BEST, LAST)]
-            learned = next((path for path in best_first if path.is_file()), None)
-            commands = commands_for(learned, type(self.model).__name__) if learned else []
-            print_summary(self.run_folder, self.record.results, self.datamodule.dropped_videos, commands)
+        if not self.trainer.is_global_zero or self.settings["quiet"]:
+            return
+        folder, tested = self.record.folder, self.settings.get("ckpt_path")
+        trials = sorted(folder.glob(f"{TRIALS}/*/{LEARNED}"))
+        own = [folder / CHECKPOINTS / BEST, folder / CHECKPOINTS / LAST, *trials]
+        learned = next((path for path in own if path.is_file()), None)
+        used = learned or (Path(tested) if tested else None)
+        commands = commands_for(used, type(self.model).__name__, _test_video(self.datamodule)) if used else []
+        dropped = self.datamodule.dropped_videos
+        print_summary(folder, self.record.results, dropped, learned, commands if learned else commands[1:])
 
     def _how_to_go_on(self) -> str:
         """For a run that is stopped."""
@@ -292,6 +299,12 @@ class ExperimentCLI(ExperimentSettings):
         for trainer in (getattr(self, "trainer", None), getattr(self, "extractor", None)):
             if trainer is not None and trainer.strategy.launcher is not None:
                 trainer.strategy.launcher.kill(signal.SIGTERM)
+
+
+def _test_video(data: VideoDataModule) -> Path | None:
+    """One that is there to try a model on."""
+    of_tests = (records for name, records in data.videos().items() if name not in ("train", "val"))
+    return next((records[0].path for records in of_tests if records and records[0].path.is_file()), None)
 
 
 def _with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Lightning takes

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from prompt_video.experiment.composition import composed, laid_over, task_class
 from prompt_video.experiment.config_errors import PARSER_MODE, ExperimentParser
 from prompt_video.experiment.packaged import Kind, file_of, packaged
 from prompt_video.io.parser_messages import ConfigError
+from prompt_video.tasks.base import VideoTextTask
 
 CHOICES: tuple[Kind, ...] = ("method", "backbone")
 
@@ -51,10 +53,12 @@ class ComposingParser(ExperimentParser):
         model = _model_of(settings)
         if not chosen or model is None or (task := task_class(model["class_path"])) is None:
             return content
+        own = {} if self.typed else model.get("init_args") or {}
+        if set(signature(VideoTextTask).parameters) <= set(own):  # of a run: all of it has been put together
+            return content
         for name in CHOICES:
             if name not in chosen:
                 raise ConfigError(f"method and backbone go together: name the {name}, {' or '.join(packaged(name))}.")
-        own = {} if self.typed else model.get("init_args") or {}
         arguments = laid_over(composed(task, chosen["method"], chosen["backbone"]), own)
         self.has_composed = True
         return json.dumps({**settings, **chosen, "model": {"class_path": model["class_path"], "init_args": arguments}})

@@ -17,7 +17,7 @@ from data_modules.loading.dropped_videos import DroppedVideos
 from data_modules.modules.base import VideoDataModule
 from prompt_video.experiment.claim import Claim, claim_named, claim_new
 from prompt_video.experiment.environment import environment
-from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, CONFIG, JOURNAL, LAST
+from prompt_video.io.run_files import CHECKPOINTS, CONFIG, FAILED, JOURNAL, LAST, TRAINED
 from prompt_video.model.checkpoints import last_checkpoint
 from prompt_video.model.prompt_words import prompt_words
 from prompt_video.reports.dashboard.items import log_items
@@ -29,14 +29,15 @@ log = logging.getLogger(__name__)
 _SHARED = "PROMPT_VIDEO_RUN_FOLDER"
 # Of a process among several, as Lightning, torchrun and Slurm count them.
 _RANKS = ("LOCAL_RANK", "RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-TRAINED = (JOURNAL, f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEFORE_LAST}")  # what a training leaves
 MOST_BYTES = 200  # of a part of a name: most systems take 255, and some is added
+# What the folders of runs that train nothing begin with, by their verbs.
+KINDS = {"test": "evaluate_", "validate": "validate_", "predict": "predict_"}
 # Where a resumed run's settings differ from the first ones' and mean the same.
 _PASSING = ("ckpt_path:", "run_folder:", "weights_only:")
 
 
 def settle_run_folder(
-    root: Path, name: str, folder: Path | None, *, refused: Sequence[str] = (), writes: bool = True
+    root: Path, name: str, folder: Path | None, *, verb: str, refused: Sequence[str] = (), writes: bool = True
 ) -> tuple[Path, Claim | None]:
     """The folder of a run, claimed by the first of its processes; those that Lightning starts beside it take the same.
 
@@ -44,6 +45,7 @@ def settle_run_folder(
         root: folder for run folders.
         name: of the experiment.
         folder: that is asked for, if any.
+        verb: that the run is of.
         refused: files, of another run, with which a folder that is asked for is not taken.
         writes: False for what leaves nothing there, and needs no folder.
 
@@ -53,7 +55,7 @@ def settle_run_folder(
     if not writes or any(os.environ.get(rank, "0") != "0" for rank in _RANKS):
         return folder or Path(os.environ.get(_SHARED) or root / name / "beside"), None
     if folder is None:
-        claim = claim_new(root, name)
+        claim = claim_new(root, name, KINDS.get(verb, ""))
     else:
         claim = claim_named(folder)
         if found := next((path for path in refused if (folder / path).exists()), None):
@@ -152,6 +154,7 @@ class RunRecord(Callback):
         Args:
             anew: False leaves what is there.
         """
+        (self.folder / FAILED).unlink(missing_ok=True)
         config = self.folder / CONFIG
         if config.exists():
             if not anew or _lasting(config.read_text(encoding="utf-8")) == _lasting(self.config):
@@ -167,32 +170,6 @@ class RunRecord(Callback):
         """From now on write what is lost of the data."""
         if data.dropped_videos.path is None:
             data.dropped_videos.write_to(self.folder / "broken.jsonl")
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
-        """Count what the loader had to drop."""
-        _data_of(trainer).dropped_videos.add("train", batch["broken"])
-
-    def on_validation_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Count what the loader had to drop."""
-        _data_of(trainer).dropped_videos.add("val", batch["broken"])
-
-    def on_test_batch_start(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Count what the loader had to drop."""
-        _data_of(trainer).dropped_videos.add(batch["subset"], batch["broken"])
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the last training and validation metrics."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from prompt_video.io.run_files import CONFIG
+from prompt_video.io.run_files import CONFIG, TRIALS
 
 VERBS = ("validate", "test", "predict")  # what uses a checkpoint; `fit` goes on with it, in the words that began it
 _CHECKPOINT, _SETTINGS, _NAME = "--ckpt_path", ("--config", "-c"), "--name"
@@ -18,11 +18,13 @@ def with_settings_of_run(words: Sequence[str]) -> list[str]:
         words: the verb and its options, in their one spelling.
     """
     words = list(words)
-    run = _run_of(_value(words, _CHECKPOINT)) if words[:1] and words[0] in VERBS else None
+    checkpoint = _value(words, _CHECKPOINT) if words[:1] and words[0] in VERBS else None
+    run = run_of(Path(checkpoint)) if checkpoint and checkpoint != "last" else None
     if run is None or any(_value(words, option) is not None for option in _SETTINGS):
         return words
-    name = [] if _value(words, _NAME) is not None else [f"{_NAME}={run.parent.name}"]
-    return [words[0], f"--config={run / CONFIG}", "--run_folder=null", *name, *words[1:]]
+    name = [] if _value(words, _NAME) is not None else [f"{_NAME}={run.absolute().parent.name}"]
+    trial = [f"--data.trial={number}"] if (number := _trial_of(Path(str(checkpoint)), run)) is not None else []
+    return [words[0], f"--config={run / CONFIG}", "--run_folder=null", *name, *trial, *words[1:]]
 
 
 def _value(words: Sequence[str], option: str) -> str | None:
@@ -36,8 +38,13 @@ def _value(words: Sequence[str], option: str) -> str | None:
     return value
 
 
-def _run_of(checkpoint: str | None) -> Path | None:
+def run_of(checkpoint: Path) -> Path | None:
     """The run folder around a checkpoint: that of a run, or of one of its trials."""
-    if not checkpoint:
-        return None
-    return next((folder for folder in Path(checkpoint).parents[1:3] if (folder / CONFIG).is_file()), None)
+    around = [*checkpoint.parents[1:3], *checkpoint.absolute().parents[1:3]]
+    return next((folder for folder in around if (folder / CONFIG).is_file()), None)
+
+
+def _trial_of(checkpoint: Path, run: Path) -> int | None:
+    """The number of the trial that left a checkpoint in its folder."""
+    place = checkpoint.absolute().parent
+    return int(place.name) if place.parent == run.absolute() / TRIALS and place.name.isdecimal() else None

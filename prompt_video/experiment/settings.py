@@ -112,7 +112,7 @@ class ExperimentSettings(LightningCLI):
                 settings["run_folder"] = checkpoint.parent.parent
         elif (path := settings.get("ckpt_path")) is not None:
             read_checkpoint(Path(path))  # before anything is computed
-        if path := settings["model"]["init_args"].get("start_from"):
+        if (path := settings["model"]["init_args"].get("start_from")) and self.subcommand == "fit":
             read_learned(Path(path))
         if (trial := settings["data"]["init_args"].get("trial")) is not None:
             # Initial weights are drawn as they are where all trials run.

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from data_modules.loading.dropped_videos import DroppedVideos
 from prompt_video.io.console import Terminal
+from prompt_video.io.run_files import REPORT
 
 MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
@@ -17,7 +18,11 @@ NAMED = 5  # broken videos that are named on the terminal; the file names all
 
 
 def print_summary(
-    folder: Path, results: dict[str, Any], dropped_videos: DroppedVideos, next_commands: Sequence[str] = ()
+    folder: Path,
+    results: dict[str, Any],
+    dropped_videos: DroppedVideos,
+    checkpoint: Path | None = None,
+    next_commands: Sequence[str] = (),
 ) -> None:
     """Print metrics, protocol, the videos that were dropped, and how to use what was learned.
 
@@ -25,7 +30,8 @@ def print_summary(
         folder: of the run.
         results: as ``results.json`` has them.
         dropped_videos: of the run.
-        next_commands: see `commands_for`; none where nothing was learned.
+        checkpoint: with what was learned; None where nothing was.
+        next_commands: see `commands_for`.
     """
     console = Terminal(soft_wrap=False)
     console.rule(folder.parent.name, align="left")
@@ -42,23 +48,29 @@ def print_summary(
         if len(videos) > NAMED:
             console.print(f"  ... all in {dropped_videos.path}", soft_wrap=True)
     console.print(f"run folder: {folder}", soft_wrap=True)
+    if (folder / REPORT).is_file():
+        console.print(f"report: {folder / REPORT}", soft_wrap=True)
+    if checkpoint is not None:
+        console.print(f"checkpoint: {checkpoint}", soft_wrap=True)
     for command in next_commands:
         console.print(f"  {command}", soft_wrap=True, highlight=False)
 
 
-def commands_for(checkpoint: Path, task: str) -> list[str]:
-    """What one may type next: test the learned weights again, and use them on videos of one's own.
+def commands_for(checkpoint: Path, task: str, video: Path | None) -> list[str]:
+    """What one may type next: test the learned weights again, and use them on other videos.
 
     Args:
         checkpoint: with the learned weights.
         task: the name of its class.
+        video: of the data, to try them on; None: none is there.
     """
-    path = shlex.quote(str(checkpoint))
+    path, shown = shlex.quote(str(checkpoint)), shlex.quote(str(video or "MY_VIDEO.mp4"))
+    folder = shlex.quote(str(video.parent)) if video else "MY_VIDEOS"
     own = {
-        "LocalizationTask": f'prompt-video segment MY_VIDEO.mp4 --ckpt {path} --classes "one action, another"',
-        "RetrievalTask": f"prompt-video index MY_VIDEOS --ckpt {path} --out MY_INDEX",
+        "LocalizationTask": f"prompt-video segment {shown} --ckpt {path}",
+        "RetrievalTask": f"prompt-video index {folder} --ckpt {path} --out my_index",
     }
-    label = f'prompt-video label MY_VIDEO.mp4 --ckpt {path} --classes "one action, another"'
+    label = f"prompt-video label {shown} --ckpt {path}"
     return [f"prompt-video test --ckpt {path}", own.get(task, label)]
 
 

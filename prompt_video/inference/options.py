@@ -24,10 +24,15 @@ def add_video_options(parser: VerbParser) -> None:
     parser.add_argument(
         "video", nargs="+", type=str, metavar="VIDEO", help="file, folder, or pattern such as 'clips/*.mp4'"
     )
+    add_class_options(parser)
+    add_model_options(parser)
+
+
+def add_class_options(parser: VerbParser) -> None:
+    """Those that name the candidates; see `texts_of`."""
     parser.add_argument("--classes", type=str, metavar="NAMES", help="what may be seen, with commas between")
     parser.add_argument("--classes_file", type=Path, metavar="FILE", help="the same, one a line")
     parser.add_argument("--classes_of", type=str, metavar="DATASET", help=f"one of {', '.join(CLASS_LISTS)}")
-    add_model_options(parser)
 
 
 def add_model_options(parser: VerbParser) -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from data_modules.annotations.activitynet_format import Detection, write_detections
-from prompt_video.io.spreadsheet import write_table
+from prompt_video.io.run_files import BY_CLASS, BY_VIDEO, REPORT
+from prompt_video.io.spreadsheet import write_rows, write_table
 from prompt_video.localization.detection_files import write_csv, write_subtitles
+from prompt_video.localization.selection import balanced_selection
+from prompt_video.localization.verdicts import judge
 from prompt_video.metrics.tables import RECALLS
 from prompt_video.reports.localization import Localization, Proposals, Scores, write_report
-from prompt_video.tasks.detection_results import FROZEN, DetectionResults
+from prompt_video.tasks.detection_results import CLIP_ONLY, FROZEN, DetectionResults
 
 
 def write_detections_by(
@@ -48,8 +51,9 @@ def write_localization(
         selection = reported[name].selection
         for score, detections in results.detections.items():
             write_detections_by(place, score, detections, selection.min_score, about)
-        _write_classes(place / "classes.csv", results)
-    write_report(folder / "report.html", title, ". ".join(str(value) for value in about.values()), reported)
+        _write_classes(place / f"{BY_CLASS}.csv", results)
+        write_rows(place / f"{BY_VIDEO}.csv", by_video(results))
+    write_report(folder / REPORT, title, ". ".join(str(value) for value in about.values()), reported)
 
 
 def localization(results: DetectionResults) -> Localization:
@@ -63,6 +67,33 @@ def localization(results: DetectionResults) -> Localization:
     proposals = Proposals(recall_at, figures["proposals/auc"])
     by_clip = next(iter(results.detections.values()))
     return Localization(scores, by_clip, results.truth(), proposals, results.paths())
+
+
+def by_video(results: DetectionResults) -> list[dict[str, Any]]:
+    """What became of the actions of each video, by the detections that a report shows, beside the frozen CLIP's.
+
+    Args:
+        results: of one test.
+    """
+    truth = results.truth()
+    shown = {}
+    for score in (CLIP_ONLY, FROZEN):
+        selection = balanced_selection(results.detections[score], truth)
+        shown[score] = {name: selection.of(own) for name, own in results.detections[score].items()}
+    rows = []
+    for video_id, video in truth.items():
+        learned, frozen = (judge(shown[score][video_id], video.annotations) for score in (CLIP_ONLY, FROZEN))
+        rows.append(
+            {
+                "video_id": video_id,
+                "actions": len(video.annotations),
+                "found": sum(learned.detected),
+                "wrong": learned.right.count(False),
+                "f1": round(learned.f1, 4),
+                "frozen_f1": round(frozen.f1, 4),
+            }
+        )
+    return rows
 
 
 def _write_classes(path: Path, results: DetectionResults) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from prompt_video.io.run_files import BY_CLASS, BY_VIDEO
 from prompt_video.io.spreadsheet import write_rows
 from prompt_video.tasks.classification_results import ClassificationResults
 
@@ -17,7 +18,7 @@ def write_recognition(folder: Path, suffix: str, results: ClassificationResults)
         results: of one test.
     """
     names, matrix = results.class_names, results.confusion()
-    write_rows(folder / f"per_class{suffix}.csv", per_class(results))
+    write_rows(folder / f"{BY_CLASS}{suffix}.csv", per_class(results))
     guesses = [
         {
             "video_id": video.video_id,
@@ -28,7 +29,7 @@ def write_recognition(folder: Path, suffix: str, results: ClassificationResults)
         }
         for video in results.videos
     ]
-    write_rows(folder / f"predictions{suffix}.csv", guesses)
+    write_rows(folder / f"{BY_VIDEO}{suffix}.csv", guesses)
     rows = [
         {"truth": name, **dict(zip(names, row, strict=True))} for name, row in zip(names, matrix.tolist(), strict=True)
     ]

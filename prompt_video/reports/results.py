@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data_modules.annotations.activitynet_format import Detection
-from data_modules.files.atomic import write_whole
-from data_modules.files.json_files import json_text
 from prompt_video.io.spreadsheet import write_rows
 from prompt_video.localization.selection import MIN_SCORE
 from prompt_video.model.prompt_words import VectorWords
 from prompt_video.reports.localization_files import write_detections_by, write_localization
 from prompt_video.reports.localization_media import localization_media
 from prompt_video.reports.media import MediaItem, Table
+from prompt_video.reports.predictions import Predictions, of_detections
 from prompt_video.reports.recognition_files import write_recognition
 from prompt_video.reports.recognition_media import recognition_media
 from prompt_video.reports.retrieval_files import write_queries
@@ -83,17 +82,12 @@ def write_predictions(folder: Path, rows: Sequence[Mapping[str, Any]], tests: Ma
     if _of_kind(DetectionResults, tests):
         detections = {row["video_id"]: [Detection(*one) for one in row["detections"]] for row in rows}
         write_detections_by(folder, CLIP_ONLY, detections, MIN_SCORE, {"model": model})
-        return f"the detections in {len(rows)} videos to {folder / CLIP_ONLY}"
+        return of_detections(model, detections).write(folder)
     if _of_kind(RetrievalResults, tests):
-        _write_lines(folder / "retrieved.jsonl", rows)
-        return f"the likeliest videos of {len(rows)} captions to {folder / 'retrieved.jsonl'}"
-    _write_lines(folder / "scores.jsonl", rows)
-    return f"the likeliest classes of {len(rows)} videos to {folder / 'scores.jsonl'}"
-
-
-def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    text = "".join(json_text(row) + "\n" for row in rows)
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+        found = [(row["caption"], list(row["scores"].items())) for row in rows]
+        return Predictions(model, "caption", ("video", "score"), found).write(folder)
+    found = [(row["video_id"], list(row["scores"].items())) for row in rows]
+    return Predictions(model, "video", ("class", "probability"), found).write(folder)
 
 
 def _of_kind(kind: type[R], tests: Mapping[str, Results]) -> dict[str, R]:

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from prompt_video.io.run_files import BY_CAPTION, BY_VIDEO
 from prompt_video.io.spreadsheet import write_rows
 from prompt_video.tasks.retrieval_results import Answers
 
 
 def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
-    """A row a caption in ``text_to_video.csv``, and a row a video in ``video_to_text.csv``.
+    """A row a caption in ``by_caption.csv``, and a row a video in ``by_video.csv``.
 
     Args:
         folder: for the files.
@@ -29,7 +30,7 @@ def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
             answers.captions, learned.video_index.tolist(), ranks, first, strict=True
         )
     ]
-    write_rows(folder / f"text_to_video{suffix}.csv", rows)
+    write_rows(folder / f"{BY_CAPTION}{suffix}.csv", rows)
     ranks = zip(learned.ranks["v2t"].expected().tolist(), frozen.ranks["v2t"].expected().tolist(), strict=True)
     first = learned.top(1, "v2t").numbers[:, 0].tolist()
     rows = [
@@ -41,4 +42,4 @@ def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
         }
         for video, (rank, frozen_rank) in zip(learned.asking.tolist(), ranks, strict=True)
     ]
-    write_rows(folder / f"video_to_text{suffix}.csv", rows)
+    write_rows(folder / f"{BY_VIDEO}{suffix}.csv", rows)

@@ -11,13 +11,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
 from data_modules.modules.base import VideoDataModule
-from prompt_video.io.run_files import CHECKPOINTS, LAST
+from prompt_video.io.run_files import CHECKPOINTS, LAST, LEARNED, TRIALS
 from prompt_video.model.checkpoints import last_checkpoint
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.trials.journal import TrialResult
 
-TRIALS = "trials"  # folder, in that of the run
-LEARNED = "learned.ckpt"
 MOST_KEPT = 20  # trials of a run that each leave a folder behind; of more, the figures are kept
 
 

@@ -75,7 +75,7 @@ KINDS = (
         "elsewhere",
         ("tests/prompt_video/model/test_official.py::test_same_forward_computation",),
     ),
-    Kind(r"prompt-video (label|segment|export|copy) .*", "run"),
+    Kind(r"prompt-video (label|segment|predict|export|copy) .*", "run"),
     Kind(r"prompt-video report runs", "run"),
     Kind(r"prompt-video completion \S+ > \S+", "run"),
     Kind(_INDEX, "run", options=SMALL[:3]),

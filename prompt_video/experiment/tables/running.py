@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.experiment.folder import TRAINED
 from prompt_video.experiment.settings import read_settings
 from prompt_video.experiment.stopping import Stopped
 from prompt_video.experiment.tables.sweep_file import Point, Sweep
+from prompt_video.io.run_files import TRAINED
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
+from prompt_video.io.run_files import BY_CLASS, TRIALS
 from prompt_video.io.spreadsheet import text_of
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.runs import Run
@@ -43,7 +44,7 @@ def class_gains(row: Row) -> list[ClassGain]:
         for path in _tables(run):
             try:
                 with path.open(newline="", encoding="utf-8") as file:
-                    pairs = _precisions(file) if path.name == "classes.csv" else _accuracies(file)
+                    pairs = _pairs(file)
             except (KeyError, ValueError, TypeError) as error:
                 raise ValueError(f"{path} is damaged: no figures of classes are shown") from error
             for name, pair in pairs.items():
@@ -56,25 +57,15 @@ def class_gains(row: Row) -> list[ClassGain]:
 
 
 def _tables(run: Run) -> list[Path]:
-    precisions = [run.folder / "classes.csv", *sorted(run.folder.glob("trials/*/classes.csv"))]
-    # The table of predictions is older than the frozen CLIP's accuracy in the table of classes.
-    return [path for path in (*precisions, *sorted(run.folder.glob("predictions*.csv"))) if path.is_file()]
+    names = (f"{BY_CLASS}*.csv", f"{TRIALS}/*/{BY_CLASS}*.csv")
+    return [path for name in names for path in sorted(run.folder.glob(name))]
 
 
-def _precisions(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
-    rows = csv.DictReader(lines)
-    return {
-        text_of(row["class"]): (float(row["clip_only"]), float(row["frozen"]))
-        for row in rows
-        if row["clip_only"] and row["frozen"]
-    }
-
-
-def _accuracies(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
-    rights: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+def _pairs(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """Accuracy, or average precision, of each class that has any, by the learned model and by the frozen CLIP."""
+    pairs = {}
     for row in csv.DictReader(lines):
-        rights[text_of(row["target"])].append((row["pred"] == row["target"], row["frozen_pred"] == row["target"]))
-    return {
-        name: (mean(float(learned) for learned, _ in videos), mean(float(frozen) for _, frozen in videos))
-        for name, videos in rights.items()
-    }
+        learned, frozen = ("accuracy", "frozen_accuracy") if "accuracy" in row else ("clip_only", "frozen")
+        if row[learned] and row[frozen]:
+            pairs[text_of(row["class"])] = float(row[learned]), float(row[frozen])
+    return pairs

@@ -86,3 +86,24 @@ def test_names_that_are_no_folders_for_runs(name: str) -> None:
 
 def test_plain_names() -> None:
     assert [checked_name(name) for name in ("hmdb51_closed", "a/b", "名前")] == ["hmdb51_closed", "a/b", "名前"]
+
+
+def test_a_run_that_fails_says_so(tmp_path: Path) -> None:
+    started, left, trained = (claim_new(tmp_path, "mine") for _ in range(3))
+    named = claim_named(tmp_path / "named")
+    for claim in (left, trained, named):
+        (claim.folder / "logs").mkdir()
+        (claim.folder / "logs" / "metrics.csv").touch()
+    (trained.folder / "checkpoints").mkdir()
+    (trained.folder / "checkpoints" / "last.ckpt").touch()
+    for claim in (started, left, trained, named):
+        before = claim.folder
+        claim.fail(InputError("the disk is made of cheese."))
+        claim.leave()
+        if claim is started:
+            assert not before.exists(), "nothing came of it"
+        else:
+            text = (claim.folder / "failed.txt").read_text()
+            assert text.startswith("the disk is made of cheese.\n")
+            assert claim.folder.name == (f"failed_{before.name}" if claim is left else before.name)
+    assert len(list((tmp_path / "mine").iterdir())) == 2

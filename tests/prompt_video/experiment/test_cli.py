@@ -87,9 +87,9 @@ def test_a_run_leaves_everything_behind(trained: Path) -> None:
     environment = json.loads((trained / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
     assert "num_prefix: 2" in (trained / "config.yaml").read_text()
-    for name in ("per_class.csv", "predictions.csv", "confusion.csv", "logs/metrics.csv"):
+    for name in ("by_class.csv", "by_video.csv", "confusion.csv", "logs/metrics.csv"):
         assert (trained / name).stat().st_size > 0
-    assert len((trained / "predictions.csv").read_text().splitlines()) == 1 + 4
+    assert len((trained / "by_video.csv").read_text().splitlines()) == 1 + 4
 
 
 def test_checkpoints_hold_the_learned_weights_only(trained: Path) -> None:
@@ -149,7 +149,7 @@ def test_the_test_score_depends_on_neither_batches_nor_workers_nor_the_store(
 
     def predictions(folder: str, *more: str) -> list[list[str]]:
         run("test", "--ckpt", checkpoint, "--data.sampler.num_views", "3", *more, folder=folder)
-        lines = (tmp_path / folder / "predictions.csv").read_text().splitlines()[1:]
+        lines = (tmp_path / folder / "by_video.csv").read_text().splitlines()[1:]
         return [line.split(",") for line in lines]
 
     reference, other = predictions("reference"), predictions("other", *options)
@@ -274,10 +274,12 @@ def test_wandb_works_offline_without_an_account(
 def test_predict_writes_the_likeliest_classes(trained: Path, config: Path, tmp_path: Path) -> None:
     common = [f"--config={config}", f"--run_folder={tmp_path / 'run'}", "--wandb=disabled", "--quiet=true"]
     assert main(["predict", *common, "--ckpt", str(trained / "checkpoints" / "best.ckpt")]) == 0
-    lines = (tmp_path / "run" / "scores.jsonl").read_text().splitlines()
-    first = json.loads(lines[0])
-    assert len(lines) == 4
-    assert sum(first["scores"].values()) == pytest.approx(1)
+    rows = json.loads((tmp_path / "run" / "predictions.json").read_text())["predictions"]
+    assert len(rows) == 4
+    assert sum(one["probability"] for one in rows[0]["best"]) == pytest.approx(1)
+    lines = (tmp_path / "run" / "predictions.csv").read_text().splitlines()
+    assert lines[0] == "video,rank,class,probability"
+    assert len(lines) == 1 + 4 * 2
 
 
 @pytest.mark.slow

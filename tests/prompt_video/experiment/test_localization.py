@@ -141,7 +141,7 @@ def test_a_run_leaves_everything_behind(trained: Path) -> None:
         assert about["score"] == score
         assert list((trained / score / "subtitles").rglob("*.srt"))
     assert not (trained / "with_external").exists()
-    with (trained / "classes.csv").open(newline="") as file:
+    with (trained / "by_class.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     mean = sum(float(row["clip_only"]) for row in rows) / len(rows)
     assert mean == pytest.approx(metrics(trained)["test/clip_only/map_avg"], abs=1e-5)
@@ -173,7 +173,7 @@ def test_the_files_score_what_the_run_says(
     of_run = {name: metrics(trained)[f"test/clip_only/{name.replace('map', prefix, 1)}"] for name in precisions}
     assert len(of_run) == 11
     assert of_run == pytest.approx(precisions, abs=1e-6)
-    with (trained / "classes.csv").open(newline="") as file:
+    with (trained / "by_class.csv").open(newline="") as file:
         of_class = {row["class"]: float(row[score]) for row in csv.DictReader(file)}
     assert of_class == pytest.approx({name: row["ap_avg"] for name, row in figures["per_class"].items()}, abs=1e-6)
 
@@ -271,7 +271,7 @@ def test_external_scores_have_a_row_of_their_own(
     assert detections(folder) == detections(trained)
     assert joined["test/with_external/map_avg"] > metrics(trained)["test/clip_only/map_avg"]
     assert detections(folder, "with_external")["test/001.mp4"] == detections(trained)["test/001.mp4"]
-    assert "with_external" in (folder / "classes.csv").read_text().splitlines()[0]
+    assert "with_external" in (folder / "by_class.csv").read_text().splitlines()[0]
     assert "with_external" in (folder / "report.html").read_text()
     assert "says nothing of 1 of the 3 videos of 'test', the first being test/001.mp4" in capsys.readouterr().out
 
@@ -375,7 +375,7 @@ def test_two_processes_find_what_one_finds(config: Path, trained: Path, tmp_path
     in_two_processes(config, "test", tmp_path / "two", f"--ckpt={trained / 'checkpoints' / 'last.ckpt'}")
     assert_same_test(trained, tmp_path / "two")
     assert list(detections(tmp_path / "two")) == ["test/000.mp4", "test/001.mp4", "test/002.mp4"], "in their order"
-    assert (trained / "classes.csv").read_text() == (tmp_path / "two" / "classes.csv").read_text()
+    assert (trained / "by_class.csv").read_text() == (tmp_path / "two" / "by_class.csv").read_text()
 
 
 @pytest.mark.slow

@@ -105,14 +105,14 @@ def test_a_run_reports_both_directions_and_names_what_was_rescored(trained: Path
 
 
 def test_tables_agree_with_the_figures(trained: Path) -> None:
-    found, rows = metrics(trained), table(trained, "text_to_video")
+    found, rows = metrics(trained), table(trained, "by_caption")
     assert len(rows) == 7
     ranks = [float(row["rank"]) for row in rows]
     assert sum(ranks) / 7 == pytest.approx(found["test/t2v/mean_rank"])
     assert sum(rank == 1 for rank in ranks) / 7 == pytest.approx(found["test/t2v/r@1"])
     for row in rows:
         assert (row["found"] == row["video_id"]) == (float(row["rank"]) == 1)
-    frozen = [float(row["frozen_rank"]) for row in table(trained, "video_to_text")]
+    frozen = [float(row["frozen_rank"]) for row in table(trained, "by_video")]
     assert sum(frozen) / 7 == pytest.approx(found["test/v2t/frozen_mean_rank"])
 
 
@@ -126,13 +126,14 @@ def test_a_checkpoint_gives_the_same_figures_whatever_the_batches(trained: Path,
 
 def test_prediction_lists_the_likeliest_videos_of_each_caption(trained: Path, config: Path, tmp_path: Path) -> None:
     run(config, "predict", tmp_path, f"--ckpt={trained / 'checkpoints' / 'best.ckpt'}")
-    rows = [json.loads(line) for line in (tmp_path / "retrieved.jsonl").read_text().splitlines()]
-    expected = table(trained, "text_to_video")
+    rows = json.loads((tmp_path / "predictions.json").read_text())["predictions"]
+    expected = table(trained, "by_caption")
     assert [row["caption"] for row in rows] == [row["caption"] for row in expected]
-    assert [next(iter(row["scores"])) for row in rows] == [row["found"] for row in expected]
+    assert [row["best"][0]["video"] for row in rows] == [row["found"] for row in expected]
     for row in rows:
-        assert len(row["scores"]) == 7
-        assert list(row["scores"].values()) == sorted(row["scores"].values(), reverse=True)
+        scores = [one["score"] for one in row["best"]]
+        assert len(scores) == 7
+        assert scores == sorted(scores, reverse=True)
 
 
 def test_gradient_caching_takes_the_step_of_the_plain_way(config: Path, tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_two_processes_take_the_step_of_one(
     for name in one:
         torch.testing.assert_close(both[name], one[name], rtol=0, atol=1e-5)
     assert metrics(tmp_path / "two") == pytest.approx(metrics(tmp_path / "one"), abs=1e-5)
-    assert table(tmp_path / "two", "text_to_video") == table(tmp_path / "one", "text_to_video")
+    assert table(tmp_path / "two", "by_caption") == table(tmp_path / "one", "by_caption")
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not(config: Path, tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_broken_videos_are_counted_with_their_captions(config: Path, root: Path,
         assert results["samples"]["test"] == {"used": 6, "dropped": 1}
         assert results["samples"]["train"] == {"used": 9, "dropped": 1}
     for name in ("stored", "decoded"):
-        rows = table(tmp_path / name, "text_to_video")
+        rows = table(tmp_path / name, "by_caption")
         assert len(rows) == 6
         assert "test/0003.mp4" not in {row[key] for row in rows for key in ("video_id", "found")}
 

@@ -102,8 +102,8 @@ def test_a_broken_video_for_one_of_two_processes(
     one, both = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in one:
         torch.testing.assert_close(both[name], one[name], rtol=0, atol=1e-5)
-    assert len(table(tmp_path / "two", "text_to_video")) == 4
-    assert table(tmp_path / "two", "text_to_video") == table(tmp_path / "one", "text_to_video")
+    assert len(table(tmp_path / "two", "by_caption")) == 4
+    assert table(tmp_path / "two", "by_caption") == table(tmp_path / "one", "by_caption")
 
 
 def test_broken_batches_in_one_process(config: Path, root: Path, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_broken_batches_in_one_process(config: Path, root: Path, tmp_path: Path)
     options = [f"--data.root={world}", "--data.features=off", "--data.max_broken_fraction=0.5"]
     options += ["--data.batch_size=2", "--model.query_bank=4"]
     assert main(arguments(config, "fit", tmp_path / "run", *options)) == 0
-    assert len(table(tmp_path / "run", "video_to_text")) == 3
+    assert len(table(tmp_path / "run", "by_video")) == 3
 
 
 @pytest.mark.parametrize("split", ["val", "test", "train"])
@@ -144,7 +144,7 @@ def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
     assert main(arguments(config, "fit", tmp_path / "run", *OPTIONS[name])) == 0
     found = {key: value for key, value in metrics(tmp_path / "run").items() if key.startswith("test/")}
     count = 4 if name == "short test" else 5
-    assert len(table(tmp_path / "run", "text_to_video")) == count
+    assert len(table(tmp_path / "run", "by_caption")) == count
     assert all(1 <= value <= count for key, value in found.items() if key.endswith("rank"))
     assert all(0 <= value <= 1 for key, value in found.items() if "r@" in key)
     assert "test/t2v/dual_softmax_r@1" in found
@@ -161,10 +161,10 @@ def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
         )
         == 0
     )
-    lines = (tmp_path / "again" / "retrieved.jsonl").read_text(encoding="utf-8").splitlines()
-    first = [next(iter(json.loads(line)["scores"])) for line in lines]
+    found = json.loads((tmp_path / "again" / "predictions.json").read_text(encoding="utf-8"))["predictions"]
+    first = [row["best"][0]["video"] for row in found]
     if name != "short test":  # whose limit is not the prediction's
-        assert first == [row["found"] for row in table(tmp_path / "run", "text_to_video")]
+        assert first == [row["found"] for row in table(tmp_path / "run", "by_caption")]
 
 
 def test_odd_captions(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,16 +180,16 @@ def test_odd_captions(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(CaptionedShapes, "_records", odd)
     monkeypatch.setattr(CaptionedShapes, "prepare_data", lambda self: None)
     assert main(arguments(config, "fit", tmp_path / "run", "--model.query_bank=5")) == 0
-    rows = table(tmp_path / "run", "text_to_video")
+    rows = table(tmp_path / "run", "by_caption")
     assert [row["caption"] for row in rows] == [*ODD[:-1], r"ring\u2028line"]  # as people can read it
-    ranks = [float(row["rank"]) for row in table(tmp_path / "run", "video_to_text")]
+    ranks = [float(row["rank"]) for row in table(tmp_path / "run", "by_video")]
     assert sum(ranks) / 5 == pytest.approx(metrics(tmp_path / "run")["test/v2t/mean_rank"])
     same = [float(row["rank"]) for row in rows if row["caption"] == "a star moves left"]
     assert abs(same[0] - same[1]) >= 1, "one caption asks for two videos, of which one comes first"
     checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
     assert main(arguments(config, "predict", tmp_path / "again", f"--ckpt={checkpoint}")) == 0
-    with (tmp_path / "again" / "retrieved.jsonl").open(encoding="utf-8", newline="\n") as file:
-        assert [json.loads(line)["caption"] for line in file] == ODD
+    found = json.loads((tmp_path / "again" / "predictions.json").read_text(encoding="utf-8"))["predictions"]
+    assert [row["caption"] for row in found] == ODD
 
 
 def test_a_wrong_row_is_named_with_its_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ def test_settings_of_the_run_stand_before_what_is_typed(checkpoint: Path) -> Non
     named = ["test", "--name=other", f"--ckpt_path={checkpoint}"]
     assert with_settings_of_run(named) == [*first[:-1], *named[1:]]
     trial = ["predict", f"--ckpt_path={run / 'trials' / '003' / 'learned.ckpt'}"]
-    assert with_settings_of_run(trial) == ["predict", *first[1:], *trial[1:]]
+    assert with_settings_of_run(trial) == ["predict", *first[1:], "--data.trial=3", *trial[1:]]
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,16 @@ def test_other_lines_stay_as_they_are(checkpoint: Path, words: list[str]) -> Non
 
 
 @pytest.mark.parametrize("task", ["RecognitionTask", "LocalizationTask", "RetrievalTask"])
-def test_commands_name_the_checkpoint_as_a_shell_reads_it(task: str) -> None:
-    commands = commands_for(Path("my runs/best.ckpt"), task)
+def test_commands_name_the_checkpoint_and_a_video_as_a_shell_reads_them(task: str) -> None:
+    commands = commands_for(Path("my runs/best.ckpt"), task, Path("my videos/a b.mp4"))
     assert [re.match(r"prompt-video (\w+) ", command) is not None for command in commands] == [True, True]
     assert all("--ckpt 'my runs/best.ckpt'" in command for command in commands)
+    assert "'my videos/a b.mp4'" in commands[1] or "prompt-video index 'my videos' " in commands[1]
 
 
 def test_a_run_ends_with_commands_that_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     deep = tmp_path / ("folder" * 30) / "best.ckpt"
-    print_summary(tmp_path / "run", {"metrics": {}}, DroppedVideos(0.0), commands_for(deep, "RetrievalTask"))
+    commands = commands_for(deep, "RetrievalTask", None)
+    print_summary(tmp_path / "run", {"metrics": {}}, DroppedVideos(0.0), deep, commands)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2:] == [f"  {command}" for command in commands_for(deep, "RetrievalTask")]
+    assert lines[-3:] == [f"checkpoint: {deep}", *(f"  {command}" for command in commands)]

@@ -59,7 +59,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def predictions(folder: Path) -> list[dict[str, str]]:
-    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+    with (folder / "by_video.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -98,7 +98,7 @@ def test_two_processes_take_the_step_of_one(
     found = figures(tmp_path / "one")
     assert "test/top1" in found
     assert figures(tmp_path / "two") == pytest.approx(found, abs=1e-6)
-    for name in ("results.json", "per_class.csv", "confusion.csv", "config.yaml"):
+    for name in ("results.json", "by_class.csv", "confusion.csv", "config.yaml"):
         assert (tmp_path / "two" / name).exists()
 
 

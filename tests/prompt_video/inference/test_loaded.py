@@ -30,14 +30,15 @@ class Run(Protocol):
 
 def test_scores_are_those_of_the_run(recognition: Run, tmp_path: Path) -> None:
     recognition.again("predict", tmp_path / "again")
-    lines = (tmp_path / "again" / "scores.jsonl").read_text().splitlines()
+    rows = json.loads((tmp_path / "again" / "predictions.json").read_text())["predictions"]
     model = prompt_video.load(recognition.checkpoint)
     assert model.task == "recognition"
     assert model.class_names == ["moving left", "spinning"]
-    assert len(lines) == 4
-    for row in map(json.loads, lines):
-        found = model.score(recognition.root / row["video_id"], model.class_names)
-        assert {one.text: one.probability for one in found.best()} == pytest.approx(row["scores"], abs=1e-5)
+    assert len(rows) == 4
+    for row in rows:
+        found = model.score(recognition.root / row["video"], model.class_names)
+        scores = {one["class"]: one["probability"] for one in row["best"]}
+        assert {one.text: one.probability for one in found.best()} == pytest.approx(scores, abs=1e-5)
         assert found.probability.sum().item() == pytest.approx(1, abs=1e-6)
 
 

@@ -115,7 +115,7 @@ def test_all_trials_leave_everything_behind(folds: Path) -> None:
         assert (folder / "frozen" / "detections.csv").stat().st_size > 0
         assert f"fold {number}" in (folder / "report.html").read_text()
         assert (folder / "logs" / "metrics.csv").stat().st_size > 0
-        with (folder / "classes.csv").open(newline="") as file:
+        with (folder / "by_class.csv").open(newline="") as file:
             ap = [float(line["clip_only"]) for line in csv.DictReader(file)]
         assert own["test/clip_only/map_avg"] == pytest.approx(sum(ap) / len(ap), abs=1e-5)
         assert {name.split(".")[0] for name in weights(folder / "learned.ckpt")} == {"model", "detector"}

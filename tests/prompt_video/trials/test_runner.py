@@ -282,9 +282,9 @@ def test_predictions_of_several_tests(run: Run, tmp_path: Path) -> None:
         f"--data.protocol={protocol}",
     ]
     assert main(["predict", *options, f"--run_folder={tmp_path / 'p'}"]) == 0
-    rows = [json.loads(line) for line in (tmp_path / "p" / "scores.jsonl").read_text().splitlines()]
+    rows = json.loads((tmp_path / "p" / "predictions.json").read_text())["predictions"]
     assert len(rows) == 9
-    assert {len(row["scores"]) for row in rows} == {1, 2}
+    assert {len(row["best"]) for row in rows} == {1, 2}
 
 
 def test_summary_of_trials() -> None:

@@ -35,8 +35,9 @@ def tables(page: str) -> set[tuple[str, ...]]:
 def test_both_forms_hold_the_same_tables(tmp_path: Path, write_run: Callable[..., Path]) -> None:
     for seed in range(2):
         folder = write_run({"test/top1": 0.5 + seed / 10, "test/frozen_top1": 0.35}, "hmdb51_closed", seed=seed)
-        rows = [{"target": "a", "pred": "a", "frozen_pred": "b"}, {"target": "b", "pred": "b", "frozen_pred": "b"}]
-        write_rows(folder / "predictions.csv", rows)
+        rows = [("a", 1.0, 0.0), ("b", 1.0, 1.0)]
+        names = ("class", "accuracy", "frozen_accuracy")
+        write_rows(folder / "by_class.csv", [dict(zip(names, row, strict=True)) for row in rows])
     page, text = report(tmp_path), report(tmp_path, "--markdown")
     assert ("prompts_temporal", "55.0 ± 7.1", "35.0 ± 0.0", "+20.0", "2 seeds; ± std over seeds") in tables(page)
     assert ("published: this method", "66.4", "", "", "W, conditions uncertain") in tables(page)
@@ -57,7 +58,7 @@ def test_frozen_accuracy_of_classes_is_averaged_over_seeds_and_trials(
     folder = write_run({"test/clip_only/map_avg": 0.5, "test/clip_only/frozen_map_avg": 0.1})
     for trial, learned in enumerate((0.2, 0.6)):
         write_rows(
-            folder / "trials" / f"00{trial}" / "classes.csv", [{"class": "a", "clip_only": learned, "frozen": 0.1}]
+            folder / "trials" / f"00{trial}" / "by_class.csv", [{"class": "a", "clip_only": learned, "frozen": 0.1}]
         )
     assert ("a", "40.0", "10.0", "+30.0") in tables(report(tmp_path))
 
@@ -68,8 +69,8 @@ def test_a_page_needs_nothing_from_outside_and_runs_nothing(tmp_path: Path, writ
     environment = json.loads((folder / "environment.json").read_text())
     environment["command"] += [evil, "```"]
     (folder / "environment.json").write_text(json.dumps(environment))
-    rows = [{"target": f"{evil} $x_1$ | {'long ' * 60}", "pred": "b", "frozen_pred": "c"}]
-    write_rows(folder / "predictions.csv", [*rows, {"target": "b", "pred": "b", "frozen_pred": "c"}])
+    rows = [{"class": f"{evil} $x_1$ | {'long ' * 60}", "accuracy": 0.0, "frozen_accuracy": 0.0}]
+    write_rows(folder / "by_class.csv", [*rows, {"class": "b", "accuracy": 1.0, "frozen_accuracy": 0.0}])
     write_rows(
         folder / "logs" / "metrics.csv", [{"step": step, "epoch": 0, "train/loss": 1 / (1 + step)} for step in range(3)]
     )
@@ -98,11 +99,11 @@ def test_curves_of_a_resumed_run_go_on(tmp_path: Path, write_run: Callable[..., 
 
 def test_damaged_tables_are_named_and_the_rest_is_told(tmp_path: Path, write_run: Callable[..., Path]) -> None:
     folder = write_run({"test/top1": 0.5})
-    (folder / "predictions.csv").write_text("x\n1\n")
+    (folder / "by_class.csv").write_text("x\n1\n")
     (folder / "logs").mkdir()
     (folder / "logs" / "metrics.csv").write_text("step,a\nzero,1\n")
     page = report(tmp_path)
-    assert f"{folder / 'predictions.csv'} is damaged: no figures of classes are shown" in page
+    assert f"{folder / 'by_class.csv'} is damaged: no figures of classes are shown" in page
     assert f"{folder / 'logs' / 'metrics.csv'} is damaged: its curves are not shown" in page
     assert ">50.0<" in page
 

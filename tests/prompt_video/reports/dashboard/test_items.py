@@ -79,14 +79,14 @@ def test_recognition_confusion_and_classes_are_those_of_the_run_folder(offline_r
     assert shown == counts
     assert sum(counts.values()) == 6
     assert run.charts["confusion/test"]["panel_config"]["panelDefId"] == "wandb/confusion_matrix/v1"
-    classes = rows_of(run.folder / "per_class.csv")
+    classes = rows_of(run.folder / "by_class.csv")
     rows = run.table("tables/classes")
     assert [(row["class"], row["accuracy"], row["frozen_accuracy"]) for row in rows] == [
         (row["class"], float(row["accuracy"]), float(row["frozen_accuracy"])) for row in classes
     ]
     frozen = sum(row["frozen_accuracy"] * row["videos"] for row in rows) / 6
     assert frozen == pytest.approx(run.logged["test/frozen_top1"], abs=1e-3)
-    predictions = {row["video_id"]: row for row in rows_of(run.folder / "predictions.csv")}
+    predictions = {row["video_id"]: row for row in rows_of(run.folder / "by_video.csv")}
     for row in run.table("tables/videos"):
         written = predictions[row["video_id"]]
         assert (row["truth"], row["prediction"]) == (written["target"], written["pred"])
@@ -106,7 +106,7 @@ def test_a_video_of_a_table_is_that_of_its_row(offline_run: Run) -> None:
 def test_localization_shows_classes_beside_the_frozen_clip_and_timelines(offline_run: Run) -> None:
     run = offline_run("localization")
     rows = run.table("tables/classes")
-    written = rows_of(run.folder / "classes.csv")
+    written = rows_of(run.folder / "by_class.csv")
     assert {r["class"]: (r["clip_only"], r["frozen"]) for r in rows} == {
         r["class"]: (pytest.approx(float(r["clip_only"]), abs=1e-4), pytest.approx(float(r["frozen"]), abs=1e-4))
         for r in written
@@ -123,7 +123,7 @@ def test_localization_shows_classes_beside_the_frozen_clip_and_timelines(offline
 
 def test_retrieval_shows_hits_and_misses(offline_run: Run) -> None:
     run = offline_run("retrieval")
-    written = {row["caption"]: row for row in rows_of(run.folder / "text_to_video.csv")}
+    written = {row["caption"]: row for row in rows_of(run.folder / "by_caption.csv")}
     shown = {kind: run.table(f"retrieval/{kind}") for kind in ("hits", "misses")}
     assert len(shown["hits"]) + len(shown["misses"]) == 7
     for kind, rows in shown.items():
@@ -131,7 +131,7 @@ def test_retrieval_shows_hits_and_misses(offline_run: Run) -> None:
             assert row["rank"] == float(written[row["caption"]]["rank"])
             is_same = row["video"].read_bytes() == row["found_first"].read_bytes()
             assert is_same == (kind == "hits")
-    ranks = {row["video_id"]: row for row in rows_of(run.folder / "video_to_text.csv")}
+    ranks = {row["video_id"]: row for row in rows_of(run.folder / "by_video.csv")}
     for row in run.table("tables/videos"):
         assert row["prediction"] == ranks[row["video_id"]]["found"]
         assert (row["prediction"] in row["truth"].split(" / ")) or row["verdict"] == "wrong"

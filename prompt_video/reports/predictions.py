@@ -1,0 +1,65 @@
+"""``predictions.json`` and ``predictions.csv``: what a model finds in each video, or for each caption, of any task."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from data_modules.annotations.activitynet_format import Detection
+from data_modules.batch import BrokenVideo
+from prompt_video.io.outputs import write_json
+from prompt_video.io.spreadsheet import write_table
+
+NAME = "predictions"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was found.
+
+    Args:
+        model: that found it, in words.
+        asked: what each row is of.
+        columns: what is said of each thing that was found.
+        found: of each video or caption the values of the columns for each thing, best first; captions may be equal.
+        broken: videos that could not be used.
+    """
+
+    model: str
+    asked: Literal["video", "caption"]
+    columns: Sequence[str]
+    found: Sequence[tuple[str, Sequence[Sequence[Any]]]]
+    broken: Sequence[BrokenVideo] = ()
+
+    def write(self, folder: Path) -> str:
+        """Write both files.
+
+        Args:
+            folder: that they are put into.
+
+        Returns:
+            What was written, in words.
+        """
+        rows = [
+            {self.asked: name, "best": [dict(zip(self.columns, one, strict=True)) for one in best]}
+            for name, best in self.found
+        ]
+        broken = [asdict(video) for video in self.broken]
+        write_json(folder / f"{NAME}.json", {"model": self.model, "predictions": rows, "broken": broken})
+        lines = (
+            (name, rank, *(f"{value:.6g}" if isinstance(value, float) else value for value in one))
+            for name, best in self.found
+            for rank, one in enumerate(best, start=1)
+        )
+        write_table(folder / f"{NAME}.csv", (self.asked, "rank", *self.columns), lines)
+        counted = f"{len(rows)} {self.asked}" if len(rows) == 1 else f"{len(rows)} {self.asked}s"
+        return f"predictions of {counted}: {folder / NAME}.csv and .json"
+
+
+def of_detections(
+    model: str, found: Mapping[str, Sequence[Detection]], broken: Sequence[BrokenVideo] = ()
+) -> Predictions:
+    """Segments of each video, best first."""
+    columns = ("class", "start_sec", "end_sec", "score")
+    rows = [(name, [(d.label, d.start_sec, d.end_sec, d.score) for d in own]) for name, own in found.items()]
+    return Predictions(model, "video", columns, rows, broken)
