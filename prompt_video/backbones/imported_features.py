@@ -15,7 +15,7 @@ from data_modules.features.manifest import IMPORTED
 from data_modules.features.store import Recipe, StoreWriter, pending
 from data_modules.files.listing import Listing
 from data_modules.files.suffixes import stem_of
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.io.numpy_files import open_array
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from data_modules.features.store import Recipe
 from data_modules.loading.frames import FrameChunks
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.extraction import ExtractionTask
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.bench.measure import interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.bench.vit_b16 import fast_clip

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.bench.measure import added_memory, interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.model.contrastive import symmetric_nce

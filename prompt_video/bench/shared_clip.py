@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.bench.measure import in_new_process, resident_memory
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.model.prompt import PromptLearner

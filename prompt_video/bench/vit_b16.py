@@ -11,7 +11,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.bench.measure import CPU
 

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
         )
     console.configure()
 
-    from prompt_video.backbones.clip import FrozenCLIP
+    from prompt_video.backbones.backbone import FrozenCLIP
     from prompt_video.backbones.imported_features import find_files, import_files
 
     files = find_files(options.folder, options.prefix)

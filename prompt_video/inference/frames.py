@@ -10,7 +10,7 @@ from torch import Tensor
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.video.decoding import VideoReader
 from data_modules.video.timeline import Timeline
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.inference.inference_config import InferenceConfig
 
 FRAMES_AT_A_TIME = 64

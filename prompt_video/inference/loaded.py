@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from data_modules.video.decoding import VideoReader
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.precision import ClipDtype, place_of, resolve_clip_dtype
 from prompt_video.inference.curve import LEAST_SCORE, MOST_SEGMENTS, video_segments
 from prompt_video.inference.detecting import SegmentDetector

@@ -10,7 +10,7 @@ import torch
 
 from data_modules.errors import InputError
 from data_modules.features.manifest import Precision
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
 from prompt_video.model.hub_folder import UNNAMED_CLIP, Learned, read_hub_folder
 from prompt_video.model.video_text_model import VideoTextModel

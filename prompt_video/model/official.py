@@ -12,7 +12,7 @@ from torch import Tensor
 from data_modules.data_sets.hmdb51 import official_names
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.released import NUM_HEADS, NUM_PREFIX, NUM_SUFFIX

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.text_head import TextHead
 

@@ -8,7 +8,7 @@ from data_modules.annotations.captions import CaptionTally
 from data_modules.annotations.class_names import as_read
 from data_modules.batch import CaptionedRecord, Record
 from data_modules.protocols.trial import Subset, Trial
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.preflight.check_results import CheckResult, Verdict, count
 from prompt_video.preflight.checks import named

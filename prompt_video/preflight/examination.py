@@ -12,7 +12,7 @@ from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols.trial import SPLITS
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.experiment.settings import SettingsCLI
 from prompt_video.preflight import captions, checks, segments
 from prompt_video.preflight.check_results import CheckResult

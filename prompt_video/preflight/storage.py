@@ -13,7 +13,7 @@ from data_modules.features.shards import COLUMNS, GONE, stamp
 from data_modules.features.store import FeatureStore, Recipe, pending
 from data_modules.modules.base import VideoDataModule
 from data_modules.modules.extraction import open_named, recipe_of, store_root
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.preflight.check_results import CheckResult, Verdict, count
 from prompt_video.preflight.probes import Probe
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TypeAlias
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.preflight.check_results import CheckResult, Verdict, count

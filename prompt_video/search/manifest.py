@@ -14,7 +14,7 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.spans import Cutting
 

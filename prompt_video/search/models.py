@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.precision import resolve_clip_dtype
 from prompt_video.model.checkpoints import read_checkpoint, spec_of
 from prompt_video.model.embedding import refuse_probe

@@ -16,7 +16,7 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import Subset, Trial
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.precision import ClipDtype, resolve_clip_dtype
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.model.prompt import PromptLearner

@@ -12,7 +12,7 @@ import transformers
 from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor, nn
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.cli import main
 

@@ -12,7 +12,7 @@ import regex  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt_video.backbones.clip import TINY, FrozenCLIP
+from prompt_video.backbones.backbone import TINY, FrozenCLIP
 from prompt_video.backbones.clip_text import cleaned
 
 PIECES = regex.compile(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.hub import SECONDS, check_reachable
 
 

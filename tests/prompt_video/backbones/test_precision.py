@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import prompt_video
-from prompt_video.backbones.clip import FrozenCLIP, bytes_per_pass
+from prompt_video.backbones.backbone import FrozenCLIP, bytes_per_pass
 from prompt_video.backbones.precision import allow_tf32, device_type, exact_float32, resolve_clip_dtype
 from prompt_video.experiment.settings import read_settings
 from prompt_video.model.prompt import PromptLearner
@@ -132,7 +132,7 @@ def test_frames_of_a_pass_by_free_memory(monkeypatch: pytest.MonkeyPatch, free: 
 
 
 def test_frames_of_a_pass_by_their_size(clip: FrozenCLIP, clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prompt_video.backbones.clip.BYTES_IN_CACHE", 3 * 4 * 5 * 80)  # frames, bytes, tokens, widest
+    monkeypatch.setattr("prompt_video.backbones.backbone.BYTES_IN_CACHE", 3 * 4 * 5 * 80)  # frames, bytes, tokens, widest
     assert clip._frames_per_pass(clip.towers.vision.positions.weight) == 3
     half = FrozenCLIP(str(clip_folder), "bfloat16")
     assert half._frames_per_pass(half.towers.vision.positions.weight) == 6

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import data_modules
 from data_modules.annotations.class_names import read_class_names
-from prompt_video.backbones.clip import _blocks
+from prompt_video.backbones.backbone import _blocks
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.model.prompt import PromptLearner
 

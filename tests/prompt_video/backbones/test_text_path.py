@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from prompt_video.backbones import padded_text, text_tower
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.model.prompt import PromptLearner

@@ -15,7 +15,7 @@ from data_modules.features.imported_names import names_in
 from data_modules.features.manifest import IMPORTED
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter
 from data_modules.modules.extraction import open_named
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.commands.import_features import main
 
 DIM = 24  # of the tests' tiny CLIP

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.cli import main
 from prompt_video.commands.label import parser
 from prompt_video.inference.options import texts_of

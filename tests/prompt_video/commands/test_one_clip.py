@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.batch import Batch
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder

@@ -12,7 +12,7 @@ import pytest
 from data_modules import VideoFolder
 from data_modules.features.store import FeatureStore
 from data_modules.modules.extraction import recipe_of, store_root
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.cli import main
 from prompt_video.search.index import VideoIndex
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner

@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 import prompt_video
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.cli import main
 from prompt_video.export.checking import open_graph, run_graph
 from prompt_video.export.graphs import FEATURES, FRAMES

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.export.checking import TOLERANCE, check, embed, open_graph, run_graph
 from prompt_video.export.graphs import FEATURES, FRAMES, require_libraries, write_graphs
 from prompt_video.model.prompt import PromptLearner

@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from data_modules.batch import Batch, Segment
 from data_modules.loading.window_dataset import CollateWindows, WindowSample
 from data_modules.loading.windows import SlidingWindows, WholeVideo, Windows
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.localization.detector import Coarse, ProposalDetector, Refined, pyramid_points
 from prompt_video.localization.localizer import Proposed, actions_of, candidates, detected, loaded
 from prompt_video.localization.proposals import LoadedProposals

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.cli import main
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt

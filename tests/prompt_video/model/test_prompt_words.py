@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.prompt_words import prompt_words
 

@@ -7,7 +7,7 @@ import pytest
 
 import prompt_video
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe, name_of, template_sets, templates_of
 from prompt_video.model.temporal import TemporalEncoder

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.embedding import frozen_model
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt

@@ -10,7 +10,7 @@ import pytest
 from data_modules.annotations.captions import CaptionTally
 from data_modules.batch import CaptionedRecord
 from data_modules.protocols.trial import Subset, Trial
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.cli import main
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder

@@ -19,7 +19,7 @@ from data_modules.errors import InputError
 from data_modules.features.store import Recipe, StoreWriter
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.modules.extraction import transform_of
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.cli import main
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.tasks.localization import LocalizationTask

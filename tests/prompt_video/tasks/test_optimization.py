@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel

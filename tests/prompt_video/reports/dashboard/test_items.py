@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from data_modules.video.decoding import VideoReader
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.io.readable import readable
 
 TASKS = ("recognition", "localization", "retrieval")

@@ -22,7 +22,7 @@ from data_modules.loading.sampling import SegmentSampler, WindowSampler
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.loading.windows import SlidingWindows
 from data_modules.modules.extraction import transform_of
-from prompt_video.backbones.clip import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenCLIP
 from prompt_video.experiment.folder import RunRecord
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.suppression import Suppression

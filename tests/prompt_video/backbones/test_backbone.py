@@ -14,7 +14,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from data_modules.errors import InputError
-from prompt_video.backbones.clip import MEAN, STD, FrozenCLIP
+from prompt_video.backbones.backbone import MEAN, STD, FrozenCLIP
 from prompt_video.backbones.prompted_text import PromptedText
 
 
@@ -71,7 +71,7 @@ def test_tokens_are_the_texts_own(clip: FrozenCLIP, clip_folder: Path) -> None:
 
 
 def test_tokens_of_texts_without_end_are_forgotten(clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prompt_video.backbones.clip.MOST_TOKENIZED", 10)
+    monkeypatch.setattr("prompt_video.backbones.backbone.MOST_TOKENIZED", 10)
     expected = clip.tokenize(["star"])
     for number in range(0, 60, 4):
         texts = ["star", *(f"star {k}" for k in range(number, number + 4))]
