@@ -26,6 +26,13 @@ _ID_BYTES = 8
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
+# As stores of before say it, whose manifests are read and whose folders are found as ever.
+FORMERLY = {
+    "backbone_name": "clip_name",
+    "backbone_fingerprint": "clip_fingerprint",
+    "backbone_dtype": "clip_dtype",
+}
+
 IMPORTED = "imported, not made here"  # the transform of features that came as files
 
 
@@ -34,33 +41,34 @@ class Recipe:
     """What the features of a store were made with.
 
     Args:
-        clip_name: the CLIP, as a person says it; may differ where the fingerprint agrees.
-        clip_fingerprint: hash of its weights.
+        backbone_name: the frozen model, as a person says it; may differ where the fingerprint agrees.
+        backbone_fingerprint: hash of its weights.
         dim: D, numbers per frame.
         frame_rate: frames encoded per second; None: every frame of the file.
         transform: what was done to the pixels, in words.
         dtype: how the numbers are kept.
-        clip_dtype: what CLIP computed in: features of half precision are 0.07 away from those of float32.
+        backbone_dtype: what it computed in: features of half precision are 0.07 away from those of float32.
     """
 
-    clip_name: str
-    clip_fingerprint: str
+    backbone_name: str
+    backbone_fingerprint: str
     dim: int
     frame_rate: float | None
     transform: str
     dtype: Literal["float16", "float32"] = "float16"
-    clip_dtype: Precision = "float32"
+    backbone_dtype: Precision = "float32"
 
     def key(self) -> str:
-        """Eight hex characters for folder names; CLIP counts by its weights, not by its name."""
-        fields = json.dumps({**self.fields(), "clip_name": ""}, sort_keys=True)
-        return hashlib.sha256(fields.encode()).hexdigest()[:8]
+        """Eight hex characters for folder names; the backbone counts by its weights, not by its name."""
+        fields = {**self.fields(), "backbone_name": ""}
+        formerly = json.dumps({FORMERLY.get(name, name): value for name, value in fields.items()}, sort_keys=True)
+        return hashlib.sha256(formerly.encode()).hexdigest()[:8]
 
     def differences(self, other: "Recipe") -> list[str]:
         """One line for each field in which a run (``other``) asks for something else than the store (this) has."""
         ours, requested = self.fields(), other.fields()
-        if self.clip_fingerprint == other.clip_fingerprint:
-            requested["clip_name"] = ours["clip_name"]
+        if self.backbone_fingerprint == other.backbone_fingerprint:
+            requested["backbone_name"] = ours["backbone_name"]
         return [
             f"{name}: the store has {_say(ours[name])}, this run asks for {_say(requested[name])}"
             for name in ours
@@ -94,7 +102,8 @@ def read_manifest(root: Path) -> Recipe:
                 f"feature store {root} has store version {version}, this program reads version {VERSION}. "
                 "Make it again in another folder, or use the program that made it."
             )
-        return _recipe_of(fields)
+        today = {former: name for name, former in FORMERLY.items()}
+        return _recipe_of({today.get(name, name): value for name, value in fields.items()})
     except InputError:
         raise
     except Exception as error:  # whatever a damaged file leads to, the type checker of the tests included
@@ -121,13 +130,13 @@ def _recipe_of(fields: dict[str, Any]) -> Recipe:
     kinds: dict[str, Callable[[object], bool]] = {
         "version": lambda value: value == VERSION,
         "id": lambda value: isinstance(value, str) and len(value) == 2 * _ID_BYTES,
-        "clip_name": lambda value: isinstance(value, str),
-        "clip_fingerprint": lambda value: isinstance(value, str),
+        "backbone_name": lambda value: isinstance(value, str),
+        "backbone_fingerprint": lambda value: isinstance(value, str),
         "dim": lambda value: type(value) is int and value >= 1,
         "frame_rate": lambda value: value == "native" or (type(value) is float and 0 < value < math.inf),
         "transform": lambda value: isinstance(value, str),
         "dtype": lambda value: value in ("float16", "float32"),
-        "clip_dtype": lambda value: value in ("float32", "bfloat16", "float16"),
+        "backbone_dtype": lambda value: value in ("float32", "bfloat16", "float16"),
     }
     if other := sorted(kinds.keys() ^ fields.keys()):
         raise ValueError(f"{other[0]} is missing or unknown")
@@ -158,9 +167,9 @@ def open_manifest(root: Path, recipe: Recipe | None, *, to_write: bool = False) 
     if recipe is not None and stored.transform == IMPORTED != recipe.transform and not to_write:
         log.info("the features in %s were imported: how the videos' frames were cropped for them is not known", root)
         recipe = replace(recipe, transform=IMPORTED)
-    if recipe is not None and stored.clip_dtype == "float32" != recipe.clip_dtype and not to_write:
-        log.info("CLIP computed the features in %s in float32, and computes in %s here", root, recipe.clip_dtype)
-        recipe = replace(recipe, clip_dtype="float32")
+    if recipe is not None and stored.backbone_dtype == "float32" != recipe.backbone_dtype and not to_write:
+        log.info("CLIP computed the features in %s in float32, and computes in %s here", root, recipe.backbone_dtype)
+        recipe = replace(recipe, backbone_dtype="float32")
     if recipe is not None and (differences := stored.differences(recipe)):
         raise InputError(
             f"the features in {root} were not made with what this run asks for: {'; '.join(differences)}. "

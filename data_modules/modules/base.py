@@ -309,8 +309,8 @@ class VideoDataModule(LightningDataModule, ABC):
         """
         if (size := self.crops[0].size) != encoder.image_size:
             raise InputError(
-                f"data.image_size is {size}, and CLIP '{encoder.name}' sees {encoder.image_size} pixels: give the data "
-                f"image_size={encoder.image_size}."
+                f"data.image_size is {size}, and backbone '{encoder.name}' sees {encoder.image_size} pixels: give the "
+                f"data image_size={encoder.image_size}."
             )
 
     def frame_chunks(

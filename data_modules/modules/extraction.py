@@ -115,12 +115,12 @@ def transform_of(encoder: FrameEncoder, crop: ResizeCrop) -> str:
 def recipe_of(encoder: FrameEncoder, data: VideoDataModule, crop: ResizeCrop) -> Recipe:
     """What the features of one crop are made with."""
     return Recipe(
-        clip_name=encoder.name,
-        clip_fingerprint=encoder.fingerprint,
+        backbone_name=encoder.name,
+        backbone_fingerprint=encoder.fingerprint,
         dim=encoder.embed_dim,
         frame_rate=data.frame_rate,
         transform=transform_of(encoder, crop),
-        clip_dtype=encoder.dtype,
+        backbone_dtype=encoder.dtype,
     )
 
 
@@ -154,7 +154,7 @@ def open_store(
         return open_named(Path(data.features), recipe, videos)
     root = store_root(encoder, data, recipe)
     if todo := pending(root, recipe, videos):
-        log.info("computing frame features of %d videos with CLIP '%s' into %s", len(todo), encoder.name, root)
+        log.info("computing frame features of %d videos with backbone '%s' into %s", len(todo), encoder.name, root)
         chunks = data.frame_chunks(
             [records[video_id] for video_id in todo], crop, rank=trainer.global_rank, world_size=trainer.world_size
         )

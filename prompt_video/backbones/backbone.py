@@ -20,6 +20,7 @@ from prompt_video.backbones.clip_text import check_vocabulary, cleaned
 from prompt_video.backbones.frozen_block import ACTIVATIONS, FrozenBlock
 from prompt_video.backbones.gradient_scale import GradientScale
 from prompt_video.backbones.hub import check_reachable
+from prompt_video.backbones.names import full_name
 from prompt_video.backbones.precision import exact_float32
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.text_tower import TextTower
@@ -56,14 +57,15 @@ class FrozenTowers(nn.Module):
 _shared_towers: WeakValueDictionary[tuple[object, ...], FrozenTowers] = WeakValueDictionary()
 
 
-class FrozenCLIP(nn.Module):
+class FrozenBackbone(nn.Module):
     """A CLIP that is never trained: texts and frames in, features in the joint space out.
 
     Two of the same name and precision in one process share one set of weights: moving one to a device moves the other.
 
     Args:
-        name: a HuggingFace hub id, a local folder in HuggingFace's layout, or ``tiny``, which is built in.
-        dtype: precision of weights and computation; see `resolve_clip_dtype` for the one that suits a device.
+        name: a HuggingFace hub id, a local folder in HuggingFace's layout, or one of `SHORT_NAMES`, of which ``tiny``
+            is built in.
+        dtype: precision of weights and computation; see `resolve_backbone_dtype` for the one that suits a device.
     """
 
     mean: Tensor
@@ -71,7 +73,8 @@ class FrozenCLIP(nn.Module):
 
     def __init__(self, name: str = "tiny", dtype: Precision = "float32") -> None:
         super().__init__()
-        self.name, self.dtype = name, dtype
+        self.name = name = full_name(name)
+        self.dtype = dtype
         import transformers  # imported late: a second, which reading a command line needs not
 
         source, identity = _resolve(name)
@@ -98,7 +101,7 @@ class FrozenCLIP(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         super().train(False)
 
-    def train(self, mode: bool = True) -> "FrozenCLIP":
+    def train(self, mode: bool = True) -> "FrozenBackbone":
         """Does nothing: a frozen model has one mode."""
         return self
 
@@ -177,7 +180,7 @@ def _resolve(name: str) -> tuple[str, tuple[object, ...]]:
         files = sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir() if path.exists())
         return str(folder), (folder.resolve(), *files)
     if name == "tiny":
-        raise InputError("the built-in CLIP 'tiny' is not there; `make tiny-clip` makes it.")
+        raise InputError("the built-in backbone 'tiny' is not there; `make tiny-clip` makes it.")
     check_reachable(name)
     return name, (name,)
 
@@ -205,8 +208,8 @@ def _read(name: str, reader: Any, *arguments: Any, **options: Any) -> Any:  # no
         return reader(*arguments, **options)
     except Exception as error:
         raise InputError(
-            f"cannot load CLIP '{name}': it must be 'tiny', a local folder with a HuggingFace CLIP (config, weights "
-            f"and tokenizer), or the id of one on the hub, which needs a network the first time. "
+            f"cannot load backbone '{name}': it must be 'tiny', a local folder with a HuggingFace model (config, "
+            f"weights and tokenizer), or the id of one on the hub, which needs a network the first time. "
             f"transformers says: {str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}"
         ) from error
 
@@ -288,7 +291,9 @@ def _fingerprint(model: nn.Module) -> str:
 def _blocks(name: str, layers: Iterable[Any], config: Any) -> list[FrozenBlock]:  # noqa: ANN401 - as above
     """A tower's layers as frozen blocks."""
     if config.hidden_act not in ACTIVATIONS:
-        raise InputError(f"CLIP '{name}' has the activation '{config.hidden_act}'; known: {', '.join(ACTIVATIONS)}.")
+        raise InputError(
+            f"backbone '{name}' has the activation '{config.hidden_act}'; known: {', '.join(ACTIVATIONS)}."
+        )
     return [
         FrozenBlock(
             layer.layer_norm1,

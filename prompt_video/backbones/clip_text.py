@@ -41,14 +41,14 @@ def check_vocabulary(tokenizer: Any, num_embeddings: int, name: str) -> None:  #
     remedy = "fetch its tokenizer.json, or vocab.json and merges.txt, again"
     if sorted(vocabulary.values()) != list(range(num_embeddings)):
         raise InputError(
-            f"the vocabulary of CLIP '{name}' has {len(vocabulary):,} tokens, and its weights are for "
+            f"the vocabulary of backbone '{name}' has {len(vocabulary):,} tokens, and its weights are for "
             f"{num_embeddings:,}: the files of the tokenizer are missing, or another CLIP's; {remedy}."
         )
     signs = [f"{sign}{end}" for sign in ByteLevel.alphabet() for end in ("", "</w>")]
     if lacking := [sign for sign in signs if sign not in vocabulary]:
         raise InputError(
-            f"the vocabulary of CLIP '{name}' lacks {len(lacking)} of the {len(signs)} signs that all texts are made "
-            f"of: it is another CLIP's, or damaged; {remedy}."
+            f"the vocabulary of backbone '{name}' lacks {len(lacking)} of the {len(signs)} signs that all texts are "
+            f"made of: it is another CLIP's, or damaged; {remedy}."
         )
     words = [word for word in vocabulary if word.endswith("</w>") and word[:-4].isalpha() and word.isascii()]
     words = sorted((word for word in words if len(word) > len("a</w>")), key=vocabulary.__getitem__)
@@ -56,6 +56,6 @@ def check_vocabulary(tokenizer: Any, num_embeddings: int, name: str) -> None:  #
     read = tokenizer([word[:-4] for word in probed], add_special_tokens=False)["input_ids"] if probed else []
     if 2 * sum(own == [vocabulary[word]] for own, word in zip(read, probed, strict=True)) < len(probed):
         raise InputError(
-            f"the tokenizer of CLIP '{name}' does not read the words of its own vocabulary: the merges are missing, or "
-            f"another CLIP's; {remedy}."
+            f"the tokenizer of backbone '{name}' does not read the words of its own vocabulary: the merges are "
+            f"missing, or another CLIP's; {remedy}."
         )

@@ -28,7 +28,7 @@ def check_reachable(name: str) -> None:
         is_cached = isinstance(try_to_load_from_cache(name, "config.json"), str)
     except HFValidationError as error:
         raise InputError(
-            f"cannot load CLIP '{name}': there is no such folder, and no such id on the hub: {error}"
+            f"cannot load backbone '{name}': there is no such folder, and no such id on the hub: {error}"
         ) from error
     hub = urlsplit(constants.ENDPOINT)
     if is_cached or constants.HF_HUB_OFFLINE or hub.scheme in getproxies():
@@ -37,7 +37,7 @@ def check_reachable(name: str) -> None:
         socket.create_connection((hub.hostname or "", hub.port or _PORTS.get(hub.scheme, 443)), timeout=SECONDS).close()
     except OSError as error:
         raise InputError(
-            f"cannot load CLIP '{name}': there is no such folder, it has not been fetched from the hub before, and "
+            f"cannot load backbone '{name}': there is no such folder, it has not been fetched from the hub before, and "
             f"{hub.hostname} cannot be reached now ({error.strerror or error}). With a network it is fetched once; "
-            "without one name a local folder with a HuggingFace CLIP, or 'tiny', which is built in."
+            "without one name a local folder with a HuggingFace model, or 'tiny', which is built in."
         ) from error

@@ -15,7 +15,7 @@ from data_modules.features.manifest import IMPORTED
 from data_modules.features.store import Recipe, StoreWriter, pending
 from data_modules.files.listing import Listing
 from data_modules.files.suffixes import stem_of
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.numpy_files import open_array
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ TOLERANCE = 0.05  # share by which a video's length may differ from what the ann
 def import_files(
     files: Mapping[str, Path],
     store: Path,
-    clip: FrozenCLIP,
+    backbone: FrozenBackbone,
     frame_rate: float,
     *,
     transposed: bool | None = None,
@@ -37,7 +37,7 @@ def import_files(
     Args:
         files: by video id, see `find_files`.
         store: folder of the feature store.
-        clip: which the features are of.
+        backbone: which the features are of.
         frame_rate: rows for a second of video.
         transposed: see `num_rows`.
         ground_truth: in ActivityNet's format, for the videos' durations; None: by their rows.
@@ -45,11 +45,11 @@ def import_files(
     Raises:
         InputError: when a file holds no such features, or the ground truth says that the frame rate is another.
     """
-    shape = {video_id: num_rows(path, clip, transposed) for video_id, path in files.items()}
+    shape = {video_id: num_rows(path, backbone, transposed) for video_id, path in files.items()}
     seconds = {video_id: rows / frame_rate for video_id, rows in shape.items()}
     if ground_truth is not None:
         seconds = durations(ground_truth, seconds, frame_rate)
-    recipe = Recipe(clip.name, clip.fingerprint, clip.embed_dim, frame_rate, IMPORTED)
+    recipe = Recipe(backbone.name, backbone.fingerprint, backbone.embed_dim, frame_rate, IMPORTED)
     todo = pending(store, recipe, files.items())
     log.info("importing %d of %d files into %s; the others are there already", len(todo), len(files), store)
     with StoreWriter(store, recipe) as writer:
@@ -95,12 +95,12 @@ def find_files(folder: Path, prefix: str) -> dict[str, Path]:
     return files
 
 
-def num_rows(path: Path, clip: FrozenCLIP, transposed: bool | None) -> int:
+def num_rows(path: Path, backbone: FrozenBackbone, transposed: bool | None) -> int:
     """How many frames a file holds; only its header is read.
 
     Args:
         path: of the file.
-        clip: which its features are of.
+        backbone: which its features are of.
         transposed: whether it is (D, T) rather than (T, D); None: that must be plain from its shape.
 
     Raises:
@@ -109,14 +109,16 @@ def num_rows(path: Path, clip: FrozenCLIP, transposed: bool | None) -> int:
     array = open_array(path)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating) or not array.size:
         raise InputError(f"{path} holds {array.dtype} of shape {array.shape}, not rows of frame features, (T, D).")
-    dim = clip.embed_dim
+    dim = backbone.embed_dim
     if transposed is None and array.shape == (dim, dim):
         raise InputError(f"{path}: of {dim} x {dim} either may be the frames; say --no_transposed if it is the first.")
     frames, width = array.shape[::-1] if transposed else array.shape
     if width != dim:
         turned = "--no_transposed" if transposed else "--transposed"
-        advice = f"say {turned}" if frames == dim else "was it another CLIP? Name it with --clip"
-        raise InputError(f"{path} has features of {width} numbers, and CLIP '{clip.name}' makes {dim}; {advice}.")
+        advice = f"say {turned}" if frames == dim else "was it another backbone? Name it with --backbone"
+        raise InputError(
+            f"{path} has features of {width} numbers, and backbone '{backbone.name}' makes {dim}; {advice}."
+        )
     return int(frames)
 
 

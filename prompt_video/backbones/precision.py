@@ -9,13 +9,13 @@ import torch
 from data_modules.errors import InputError
 from data_modules.features.manifest import Precision
 
-ClipDtype = Literal["auto", "float32", "bfloat16", "float16"]
+BackboneDtype = Literal["auto", "float32", "bfloat16", "float16"]
 
 NATIVE_BFLOAT16 = (8, 0)  # compute capability of Ampere, the first of NVIDIA's GPUs that multiply bfloat16
 GPU_ACCELERATORS = ("auto", "gpu", "cuda")
 
 
-def resolve_clip_dtype(dtype: ClipDtype, device: torch.device | str | None = None) -> Precision:
+def resolve_backbone_dtype(dtype: BackboneDtype, device: torch.device | str | None = None) -> Precision:
     """What the frozen CLIP computes in.
 
     ``auto`` is bfloat16 on a GPU that computes it natively: matrix products are many times as fast there as in float32,
@@ -77,7 +77,7 @@ def refuse_half_precision(precision: str) -> None:
     if precision in ("16-true", "bf16-true") or precision.startswith("transformer-engine"):
         raise InputError(
             f"trainer.precision {precision} would hold the learned weights in half precision, which loses their small "
-            "steps: set bf16-mixed, 16-mixed or 32-true. CLIP's own precision is model.clip_dtype."
+            "steps: set bf16-mixed, 16-mixed or 32-true. CLIP's own precision is model.backbone_dtype."
         )
 
 

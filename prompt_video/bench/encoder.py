@@ -5,23 +5,23 @@ from torch.nn import functional as F
 
 from prompt_video.bench.measure import interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, fast_clip, plain_model
+from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, fast_backbone, plain_model
 
 
 def run(setting: Setting, num_frames: int, rounds: int) -> Figures:
     """The ratio of the two rates, and ours; both give the same features."""
-    clip, model = fast_clip(setting.vit_b16(), setting.device), plain_model(setting.vit_b16(), setting.device)
-    size = (num_frames, 3, clip.image_size, clip.image_size)
+    backbone, model = fast_backbone(setting.vit_b16(), setting.device), plain_model(setting.vit_b16(), setting.device)
+    size = (num_frames, 3, backbone.image_size, backbone.image_size)
     pixels = torch.randint(0, 256, size, dtype=torch.uint8).to(setting.device)
     features: dict[str, torch.Tensor] = {}
 
     @torch.no_grad()
     def plain() -> None:
-        normalised = ((pixels / 255 - clip.mean) / clip.std).to(model.dtype)
+        normalised = ((pixels / 255 - backbone.mean) / backbone.std).to(model.dtype)
         features["plain"] = model.get_image_features(normalised).pooler_output.float()
 
     def ours() -> None:
-        features["ours"] = clip.encode_frames(pixels)
+        features["ours"] = backbone.encode_frames(pixels)
 
     seconds = interleaved({"plain": plain, "ours": ours}, rounds, setting.device)
     apart = float(1 - F.cosine_similarity(features["ours"], features["plain"], dim=-1).min())

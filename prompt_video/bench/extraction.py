@@ -20,10 +20,10 @@ from data_modules.features.store import Recipe
 from data_modules.loading.frames import FrameChunks
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.extraction import ExtractionTask
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.bench.measure import interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.bench.vit_b16 import fast_clip
+from prompt_video.bench.vit_b16 import fast_backbone
 
 CLIP_FILE = Path(__file__).parents[2] / "tests" / "data_modules" / "videos" / "cleaning_pool_h264.mp4"
 
@@ -32,18 +32,18 @@ def run(setting: Setting, num_videos: int, frame_rate: float, num_workers: int, 
     """The share of the encoder's own rate that is left when decoding, cropping and writing are added."""
     if not CLIP_FILE.exists():
         raise InputError(f"the extraction benchmark needs {CLIP_FILE}; run it from a checkout of the repository.")
-    clip = fast_clip(setting.vit_b16(), setting.device)
+    backbone = fast_backbone(setting.vit_b16(), setting.device)
     with TemporaryDirectory() as folder:
         records = []
         for number in range(num_videos):
             path = Path(folder, f"{number}.mp4")
             shutil.copy(CLIP_FILE, path)
             records.append(Record(path.name, path, 0))
-        extraction = partial(extract, clip, records, frame_rate, num_workers)
+        extraction = partial(extract, backbone, records, frame_rate, num_workers)
         num_frames = extraction()  # what is timed comes after this one
-        size = (num_frames, 3, clip.image_size, clip.image_size)
+        size = (num_frames, 3, backbone.image_size, backbone.image_size)
         pixels = torch.randint(0, 256, size, dtype=torch.uint8).to(setting.device)
-        encoder = partial(clip.encode_frames, pixels)
+        encoder = partial(backbone.encode_frames, pixels)
         ways: dict[str, Callable[[], object]] = {"extraction": extraction, "encoder": encoder}
         seconds = interleaved(ways, rounds, setting.device, warm_up=False)
     return {
@@ -65,16 +65,16 @@ MEASUREMENTS = (
 )
 
 
-def extract(clip: FrozenCLIP, records: list[Record], frame_rate: float, num_workers: int) -> int:
+def extract(backbone: FrozenBackbone, records: list[Record], frame_rate: float, num_workers: int) -> int:
     """One extraction, from opening the files to the closed store; the number of its frames comes back."""
-    crop = ResizeCrop(clip.image_size)
-    recipe = Recipe(clip.name, clip.fingerprint, clip.embed_dim, frame_rate, crop.recipe)
+    crop = ResizeCrop(backbone.image_size)
+    recipe = Recipe(backbone.name, backbone.fingerprint, backbone.embed_dim, frame_rate, crop.recipe)
     with TemporaryDirectory() as folder:
-        task = ExtractionTask(clip, Path(folder, "store"), recipe)
+        task = ExtractionTask(backbone, Path(folder, "store"), recipe)
         task.on_predict_start()
         loader = DataLoader(FrameChunks(records, crop, frame_rate), batch_size=None, num_workers=num_workers)
         num_frames = 0
         for index, chunk in enumerate(loader):
-            num_frames += task.predict_step(task.transfer_batch_to_device(chunk, clip.mean.device, 0), index)
+            num_frames += task.predict_step(task.transfer_batch_to_device(chunk, backbone.mean.device, 0), index)
         task.on_predict_end()
     return num_frames

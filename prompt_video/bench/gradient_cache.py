@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.bench.measure import added_memory, interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.model.contrastive import symmetric_nce
@@ -118,21 +118,21 @@ def step(folder: Path, num_pairs: int, chunk_size: int | None, device: torch.dev
         chunk_size: None: all at once, the plain way.
         device: that computes.
     """
-    clip = FrozenCLIP(str(folder), "float32").to(device)
+    backbone = FrozenBackbone(str(folder), "float32").to(device)
     torch.manual_seed(0)
-    prompt = PromptLearner(clip.width, NUM_PREFIX, NUM_SUFFIX).to(device)
-    temporal = TemporalEncoder(clip.embed_dim).to(device)
-    frames = torch.randn(num_pairs, NUM_FRAMES, clip.embed_dim).to(device)
+    prompt = PromptLearner(backbone.width, NUM_PREFIX, NUM_SUFFIX).to(device)
+    temporal = TemporalEncoder(backbone.embed_dim).to(device)
+    frames = torch.randn(num_pairs, NUM_FRAMES, backbone.embed_dim).to(device)
     mask = torch.ones(num_pairs, NUM_FRAMES, dtype=torch.bool, device=device)
     lengths = torch.randint(FEWEST_TOKENS, MOST_TOKENS + 1, (num_pairs,)).tolist()
-    vocabulary = clip.towers.text.token_embedding.num_embeddings
+    vocabulary = backbone.towers.text.token_embedding.num_embeddings
     tokens = [torch.randint(2, vocabulary, (length,)).tolist() for length in lengths]
     weights = [*temporal.parameters(), *prompt.parameters()]
 
     def gradients(count: int) -> list[Tensor]:
         inputs = (frames[:count], mask[:count])
         videos = F.normalize(in_chunks(temporal, inputs, list(temporal.parameters()), chunk_size), dim=-1)
-        texts = F.normalize(clip.encode_text(prompt.surround(tokens[:count]), chunk_size), dim=-1)
+        texts = F.normalize(backbone.encode_text(prompt.surround(tokens[:count]), chunk_size), dim=-1)
         loss = symmetric_nce(videos @ texts.T / TEMPERATURE, torch.eye(count, dtype=torch.bool, device=device))
         return list(torch.autograd.grad(loss, weights))
 

@@ -18,7 +18,7 @@ PARTS = (
     "detections",
     "retrieval_metrics",
     "search",
-    "shared_clip",
+    "shared_backbone",
 )
 
 

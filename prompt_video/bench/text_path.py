@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.bench.measure import added_memory, interleaved, peak_product
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, PlainText, fast_clip, plain_model
+from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, PlainText, fast_backbone, plain_model
 from prompt_video.model.prompt import PromptLearner
 
 NUM_PREFIX = NUM_SUFFIX = 16
@@ -29,7 +29,7 @@ def speed(setting: Setting, num_texts: int, rounds: int) -> Figures:
     """How many times faster ours is, and its share of the matmul peak; both give the same features."""
     folder, device = setting.vit_b16(), setting.device
     _assert_same(folder, num_texts, device)
-    peak, peak_flops = peak_product(device, fast_clip(folder, device).towers.text.positions.weight.dtype)
+    peak, peak_flops = peak_product(device, fast_backbone(folder, device).towers.text.positions.weight.dtype)
     steps = {"plain": plain_step(folder, num_texts, device), "ours": our_step(folder, num_texts, device), "peak": peak}
     seconds = interleaved(steps, rounds, device)
     flops = shared_flops([len(tokens) for tokens in class_tokens(num_texts)])
@@ -112,9 +112,9 @@ def class_tokens(num_texts: int) -> list[list[int]]:
 
 def our_step(folder: Path, num_texts: int, device: torch.device, chunk_size: int | None = None) -> Callable[[], None]:
     """A training step by this framework."""
-    clip = fast_clip(folder, device)
-    prompt = PromptLearner(clip.width, NUM_PREFIX, NUM_SUFFIX).to(device)
-    return _step(num_texts, prompt, clip.embed_dim, lambda _: partial(clip.encode_text, chunk_size=chunk_size))
+    backbone = fast_backbone(folder, device)
+    prompt = PromptLearner(backbone.width, NUM_PREFIX, NUM_SUFFIX).to(device)
+    return _step(num_texts, prompt, backbone.embed_dim, lambda _: partial(backbone.encode_text, chunk_size=chunk_size))
 
 
 def plain_step(folder: Path, num_texts: int, device: torch.device) -> Callable[[], None]:
@@ -148,10 +148,10 @@ def _step(
 @torch.no_grad()
 def _assert_same(folder: Path, num_texts: int, device: torch.device) -> None:
     """Both ways give the same features of the first texts."""
-    clip, model = fast_clip(folder, device), plain_model(folder, device)
-    prompt = PromptLearner(clip.width, NUM_PREFIX, NUM_SUFFIX, init_std=0.1).to(device)
+    backbone, model = fast_backbone(folder, device), plain_model(folder, device)
+    prompt = PromptLearner(backbone.width, NUM_PREFIX, NUM_SUFFIX, init_std=0.1).to(device)
     texts = prompt.surround(class_tokens(min(num_texts, 16)))
-    ours: Float[Tensor, "K D"] = clip.encode_text(texts)
+    ours: Float[Tensor, "K D"] = backbone.encode_text(texts)
     apart = 1 - F.cosine_similarity(ours, PlainText(model, texts)(texts), dim=-1).min()
     tolerance = FEATURE_TOLERANCE[model.dtype]
     assert apart <= tolerance, f"the features are not the same: one minus their cosine is {float(apart):.1e}"

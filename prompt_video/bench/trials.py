@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.bench.measure import interleaved
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.bench.text_path import class_tokens
-from prompt_video.bench.vit_b16 import fast_clip, precision
+from prompt_video.bench.vit_b16 import fast_backbone, precision
 from prompt_video.io.processes import start_method, worker_processes
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder
@@ -30,7 +30,7 @@ OPTIMIZATION = Optimization(partial(torch.optim.AdamW, lr=1e-4, weight_decay=0.0
 Step = Callable[[], float]
 
 
-class _TokensGiven(FrozenCLIP):
+class _TokensGiven(FrozenBackbone):
     """Class names are their own numbers; the random CLIP's tokenizer knows no words."""
 
     def tokenize(self, texts: object) -> list[list[int]]:
@@ -73,11 +73,11 @@ MEASUREMENTS = (
 
 def make_steps(folder: Path, device: torch.device, count: int) -> list[Step]:
     """A step of each trial, by a model of its own; it gives the loss."""
-    clip = fast_clip(folder, device, _TokensGiven)
+    backbone = fast_backbone(folder, device, _TokensGiven)
     steps: list[Step] = []
-    for features, mask, target, texts in zip(*_data(clip, count), strict=True):
+    for features, mask, target, texts in zip(*_data(backbone, count), strict=True):
         torch.manual_seed(0)
-        model = VideoTextModel(clip, PromptLearner, TemporalEncoder).to(device)
+        model = VideoTextModel(backbone, PromptLearner, TemporalEncoder).to(device)
         optimizer = OPTIMIZATION.configure(model, 1)["optimizer"]
         steps.append(partial(_take_step, model, optimizer, features, mask, target, texts))
     return steps
@@ -109,11 +109,11 @@ def _take_step(
     return float(loss.detach())
 
 
-def _data(clip: FrozenCLIP, count: int) -> tuple[Tensor, Tensor, Tensor, list[list[str]]]:
+def _data(backbone: FrozenBackbone, count: int) -> tuple[Tensor, Tensor, Tensor, list[list[str]]]:
     generator = torch.Generator().manual_seed(0)
-    features = torch.randn(count, NUM_VIDEOS, NUM_FRAMES, clip.embed_dim, generator=generator)
+    features = torch.randn(count, NUM_VIDEOS, NUM_FRAMES, backbone.embed_dim, generator=generator)
     mask = torch.ones(features.shape[:3], dtype=torch.bool)
     target = torch.arange(NUM_VIDEOS).remainder(NUM_CLASSES).expand(count, -1)
     names = torch.randint(400, (count, NUM_CLASSES), generator=generator).tolist()
-    device = clip.mean.device
+    device = backbone.mean.device
     return features.to(device), mask.to(device), target.to(device), [[str(name) for name in own] for own in names]

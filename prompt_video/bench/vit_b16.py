@@ -11,7 +11,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.bench.measure import CPU
 
@@ -66,7 +66,9 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
-def fast_clip(folder: Path, device: torch.device, kind: Callable[..., FrozenCLIP] = FrozenCLIP) -> FrozenCLIP:
+def fast_backbone(
+    folder: Path, device: torch.device, kind: Callable[..., FrozenBackbone] = FrozenBackbone
+) -> FrozenBackbone:
     """This framework's, in the device's `precision`."""
     return kind(str(folder), "bfloat16" if precision(device) is torch.bfloat16 else "float32").to(device)
 

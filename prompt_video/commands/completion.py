@@ -8,9 +8,10 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
+from prompt_video.backbones.names import SHORT_NAMES
 from prompt_video.commands.verbs import VERBS
 from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS, FILES
-from prompt_video.experiment.packaged import packaged
+from prompt_video.experiment.packaged import CHOICES, packaged
 from prompt_video.io.verb_parser import VerbParser
 
 
@@ -35,7 +36,9 @@ def _all_verbs() -> ArgumentParser:
         is_run = module == "prompt_video.experiment.cli"
         own = VerbParser(verb, about, others=EXPERIMENT_OPTIONS) if is_run else importlib.import_module(module).parser()
         for name in sorted(own.unread - {"ckpt_path"}):
-            if name in ("method", "backbone"):
+            if name == "backbone":
+                own.add_argument(f"--{name}", choices=list(SHORT_NAMES))
+            elif name in CHOICES:
                 own.add_argument(f"--{name}", choices=list(packaged(name)))
             else:
                 own.add_argument(f"--{name}", type=Path if name in FILES else str)

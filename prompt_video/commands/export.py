@@ -54,7 +54,7 @@ def _write_for_programs(checkpoint: "Learned", options: Namespace) -> None:
     from prompt_video.export.onnx_folder import BANK, write_onnx_folder
     from prompt_video.model.checkpoints import open_model
 
-    model = open_model(checkpoint, options.clip)
+    model = open_model(checkpoint, options.backbone)
     names = _names(checkpoint, options)
     if options.onnx:
         difference = write_onnx_folder(model, options.onnx, names, options.opset, checkpoint.task)
@@ -106,5 +106,5 @@ def parser() -> VerbParser:
     )
     parser.add_argument("--classes_file", type=Path, metavar="FILE", help="the same, one a line")
     parser.add_argument("--opset", type=int, default=OPSET, help="version of ONNX's operators")
-    parser.add_argument("--clip", type=str, help="where the CLIP of the checkpoint is now: hub id or local folder")
+    parser.add_argument("--backbone", type=str, help="where the checkpoint's frozen model is now: hub id or folder")
     return parser

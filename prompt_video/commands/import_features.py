@@ -30,24 +30,24 @@ def main(arguments: list[str]) -> None:
         )
     console.configure()
 
-    from prompt_video.backbones.backbone import FrozenCLIP
+    from prompt_video.backbones.backbone import FrozenBackbone
     from prompt_video.backbones.imported_features import find_files, import_files
 
     files = find_files(options.folder, options.prefix)
     import_files(
         files,
         options.out,
-        FrozenCLIP(options.clip),
+        FrozenBackbone(options.backbone),
         options.frame_rate,
         transposed=options.transposed,
         ground_truth=options.duration_from,
     )
     log.info(
-        "%d videos; a run reads them with --data.features=%s --data.frame_rate=%g --model.clip=%s",
+        "%d videos; a run reads them with --data.features=%s --data.frame_rate=%g --model.backbone=%s",
         len(files),
         options.out,
         options.frame_rate,
-        options.clip,
+        options.backbone,
     )
 
 
@@ -58,7 +58,10 @@ def parser() -> VerbParser:
     parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="feature store, made if need be")
     parser.add_argument("--frame_rate", type=float, required=True, help="rows for a second of video")
     parser.add_argument(
-        "--clip", type=str, default="openai/clip-vit-base-patch16", help="the CLIP they are of: hub id or local folder"
+        "--backbone",
+        type=str,
+        default="openai/clip-vit-base-patch16",
+        help="the model they are of: short name, hub id or local folder",
     )
     parser.add_argument(
         "--transposed",

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
     from prompt_video.model.official import import_official
 
     imported = import_official(
-        options.source, options.out, options.clip, options.num_prefix, options.num_suffix, options.num_heads
+        options.source, options.out, options.backbone, options.num_prefix, options.num_suffix, options.num_heads
     )
     is_typed = options.num_prefix is not None and options.num_suffix is not None
     source = "as the file tells" if imported.counts_in_file else "the file does not tell: the released command's"
@@ -30,8 +30,8 @@ def main(arguments: list[str]) -> None:
     print(
         f"{imported.num_layers} temporal layer{'' if imported.num_layers == 1 else 's'} of {imported.num_heads} heads"
     )
-    same = "is that in the file" if imported.has_clip else "could not be compared: there is none in the file"
-    print(readable(f"the CLIP '{options.clip}' {same}"))
+    same = "is that in the file" if imported.has_backbone else "could not be compared: there is none in the file"
+    print(readable(f"the backbone '{options.backbone}' {same}"))
     print(readable(f"wrote {options.out}"))
 
 
@@ -41,7 +41,7 @@ def parser() -> VerbParser:
     parser.add_argument("source", type=Path, metavar="FILE.pth.tar", help="released checkpoint")
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.ckpt", help="checkpoint to write")
     parser.add_argument(
-        "--clip",
+        "--backbone",
         type=str,
         default="openai/clip-vit-base-patch16",
         help="the CLIP it was trained on: hub id or local folder",

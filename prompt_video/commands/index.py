@@ -85,7 +85,7 @@ def choose_model(
 
     described = settings.task().model if settings is not None else None
     if ckpt is not None:
-        model = model_of_checkpoint(ckpt, described.clip if described else None, frozen=frozen)
+        model = model_of_checkpoint(ckpt, described.backbone if described else None, frozen=frozen)
     elif described is not None:
         model = described if frozen else untrained(described)
     else:

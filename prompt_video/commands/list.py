@@ -6,6 +6,7 @@ from pathlib import Path
 
 import data_modules
 from data_modules.data_sets.class_lists import CLASS_LISTS
+from prompt_video.backbones.names import SHORT_NAMES
 from prompt_video.experiment.packaged import Kind, headline, packaged
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.model.templates import template_sets
@@ -14,7 +15,7 @@ from prompt_video.model.templates import template_sets
 KINDS = {
     "experiments": "--config NAME of fit, test, doctor and others; make train EXP=NAME",
     "methods": "--method NAME in the place of an experiment's own; make train EXP=... METHOD=NAME",
-    "backbones": "--backbone NAME, the CLIP of a method and its size",
+    "backbones": "--backbone NAME of all commands, or an id of the hub, or a local folder",
     "data_sets": "data.class_path of an experiment",
     "class_lists": "--classes_of NAME of label and others",
     "templates": "--templates NAME of label and others, --model.frozen_templates NAME",
@@ -23,7 +24,6 @@ KINDS = {
 _FILES: Mapping[str, Kind] = {
     "experiments": "experiment",
     "methods": "method",
-    "backbones": "backbone",
     "sweeps": "sweep",
 }
 _MANY = 3  # sentences that are told one by one
@@ -46,6 +46,8 @@ def lines_of(kind: str) -> Mapping[str, str]:
     """The names of one of `KINDS`, and what each is; nothing is imported that learns or decodes."""
     if kind == "data_sets":
         return dict(sorted(_data_sets()))
+    if kind == "backbones":
+        return {name: f"{named.about} ({named.full})" for name, named in SHORT_NAMES.items()}
     if kind == "class_lists":
         return CLASS_LISTS
     if kind == "templates":

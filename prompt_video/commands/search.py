@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
     from prompt_video.search.index import VideoIndex
 
-    index = VideoIndex(options.index, options.clip)
+    index = VideoIndex(options.index, options.backbone)
     answers = index.search(options.query, options.top, all_spans=options.all_spans)
     console = logs.Terminal()
     for answer in answers:
@@ -73,6 +73,6 @@ def parser() -> VerbParser:
     parser.add_argument("query", nargs="+", type=str, metavar="QUERY", help="what to look for, in words; in quotes")
     parser.add_argument("--top", type=int, default=10, help="hits for each query")
     parser.add_argument("--all_spans", action="store_true", help="also spans that overlap with a better one")
-    parser.add_argument("--clip", type=str, help="where the CLIP of the index is now: hub id or local folder")
+    parser.add_argument("--backbone", type=str, help="where the index's frozen model is now: hub id or local folder")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write all hits to")
     return parser

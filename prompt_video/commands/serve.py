@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
     from prompt_video.web.sweeping import uploads_folder
 
     model = model_of(options)
-    index = VideoIndex(options.index, options.clip) if options.index else None
+    index = VideoIndex(options.index, options.backbone) if options.index else None
     with uploads_folder() as folder:
         # Before Gradio is imported, which then keeps all files there and asks nobody about newer versions.
         os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")

@@ -142,7 +142,7 @@ class ExperimentCLI(ExperimentSettings):
             return
         if self.model.has_weights:
             weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a linear probe"
-            log.info("training %s on frozen CLIP '%s'", weights, self.model.model.clip.name)
+            log.info("training %s on frozen backbone '%s'", weights, self.model.model.backbone.name)
             if self._tests_last:
                 self._keep_last()
             self.trainer.fit(model, datamodule=datamodule, **kwargs)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,17 @@ from omegaconf.errors import OmegaConfBaseException
 from data_modules.files.regular_files import is_file
 from prompt_video.experiment.composition import composed, laid_over, task_class
 from prompt_video.experiment.config_errors import PARSER_MODE, ExperimentParser
-from prompt_video.experiment.packaged import Kind, file_of, packaged
+from prompt_video.experiment.packaged import CHOICES, file_of, packaged
 from prompt_video.io.parser_messages import ConfigError
 from prompt_video.tasks.base import VideoTextTask
 
-CHOICES: tuple[Kind, ...] = ("method", "backbone")
-
 
 class ComposingParser(ExperimentParser):
-    """Reads experiments whose model is named by a method and a backbone.
+    """Reads experiments whose model is named by a method, a scale and a backbone.
 
-    ``--config NAME`` finds a packaged experiment. ``--method NAME`` and ``--backbone NAME`` take the place of what an
-    experiment's file says of its model but the task, before anything is merged.
+    ``--config NAME`` finds a packaged experiment. ``--method NAME`` and ``--scale NAME`` take the place of what an
+    experiment's file says of its model but the task and the backbone, before anything is merged. ``--backbone NAME`` is
+    ``--model.backbone``, and so is ``backbone`` in a file.
     """
 
     typed: Mapping[str, str] = {}
@@ -35,6 +35,8 @@ class ComposingParser(ExperimentParser):
         if args is None:
             return super().parse_args(args, *rest, **options)
         words = [_with_path(word) for word in _joined(args)]
+        backbones = [word for word in words if word.startswith("--backbone=")]
+        words = [word for word in words if word not in backbones] + [f"--model.{word[2:]}" for word in backbones]
         pairs = (word.removeprefix("--").partition("=") for word in words)
         self.typed = {name: value for name, _, value in pairs if name in CHOICES}
         return super().parse_args(words, *rest, **options)
@@ -49,19 +51,19 @@ class ComposingParser(ExperimentParser):
         if not isinstance(settings, dict):
             return content
         named: dict[str, str] = {name: _absolute(settings[name]) for name in CHOICES if settings.get(name)}
-        chosen = named | dict(self.typed)
-        model = _model_of(settings)
-        if not chosen or model is None or (task := task_class(model["class_path"])) is None:
+        chosen, model, backbone = named | dict(self.typed), _model_of(settings), settings.pop("backbone", None)
+        if not (chosen or backbone) or model is None or (task := task_class(model["class_path"])) is None:
             return content
-        own = {} if self.typed else model.get("init_args") or {}
-        if set(signature(VideoTextTask).parameters) <= set(own):  # of a run: all of it has been put together
+        own = model.get("init_args") or {}
+        if not self.typed and set(signature(VideoTextTask).parameters) <= set(own):  # of a run: it is whole already
             return content
-        for name in CHOICES:
-            if name not in chosen:
-                raise ConfigError(f"method and backbone go together: name the {name}, {' or '.join(packaged(name))}.")
-        arguments = laid_over(composed(task, chosen["method"], chosen["backbone"]), own)
-        self.has_composed = True
-        return json.dumps({**settings, **chosen, "model": {"class_path": model["class_path"], "init_args": arguments}})
+        if chosen and "method" not in chosen:
+            raise ConfigError(f"a scale is that of a method: name the method, {' or '.join(packaged('method'))}.")
+        backbones = [{"backbone": name} for name in (backbone, own.get("backbone")) if name]
+        layers = [composed(task, **chosen) if chosen else {}, *backbones, {} if self.typed else own]
+        self.has_composed = bool(chosen)
+        whole = {"class_path": model["class_path"], "init_args": reduce(laid_over, layers)}
+        return json.dumps({**settings, **chosen, "model": whole})
 
 
 def _loaded(content: str) -> Any:  # noqa: ANN401 - what the text says
@@ -86,7 +88,10 @@ def _joined(words: Sequence[str]) -> Iterator[str]:
     following = iter(words)
     for word in following:
         option = "--config" if word == "-c" else word
-        if option in ("--config", *(f"--{name}" for name in CHOICES)) and (value := next(following, None)) is not None:
+        if (
+            option in ("--config", "--backbone", *(f"--{name}" for name in CHOICES))
+            and (value := next(following, None)) is not None
+        ):
             yield f"{option}={value}"
         else:
             yield word

@@ -1,7 +1,7 @@
-"""The model of an experiment, put together of a backbone and a method that it names.
+"""The model of an experiment, put together of a scale and a method that it names.
 
 Files of both hold arguments of constructors, below the class of task that they are for; what is said of a base class
-counts for its subclasses too. The method is laid over the backbone, and over both what the experiment's own ``model``
+counts for its subclasses too. The method is laid over the scale, and over both what the experiment's own ``model``
 says. Where two name different classes for a part, nothing of the one below is kept.
 """
 
@@ -19,23 +19,25 @@ from prompt_video.io.bounded_yaml import safe_load
 from prompt_video.io.suggest import nearest
 from prompt_video.tasks.base import VideoTextTask
 
-Fragment = Mapping[str, Any]  # of a file: arguments by class of task; of a method's also such fragments by backbone
+FULL = "full"  # the scale of whatever names no other
+
+Fragment = Mapping[str, Any]  # of a file: arguments by class of task; of a method's also such fragments by scale
 
 
-def composed(task: type[VideoTextTask], method: str, backbone: str) -> dict[str, Any]:
-    """The arguments of a task that a method and a backbone ask for.
+def composed(task: type[VideoTextTask], method: str, scale: str = FULL) -> dict[str, Any]:
+    """The arguments of a task that a method and a scale ask for.
 
     Args:
         task: what they are arguments of.
         method: name of a packaged one, or path of a file.
-        backbone: as ``method``.
+        scale: as ``method``.
 
     Raises:
         InputError: when one is missing, says nothing of this task, or its file cannot be read.
     """
     classes = [cls.__name__ for cls in reversed(task.__mro__)]
     chosen = _method(method, classes)
-    layers = (_read("backbone", backbone), chosen, chosen.get(Path(backbone).stem, {}))
+    layers = (_read("scale", scale), chosen, chosen.get(Path(scale).stem, {}))
     arguments: dict[str, Any] = {}
     for layer in layers:
         for name in classes:
@@ -103,13 +105,13 @@ def _methods_for(classes: list[str]) -> list[str]:
 
 
 def _read(kind: Kind, name: str) -> Fragment:
-    """The file of a method or a backbone, its keys looked through."""
+    """The file of a method or a scale, its keys looked through."""
     path = file_of(kind, name)
     fragment = _fragment(path)
-    backbones = set(packaged("backbone")) if kind == "method" else set()
+    scales = set(packaged("scale")) if kind == "method" else set()
     tasks = {cls.__name__ for cls in _task_classes()}
-    keys = [*fragment, *(key for backbone in backbones for key in fragment.get(backbone, {}))]
-    if (unknown := next((str(key) for key in keys if key not in tasks | backbones), None)) is not None:
+    keys = [*fragment, *(key for scale in scales for key in fragment.get(scale, {}))]
+    if (unknown := next((str(key) for key in keys if key not in tasks | scales), None)) is not None:
         raise InputError(f"{path}: there is no task '{unknown}'{nearest(unknown, tasks)}")
     return fragment
 

@@ -185,7 +185,7 @@ class RunRecord(Callback):
         self._record(trainer, pl_module)
         if trainer.is_global_zero and isinstance(pl_module, VideoTextTask):
             write_test(self.folder, self.folder.parent.name, pl_module.tests, pl_module.describe())
-            words = prompt_words(pl_module.model.prompt, pl_module.model.clip)
+            words = prompt_words(pl_module.model.prompt, pl_module.model.backbone)
             write_prompt_words(self.folder, words)
             log_items(pl_module.loggers, lambda: media(pl_module.tests, words))
 

@@ -19,6 +19,7 @@ EXPERIMENT_OPTIONS = frozenset(
         "run_folder",
         "runs",
         "save_every_n_steps",
+        "scale",
         "seed_everything",
         "test_after_fit",
         "trainer",

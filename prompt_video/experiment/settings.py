@@ -14,7 +14,7 @@ import prompt_video.tasks
 from data_modules.errors import InputError
 from data_modules.loading.sample_keys import trial_seed
 from data_modules.modules.base import VideoDataModule
-from prompt_video.backbones.precision import allow_tf32, device_type, refuse_half_precision, resolve_clip_dtype
+from prompt_video.backbones.precision import allow_tf32, device_type, refuse_half_precision, resolve_backbone_dtype
 from prompt_video.experiment.building import build
 from prompt_video.experiment.composing_parser import ComposingParser
 from prompt_video.experiment.config_errors import PARSER_MODE, misconfigured, reading
@@ -55,7 +55,15 @@ class ExperimentSettings(LightningCLI):
             default=None,
             help="in the place of the YAML's: name of a packaged one (`prompt-video list methods`), or a file",
         )
-        parser.add_argument("--backbone", type=str | None, default=None, help="of the method: its CLIP, and its size")
+        parser.add_argument(
+            "--scale", type=str | None, default=None, help="sizes and learning rates of the method: demo or full"
+        )
+        parser.add_argument(
+            "--backbone",
+            type=str | None,
+            default=None,
+            help="the frozen image-text model: the same as --model.backbone",
+        )
         parser.add_argument(
             "--name", type=str | None, default=None, help="of the experiment; else the YAML's, and --method's behind it"
         )
@@ -125,14 +133,16 @@ class ExperimentSettings(LightningCLI):
         parser = cast(ComposingParser, self.verb_parser)
         if parser.typed and not parser.has_composed:
             raise ConfigError("--method takes the place of an experiment's model: name the experiment, with --config.")
+        if self.settings.get("backbone"):
+            raise ConfigError("the backbone in a file is that of its model: name the model there, or type --backbone.")
         typed = [Path(method).stem] if (method := parser.typed.get("method")) else []
         return "_".join([files[0].stem if files else "experiment", *typed])
 
     def _settle_precision(self) -> None:
         """What the device decides; the run's settings then name what was computed in."""
         place, task = device_type(self.settings["trainer"]["accelerator"]), self.settings["model"]["init_args"]
-        if "clip_dtype" in task:
-            task["clip_dtype"] = resolve_clip_dtype(task["clip_dtype"], place)
+        if "backbone_dtype" in task:
+            task["backbone_dtype"] = resolve_backbone_dtype(task["backbone_dtype"], place)
         if place == "cuda":
             allow_tf32()
         refuse_half_precision(str(self.settings["trainer"]["precision"]))

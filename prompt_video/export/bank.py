@@ -127,14 +127,14 @@ def model_fingerprint(model: VideoTextModel) -> str:
     """A hash of all that a model's vectors depend on, its CLIP too."""
     spec = model.spec()
     about: dict[str, Any] = {
-        "clip": spec["clip"]["fingerprint"],
+        "backbone": spec["backbone"]["fingerprint"],
         "prompt": [spec["prompt"]["kind"], _lasting(spec["prompt"]["settings"])],
         "temporal": _lasting(spec["temporal"]),
         **{name: spec[name] for name in ("frozen_templates", "frozen_share", "class_names")},
     }
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, weight in sorted(model.named_parameters()):
-        if not name.startswith("clip."):
+        if not name.startswith("backbone."):
             digest.update(name.encode())
             digest.update(weight.detach().cpu().float().contiguous().numpy().data)
     return digest.hexdigest()[:32]

@@ -70,7 +70,7 @@ def run_graph(session: Any, given: Tensor, mask: Bool[Tensor, "N T"]) -> Tensor:
 
 def _inputs(model: VideoTextModel, file: str) -> Iterator[tuple[Tensor, Bool[Tensor, "N T"]]]:
     random = torch.Generator().manual_seed(0)
-    size, dim = model.clip.image_size, model.clip.embed_dim
+    size, dim = model.backbone.image_size, model.backbone.embed_dim
     for num_frames in (2, model.temporal.max_frames + 3):
         # The second video is shorter, so that there is padding.
         mask = torch.arange(num_frames) < torch.tensor([[num_frames], [(num_frames + 1) // 2]])

@@ -36,9 +36,9 @@ class FramesToEmbedding(nn.Module):
 
     def forward(self, frames: UInt8[Tensor, "N T 3 S S"], mask: Bool[Tensor, "N T"]) -> Float[Tensor, "N E"]:
         """Every frame is encoded, padding too; it does not count."""
-        clip = self.model.clip
-        pixels = (frames.flatten(0, 1) / 255 - clip.mean) / clip.std
-        return video_vectors(self.model, clip.towers.vision(pixels).unflatten(0, mask.shape), mask)
+        backbone = self.model.backbone
+        pixels = (frames.flatten(0, 1) / 255 - backbone.mean) / backbone.std
+        return video_vectors(self.model, backbone.towers.vision(pixels).unflatten(0, mask.shape), mask)
 
 
 class FeaturesToEmbedding(nn.Module):
@@ -68,9 +68,9 @@ def _for_any_length(model: VideoTextModel) -> VideoTextModel:
     """A copy on the same CLIP."""
     if not model.temporal.num_layers:
         return model
-    own = copy.deepcopy(model, {id(model.clip): model.clip})
+    own = copy.deepcopy(model, {id(model.backbone): model.backbone})
     with torch.random.fork_rng(devices=[]):
-        encoder = _EncoderForAnyLength(model.clip.embed_dim, **model.temporal.settings())
+        encoder = _EncoderForAnyLength(model.backbone.embed_dim, **model.temporal.settings())
     encoder.load_state_dict(model.temporal.state_dict())
     own.temporal = encoder.requires_grad_(False).eval()
     return own
@@ -91,7 +91,7 @@ def write_graphs(model: VideoTextModel, folder: Path, opset: int, fingerprint: s
     require_libraries()
     if opset not in OPSETS:
         raise InputError(f"opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}.")
-    size, dim = model.clip.image_size, model.clip.embed_dim
+    size, dim = model.backbone.image_size, model.backbone.embed_dim
     mask = torch.tensor([[True, True, True], [True, True, False]])
     pixels = torch.zeros(2, 3, 3, size, size, dtype=torch.uint8)
     _write(FramesToEmbedding(model), "frames", pixels, mask, folder / FRAMES, opset, fingerprint)

@@ -11,7 +11,7 @@ from data_modules.files.json_files import write_json
 from prompt_video.export.folders import filled, without_paths
 from prompt_video.export.hub_card import card
 from prompt_video.export.licence import LICENCE
-from prompt_video.model.hub_folder import CONFIG, FORMAT, KIND, UNNAMED_CLIP, WEIGHTS, Learned, has_public_name
+from prompt_video.model.hub_folder import CONFIG, FORMAT, KIND, UNNAMED_BACKBONE, WEIGHTS, Learned, has_public_name
 
 
 def write_hub_folder(learned: Learned, folder: Path, results: Mapping[str, Any] | None = None) -> None:
@@ -46,5 +46,5 @@ def write_hub_folder(learned: Learned, folder: Path, results: Mapping[str, Any] 
 
 def public_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A spec without the place of a local CLIP, which means nothing elsewhere."""
-    name = spec["clip"]["name"]
-    return {**spec, "clip": {**spec["clip"], "name": name if has_public_name(name) else UNNAMED_CLIP}}
+    name = spec["backbone"]["name"]
+    return {**spec, "backbone": {**spec["backbone"], "name": name if has_public_name(name) else UNNAMED_BACKBONE}}

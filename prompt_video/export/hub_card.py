@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from torch import Tensor
 
-from prompt_video.model.hub_folder import UNNAMED_CLIP
+from prompt_video.model.hub_folder import UNNAMED_BACKBONE
 from prompt_video.model.video_text_model import TEXT_HEADS
 
 # A task's name: words for it, the hub's name of the kind of model, and tags.
@@ -29,15 +29,15 @@ def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mappin
         name: of the folder.
     """
     words, pipeline, tags = _TASKS.get(_kind(config, state), _UNKNOWN)
-    clip = config["spec"]["clip"]["name"]
+    backbone = config["spec"]["backbone"]["name"]
     front: dict[str, Any] = {
         "license": "mit",
         "library_name": "prompt-video",
         "pipeline_tag": pipeline,
         "tags": ["video", "clip", "prompt-learning", "zero-shot", *tags],
     }
-    if clip not in ("tiny", UNNAMED_CLIP):
-        front |= {"base_model": clip, "base_model_relation": "adapter"}
+    if backbone not in ("tiny", UNNAMED_BACKBONE):
+        front |= {"base_model": backbone, "base_model_relation": "adapter"}
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
         f"# {name}",
@@ -45,7 +45,7 @@ def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mappin
         _figures(results),
         _use(config),
         _limits(config, state),
-        _licence(clip),
+        _licence(backbone),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -58,15 +58,15 @@ def _kind(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
 
 def _what(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) -> str:
     spec, count = config["spec"], sum(weight.numel() for weight in state.values())
-    clip = spec["clip"]["name"]
+    backbone = spec["backbone"]["name"]
     layers = spec["temporal"]["num_layers"]
     frames = f"a temporal encoder of {layers} layer{'s' * (layers > 1)}" if layers else "the mean of the frames"
     lines = [
         f"A model for {words}: {count:,} learned weights on a frozen CLIP, which scores a video against a list of "
         f"texts. Exported with prompt-video {config['prompt_video_version']}.",
         "",
-        f"- Frozen CLIP: {'the tiny one that comes with prompt-video' if clip == 'tiny' else clip}, "
-        f"fingerprint `{spec['clip']['fingerprint']}`. Its weights are not in this folder.",
+        f"- Frozen CLIP: {'the tiny one that comes with prompt-video' if backbone == 'tiny' else backbone}, "
+        f"fingerprint `{spec['backbone']['fingerprint']}`. Its weights are not in this folder.",
         f"- Texts: `{spec['prompt']['kind']}`; video: {frames}.",
     ]
     if config["trial"]:
@@ -102,17 +102,17 @@ def _figures(results: Mapping[str, Any]) -> str:
 
 
 def _use(config: Mapping[str, Any]) -> str:
-    clip = ', clip="FOLDER_OF_ITS_CLIP"' if config["spec"]["clip"]["name"] == UNNAMED_CLIP else ""
+    backbone = ', backbone="FOLDER_OF_ITS_BACKBONE"' if config["spec"]["backbone"]["name"] == UNNAMED_BACKBONE else ""
     texts = list(config["class_names"] or ["a dog that runs", "a cat that sleeps"])[:3]
     note = (
-        "\n\nThe CLIP was in a local folder, so that `clip=` must say where it is; another CLIP is refused by its "
+        "\n\nThe CLIP was in a local folder, so that `backbone=` must say where it is; another CLIP is refused by its "
         "fingerprint."
-        if clip
+        if backbone
         else ""
     )
     return (
         "## Use\n\nWith `prompt-video` installed:\n\n```python\nimport prompt_video\n\n"
-        f'model = prompt_video.load("THIS_FOLDER"{clip})\n'
+        f'model = prompt_video.load("THIS_FOLDER"{backbone})\n'
         f'print(model.score("video.mp4", {texts!r}))\n```{note}'
     )
 
@@ -130,6 +130,10 @@ def _limits(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
     return "\n".join([*lines, "- What CLIP learned from the web, its biases too, is in every score."])
 
 
-def _licence(clip: str) -> str:
-    its = "comes with prompt-video under the same licence" if clip == "tiny" else "is another's work with its own terms"
+def _licence(backbone: str) -> str:
+    its = (
+        "comes with prompt-video under the same licence"
+        if backbone == "tiny"
+        else "is another's work with its own terms"
+    )
     return f"## Licence\n\nThe learned weights: MIT, see LICENSE. The frozen CLIP {its}; videos and texts have theirs."

@@ -17,7 +17,7 @@ from prompt_video.model.embedding import dim_of
 from prompt_video.model.hub_folder import has_public_name
 from prompt_video.model.video_text_model import VideoTextModel
 
-KIND, FORMAT = "prompt-video ONNX export", 1
+KIND, FORMAT = "prompt-video ONNX export", 2
 BANK = "classes.safetensors"
 
 
@@ -72,7 +72,7 @@ def _remove_stale(folder: Path, written: Set[str], fingerprint: str) -> None:
 def _about(
     model: VideoTextModel, fingerprint: str, opset: int, task: Mapping[str, Any], difference: float
 ) -> dict[str, Any]:
-    clip, size = model.clip, model.clip.image_size
+    backbone, size = model.backbone, model.backbone.image_size
     return {
         "kind": KIND,
         "format": FORMAT,
@@ -80,7 +80,7 @@ def _about(
         "model": fingerprint,
         "temperature": model.temperature.item(),
         "image_size": size,
-        "feature_dim": clip.embed_dim,
+        "feature_dim": backbone.embed_dim,
         "embedding_dim": dim_of(model),
         "num_positions": model.temporal.max_frames if model.temporal.num_layers else None,
         "preprocessing": {
@@ -89,9 +89,9 @@ def _about(
             "dtype": "uint8",
             "normalisation": "inside the graph",
         },
-        "clip": {
-            "name": clip.name if has_public_name(clip.name) else None,
-            "fingerprint": clip.fingerprint,
+        "backbone": {
+            "name": backbone.name if has_public_name(backbone.name) else None,
+            "fingerprint": backbone.fingerprint,
             "licence": f"{FRAMES} holds the weights of this CLIP's image encoder, whose own licence goes with them",
         },
         "task": without_paths(task),
@@ -143,5 +143,5 @@ A bank of other classes, without writing the graphs again:
 `prompt-video export --ckpt CHECKPOINT --bank FILE.safetensors --classes "first class, second class"`
 
 Held against PyTorch on random input when it was written: the largest difference was {about["largest_difference"]:.2g}
-({TOLERANCE:g} is allowed). Licence: the learned weights are MIT; {about["clip"]["licence"]}.
+({TOLERANCE:g} is allowed). Licence: the learned weights are MIT; {about["backbone"]["licence"]}.
 """

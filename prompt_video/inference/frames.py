@@ -10,7 +10,7 @@ from torch import Tensor
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.video.decoding import VideoReader
 from data_modules.video.timeline import Timeline
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.inference.inference_config import InferenceConfig
 
 FRAMES_AT_A_TIME = 64
@@ -18,7 +18,7 @@ FRAMES_AT_A_TIME = 64
 Progress = Callable[[float, float], None]  # seconds of the video that are done, and of all of it
 
 
-def view_features(reader: VideoReader, config: InferenceConfig, clip: FrozenCLIP) -> Float[Tensor, "V T D"]:
+def view_features(reader: VideoReader, config: InferenceConfig, backbone: FrozenBackbone) -> Float[Tensor, "V T D"]:
     """Features of the moments that stand for a video, view by view, those of each crop after another.
 
     Raises:
@@ -32,11 +32,15 @@ def view_features(reader: VideoReader, config: InferenceConfig, clip: FrozenCLIP
     squares, _ = reader.decode(
         moments.reshape(-1), lambda frame: torch.stack([crop(frame, reader.pixel_aspect) for crop in config.crops])
     )
-    return torch.cat([torch.unflatten(_encoded(clip, square), 0, moments.shape) for square in squares.unbind(1)])
+    return torch.cat([torch.unflatten(_encoded(backbone, square), 0, moments.shape) for square in squares.unbind(1)])
 
 
 def all_features(
-    reader: VideoReader, frame_rate: float | None, crop: ResizeCrop, clip: FrozenCLIP, progress: Progress | None = None
+    reader: VideoReader,
+    frame_rate: float | None,
+    crop: ResizeCrop,
+    backbone: FrozenBackbone,
+    progress: Progress | None = None,
 ) -> tuple[Float[Tensor, "N D"], Float64[np.ndarray, " N"]]:
     """Features of a whole video on the CPU, frame after frame, and when those frames are on screen.
 
@@ -49,7 +53,7 @@ def all_features(
     stored = reader.timeline.ticks(frame_rate)
     features = []
     for part, frame_of, time_sec in _chunks(reader, stored, crop):
-        features.append(_encoded(clip, part).cpu()[frame_of])
+        features.append(_encoded(backbone, part).cpu()[frame_of])
         if progress is not None:
             progress(min(time_sec, stored.duration_sec), stored.duration_sec)
     if progress is not None:
@@ -75,5 +79,5 @@ def _chunks(reader: VideoReader, stored: Timeline, crop: ResizeCrop) -> Iterator
         yield torch.stack(held), frame_of, moment
 
 
-def _encoded(clip: FrozenCLIP, frames: Tensor) -> Float[Tensor, "N D"]:
-    return clip.encode_frames(frames.to(clip.mean.device))
+def _encoded(backbone: FrozenBackbone, frames: Tensor) -> Float[Tensor, "N D"]:
+    return backbone.encode_frames(frames.to(backbone.mean.device))

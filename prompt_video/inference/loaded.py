@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from data_modules.video.decoding import VideoReader
-from prompt_video.backbones.backbone import FrozenCLIP
-from prompt_video.backbones.precision import ClipDtype, place_of, resolve_clip_dtype
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.precision import BackboneDtype, place_of, resolve_backbone_dtype
 from prompt_video.inference.curve import LEAST_SCORE, MOST_SEGMENTS, video_segments
 from prompt_video.inference.detecting import SegmentDetector
 from prompt_video.inference.frames import Progress, all_features, view_features
@@ -46,9 +46,9 @@ _TASKS: dict[str, Task] = {
 def load(
     path: str | Path | None = None,
     *,
-    clip: str | None = None,
+    backbone: str | None = None,
     device: str | torch.device | None = None,
-    clip_dtype: ClipDtype = "auto",
+    backbone_dtype: BackboneDtype = "auto",
     templates: str | Sequence[str] | None = None,
 ) -> "LoadedModel":
     """Load a model for one's own videos and words.
@@ -58,10 +58,10 @@ def load(
     Args:
         path: a checkpoint of a run, an imported one, or a folder that ``prompt-video export --hub`` wrote; None: the
             frozen CLIP with hand-written templates, nothing learned.
-        clip: where its CLIP is, a hub id or a local folder; None: where it was in training, or ``tiny``.
+        backbone: its frozen model: a short name, a hub id or a local folder; None: that of training, or ``tiny``.
         device: to compute on; None: a GPU if there is one.
-        clip_dtype: what CLIP computes in, whatever it computed in while the model learned; ``auto``: half precision on
-            GPUs, float32 on CPUs.
+        backbone_dtype: what it computes in, whatever it computed in while the model learned; ``auto``: half precision
+            on GPUs, float32 on CPUs.
         templates: hand-written prompts of the frozen CLIP: the name of a set, such as ``video``, which is the default,
             or ``clip-kinetics``; a text file with one a line; or the sentences, with ``{}`` where a text goes.
 
@@ -70,27 +70,27 @@ def load(
             when a checkpoint is given templates, which it has no use for.
     """
     place = place_of(device)
-    precision = resolve_clip_dtype(clip_dtype, place)
+    precision = resolve_backbone_dtype(backbone_dtype, place)
     if path is None:
-        frozen = _frozen(FrozenCLIP(clip or "tiny", precision), DEFAULT if templates is None else templates)
+        frozen = _frozen(FrozenBackbone(backbone or "tiny", precision), DEFAULT if templates is None else templates)
         return LoadedModel(frozen.to(place), {}, [], None)
     if templates is not None:
         raise InputError(
             f"templates are for the frozen CLIP, and {path} has prompts of its own; leave out one of them."
         )
     learned = read_learned(Path(path))
-    model = open_model(learned, clip, precision, cut_texts=True).to(place)
-    detector = SegmentDetector.of(learned.task, learned.state, model.clip.embed_dim)
+    model = open_model(learned, backbone, precision, cut_texts=True).to(place)
+    detector = SegmentDetector.of(learned.task, learned.state, model.backbone.embed_dim)
     if detector is not None:
         detector.detector.to(place)
     return LoadedModel(model, learned.task, list(learned.class_names or []), detector)
 
 
-def _frozen(clip: FrozenCLIP, templates: str | Sequence[str]) -> VideoTextModel:
+def _frozen(backbone: FrozenBackbone, templates: str | Sequence[str]) -> VideoTextModel:
     """Nothing but CLIP, at its own temperature: hand-written prompts, and frames averaged."""
-    prompt = partial(TemplatePrompt, templates=templates, context_length=clip.context_length, too_long="truncate")
+    prompt = partial(TemplatePrompt, templates=templates, context_length=backbone.context_length, too_long="truncate")
     temporal = partial(TemporalEncoder, num_layers=0, num_heads=1)
-    return VideoTextModel(clip, prompt, temporal, frozen_templates=templates).eval().requires_grad_(False)
+    return VideoTextModel(backbone, prompt, temporal, frozen_templates=templates).eval().requires_grad_(False)
 
 
 class LoadedModel:
@@ -109,7 +109,7 @@ class LoadedModel:
         self.model, self.class_names, self.detector = model, class_names, detector
         self.model.text_chunk = TEXT_CHUNK
         self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if detector else None)
-        self.config = InferenceConfig.of(task, model.clip.image_size, model.temporal.max_frames)
+        self.config = InferenceConfig.of(task, model.backbone.image_size, model.temporal.max_frames)
 
     @property
     def has_detector(self) -> bool:
@@ -119,13 +119,15 @@ class LoadedModel:
     @property
     def notice(self) -> str | None:
         """What people must know of its figures, see `toy_notice`; None where there is nothing."""
-        return toy_notice(self.model.clip.name)
+        return toy_notice(self.model.backbone.name)
 
     def describe(self) -> str:
         """What it is, in words."""
         if self.task is None and isinstance(self.model.prompt, TemplatePrompt) and not self.model.temporal.num_layers:
             prompts = f"{describe(self.model.prompt.templates)} at temperature {self.model.temperature.item():.4g}"
-            return f"frozen CLIP '{self.model.clip.name}' with hand-written prompts, {prompts}; nothing is learned"
+            return (
+                f"frozen backbone '{self.model.backbone.name}' with hand-written prompts, {prompts}; nothing is learned"
+            )
         return f"{self.task or 'a model'}: {self.model.describe()}"
 
     @torch.inference_mode()
@@ -143,7 +145,7 @@ class LoadedModel:
         self._check(texts)
         names = list(texts)
         with _open(video) as reader:
-            features = view_features(reader, self.config, self.model.clip)
+            features = view_features(reader, self.config, self.model.backbone)
             duration_sec = reader.timeline.duration_sec
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         scores, _ = self.model.test_scores(
@@ -167,7 +169,7 @@ class LoadedModel:
             BrokenVideoError: when the video cannot be used.
         """
         with _open(video) as reader:
-            features = view_features(reader, self.config, self.model.clip)
+            features = view_features(reader, self.config, self.model.backbone)
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         return F.normalize(video_vectors(self.model, features, mask).mean(0), dim=-1).cpu()
 
@@ -205,14 +207,14 @@ class LoadedModel:
         vectors = self.embed_text(texts)
         with _open(video) as reader:
             start_sec, duration_sec = reader.timeline.start_sec, reader.timeline.duration_sec
-            features, times = all_features(reader, CURVE_RATE, self.config.crops[0], self.model.clip, progress)
+            features, times = all_features(reader, CURVE_RATE, self.config.crops[0], self.model.backbone, progress)
         length_sec = duration_sec - start_sec
         span = span_sec if span_sec is not None else min(max(length_sec / 10, 1.0), 4.0)
         num_frames = min(self.model.temporal.max_frames, max(1, round(span * CURVE_RATE)))
         cutting = Cutting(span, span / 4, num_frames, CURVE_RATE)
         parts = []
         for rows in torch.split(torch.from_numpy(cutting.rows(times, duration_sec, start_sec)), SPANS_AT_A_TIME):
-            frames = features[rows].to(self.model.clip.mean.device)
+            frames = features[rows].to(self.model.backbone.mean.device)
             mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
             parts.append(video_vectors(self.model, frames, mask).cpu() @ vectors.T)
         middles = torch.tensor([(start + end) / 2 for start, end in cutting.spans(duration_sec, start_sec)])
@@ -256,7 +258,7 @@ class LoadedModel:
         self._check(texts)
         rate = self.config.frame_rate
         with _open(video) as reader:
-            features, _ = all_features(reader, rate, self.config.crops[0], self.model.clip, progress)
+            features, _ = all_features(reader, rate, self.config.crops[0], self.model.backbone, progress)
             stored = reader.timeline.ticks(rate)
         suppression = dataclasses.replace(self.detector.suppression, min_score=min_score, max_detections=max_segments)
         detector = dataclasses.replace(self.detector, suppression=suppression)

@@ -41,7 +41,9 @@ def add_model_options(parser: VerbParser) -> None:
         "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen CLIP)"
     )
     parser.add_argument(
-        "--clip", type=str, help="which CLIP: hub id or local folder (default: the checkpoint's, or tiny)"
+        "--backbone",
+        type=str,
+        help="the frozen model: short name, hub id or folder (default: the checkpoint's, or tiny)",
     )
     parser.add_argument(
         "--templates",
@@ -59,7 +61,7 @@ def model_of(options: Namespace) -> "LoadedModel":
     """The model that was asked for."""
     from prompt_video.inference.loaded import load
 
-    return load(options.ckpt, clip=options.clip, device=options.device, templates=options.templates)
+    return load(options.ckpt, backbone=options.backbone, device=options.device, templates=options.templates)
 
 
 def texts_of(options: Namespace, trained: Sequence[str]) -> list[str]:

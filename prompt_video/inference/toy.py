@@ -3,7 +3,7 @@
 TOY = "tiny"
 NOTICE = (
     "This was scored by the built-in toy model, which has only ever seen simple moving shapes: of anything else it "
-    "guesses. For real videos take a real one: --clip openai/clip-vit-base-patch16, or --ckpt with a checkpoint that "
+    "guesses. For real videos take a real one: --backbone vit_b16, or --ckpt with a checkpoint that "
     "was trained on it."
 )
 

@@ -10,14 +10,15 @@ import torch
 
 from data_modules.errors import InputError
 from data_modules.features.manifest import Precision
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
-from prompt_video.model.hub_folder import UNNAMED_CLIP, Learned, read_hub_folder
+from prompt_video.model.hub_folder import UNNAMED_BACKBONE, Learned, read_hub_folder, todays
 from prompt_video.model.video_text_model import VideoTextModel
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_FORMAT = 2  # to be raised whenever an older checkpoint would be read wrongly, or not at all
+CHECKPOINT_FORMAT = 3  # to be raised whenever an older program would read a checkpoint wrongly, or not at all
+OLDEST_FORMAT = 2  # that is read
 
 
 def read_checkpoint(path: Path, *, weights_only: bool = True) -> dict[str, Any]:
@@ -92,18 +93,18 @@ def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
     spec, number = about.get("spec"), about.get("format")
     if not isinstance(spec, dict) or not isinstance(number, int) or "state_dict" not in checkpoint:
         raise InputError("this is no checkpoint of this framework.")
-    if number < CHECKPOINT_FORMAT:
+    if number < OLDEST_FORMAT:
         raise InputError(
             f"this checkpoint has format {number}, that of an older prompt-video, and this version reads format "
-            f"{CHECKPOINT_FORMAT}: train again, or have the older version write a folder with `export --hub`, which "
-            "is read as before."
+            f"{OLDEST_FORMAT} to {CHECKPOINT_FORMAT}: train again, or have the older version write a folder with "
+            "`export --hub`, which is read as before."
         )
     if number > CHECKPOINT_FORMAT:
         raise InputError(
             f"this checkpoint has format {number}, and this version of prompt-video reads format {CHECKPOINT_FORMAT}: "
             "update prompt-video."
         )
-    return spec
+    return dict(todays(spec))
 
 
 def read_learned(path: Path) -> Learned:
@@ -129,29 +130,29 @@ def read_learned(path: Path) -> Learned:
 
 
 def open_model(
-    learned: Learned, clip: str | None = None, clip_dtype: Precision = "float32", *, cut_texts: bool = False
+    learned: Learned, backbone: str | None = None, backbone_dtype: Precision = "float32", *, cut_texts: bool = False
 ) -> VideoTextModel:
     """The model with its learned weights, on the CPU, no longer to be trained.
 
     Args:
         learned: a checkpoint, or what a folder holds.
-        clip: where its CLIP is: hub id or local folder; None: where it was.
-        clip_dtype: what CLIP is to compute in, whatever it computed in while the model learned.
+        backbone: where its CLIP is: hub id or local folder; None: where it was.
+        backbone_dtype: what CLIP is to compute in, whatever it computed in while the model learned.
         cut_texts: of a text that is too long for the model, its beginning counts; otherwise it is refused.
 
     Raises:
         InputError: when the CLIP is not there or is another one, or the weights do not fit.
     """
-    name = clip or learned.spec["clip"]["name"]
-    if name == UNNAMED_CLIP:
+    name = backbone or learned.spec["backbone"]["name"]
+    if name == UNNAMED_BACKBONE:
         raise InputError(
-            "this model was trained on a CLIP in a local folder, which it does not name; say where that CLIP is with "
-            f"--clip (its fingerprint is {learned.spec['clip']['fingerprint']})."
+            "this model was trained on a backbone in a local folder, which it does not name; say where that is with "
+            f"--backbone (its fingerprint is {learned.spec['backbone']['fingerprint']})."
         )
     spec = dict(learned.spec)
     if cut_texts and "too_long" in spec["prompt"]["settings"]:
         spec["prompt"] = {**spec["prompt"], "settings": {**spec["prompt"]["settings"], "too_long": "truncate"}}
-    model = VideoTextModel.from_spec(spec, FrozenCLIP(name, clip_dtype))
+    model = VideoTextModel.from_spec(spec, FrozenBackbone(name, backbone_dtype))
     # What a task learns beside the model is not part of it; imported weights hold nothing else, under shorter names.
     own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
     model.load_learned_state(own or learned.state)

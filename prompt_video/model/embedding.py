@@ -17,7 +17,7 @@ from prompt_video.model.video_text_model import VideoTextModel
 
 def dim_of(model: VideoTextModel) -> int:
     """Length of the vectors: the joint space's, twice that where the frozen CLIP has a share."""
-    return model.clip.embed_dim * (2 if model.frozen_share else 1)
+    return model.backbone.embed_dim * (2 if model.frozen_share else 1)
 
 
 def video_vectors(
@@ -49,11 +49,11 @@ def frozen_model(model: VideoTextModel, templates: str | Sequence[str] | None = 
     """
     temporal, templates = model.temporal, model.frozen_prompt.templates if templates is None else templates
     return VideoTextModel(
-        model.clip,
+        model.backbone,
         partial(
             TemplatePrompt,
             templates=templates,
-            context_length=model.clip.context_length,
+            context_length=model.backbone.context_length,
             too_long="truncate",
         ),
         partial(TemporalEncoder, num_layers=0, num_heads=temporal.num_heads, max_frames=temporal.max_frames),

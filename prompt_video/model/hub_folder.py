@@ -20,8 +20,9 @@ from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-KIND, FORMAT = "prompt-video model", 1
-UNNAMED_CLIP = "(a local folder)"  # in the place of a CLIP's name that only one machine could make something of
+KIND, FORMAT = "prompt-video model", 2
+READ_FORMATS = (1, FORMAT)
+UNNAMED_BACKBONE = "(a local folder)"  # in the place of a CLIP's name that only one machine could make something of
 
 
 class Learned(NamedTuple):
@@ -66,24 +67,31 @@ def read_hub_folder(folder: Path) -> Learned:
     return Learned(config["spec"], state, config["class_names"], config["task"], config["trial"])
 
 
-def has_public_name(clip: str) -> bool:
+def has_public_name(backbone: str) -> bool:
     """Whether a CLIP can be found by its name on any machine: the built-in one, or one on the hub."""
-    if clip == "tiny":
+    if backbone == "tiny":
         return True
-    is_id = re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", clip) is not None
-    return is_id and not Path(clip).exists()
+    is_id = re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", backbone) is not None
+    return is_id and not Path(backbone).exists()
+
+
+def todays(spec: Any) -> Any:  # noqa: ANN401 - whatever stands there
+    """A model's spec of before other frozen models than CLIP could be taken, in the words of today."""
+    if not isinstance(spec, dict) or "clip" not in spec:
+        return spec
+    return {"backbone" if name == "clip" else name: value for name, value in spec.items()}
 
 
 def _config(path: Path) -> dict[str, Any]:
     config = read_json(path)
     if not isinstance(config, dict) or config.get("kind") != KIND:
         raise InputError(f"{path} is not of a model that `prompt-video export --hub` wrote; name the right folder.")
-    if config.get("format") != FORMAT:
+    if config.get("format") not in READ_FORMATS:
         raise InputError(
             f"{path} has format {excerpt(config.get('format'))}, and this version of prompt-video reads format "
             f"{FORMAT}; update prompt-video, or export the checkpoint again."
         )
-    about = {"class_names": None, "task": {}, "trial": None, **config}
+    about = {"class_names": None, "task": {}, "trial": None, **config, "spec": todays(config.get("spec"))}
     try:
         _check(about)
     except InputError as error:
@@ -96,17 +104,20 @@ def _check(config: Mapping[str, Any]) -> None:
     spec = config.get("spec")
     if not isinstance(spec, dict):
         raise InputError("its spec is missing or no such thing.")
-    for part, wanted in {"clip": ("name", "fingerprint", "dtype"), "prompt": ("kind", "settings")}.items():
+    for part, wanted in {"backbone": ("name", "fingerprint", "dtype"), "prompt": ("kind", "settings")}.items():
         if not isinstance(spec.get(part), dict) or any(name not in spec[part] for name in wanted):
             raise InputError(f"its spec.{part} is missing or no such thing.")
-    if any(not isinstance(spec["clip"][name], str) or "\0" in spec["clip"][name] for name in ("name", "fingerprint")):
-        raise InputError("its spec.clip is missing or no such thing.")
+    if any(
+        not isinstance(spec["backbone"][name], str) or "\0" in spec["backbone"][name]
+        for name in ("name", "fingerprint")
+    ):
+        raise InputError("its spec.backbone is missing or no such thing.")
     head = TEXT_HEADS.get(str(spec["prompt"]["kind"]))
     if head is None:
         raise InputError(f"its spec.prompt.kind cannot be {excerpt(spec['prompt']['kind'])}.")
     check_settings(head, spec["prompt"]["settings"], "spec.prompt.settings")
     check_settings(TemporalEncoder, spec.get("temporal"), "spec.temporal")
-    own = {name: value for name, value in spec.items() if name not in ("clip", "prompt", "temporal", "class_names")}
+    own = {name: value for name, value in spec.items() if name not in ("backbone", "prompt", "temporal", "class_names")}
     check_settings(VideoTextModel, own, "spec")
     for name, value in (("spec.class_names", spec.get("class_names")), ("class_names", config["class_names"])):
         if not fits(value, Sequence[str] | None):

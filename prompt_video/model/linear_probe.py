@@ -52,7 +52,7 @@ class LinearProbe(TextHead):
     def forward(
         self,
         texts: Sequence[str],
-        clip: TextEncoder,
+        backbone: TextEncoder,
         chunk_size: int | None = None,
     ) -> Float[Tensor, "K D"]:
         """It has none.

@@ -12,7 +12,7 @@ from torch import Tensor
 from data_modules.data_sets.hmdb51 import official_names
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.released import NUM_HEADS, NUM_PREFIX, NUM_SUFFIX
@@ -64,7 +64,7 @@ class Imported(NamedTuple):
         num_heads: attention heads of a temporal block.
         num_layers: temporal blocks.
         counts_in_file: the numbers of vectors come from the file, not from the released command.
-        has_clip: the CLIP in the file was compared with the one at hand; False: there is none in it.
+        has_backbone: the CLIP in the file was compared with the one at hand; False: there is none in it.
     """
 
     num_prefix: int
@@ -72,13 +72,13 @@ class Imported(NamedTuple):
     num_heads: int
     num_layers: int
     counts_in_file: bool
-    has_clip: bool
+    has_backbone: bool
 
 
 def import_official(
     source: Path,
     out: Path,
-    clip_name: str,
+    backbone_name: str,
     num_prefix: int | None = None,
     num_suffix: int | None = None,
     num_heads: int = NUM_HEADS,
@@ -92,7 +92,7 @@ def import_official(
     Args:
         source: the released ``.pth.tar``.
         out: the file to write.
-        clip_name: the CLIP it was trained on, for the released ones ``openai/clip-vit-base-patch16``.
+        backbone_name: the CLIP it was trained on, for the released ones ``openai/clip-vit-base-patch16``.
         num_prefix: prompt vectors before a name; None: what the file says or, where it does not, 16, as in the
             released command.
         num_suffix: prompt vectors behind it; None: in the same way.
@@ -112,30 +112,30 @@ def import_official(
     with source.open("rb") as file:
         if not file.read(2).startswith((b"PK", b"\x80")):  # an archive, or a pickle as in 2019
             raise InputError(f"{source} is no file of weights alone: torch.save has not written it.")
-    clip = FrozenCLIP(clip_name)  # before the file, whose 600 MB are read in vain where it is not there
+    backbone = FrozenBackbone(backbone_name)  # before the file, whose 600 MB are read in vain where it is not there
     content = _read(source)
     released = _state_of(source, content)
     state = _translate(source, released)
-    has_clip = _check_clip(source, released, clip)
-    told = _told_counts(content, state["prompt.context"], clip)
+    has_backbone = _check_backbone(source, released, backbone)
+    told = _told_counts(content, state["prompt.context"], backbone)
     if told and num_prefix not in (None, told[0]):
         raise InputError(f"{source} was trained with {told[0]} prompt vectors before a name, not {num_prefix}.")
     prefix, suffix = told or (NUM_PREFIX, NUM_SUFFIX)
     prefix, suffix = prefix if num_prefix is None else num_prefix, suffix if num_suffix is None else num_suffix
-    model = _model_of(state, clip, prefix, suffix, num_heads)
+    model = _model_of(state, backbone, prefix, suffix, num_heads)
     try:
         model.load_learned_state(state)
     except InputError as error:
-        raise InputError(f"{source} does not fit CLIP '{clip_name}': {error}") from error
+        raise InputError(f"{source} does not fit backbone '{backbone_name}': {error}") from error
     about = {"format": CHECKPOINT_FORMAT, "spec": model.spec(), "class_names": None}
     checkpoint = {"prompt_video": about, "state_dict": model.learned_state()}
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, lambda unfinished: torch.save(checkpoint, unfinished))
-    return Imported(prefix, suffix, num_heads, model.temporal.num_layers, told is not None, has_clip)
+    return Imported(prefix, suffix, num_heads, model.temporal.num_layers, told is not None, has_backbone)
 
 
 def _model_of(
-    state: dict[str, Tensor], clip: FrozenCLIP, num_prefix: int, num_suffix: int, num_heads: int
+    state: dict[str, Tensor], backbone: FrozenBackbone, num_prefix: int, num_suffix: int, num_heads: int
 ) -> VideoTextModel:
     """A model that these weights, in our names, fit into."""
     num_layers = len({name.split(".")[2] for name in state if name.startswith("temporal.blocks.")})
@@ -144,13 +144,13 @@ def _model_of(
         state.pop("temporal.positions", None)
     max_frames = len(state["temporal.positions"]) if num_layers else 16
     return VideoTextModel(
-        clip,
+        backbone,
         partial(PromptLearner, num_prefix=num_prefix, num_suffix=num_suffix, layout="by_position"),
         partial(TemporalEncoder, num_layers=num_layers, num_heads=num_heads, max_frames=max_frames, start="random"),
     )
 
 
-def _told_counts(content: Any, table: Tensor, clip: FrozenCLIP) -> tuple[int, int] | None:  # noqa: ANN401 - as it was saved
+def _told_counts(content: Any, table: Tensor, backbone: FrozenBackbone) -> tuple[int, int] | None:  # noqa: ANN401 - as it was saved
     """Prompt vectors before and behind a name, by which rows of the table the optimizer has ever moved."""
     states = content.get("optimizer", {}) if isinstance(content, dict) else {}
     states = states.get("state", {}) if isinstance(states, dict) else {}
@@ -164,13 +164,13 @@ def _told_counts(content: Any, table: Tensor, clip: FrozenCLIP) -> tuple[int, in
     last = max(row for row, has_moved in enumerate(moved) if has_moved)
     if last == prefix:
         return prefix, 0
-    longest = max(map(len, clip.tokenize(list(official_names().values()))))  # the one data set that the code is for
+    longest = max(map(len, backbone.tokenize(list(official_names().values()))))  # the one data set that the code is for
     return (prefix, last - prefix - longest) if last > prefix + longest else None
 
 
-def _check_clip(source: Path, released: Mapping[str, Tensor], clip: FrozenCLIP) -> bool:
+def _check_backbone(source: Path, released: Mapping[str, Tensor], backbone: FrozenBackbone) -> bool:
     """Refuse prompts that were learned on another CLIP; False where there is none in the file."""
-    own = dict(clip.towers.named_parameters())
+    own = dict(backbone.towers.named_parameters())
     clip_weights = {name.removeprefix(_CLIP): value for name, value in released.items() if name.startswith(_CLIP)}
     for name, value in clip_weights.items():
         block = _BLOCK.fullmatch(name)
@@ -184,8 +184,8 @@ def _check_clip(source: Path, released: Mapping[str, Tensor], clip: FrozenCLIP) 
         # As near as half precision, which CLIP was released in, can be.
         if mine is None or mine.shape != value.shape or not torch.allclose(mine, value, rtol=2e-3, atol=2e-4):
             raise InputError(
-                f"the CLIP in {source} is another one than '{clip.name}': {_CLIP}{name} differs. Its prompts work with "
-                "the CLIP that they were learned on alone; name it with --clip."
+                f"the CLIP in {source} is another one than '{backbone.name}': {_CLIP}{name} differs. Its prompts work "
+                "with the CLIP that they were learned on alone; name it with --backbone."
             )
     return bool(clip_weights)
 

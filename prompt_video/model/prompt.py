@@ -49,13 +49,13 @@ class PromptLearner(TextHead):
     def forward(
         self,
         texts: Sequence[str],
-        clip: TextEncoder,
+        backbone: TextEncoder,
         chunk_size: int | None = None,
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
-        tokens, cut = _fit(texts, clip.tokenize(texts), self.room, self.too_long)
+        tokens, cut = _fit(texts, backbone.tokenize(texts), self.room, self.too_long)
         self.truncated.update(cut)
-        return F.normalize(clip.encode_text(self.surround(tokens), chunk_size), dim=-1)
+        return F.normalize(backbone.encode_text(self.surround(tokens), chunk_size), dim=-1)
 
     def surround(self, tokens: list[list[int]]) -> PromptedText:
         """Put the learned vectors around each text's tokens."""
@@ -101,15 +101,15 @@ class TemplatePrompt(TextHead):
     def forward(
         self,
         texts: Sequence[str],
-        clip: TextEncoder,
+        backbone: TextEncoder,
         chunk_size: int | None = None,
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
         filled = [template.replace("{}", text) for text in texts for template in self.templates]
-        tokens, cut = _fit(filled, clip.tokenize(filled), self.room, self.too_long)
+        tokens, cut = _fit(filled, backbone.tokenize(filled), self.room, self.too_long)
         self.truncated.update(cut)
         nothing = torch.empty(0, self.width)
-        features = F.normalize(clip.encode_text(PromptedText(tokens, nothing, nothing, 0), chunk_size), dim=-1)
+        features = F.normalize(backbone.encode_text(PromptedText(tokens, nothing, nothing, 0), chunk_size), dim=-1)
         return F.normalize(features.view(len(texts), len(self.templates), -1).mean(1), dim=-1)
 
     def has_cut(self, text: str) -> bool:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.text_head import TextHead
 
@@ -44,23 +44,23 @@ class VectorWords:
 
 
 @torch.no_grad()
-def prompt_words(prompt: TextHead, clip: FrozenCLIP, count: int = 5) -> list[VectorWords]:
+def prompt_words(prompt: TextHead, backbone: FrozenBackbone, count: int = 5) -> list[VectorWords]:
     """The nearest words of each learned vector, in the order of the prompt.
 
     Args:
         prompt: the text head; one that learns no vectors around a text has none.
-        clip: whose vocabulary it is; the tokens that begin and end a text are no words.
+        backbone: whose vocabulary it is; the tokens that begin and end a text are no words.
         count: words of each vector.
     """
     if not isinstance(prompt, PromptLearner) or not prompt.num_prefix + prompt.num_suffix:
         return []
     names, vectors = zip(*_vectors(prompt), strict=True)
-    table = clip.towers.text.token_embedding.weight
-    no_words = set(clip.towers.tokenizer.all_special_ids)
+    table = backbone.towers.text.token_embedding.weight
+    no_words = set(backbone.towers.tokenizer.all_special_ids)
     numbers = torch.tensor([n for n in range(len(table)) if n not in no_words], device=table.device)
     nearest = _nearest(torch.stack(vectors).to(table.device).float(), table, numbers, count)
     return [
-        VectorWords(name, tuple(_word(clip, number) for number in near.tolist()), tuple(distances.tolist()))
+        VectorWords(name, tuple(_word(backbone, number) for number in near.tolist()), tuple(distances.tolist()))
         for name, near, distances in zip(names, *nearest, strict=True)
     ]
 
@@ -93,9 +93,9 @@ def _nearest(
     return tokens, best
 
 
-def _word(clip: FrozenCLIP, number: int) -> str:
+def _word(backbone: FrozenBackbone, number: int) -> str:
     """A token as it is read; one that is only a part of a character, as the vocabulary writes it."""
-    tokenizer = clip.towers.tokenizer
+    tokenizer = backbone.towers.tokenizer
     read: str = tokenizer.decode([number]).strip()
     written: str = tokenizer.convert_ids_to_tokens(number).removesuffix("</w>")
     return written if not read or "\ufffd" in read or not read.isprintable() else read

@@ -53,15 +53,15 @@ class TextHead(nn.Module, ABC):
     def forward(
         self,
         texts: Sequence[str],
-        clip: TextEncoder,
+        backbone: TextEncoder,
         chunk_size: int | None = None,
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text.
 
         Args:
             texts: any.
-            clip: encodes them.
-            chunk_size: see `FrozenCLIP.encode_text`.
+            backbone: encodes them.
+            chunk_size: see `FrozenBackbone.encode_text`.
         """
 
     @abstractmethod

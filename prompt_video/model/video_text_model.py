@@ -1,7 +1,7 @@
 """VideoTextModel: score videos against texts. The page to read first.
 
-    video: frames -> clip.encode_frames -> temporal -> one vector     }
-    text:  words  -> prompt -> clip.encode_text     -> one vector     }  cosine / temperature = score
+    video: frames -> backbone.encode_frames -> temporal -> one vector     }
+    text:  words  -> prompt -> backbone.encode_text     -> one vector     }  cosine / temperature = score
 
 Only the prompt and the temporal encoder learn; CLIP is frozen.
 """
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.frozen_share import mixed_scores
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
@@ -37,7 +37,7 @@ class VideoTextModel(nn.Module):
     """Scores of videos for texts.
 
     Args:
-        clip: the frozen CLIP; several models may share one.
+        backbone: the frozen CLIP; several models may share one.
         prompt: makes the text head, given the width of CLIP's token embeddings.
         temporal: makes the temporal encoder, given the width of CLIP's joint space.
         temperature: divides the cosine similarity. None: the paper's 0.07 where anything is learned, and CLIP's own
@@ -52,7 +52,7 @@ class VideoTextModel(nn.Module):
 
     def __init__(
         self,
-        clip: FrozenCLIP,
+        backbone: FrozenBackbone,
         prompt: Callable[[int], nn.Module],
         temporal: Callable[[int], TemporalEncoder],
         temperature: float | None = None,
@@ -62,22 +62,24 @@ class VideoTextModel(nn.Module):
         frozen_share: float = 0.0,
     ) -> None:
         super().__init__()
-        self.clip = clip
-        self.prompt = cast(TextHead, prompt(clip.width))
-        self.temporal = temporal(clip.embed_dim)
-        start = starting_temperature(temperature, clip, self.prompt, self.temporal)
+        self.backbone = backbone
+        self.prompt = cast(TextHead, prompt(backbone.width))
+        self.temporal = temporal(backbone.embed_dim)
+        start = starting_temperature(temperature, backbone, self.prompt, self.temporal)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_temperature)
         self.smallest_temperature = min(SMALLEST_TEMPERATURE, start)
         self.text_chunk = text_chunk
-        self.frozen_prompt = TemplatePrompt(clip.width, frozen_templates, clip.context_length, too_long="truncate")
+        self.frozen_prompt = TemplatePrompt(
+            backbone.width, frozen_templates, backbone.context_length, too_long="truncate"
+        )
         self.frozen_share = frozen_share
         self._text_cache = TextFeatureCache()
         if not 0 <= frozen_share <= 1:
             raise InputError(f"frozen_share must be in [0, 1], not {frozen_share}")
-        if self.prompt.context_length > clip.context_length:
+        if self.prompt.context_length > backbone.context_length:
             raise InputError(
                 f"the prompt counts on {self.prompt.context_length} positions, and the text encoder of CLIP "
-                f"'{clip.name}' has {clip.context_length}; set context_length of the prompt."
+                f"'{backbone.name}' has {backbone.context_length}; set context_length of the prompt."
             )
 
     @property
@@ -133,7 +135,7 @@ class VideoTextModel(nn.Module):
         """
         cosine = F.normalize(mean_frames, dim=-1) @ self.frozen_text_features(texts).T
         mixed = mixed_scores(scores, cosine / self.temperature, self.frozen_share)
-        return mixed, cosine / self.clip.temperature
+        return mixed, cosine / self.backbone.temperature
 
     def video_features(self, batch: Batch) -> Float[Tensor, "R D"]:
         """One vector a video, not normalised."""
@@ -146,7 +148,7 @@ class VideoTextModel(nn.Module):
         if "features" in batch:
             features = batch["features"]
             return features.to(torch.promote_types(features.dtype, torch.float32))
-        real = self.clip.encode_frames(batch["video"][mask])
+        real = self.backbone.encode_frames(batch["video"][mask])
         return real.new_zeros(*mask.shape, real.shape[-1]).masked_scatter(mask.unsqueeze(-1), real)
 
     def text_features(self, texts: Sequence[str]) -> Float[Tensor, "K D"]:
@@ -165,7 +167,7 @@ class VideoTextModel(nn.Module):
         return self._text_cache.features(head, key, learned, lambda: self._encode(head, texts))
 
     def _encode(self, head: TextHead, texts: Sequence[str]) -> Float[Tensor, "K D"]:
-        features: Tensor = head(texts, self.clip, self.text_chunk)
+        features: Tensor = head(texts, self.backbone, self.text_chunk)
         return features
 
     def forget_texts(self) -> None:
@@ -179,12 +181,12 @@ class VideoTextModel(nn.Module):
 
     def compile_parts(self) -> None:
         """Use torch.compile for the text path of training and for the temporal encoder; figures change by rounding."""
-        self.clip.compiled = True
+        self.backbone.compiled = True
         self.temporal.compile(mode="reduce-overhead" if torch.cuda.is_available() else "default")
 
     def set_vocabulary(self, texts: Sequence[str]) -> None:
         """Name the classes before an optimizer is made; see `TextHead.set_vocabulary`."""
-        self.prompt.set_vocabulary(texts, self.clip.embed_dim)
+        self.prompt.set_vocabulary(texts, self.backbone.embed_dim)
 
     def describe(self) -> str:
         """How texts are written and frames are joined, in words."""
@@ -192,16 +194,16 @@ class VideoTextModel(nn.Module):
         several = "s" if layers > 1 else ""
         frames = f"a temporal encoder of {layers} layer{several}" if layers else "frames averaged"
         share = f"; {self.frozen_share:g} of every score is frozen CLIP's" if self.frozen_share else ""
-        frozen = f"{describe(self.frozen_prompt.templates)}, at its own temperature of {self.clip.temperature:.4g}"
-        return f"{self.prompt.describe()}; {frames}{share}. Frozen CLIP '{self.clip.name}' reads {frozen}."
+        frozen = f"{describe(self.frozen_prompt.templates)}, at its own temperature of {self.backbone.temperature:.4g}"
+        return f"{self.prompt.describe()}; {frames}{share}. Frozen backbone '{self.backbone.name}' reads {frozen}."
 
     def frozen_spec(self) -> dict[str, Any]:
         """What the frozen CLIP is that every test is compared with, ready for JSON."""
         templates = self.frozen_prompt.templates
         return {
-            "clip": self.clip.name,
+            "backbone": self.backbone.name,
             "templates": name_of(templates) or templates,
-            "temperature": self.clip.temperature,
+            "temperature": self.backbone.temperature,
         }
 
     def learned_state(self) -> dict[str, Tensor]:
@@ -225,14 +227,14 @@ class VideoTextModel(nn.Module):
 
     def spec(self) -> dict[str, Any]:
         """All that is needed to build this model again and to refuse a wrong CLIP, ready for JSON."""
-        clip = self.clip
+        backbone = self.backbone
         return {
-            "clip": {
-                "name": clip.name,
-                "dtype": clip.dtype,
-                "fingerprint": clip.fingerprint,
-                "width": clip.width,
-                "embed_dim": clip.embed_dim,
+            "backbone": {
+                "name": backbone.name,
+                "dtype": backbone.dtype,
+                "fingerprint": backbone.fingerprint,
+                "width": backbone.width,
+                "embed_dim": backbone.embed_dim,
             },
             "prompt": {"kind": type(self.prompt).__name__, "settings": self.prompt.settings()},
             "temporal": self.temporal.settings(),
@@ -244,12 +246,13 @@ class VideoTextModel(nn.Module):
         }
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
-        """Refuse weights that were learned on another CLIP, or in another shape."""
-        clip = spec["clip"]
-        if clip["fingerprint"] != self.clip.fingerprint:
+        """Refuse weights that were learned on another backbone, or in another shape."""
+        backbone = spec["backbone"]
+        if backbone["fingerprint"] != self.backbone.fingerprint:
             raise InputError(
-                f"these weights were learned on CLIP '{clip['name']}' (fingerprint {clip['fingerprint']}), and this is "
-                f"CLIP '{self.clip.name}' (fingerprint {self.clip.fingerprint}); they do not work together."
+                f"these weights were learned on backbone '{backbone['name']}' (fingerprint {backbone['fingerprint']}), "
+                f"and this is backbone '{self.backbone.name}' (fingerprint {self.backbone.fingerprint}); they do not "
+                "work together."
             )
         given, own = _lasting(spec), _lasting(self.spec())
         wrong = sorted(name for name in given.keys() | own.keys() if given.get(name) != own.get(name))
@@ -260,24 +263,26 @@ class VideoTextModel(nn.Module):
             )
 
     @classmethod
-    def from_spec(cls, spec: Mapping[str, Any], clip: FrozenCLIP | None = None) -> "VideoTextModel":
+    def from_spec(cls, spec: Mapping[str, Any], backbone: FrozenBackbone | None = None) -> "VideoTextModel":
         """Build a model from its `spec`; its learned weights come by `load_learned_state`."""
-        clip = clip or FrozenCLIP(spec["clip"]["name"], spec["clip"]["dtype"])
+        backbone = backbone or FrozenBackbone(spec["backbone"]["name"], spec["backbone"]["dtype"])
         prompt = partial(TEXT_HEADS[spec["prompt"]["kind"]], **spec["prompt"]["settings"])
         temporal = partial(TemporalEncoder, **spec["temporal"])
         options = {name: spec[name] for name in ("frozen_templates", "frozen_share") if name in spec}
-        model = cls(clip, prompt, temporal, spec["temperature"], spec["learn_temperature"], **options)
+        model = cls(backbone, prompt, temporal, spec["temperature"], spec["learn_temperature"], **options)
         model.set_vocabulary(spec["class_names"] or [])
         model.check_spec(spec)
         return model
 
 
-def starting_temperature(given: float | None, clip: FrozenCLIP, prompt: nn.Module, temporal: nn.Module) -> float:
+def starting_temperature(
+    given: float | None, backbone: FrozenBackbone, prompt: nn.Module, temporal: nn.Module
+) -> float:
     """What cosines are divided by before training; see ``temperature`` of `VideoTextModel`."""
     if given is not None:
         return given
     learns = any(True for _ in chain(prompt.parameters(), temporal.parameters()))
-    return TEMPERATURE if learns else clip.temperature
+    return TEMPERATURE if learns else backbone.temperature
 
 
 def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:

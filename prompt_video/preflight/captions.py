@@ -8,7 +8,7 @@ from data_modules.annotations.captions import CaptionTally
 from data_modules.annotations.class_names import as_read
 from data_modules.batch import CaptionedRecord, Record
 from data_modules.protocols.trial import Subset, Trial
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.preflight.check_results import CheckResult, Verdict, count
 from prompt_video.preflight.checks import named
@@ -76,12 +76,12 @@ def check_lengths(model: VideoTextModel, parts: Parts) -> CheckResult:
         model: whose text head is to read them.
         parts: the videos of each part, each once.
     """
-    return first_problem([_check_lengths(reader, model.clip, parts, where) for reader, where in readers(model)])
+    return first_problem([_check_lengths(reader, model.backbone, parts, where) for reader, where in readers(model)])
 
 
-def _check_lengths(reader: Reader, clip: FrozenCLIP, parts: Parts, where: str) -> CheckResult:
+def _check_lengths(reader: Reader, backbone: FrozenBackbone, parts: Parts, where: str) -> CheckResult:
     captions = {name: [c for record in _captioned(records) for c in record.captions] for name, records in parts.items()}
-    lengths = token_counts(reader, clip, dict.fromkeys(caption for own in captions.values() for caption in own))
+    lengths = token_counts(reader, backbone, dict.fromkeys(caption for own in captions.values() for caption in own))
     over = {name: [caption for caption in own if lengths[caption] > reader.room] for name, own in captions.items()}
     if not any(over.values()):
         longest = max(lengths.values(), default=0)

@@ -12,7 +12,7 @@ from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols.trial import SPLITS
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.experiment.settings import SettingsCLI
 from prompt_video.preflight import captions, checks, segments
 from prompt_video.preflight.check_results import CheckResult
@@ -72,7 +72,7 @@ def examine(settings: SettingsCLI, decode: Decode, samples: int, workers: int, *
     probes, decoded = _probe_chosen(parts, decode, samples, workers, show_progress)
     results = list(_of_trials(data, probes, learns=task is None or task.has_weights))
     results += [_of_texts(data, task)] if task else _named_for(data, model_results)
-    results += _of_files(data, task.model.clip if task else None, parts, probes, decoded)
+    results += _of_files(data, task.model.backbone if task else None, parts, probes, decoded)
     return Examination(settings.name, results, probes, parts, decoded)
 
 
@@ -95,7 +95,7 @@ def _named_for(data: VideoDataModule, results: Sequence[CheckResult]) -> list[Ch
 
 def _of_files(
     data: VideoDataModule,
-    clip: FrozenCLIP | None,
+    backbone: FrozenBackbone | None,
     parts: Mapping[str, Sequence[Record]],
     probes: Mapping[Path, Probe],
     decoded: int,
@@ -103,7 +103,7 @@ def _of_files(
     """What videos and feature stores tell."""
     allowed = data.dropped_videos.max_fraction
     try:
-        shares = shares_of(data, clip)
+        shares = shares_of(data, backbone)
     except InputError as error:
         yield check_missing(parts, probes, set(), allowed)
         yield check_broken(parts, probes, set(), decoded, allowed)
@@ -123,7 +123,7 @@ def _build_task(settings: SettingsCLI) -> tuple[VideoTextTask | None, list[Check
     except InputError as error:
         options = settings.settings["model"]["init_args"]
         try:
-            FrozenCLIP(options["clip"], options["clip_dtype"])
+            FrozenBackbone(options["backbone"], options["backbone_dtype"])
         except InputError as missing:
             return None, [CheckResult(NAME_LENGTHS, "warning", f"not checked: {missing}")]
         return None, [CheckResult("model", "error", str(error))]

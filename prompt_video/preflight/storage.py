@@ -13,7 +13,7 @@ from data_modules.features.shards import COLUMNS, GONE, stamp
 from data_modules.features.store import FeatureStore, Recipe, pending
 from data_modules.modules.base import VideoDataModule
 from data_modules.modules.extraction import open_named, recipe_of, store_root
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.preflight.check_results import CheckResult, Verdict, count
 from prompt_video.preflight.probes import Probe
 
@@ -36,7 +36,7 @@ class Share:
     todo: Sequence[Record]
 
 
-def shares_of(data: VideoDataModule, clip: FrozenCLIP | None) -> list[Share]:
+def shares_of(data: VideoDataModule, backbone: FrozenBackbone | None) -> list[Share]:
     """The stores that a run would open: one for each data set and crop.
 
     Raises:
@@ -45,13 +45,13 @@ def shares_of(data: VideoDataModule, clip: FrozenCLIP | None) -> list[Share]:
     shares = []
     for module, wanted in data.stored_apart().items():
         for crop, records in zip(module.crops, wanted, strict=True):
-            if module.features == "off" or clip is None:
+            if module.features == "off" or backbone is None:
                 shares.append(Share(None, set(), list(records.values()) if module.features == "auto" else []))
                 continue
-            recipe = recipe_of(clip, module, crop)
+            recipe = recipe_of(backbone, module, crop)
             root = Path(module.features)
             if module.features == "auto":
-                root = store_root(clip, module, recipe)
+                root = store_root(backbone, module, recipe)
             stored: set[Path] = set()
             if module.features != "auto" or (root / MANIFEST).exists():
                 videos = [(record.video_id, record.path) for record in records.values()]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TypeAlias
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.preflight.check_results import CheckResult, Verdict, count
@@ -22,7 +22,7 @@ def check_texts(model: VideoTextModel, names: Sequence[str]) -> CheckResult:
         model: whose text head is to read them.
         names: each once.
     """
-    return first_problem([_check(reader, model.clip, names, where) for reader, where in readers(model)])
+    return first_problem([_check(reader, model.backbone, names, where) for reader, where in readers(model)])
 
 
 def readers(model: VideoTextModel) -> list[tuple[Reader, str]]:
@@ -38,21 +38,21 @@ def first_problem(results: Sequence[CheckResult]) -> CheckResult:
     return next((result for result in results if result.verdict != "ok"), results[0])
 
 
-def token_counts(reader: Reader, clip: FrozenCLIP, texts: Iterable[str]) -> dict[str, int]:
+def token_counts(reader: Reader, backbone: FrozenBackbone, texts: Iterable[str]) -> dict[str, int]:
     """Tokens of each text, in the template that makes it longest."""
     templates = reader.templates if isinstance(reader, TemplatePrompt) else ["{}"]
     counts: dict[str, int] = {}
     rest = iter(texts)
     while some := list(islice(rest, CHUNK)):
         for template in templates:
-            tokens = clip.tokenize([template.replace("{}", text) for text in some])
+            tokens = backbone.tokenize([template.replace("{}", text) for text in some])
             for text, own in zip(some, tokens, strict=True):
                 counts[text] = max(counts.get(text, 0), len(own))
     return counts
 
 
-def _check(reader: Reader, clip: FrozenCLIP, names: Sequence[str], where: str) -> CheckResult:
-    counts = token_counts(reader, clip, names)
+def _check(reader: Reader, backbone: FrozenBackbone, names: Sequence[str], where: str) -> CheckResult:
+    counts = token_counts(reader, backbone, names)
     over = sorted(((number, name) for name, number in counts.items() if number > reader.room), reverse=True)
     if not over:
         longest = max(counts.values(), default=0)

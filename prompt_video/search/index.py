@@ -56,13 +56,13 @@ class VideoIndex:
 
     Args:
         root: folder of the index.
-        clip: where the CLIP is that it was made with; None: where it was then.
+        backbone: where the CLIP is that it was made with; None: where it was then.
 
     Raises:
         InputError: there is no such index, it is empty or damaged, or its CLIP is not there.
     """
 
-    def __init__(self, root: Path, clip: str | None = None) -> None:
+    def __init__(self, root: Path, backbone: str | None = None) -> None:
         self.root = Path(root)
         self.manifest = read_manifest(self.root)
         self.store = FeatureStore(self.root)
@@ -70,7 +70,7 @@ class VideoIndex:
         if not len(self.vectors):
             raise InputError(f"the index {root} holds no videos; `prompt-video index` fills it.")
         _check_fit(self.manifest, self.store)
-        self.model: VideoTextModel = self.manifest.model(clip)
+        self.model: VideoTextModel = self.manifest.model(backbone)
         assert dim_of(self.model) == self.store.recipe.dim
 
     @property
@@ -130,11 +130,11 @@ def _check_fit(manifest: IndexManifest, store: FeatureStore) -> None:
     Raises:
         InputError: when they are not, or one does.
     """
-    recipe, made_with = store.recipe, manifest.spec["clip"]
+    recipe, made_with = store.recipe, manifest.spec["backbone"]
     if (
         not recipe.transform.endswith(manifest.made_with)
         or recipe.frame_rate != manifest.cutting.frame_rate
-        or recipe.clip_fingerprint != made_with["fingerprint"]
+        or recipe.backbone_fingerprint != made_with["fingerprint"]
     ):
         raise InputError(
             f"the vectors in {store.root} are not of the model that lies beside them; delete the folder and index "

@@ -68,7 +68,7 @@ class IndexingTask(ExtractionTask):
     """
 
     def __init__(self, model: VideoTextModel, root: Path, recipe: Recipe, cutting: Cutting) -> None:
-        super().__init__(model.clip, root, recipe)
+        super().__init__(model.backbone, root, recipe)
         self.model = model
         self.cutting = cutting
 
@@ -96,12 +96,12 @@ class IndexingTask(ExtractionTask):
 def recipe_of(manifest: IndexManifest, model: VideoTextModel, crop: ResizeCrop) -> Recipe:
     """What the vectors of an index are made with: other weights or other spans make another one."""
     return Recipe(
-        clip_name=model.clip.name,
-        clip_fingerprint=model.clip.fingerprint,
+        backbone_name=model.backbone.name,
+        backbone_fingerprint=model.backbone.fingerprint,
         dim=dim_of(model),
         frame_rate=manifest.cutting.frame_rate,
-        transform=f"{transform_of(model.clip, crop)}/{manifest.made_with}",
-        clip_dtype=model.clip.dtype,
+        transform=f"{transform_of(model.backbone, crop)}/{manifest.made_with}",
+        backbone_dtype=model.backbone.dtype,
     )
 
 
@@ -128,7 +128,7 @@ def build_index(
     Raises:
         InputError: when there is no folder or no video in it, or the index was made otherwise or of another folder.
     """
-    manifest, crop = IndexManifest.of(model, folder, cutting), ResizeCrop(model.clip.image_size)
+    manifest, crop = IndexManifest.of(model, folder, cutting), ResizeCrop(model.backbone.image_size)
     recipe = recipe_of(manifest, model, crop)
     videos = find_videos(folder)
     todo = pending(root, recipe, videos.items())

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.spans import Cutting
 
 INDEX_FILE = "search.pt"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class IndexManifest:
     def of(cls, model: VideoTextModel, folder: Path, cutting: Cutting) -> "IndexManifest":
         """Of a model and a folder."""
         spec = model.spec()
-        if (place := Path(spec["clip"]["name"]).expanduser()).is_dir():
-            spec["clip"]["name"] = str(place.resolve())  # searching may start from another folder
+        if (place := Path(spec["backbone"]["name"]).expanduser()).is_dir():
+            spec["backbone"]["name"] = str(place.resolve())  # searching may start from another folder
         state = {name: weight.cpu().clone() for name, weight in model.learned_state().items()}
         return cls(folder.resolve(), cutting, spec, state)
 
     @property
     def fingerprint(self) -> str:
         """A hash of the learned weights and their settings; CLIP counts by its own in the recipe of a store."""
-        digest = hashlib.sha256(json.dumps({**self.spec, "clip": ""}, sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps({**self.spec, "backbone": ""}, sort_keys=True).encode())
         for name, weight in sorted(self.state.items()):
             digest.update(name.encode())
             digest.update(weight.float().contiguous().numpy().data)
@@ -82,40 +82,40 @@ class IndexManifest:
         said = [str(self.folder), dataclasses.asdict(self.cutting), dict(self.spec)]
         return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
-    def model(self, clip: str | None = None) -> VideoTextModel:
+    def model(self, backbone: str | None = None) -> VideoTextModel:
         """The model, on the CPU; queries that are too long for it are cut.
 
         Args:
-            clip: where its CLIP is; None: where it was.
+            backbone: where its CLIP is; None: where it was.
 
         Raises:
             InputError: when the CLIP is not there, or is another one.
         """
-        made_with = self.spec["clip"]
-        name = clip or made_with["name"]
+        made_with = self.spec["backbone"]
+        name = backbone or made_with["name"]
         try:
-            frozen = FrozenCLIP(name)
+            frozen = FrozenBackbone(name)
         except InputError as error:
             reason = str(error)
         else:
             return self._model_on(frozen)
         # Outside of the handler, since the innermost message is the one that the command line shows.
         raise InputError(
-            f"the index was made with CLIP '{made_with['name']}', and a search needs it to read the query. Put it "
-            f"back, or say where it is with --clip. {reason}"
+            f"the index was made with backbone '{made_with['name']}', and a search needs it to read the query. Put it "
+            f"back, or say where it is with --backbone. {reason}"
         )
 
-    def _model_on(self, clip: FrozenCLIP) -> VideoTextModel:
-        made_with = self.spec["clip"]
-        if clip.fingerprint != made_with["fingerprint"]:
+    def _model_on(self, backbone: FrozenBackbone) -> VideoTextModel:
+        made_with = self.spec["backbone"]
+        if backbone.fingerprint != made_with["fingerprint"]:
             raise InputError(
-                f"the index was made with a CLIP of fingerprint {made_with['fingerprint']}, and '{clip.name}' has "
-                f"{clip.fingerprint}: their vectors cannot be compared. Name the right one with --clip, or index the "
-                "videos again into another folder."
+                f"the index was made with a backbone of fingerprint {made_with['fingerprint']}, and "
+                f"'{backbone.name}' has {backbone.fingerprint}: their vectors cannot be compared. Name the "
+                "right one with --backbone, or index the videos again into another folder."
             )
         settings = {**self.spec["prompt"]["settings"], "too_long": "truncate"}
         spec = {**self.spec, "prompt": {**self.spec["prompt"], "settings": settings}}
-        model = VideoTextModel.from_spec(spec, clip)
+        model = VideoTextModel.from_spec(spec, backbone)
         model.load_learned_state(self.state)
         return model.eval().requires_grad_(False)
 
@@ -152,7 +152,7 @@ def _check(manifest: IndexManifest) -> None:
     Raises:
         ValueError: when they are wrong.
     """
-    names = [manifest.spec["clip"][key] for key in ("name", "fingerprint")]
+    names = [manifest.spec["backbone"][key] for key in ("name", "fingerprint")]
     is_text = all(isinstance(name, str) for name in names) and manifest.folder.is_absolute()
     if not is_text or not all(weight.isfinite().all() for weight in manifest.state.values()) or not manifest.made_with:
         raise ValueError("a field is not as it should be")

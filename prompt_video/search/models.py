@@ -5,20 +5,20 @@ from pathlib import Path
 from torch import Tensor
 
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import FrozenCLIP
-from prompt_video.backbones.precision import resolve_clip_dtype
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.precision import resolve_backbone_dtype
 from prompt_video.model.checkpoints import read_checkpoint, spec_of
 from prompt_video.model.embedding import refuse_probe
 from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
 from prompt_video.tasks.base import learned_weights
 
 
-def model_of_checkpoint(path: Path, clip: FrozenCLIP | None = None, *, frozen: bool = False) -> VideoTextModel:
+def model_of_checkpoint(path: Path, backbone: FrozenBackbone | None = None, *, frozen: bool = False) -> VideoTextModel:
     """The model of a run's checkpoint or of an imported one; what a task learns beside it is left out.
 
     Args:
         path: the checkpoint.
-        clip: its CLIP; None: from where it was, in the precision that suits the device that a trainer chooses.
+        backbone: its CLIP; None: from where it was, in the precision that suits the device that a trainer chooses.
         frozen: only the frozen CLIP in it will be used.
 
     Raises:
@@ -28,7 +28,9 @@ def model_of_checkpoint(path: Path, clip: FrozenCLIP | None = None, *, frozen: b
     spec = spec_of(checkpoint)
     if not frozen:
         refuse_probe(TEXT_HEADS[spec["prompt"]["kind"]])
-    model = VideoTextModel.from_spec(spec, clip or FrozenCLIP(spec["clip"]["name"], resolve_clip_dtype("auto")))
+    model = VideoTextModel.from_spec(
+        spec, backbone or FrozenBackbone(spec["backbone"]["name"], resolve_backbone_dtype("auto"))
+    )
     state: dict[str, Tensor] = checkpoint["state_dict"]
     own = {name: weight for name, weight in state.items() if name.startswith("model.")}
     model.load_learned_state(own or state)  # imported ones hold nothing else, under shorter names

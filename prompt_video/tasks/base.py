@@ -16,8 +16,8 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import Subset, Trial
-from prompt_video.backbones.backbone import FrozenCLIP
-from prompt_video.backbones.precision import ClipDtype, resolve_clip_dtype
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.precision import BackboneDtype, resolve_backbone_dtype
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.templates import DEFAULT
@@ -32,8 +32,9 @@ class VideoTextTask(LightningModule, ABC):
     """Score videos against texts; a subclass adds its loss, and the results that it gathers.
 
     Args:
-        clip: the frozen CLIP: a HuggingFace hub id, a local folder, or ``tiny``, which is built in.
-        clip_dtype: precision that CLIP computes in; ``auto``: half precision on GPUs (bfloat16, or float16 on those
+        backbone: the frozen image-text model: a short name (`prompt-video list backbones`), a HuggingFace hub id, or a
+            local folder; ``tiny`` is built in.
+        backbone_dtype: precision that CLIP computes in; ``auto``: half precision on GPUs (bfloat16, or float16 on those
             without), float32 on CPUs.
         prompt: the text head: `PromptLearner` learns vectors around each text, `TemplatePrompt` is hand-crafted,
             `LinearProbe` ignores the words and learns one vector a class.
@@ -59,8 +60,8 @@ class VideoTextTask(LightningModule, ABC):
 
     def __init__(
         self,
-        clip: str = "tiny",
-        clip_dtype: ClipDtype = "auto",
+        backbone: str = "tiny",
+        backbone_dtype: BackboneDtype = "auto",
         prompt: Callable[[int], TextHead] = PromptLearner,
         temporal: Callable[[int], TemporalEncoder] = TemporalEncoder,
         temperature: float | None = None,
@@ -86,7 +87,7 @@ class VideoTextTask(LightningModule, ABC):
             if value is not None and not least <= value < math.inf:
                 raise InputError(f"model.{name} must be {least:g} or more, not {value}.")
         self.model = VideoTextModel(
-            FrozenCLIP(clip, resolve_clip_dtype(clip_dtype)),
+            FrozenBackbone(backbone, resolve_backbone_dtype(backbone_dtype)),
             prompt,
             temporal,
             temperature,
@@ -131,14 +132,14 @@ class VideoTextTask(LightningModule, ABC):
         """Score a batch of validation or of a test, and update ``results`` of its subset."""
 
     @property
-    def encoder(self) -> FrozenCLIP:
+    def encoder(self) -> FrozenBackbone:
         """What makes frame features, for `VideoDataModule.extract`."""
-        return self.model.clip
+        return self.model.backbone
 
     @property
     def image_size(self) -> int:
         """Side of the square that the frozen CLIP sees, pixels."""
-        return self.model.clip.image_size
+        return self.model.backbone.image_size
 
     @property
     def has_weights(self) -> bool:

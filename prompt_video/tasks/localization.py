@@ -96,7 +96,7 @@ class LocalizationTask(VideoTextTask):
         if tious is not None and (not tious or not all(0 < tiou <= 1 for tiou in tious)):
             raise InputError(f"model.tious must be thresholds in (0, 1], at least one, not {list(tious)}.")
         self.loaded_proposals = LoadedProposals(proposals) if proposals is not None else None
-        self.detector = detector(self.model.clip.embed_dim) if self.loaded_proposals is None else None
+        self.detector = detector(self.model.backbone.embed_dim) if self.loaded_proposals is None else None
         self.tious, self.suppression, self.match_tiou = tious, suppression, match_tiou
         self.external_path, self.external_weight = external_scores, external_weight
         self.frames_inside = frames_inside

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from lightning.pytorch.cli import OptimizerCallable
 
-from prompt_video.backbones.precision import ClipDtype
+from prompt_video.backbones.precision import BackboneDtype
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.text_head import TextHead
 from prompt_video.tasks.optimization import Decayed, Schedule
@@ -15,8 +15,8 @@ from prompt_video.tasks.optimization import Decayed, Schedule
 class TaskOptions(TypedDict, total=False):
     """Those whose defaults are the same in every task."""
 
-    clip: str
-    clip_dtype: ClipDtype
+    backbone: str
+    backbone_dtype: BackboneDtype
     temporal: Callable[[int], TemporalEncoder]
     temperature: float | None
     learn_temperature: bool

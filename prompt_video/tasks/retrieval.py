@@ -87,7 +87,7 @@ class RetrievalTask(VideoTextTask):
             if name in self.cut:  # training counted, and the test after it need not
                 continue
             captions = self._data.captions(name)
-            cut = sum(len(tokens) > room for tokens in self.model.clip.tokenize(captions))
+            cut = sum(len(tokens) > room for tokens in self.model.backbone.tokenize(captions))
             self.cut[name] = cut, len(captions)
             if cut:
                 log.info("%d of %d captions of '%s' are cut to %d tokens", cut, len(captions), name, room)
@@ -129,7 +129,7 @@ class RetrievalTask(VideoTextTask):
         if not batch["video_id"]:
             # No rows, yet a part of the graph like any other: processes then exchange gradients in the same order.
             nothing = torch.stack([weight.sum() * 0.0 for weight in self.parameters() if weight.requires_grad]).sum()
-            return torch.zeros(0, 2 * self.model.clip.embed_dim, device=self.device) + nothing
+            return torch.zeros(0, 2 * self.model.backbone.embed_dim, device=self.device) + nothing
         temporal = self.model.temporal
         weights = [weight for weight in temporal.parameters() if weight.requires_grad]
         inputs = (self.model.frame_features(batch), batch["mask"])

@@ -99,7 +99,7 @@ def _search(answers: Answers) -> None:
 def _described(answers: Answers) -> str:
     """The model in words, without the folder on this machine that its CLIP may be named by."""
     model = answers.model
-    name = model.model.clip.name
+    name = model.model.backbone.name
     return f"Model: {readable(model.describe().replace(name, Path(name).name))}"
 
 

@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "experiments/README.md", "data_modules/README.md")
 SHELL = ("", "sh", "bash", "console")
 LONG_LISTS = re.compile("^data/(ucf101|k400|ssv2|activitynet)/")  # types are checked in every call while tests run
-SMALL = ("--model.clip=tiny", "--model.temporal.num_heads=4", "--trainer.accelerator=cpu", "--data.num_workers=0")
+SMALL = ("--model.backbone=tiny", "--trainer.accelerator=cpu", "--data.num_workers=0")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ KINDS = (
     Kind(
         r"make bench( ARGS=--quick)?",
         "elsewhere",
-        ("tests/prompt_video/bench/test_shared_clip.py::test_tasks_that_share_a_clip",),
+        ("tests/prompt_video/bench/test_shared_backbone.py::test_tasks_that_share_a_clip",),
     ),
     Kind(
         r"make doctor EXP=jumps_closed",
@@ -81,7 +81,7 @@ KINDS = (
     Kind(_INDEX, "run", options=SMALL[:3]),
     Kind(r"prompt-video search .*", "run", after=_INDEX),
     Kind(r"prompt-video (score-retrieval|score-detections) \S.*", "run"),
-    Kind(r"prompt-video import-features \S.*", "run", options=("--clip=tiny",)),
+    Kind(r"prompt-video import-features \S.*", "run", options=("--backbone=tiny",)),
     Kind(r"(make|prompt-video) [a-z-]+", "mention"),
 )
 

@@ -12,7 +12,7 @@ import transformers
 from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor, nn
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.cli import main
 
@@ -127,7 +127,7 @@ def _model(hidden_act: str, eos_token_id: int, vocab_size: int) -> transformers.
 def make_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     @cache
     def make(hidden_act: str = "quick_gelu", old_eos: bool = False) -> Path:
-        folder = tmp_path_factory.mktemp("clip")
+        folder = tmp_path_factory.mktemp("backbone")
         tokenizer = _tokenizer()
         tokenizer.save_pretrained(folder)
         model = _model(hidden_act, 2 if old_eos else tokenizer.eos_token_id, len(tokenizer))
@@ -140,7 +140,7 @@ def make_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 @pytest.fixture(scope="session", autouse=True)
 def loaded_once(clip_folder: Path) -> Iterator[None]:
     """Two CLIPs stay loaded: whoever asks for one shares its weights, and would else read them anew in every test."""
-    kept = [FrozenCLIP("tiny"), FrozenCLIP(str(clip_folder))]
+    kept = [FrozenBackbone("tiny"), FrozenBackbone(str(clip_folder))]
     yield
     kept.clear()
 
@@ -151,13 +151,13 @@ def clip_folder(make_clip_folder: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def clip(clip_folder: Path) -> FrozenCLIP:
-    return FrozenCLIP(str(clip_folder))
+def backbone(clip_folder: Path) -> FrozenBackbone:
+    return FrozenBackbone(str(clip_folder))
 
 
 @pytest.fixture
-def double_clip(clip: FrozenCLIP) -> FrozenCLIP:
-    return copy.deepcopy(clip).double()
+def double_backbone(backbone: FrozenBackbone) -> FrozenBackbone:
+    return copy.deepcopy(backbone).double()
 
 
 class _Given(nn.Module):

@@ -19,8 +19,8 @@ from prompt_video.io.run_files import TRAINED
 log = logging.getLogger(__name__)
 
 LEAVE_SEC = 60.0  # that a stopped run has to write what it has computed
-# Settings that change no figure; of a method and its backbone the model has all.
-_NO_MATTER = ("config", "method", "backbone", "name", "runs", "run_folder", "quiet", "wandb")
+# Settings that change no figure; of a method, a scale and a backbone the model has all.
+_NO_MATTER = ("config", "method", "scale", "backbone", "name", "runs", "run_folder", "quiet", "wandb")
 
 
 @dataclass(frozen=True)

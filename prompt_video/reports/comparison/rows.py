@@ -86,8 +86,8 @@ def _names(method: str, clusters: Sequence[Sequence[Run]]) -> list[str]:
 
 
 def _differences(one: Run, other: Run) -> list[tuple[str, ...]]:
-    # Of the names of a method and its backbone the model has all.
-    one_config, other_config = ({**run.config, "method": None, "backbone": None} for run in (one, other))
+    # Of a method and a scale the model has all.
+    one_config, other_config = ({**run.config, "method": None, "scale": None} for run in (one, other))
     return list(_differing(one_config, other_config, ()))
 
 

@@ -33,7 +33,7 @@ def fill(
 
 
 CHANGES = [
-    ("clip_fingerprint", "ef01", "clip_fingerprint: the store has abcd, this run asks for ef01"),
+    ("backbone_fingerprint", "ef01", "backbone_fingerprint: the store has abcd, this run asks for ef01"),
     ("dim", 16, "dim: the store has 8, this run asks for 16"),
     ("frame_rate", 12.5, "frame_rate: the store has 25, this run asks for 12.5"),
     ("frame_rate", None, "frame_rate: the store has 25, this run asks for native"),
@@ -57,41 +57,52 @@ def test_another_recipe_is_refused_and_the_difference_named(
         assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize("clip_dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("backbone_dtype", ["bfloat16", "float16"])
 def test_features_of_half_precision_are_not_taken_for_others(
-    tmp_path: Path, video: Path, clip_dtype: Literal["bfloat16", "float16"]
+    tmp_path: Path, video: Path, backbone_dtype: Literal["bfloat16", "float16"]
 ) -> None:
-    half = dataclasses.replace(RECIPE, clip_dtype=clip_dtype)
+    half = dataclasses.replace(RECIPE, backbone_dtype=backbone_dtype)
     assert half.key() != RECIPE.key()
     fill(tmp_path / "half", video, recipe=half)
     assert FeatureStore(tmp_path / "half", half).recipe == half
-    other = dataclasses.replace(RECIPE, clip_dtype="float16" if clip_dtype == "bfloat16" else "bfloat16")
+    other = dataclasses.replace(RECIPE, backbone_dtype="float16" if backbone_dtype == "bfloat16" else "bfloat16")
     for asked in (RECIPE, other):
         for refuse in (FeatureStore, StoreWriter, lambda root, recipe: pending(root, recipe, [])):
             with pytest.raises(InputError) as caught:
                 refuse(tmp_path / "half", asked)
-            line = f"clip_dtype: the store has {clip_dtype}, this run asks for {asked.clip_dtype}"
+            line = f"backbone_dtype: the store has {backbone_dtype}, this run asks for {asked.backbone_dtype}"
             assert line in str(caught.value)
 
 
 def test_features_of_float32_serve_a_run_in_half_precision(tmp_path: Path, video: Path) -> None:
     """None are more exact; but nothing less exact is written among them."""
     fill(tmp_path, video)
-    half = dataclasses.replace(RECIPE, clip_dtype="bfloat16")
+    half = dataclasses.replace(RECIPE, backbone_dtype="bfloat16")
     store = FeatureStore(tmp_path, half)
-    assert (len(store), store.recipe.clip_dtype) == (12, "float32")
-    with pytest.raises(InputError, match="clip_dtype: the store has float32, this run asks for bfloat16"):
+    assert (len(store), store.recipe.backbone_dtype) == (12, "float32")
+    with pytest.raises(InputError, match="backbone_dtype: the store has float32, this run asks for bfloat16"):
         StoreWriter(tmp_path, half)
 
 
 def test_clip_is_known_by_its_weights_not_its_name(tmp_path: Path, video: Path) -> None:
     fill(tmp_path, video)
-    renamed = dataclasses.replace(RECIPE, clip_name="a/copy")
+    renamed = dataclasses.replace(RECIPE, backbone_name="a/copy")
     assert renamed.key() == RECIPE.key()
     assert len(RECIPE.key()) == 8
     assert len(FeatureStore(tmp_path, renamed)) == 12
-    other = dataclasses.replace(renamed, clip_fingerprint="ef01")
-    assert [line.partition(":")[0] for line in RECIPE.differences(other)] == ["clip_name", "clip_fingerprint"]
+    other = dataclasses.replace(renamed, backbone_fingerprint="ef01")
+    assert [line.partition(":")[0] for line in RECIPE.differences(other)] == ["backbone_name", "backbone_fingerprint"]
+
+
+def test_a_store_that_says_clip_is_read_and_found(tmp_path: Path, video: Path) -> None:
+    """As those of before other models than CLIP could be taken; the name of its folder is as it was."""
+    fill(tmp_path, video)
+    path = tmp_path / "manifest.json"
+    text = path.read_text()
+    assert "backbone_name" in text
+    path.write_text(text.replace('"backbone_', '"clip_'))
+    assert FeatureStore(tmp_path, RECIPE).recipe == RECIPE
+    assert RECIPE.key() == "80b29cd3"
 
 
 def test_what_is_not_a_store_is_refused(tmp_path: Path, video: Path) -> None:
@@ -102,9 +113,15 @@ def test_what_is_not_a_store_is_refused(tmp_path: Path, video: Path) -> None:
     fill(tmp_path, video)
     manifest = tmp_path / "manifest.json"
     fields = json.loads(manifest.read_text())
-    wrong: list[dict[str, Any]] = [{"dim": "8"}, {"dim": 0}, {"dim": True}, {"dtype": "int8"}, {"clip_dtype": "int8"}]
+    wrong: list[dict[str, Any]] = [
+        {"dim": "8"},
+        {"dim": 0},
+        {"dim": True},
+        {"dtype": "int8"},
+        {"backbone_dtype": "int8"},
+    ]
     wrong += [{"frame_rate": rate} for rate in (0.0, -1.0, float("nan"), float("inf"), "25", None)]
-    wrong += [{"transform": None}, {"clip_name": 1}, {"more": 1}]
+    wrong += [{"transform": None}, {"backbone_name": 1}, {"more": 1}]
     lacking = [{name: fields[name] for name in fields if name != left_out} for left_out in fields]
     texts = [json.dumps(one) for one in (*(fields | change for change in wrong), *lacking)]
     for text in ("", "{", "[]", "{}", "[" * 100_000, *texts):

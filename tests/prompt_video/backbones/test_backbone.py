@@ -14,7 +14,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import MEAN, STD, FrozenCLIP
+from prompt_video.backbones.backbone import MEAN, STD, FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 
 
@@ -26,26 +26,26 @@ def pixels(number: int = 5, size: int = 16) -> torch.Tensor:
 @pytest.mark.parametrize("hidden_act", ["quick_gelu", "gelu"])
 def test_frames_equal_transformers(make_clip_folder: Callable[..., Path], hidden_act: str) -> None:
     folder = make_clip_folder(hidden_act)
-    clip = FrozenCLIP(str(folder))
+    backbone = FrozenBackbone(str(folder))
     model: Any = transformers.CLIPModel.from_pretrained(folder, attn_implementation="sdpa")
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
     with torch.no_grad():
         wanted = model.get_image_features((pixels() / 255 - mean) / std).pooler_output
-    found = clip.encode_frames(pixels())
+    found = backbone.encode_frames(pixels())
     assert (found - wanted).abs().max() <= 1e-5 * wanted.abs().max()
     assert found.norm(dim=1).sub(1).abs().max() > 0.1  # raw, not normalised
 
 
-def test_frames_of_any_number(clip: FrozenCLIP) -> None:
-    many = clip.encode_frames(pixels(40))
-    torch.testing.assert_close(many[7:8], clip.encode_frames(pixels(40)[7:8]))
-    assert clip.encode_frames(pixels(0)).shape == (0, clip.embed_dim)
+def test_frames_of_any_number(backbone: FrozenBackbone) -> None:
+    many = backbone.encode_frames(pixels(40))
+    torch.testing.assert_close(many[7:8], backbone.encode_frames(pixels(40)[7:8]))
+    assert backbone.encode_frames(pixels(0)).shape == (0, backbone.embed_dim)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
-def test_frames_in_half_precision(clip: FrozenCLIP, clip_folder: Path, dtype: str, tolerance: float) -> None:
-    found = FrozenCLIP(str(clip_folder), dtype).encode_frames(pixels())  # type: ignore[arg-type]
-    wanted = clip.encode_frames(pixels())
+def test_frames_in_half_precision(backbone: FrozenBackbone, clip_folder: Path, dtype: str, tolerance: float) -> None:
+    found = FrozenBackbone(str(clip_folder), dtype).encode_frames(pixels())  # type: ignore[arg-type]
+    wanted = backbone.encode_frames(pixels())
     assert found.dtype == torch.float32
     assert (found - wanted).abs().max() <= tolerance * wanted.abs().max()
 
@@ -54,45 +54,45 @@ def test_mean_and_std_of_the_checkpoint(clip_folder: Path, tmp_path: Path) -> No
     folder = shutil.copytree(clip_folder, tmp_path / "clip")
     settings = {"image_processor_type": "CLIPImageProcessor", "image_mean": [0.5] * 3, "image_std": [0.25] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(settings))
-    clip = FrozenCLIP(str(folder))
-    assert clip.mean.flatten().tolist() == [0.5] * 3
-    assert clip.std.flatten().tolist() == [0.25] * 3
+    backbone = FrozenBackbone(str(folder))
+    assert backbone.mean.flatten().tolist() == [0.5] * 3
+    assert backbone.std.flatten().tolist() == [0.25] * 3
 
 
-def test_sizes(clip: FrozenCLIP) -> None:
-    assert (clip.width, clip.embed_dim, clip.context_length, clip.image_size) == (32, 24, 77, 16)
+def test_sizes(backbone: FrozenBackbone) -> None:
+    assert (backbone.width, backbone.embed_dim, backbone.context_length, backbone.image_size) == (32, 24, 77, 16)
 
 
-def test_tokens_are_the_texts_own(clip: FrozenCLIP, clip_folder: Path) -> None:
+def test_tokens_are_the_texts_own(backbone: FrozenBackbone, clip_folder: Path) -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(clip_folder)
     texts = ["a star", "", "the red star " * 40]
-    assert clip.tokenize(texts) == [tokenizer(text, verbose=False)["input_ids"][1:-1] for text in texts]
-    assert clip.tokenize([]) == []
+    assert backbone.tokenize(texts) == [tokenizer(text, verbose=False)["input_ids"][1:-1] for text in texts]
+    assert backbone.tokenize([]) == []
 
 
-def test_tokens_of_texts_without_end_are_forgotten(clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_of_texts_without_end_are_forgotten(backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prompt_video.backbones.backbone.MOST_TOKENIZED", 10)
-    expected = clip.tokenize(["star"])
+    expected = backbone.tokenize(["star"])
     for number in range(0, 60, 4):
         texts = ["star", *(f"star {k}" for k in range(number, number + 4))]
-        assert clip.tokenize(texts)[0] == expected[0]
-        assert len(clip._tokens) <= 10 + len(texts)
+        assert backbone.tokenize(texts)[0] == expected[0]
+        assert len(backbone._tokens) <= 10 + len(texts)
     many = [f"star {number}" for number in range(30)]
-    assert clip.tokenize(many) == [clip.tokenize([text])[0] for text in many], "also more of them than are kept"
+    assert backbone.tokenize(many) == [backbone.tokenize([text])[0] for text in many], "also more of them than are kept"
 
 
-def test_always_frozen(clip: FrozenCLIP) -> None:
-    clip.train()
-    assert not any(module.training for module in clip.modules())
-    assert not any(weight.requires_grad for weight in clip.parameters())
-    assert not clip.encode_frames(pixels()).requires_grad
+def test_always_frozen(backbone: FrozenBackbone) -> None:
+    backbone.train()
+    assert not any(module.training for module in backbone.modules())
+    assert not any(weight.requires_grad for weight in backbone.parameters())
+    assert not backbone.encode_frames(pixels()).requires_grad
 
 
 def test_two_share_one_set_of_weights(clip_folder: Path) -> None:
-    one, other = FrozenCLIP(str(clip_folder)), FrozenCLIP(str(clip_folder))
-    addresses = [[weight.data_ptr() for weight in clip.parameters()] for clip in (one, other)]
+    one, other = FrozenBackbone(str(clip_folder)), FrozenBackbone(str(clip_folder))
+    addresses = [[weight.data_ptr() for weight in backbone.parameters()] for backbone in (one, other)]
     assert addresses[0] == addresses[1]
-    half = FrozenCLIP(str(clip_folder), "float16")
+    half = FrozenBackbone(str(clip_folder), "float16")
     assert next(half.parameters()).dtype == torch.float16
     assert next(one.parameters()).dtype == torch.float32
 
@@ -100,41 +100,41 @@ def test_two_share_one_set_of_weights(clip_folder: Path) -> None:
 def test_weights_go_when_nobody_uses_them(clip_folder: Path) -> None:
     import weakref
 
-    clip = FrozenCLIP(str(clip_folder), "float16")
-    towers = weakref.ref(clip.towers)
-    del clip
+    backbone = FrozenBackbone(str(clip_folder), "float16")
+    towers = weakref.ref(backbone.towers)
+    del backbone
     gc.collect()
     assert towers() is None
 
 
 def test_a_rewritten_folder_is_read_again(clip_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(clip_folder, tmp_path / "clip")
-    before = FrozenCLIP(str(folder))
+    before = FrozenBackbone(str(folder))
     weights = load_file(folder / "model.safetensors")
     weights["logit_scale"] += 1e-3
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    assert FrozenCLIP(str(folder)).fingerprint != before.fingerprint
+    assert FrozenBackbone(str(folder)).fingerprint != before.fingerprint
 
 
-def test_fingerprint_is_of_the_values(clip: FrozenCLIP, clip_folder: Path, tmp_path: Path) -> None:
+def test_fingerprint_is_of_the_values(backbone: FrozenBackbone, clip_folder: Path, tmp_path: Path) -> None:
     elsewhere = shutil.copytree(clip_folder, tmp_path / "elsewhere")
     weights = load_file(elsewhere / "model.safetensors")
     (elsewhere / "model.safetensors").unlink()
     torch.save(weights, elsewhere / "pytorch_model.bin")
-    assert FrozenCLIP(str(elsewhere)).fingerprint == clip.fingerprint
-    assert FrozenCLIP(str(clip_folder), "bfloat16").fingerprint == clip.fingerprint
+    assert FrozenBackbone(str(elsewhere)).fingerprint == backbone.fingerprint
+    assert FrozenBackbone(str(clip_folder), "bfloat16").fingerprint == backbone.fingerprint
 
 
-def test_plain_texts_equal_transformers(clip: FrozenCLIP, clip_folder: Path) -> None:
+def test_plain_texts_equal_transformers(backbone: FrozenBackbone, clip_folder: Path) -> None:
     """With no learned vectors, transformers' own tokens and features."""
     model: Any = transformers.CLIPModel.from_pretrained(clip_folder, attn_implementation="sdpa")
     tokenizer = transformers.AutoTokenizer.from_pretrained(clip_folder)
     texts = ["a star", "two red rings", "car"]
     tokens = tokenizer(texts, padding="max_length", max_length=77, return_tensors="pt")
-    nothing = torch.empty(0, clip.width)
+    nothing = torch.empty(0, backbone.width)
     with torch.no_grad():
         wanted = model.get_text_features(**tokens).pooler_output
-        found = clip.encode_text(PromptedText(clip.tokenize(texts), nothing, nothing, 0))
+        found = backbone.encode_text(PromptedText(backbone.tokenize(texts), nothing, nothing, 0))
     assert (found - wanted).abs().max() <= 1e-5 * wanted.abs().max()
 
 
@@ -142,7 +142,7 @@ def test_loading_is_silent(clip_folder: Path, tmp_path: Path, capfd: pytest.Capt
     folder = shutil.copytree(clip_folder, tmp_path / "clip")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        FrozenCLIP(str(folder)).tokenize(["star " * 100])
+        FrozenBackbone(str(folder)).tokenize(["star " * 100])
     assert capfd.readouterr() == ("", "")
     assert transformers.utils.logging.is_progress_bar_enabled()
 
@@ -212,8 +212,8 @@ def damage_a_number(folder: Path) -> None:
         (damage_words, "has 520 tokens, and its weights are for 521"),
         (damage_signs, "lacks 1 of the 512 signs"),
         (damage_merges, "does not read the words of its own vocabulary: the merges are missing"),
-        (damage_nothing_there, "local folder with a HuggingFace CLIP"),
-        (damage_weights, "local folder with a HuggingFace CLIP"),
+        (damage_nothing_there, "local folder with a HuggingFace model"),
+        (damage_weights, "local folder with a HuggingFace model"),
         (damage_one_layer, "the weights lack text_model.encoder.layers.1.mlp.fc1.weight"),
         (damage_activation, "activation 'relu'"),
         (damage_temperature, "is a damaged CLIP: its logit_scale is nan"),
@@ -224,11 +224,11 @@ def test_damaged_folder(clip_folder: Path, tmp_path: Path, damage: Callable[[Pat
     folder = shutil.copytree(clip_folder, tmp_path / "clip")
     damage(folder)
     with pytest.raises(InputError, match=says) as caught:
-        FrozenCLIP(str(folder))
+        FrozenBackbone(str(folder))
     assert str(folder) in str(caught.value)
 
 
 def test_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="cannot load CLIP 'nobody/no-such-clip'"):
-        FrozenCLIP("nobody/no-such-clip")
+    with pytest.raises(InputError, match="cannot load backbone 'nobody/no-such-clip'"):
+        FrozenBackbone("nobody/no-such-clip")

@@ -12,7 +12,7 @@ import regex  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt_video.backbones.backbone import TINY, FrozenCLIP
+from prompt_video.backbones.backbone import TINY, FrozenBackbone
 from prompt_video.backbones.clip_text import cleaned
 
 PIECES = regex.compile(
@@ -38,8 +38,8 @@ ODD = [
 
 
 @cache
-def tiny() -> FrozenCLIP:
-    return FrozenCLIP("tiny")
+def tiny() -> FrozenBackbone:
+    return FrozenBackbone("tiny")
 
 
 def byte_signs() -> dict[int, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.hub import SECONDS, check_reachable
 
 
@@ -28,7 +28,7 @@ def port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
 def test_a_hub_that_does_not_answer_is_told_of_in_a_sentence(port: int) -> None:
     start = time.monotonic()
     with pytest.raises(InputError, match=r"'someone/clip'.*127\.0\.0\.1 cannot be reached now.*'tiny'"):
-        FrozenCLIP("someone/clip")
+        FrozenBackbone("someone/clip")
     assert time.monotonic() - start < SECONDS
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from prompt_video.backbones import padded_text, text_tower
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.model.prompt import PromptLearner
@@ -31,9 +31,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
-def learner(clip: FrozenCLIP, **settings: object) -> PromptLearner:
+def learner(backbone: FrozenBackbone, **settings: object) -> PromptLearner:
     torch.manual_seed(1)
-    return PromptLearner(clip.width, init_std=0.5, **settings).to(clip.towers.text.positions.weight.dtype)  # type: ignore[arg-type]
+    return PromptLearner(backbone.width, init_std=0.5, **settings).to(backbone.towers.text.positions.weight.dtype)  # type: ignore[arg-type]
 
 
 def with_gradient(
@@ -61,8 +61,8 @@ def assert_equal(found: list[Tensor], wanted: list[Tensor], tolerance: float) ->
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[3:4]], ids=["ragged", "one"])
 def test_equals_transformers(
     way: str,
-    clip: FrozenCLIP,
-    double_clip: FrozenCLIP,
+    backbone: FrozenBackbone,
+    double_backbone: FrozenBackbone,
     clip_folder: Path,
     reference: Reference,
     dtype: torch.dtype,
@@ -71,7 +71,7 @@ def test_equals_transformers(
     num_suffix: int,
     texts: list[str],
 ) -> None:
-    frozen = clip if dtype == torch.float32 else double_clip
+    frozen = backbone if dtype == torch.float32 else double_backbone
     prompt = learner(frozen, num_prefix=num_prefix, num_suffix=num_suffix, layout=layout)
     tokens = frozen.tokenize(texts)
     wanted = with_gradient(lambda prompted: reference(clip_folder, prompted, dtype), prompt, tokens)
@@ -83,19 +83,19 @@ def test_other_checkpoints_equal_transformers(
     way: str, make_clip_folder: Callable[..., Path], reference: Reference, hidden_act: str, old_eos: bool
 ) -> None:
     folder = make_clip_folder(hidden_act, old_eos)
-    clip = FrozenCLIP(str(folder))
-    prompt, tokens = learner(clip), clip.tokenize(TEXTS)
+    backbone = FrozenBackbone(str(folder))
+    prompt, tokens = learner(backbone), backbone.tokenize(TEXTS)
     wanted = with_gradient(lambda prompted: reference(folder, prompted, torch.float32), prompt, tokens)
-    assert_equal(with_gradient(clip.encode_text, prompt, tokens), wanted, 1e-5)
+    assert_equal(with_gradient(backbone.encode_text, prompt, tokens), wanted, 1e-5)
 
 
-def test_the_layouts_are_two_models(way: str, clip: FrozenCLIP) -> None:
+def test_the_layouts_are_two_models(way: str, backbone: FrozenBackbone) -> None:
     """A reference that ignored the learned vectors would pass the tests above; it does not pass this one."""
-    tokens = clip.tokenize(TEXTS)
-    shared, by_position = learner(clip), learner(clip, layout="by_position")
+    tokens = backbone.tokenize(TEXTS)
+    shared, by_position = learner(backbone), learner(backbone, layout="by_position")
     with torch.no_grad():
         by_position.context[1:33] = shared.context
-        one, other = clip.encode_text(shared.surround(tokens)), clip.encode_text(by_position.surround(tokens))
+        one, other = backbone.encode_text(shared.surround(tokens)), backbone.encode_text(by_position.surround(tokens))
     empty = TEXTS.index("")
     torch.testing.assert_close(one[empty], other[empty])
     assert all((one - other).abs().amax(1)[i] > 1e-2 for i in range(len(TEXTS)) if i != empty)
@@ -103,33 +103,33 @@ def test_the_layouts_are_two_models(way: str, clip: FrozenCLIP) -> None:
 
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 100])
-def test_chunks_change_nothing(way: str, double_clip: FrozenCLIP, layout: str, chunk_size: int) -> None:
-    prompt, tokens = learner(double_clip, layout=layout), double_clip.tokenize(TEXTS)
-    wanted = with_gradient(double_clip.encode_text, prompt, tokens)
-    found = with_gradient(lambda prompted: double_clip.encode_text(prompted, chunk_size), prompt, tokens)
+def test_chunks_change_nothing(way: str, double_backbone: FrozenBackbone, layout: str, chunk_size: int) -> None:
+    prompt, tokens = learner(double_backbone, layout=layout), double_backbone.tokenize(TEXTS)
+    wanted = with_gradient(double_backbone.encode_text, prompt, tokens)
+    found = with_gradient(lambda prompted: double_backbone.encode_text(prompted, chunk_size), prompt, tokens)
     assert_equal(found, wanted, 1e-12)
 
 
-def test_passes_change_nothing(double_clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
-    prompt, tokens = learner(double_clip), double_clip.tokenize(TEXTS)
-    wanted = with_gradient(double_clip.encode_text, prompt, tokens)
+def test_passes_change_nothing(double_backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt, tokens = learner(double_backbone), double_backbone.tokenize(TEXTS)
+    wanted = with_gradient(double_backbone.encode_text, prompt, tokens)
     monkeypatch.setattr(text_tower, "ROWS_PER_PASS", 40)
-    assert_equal(with_gradient(double_clip.encode_text, prompt, tokens), wanted, 1e-12)
+    assert_equal(with_gradient(double_backbone.encode_text, prompt, tokens), wanted, 1e-12)
 
 
-def test_readings_of_a_device_change_nothing(double_clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readings_of_a_device_change_nothing(double_backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without gradients the padded way bounds the rows of a pass; the order of the texts stays."""
-    prompt, tokens = learner(double_clip), double_clip.tokenize(TEXTS)
+    prompt, tokens = learner(double_backbone), double_backbone.tokenize(TEXTS)
     monkeypatch.setattr(TextTower, "way", "padded")
-    wanted = double_clip.encode_text(prompt.surround(tokens)).detach()
+    wanted = double_backbone.encode_text(prompt.surround(tokens)).detach()
     monkeypatch.setattr(text_tower, "ROWS_PER_READING", 40)
     with torch.no_grad():
-        torch.testing.assert_close(double_clip.encode_text(prompt.surround(tokens)), wanted, rtol=0, atol=1e-12)
+        torch.testing.assert_close(double_backbone.encode_text(prompt.surround(tokens)), wanted, rtol=0, atol=1e-12)
 
 
-def test_chunks_keep_less(way: str, clip: FrozenCLIP) -> None:
+def test_chunks_keep_less(way: str, backbone: FrozenBackbone) -> None:
     """What is saved for the backward pass does not grow with the texts when they come in chunks."""
-    prompt, tokens = learner(clip), clip.tokenize(["a star"])
+    prompt, tokens = learner(backbone), backbone.tokenize(["a star"])
 
     def kept(number: int, chunk_size: int | None) -> int:
         sizes = {}
@@ -139,7 +139,7 @@ def test_chunks_keep_less(way: str, clip: FrozenCLIP) -> None:
             return saved
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
-            features = clip.encode_text(prompt.surround(tokens * number), chunk_size)
+            features = backbone.encode_text(prompt.surround(tokens * number), chunk_size)
         assert features.requires_grad
         return sum(sizes.values())
 
@@ -147,34 +147,34 @@ def test_chunks_keep_less(way: str, clip: FrozenCLIP) -> None:
     assert kept(64, 16) < 2 * kept(16, 16) < kept(16, None)
 
 
-def test_gradients_reach_the_prompt_only(way: str, clip: FrozenCLIP) -> None:
-    prompt = learner(clip)
-    torch.autograd.backward(clip.encode_text(prompt.surround(clip.tokenize(TEXTS))).sum())
+def test_gradients_reach_the_prompt_only(way: str, backbone: FrozenBackbone) -> None:
+    prompt = learner(backbone)
+    torch.autograd.backward(backbone.encode_text(prompt.surround(backbone.tokenize(TEXTS))).sum())
     assert prompt.context.grad is not None
     assert (prompt.context.grad.abs().sum(1) > 0).all()
-    assert all(weight.grad is None and not weight.requires_grad for weight in clip.parameters())
+    assert all(weight.grad is None and not weight.requires_grad for weight in backbone.parameters())
 
 
-def test_order_of_texts(way: str, clip: FrozenCLIP) -> None:
-    prompt = learner(clip)
+def test_order_of_texts(way: str, backbone: FrozenBackbone) -> None:
+    prompt = learner(backbone)
     with torch.no_grad():
-        features = clip.encode_text(prompt.surround(clip.tokenize(TEXTS)))
-        turned = clip.encode_text(prompt.surround(clip.tokenize(TEXTS[::-1])))
+        features = backbone.encode_text(prompt.surround(backbone.tokenize(TEXTS)))
+        turned = backbone.encode_text(prompt.surround(backbone.tokenize(TEXTS[::-1])))
     torch.testing.assert_close(turned.flip(0), features)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
-def test_half_precision(way: str, clip: FrozenCLIP, clip_folder: Path, dtype: str, tolerance: float) -> None:
-    half = FrozenCLIP(str(clip_folder), dtype)  # type: ignore[arg-type]
-    prompt, tokens = learner(clip), clip.tokenize(TEXTS)
-    wanted = with_gradient(clip.encode_text, prompt, tokens)
+def test_half_precision(way: str, backbone: FrozenBackbone, clip_folder: Path, dtype: str, tolerance: float) -> None:
+    half = FrozenBackbone(str(clip_folder), dtype)  # type: ignore[arg-type]
+    prompt, tokens = learner(backbone), backbone.tokenize(TEXTS)
+    wanted = with_gradient(backbone.encode_text, prompt, tokens)
     found = with_gradient(half.encode_text, prompt, tokens)
     assert half.towers.text.positions.weight.dtype == getattr(torch, dtype)
     assert found[0].dtype == found[1].dtype == torch.float32
     assert_equal(found, wanted, tolerance)
 
 
-def test_a_deep_copy_stands_alone(clip: FrozenCLIP) -> None:
-    twin = copy.deepcopy(clip).double()
+def test_a_deep_copy_stands_alone(backbone: FrozenBackbone) -> None:
+    twin = copy.deepcopy(backbone).double()
     assert twin.towers.text.positions.weight.dtype == torch.float64
-    assert clip.towers.text.positions.weight.dtype == torch.float32
+    assert backbone.towers.text.positions.weight.dtype == torch.float32

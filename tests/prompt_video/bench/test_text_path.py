@@ -6,7 +6,7 @@ import torch
 from prompt_video.bench import text_path
 from prompt_video.bench.measure import peak_product
 from prompt_video.bench.plan import Setting, recorded
-from prompt_video.bench.vit_b16 import PlainText, fast_clip, plain_model
+from prompt_video.bench.vit_b16 import PlainText, fast_backbone, plain_model
 from prompt_video.model.prompt import PromptLearner
 
 
@@ -26,7 +26,7 @@ def test_a_small_run_has_a_ratio_and_a_share_of_the_peak(setting: Setting) -> No
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
 def test_the_plain_way_is_ours_in_its_gradients_too(setting: Setting, layout: str) -> None:
     gradients, features = [], []
-    for encode in (fast_clip(setting.vit_b16(), setting.device).encode_text, None):
+    for encode in (fast_backbone(setting.vit_b16(), setting.device).encode_text, None):
         torch.manual_seed(0)
         prompt = PromptLearner(32, 4, 4, layout=layout, init_std=0.1)  # type: ignore[arg-type]
         texts = prompt.surround([[5, 6, 7], [8], [9, 10]])

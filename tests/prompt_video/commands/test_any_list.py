@@ -34,10 +34,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("any") / "store"
     with StoreWriter(root, RECIPE) as writer:
         writer.add("a", torch.ones(3, 2), np.arange(3) / 25, 0.12, root)
-    spec = {"clip": {"name": "tiny", "fingerprint": "abcd"}}
+    spec = {"backbone": {"name": "tiny", "fingerprint": "abcd"}}
     cutting = {"span_sec": 8.0, "stride_sec": 4.0, "num_frames": 4, "frame_rate": 2.0}
     torch.save(
-        {"format": 2, "folder": "/x", "cutting": cutting, "spec": spec, "state": {}, "checksum": 0}, root / INDEX_FILE
+        {"format": 3, "folder": "/x", "cutting": cutting, "spec": spec, "state": {}, "checksum": 0}, root / INDEX_FILE
     )
     return root
 

@@ -29,7 +29,7 @@ def test_bash_completes_verbs_options_and_values(tmp_path: Path, capsys: pytest.
         return done.stdout.split()
 
     assert completed("la") == ["label"]
-    assert completed("label", "--cl") == ["--classes", "--classes_file", "--classes_of", "--clip"]
+    assert completed("label", "--cl") == ["--classes", "--classes_file", "--classes_of"]
     assert completed("doctor", "--decode", "") == ["all", "sample", "none"]
     assert completed("fit", "--ck") == ["--ckpt"]
     assert completed("doctor", "--config", "mi") == ["mine.yaml"]

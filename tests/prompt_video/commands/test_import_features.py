@@ -15,7 +15,7 @@ from data_modules.features.imported_names import names_in
 from data_modules.features.manifest import IMPORTED
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter
 from data_modules.modules.extraction import open_named
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.commands.import_features import main
 
 DIM = 24  # of the tests' tiny CLIP
@@ -37,7 +37,7 @@ def run(folder: Path, tmp_path: Path, clip_folder: Path) -> Import:
 
     def imported(*options: str, frame_rate: str = "10") -> Path:
         store = tmp_path / "store"
-        common = [str(folder), f"--out={store}", f"--clip={clip_folder}", f"--frame_rate={frame_rate}"]
+        common = [str(folder), f"--out={store}", f"--backbone={clip_folder}", f"--frame_rate={frame_rate}"]
         main(["import-features", *common, *options])
         return store
 
@@ -54,7 +54,7 @@ def ground_truth(path: Path, durations: dict[str, float | None]) -> Path:
     return path
 
 
-def test_every_row_arrives_at_the_middle_of_its_tick(folder: Path, run: Import, clip: FrozenCLIP) -> None:
+def test_every_row_arrives_at_the_middle_of_its_tick(folder: Path, run: Import, backbone: FrozenBackbone) -> None:
     rows = {"a": features_of(0, 7), "more/b": features_of(1, 30).astype(np.float64), "more/c": features_of(2, 1)}
     (folder / "more").mkdir()
     for name, features in rows.items():
@@ -65,18 +65,18 @@ def test_every_row_arrives_at_the_middle_of_its_tick(folder: Path, run: Import, 
         np.testing.assert_allclose(store.read(name).numpy(), features, rtol=1e-3, atol=1e-4)  # kept as float16
         assert store.duration_sec(name) == len(features) / 4
         assert store.times_sec(name).tolist() == [(number + 0.5) / 4 for number in range(len(features))]
-    assert store.recipe == Recipe(clip.name, clip.fingerprint, DIM, 4.0, IMPORTED)
+    assert store.recipe == Recipe(backbone.name, backbone.fingerprint, DIM, 4.0, IMPORTED)
 
 
 def test_a_run_reads_them_whatever_its_crop_but_not_with_another_clip_or_rate(
-    folder: Path, run: Import, clip: FrozenCLIP, capsys: pytest.CaptureFixture[str]
+    folder: Path, run: Import, backbone: FrozenBackbone, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(folder / "a.npy", features_of(0, 7))
     root = run()
-    asked = Recipe("another name", clip.fingerprint, DIM, 10.0, "resize 224, centre crop")
+    asked = Recipe("another name", backbone.fingerprint, DIM, 10.0, "resize 224, centre crop")
     assert "a" in FeatureStore(root, asked)
     assert f"the features in {root} were imported" in capsys.readouterr().out
-    for change in ({"frame_rate": 25.0}, {"clip_fingerprint": "another"}, {"dim": 25}):
+    for change in ({"frame_rate": 25.0}, {"backbone_fingerprint": "another"}, {"dim": 25}):
         with pytest.raises(InputError, match=next(iter(change))):
             FeatureStore(root, Recipe(**{**vars(asked), **change}))
     with pytest.raises(InputError, match="transform: the store has imported"):
@@ -84,10 +84,10 @@ def test_a_run_reads_them_whatever_its_crop_but_not_with_another_clip_or_rate(
 
 
 def test_features_are_not_imported_among_those_made_here(
-    folder: Path, run: Import, clip: FrozenCLIP, tmp_path: Path
+    folder: Path, run: Import, backbone: FrozenBackbone, tmp_path: Path
 ) -> None:
     np.save(folder / "a.npy", features_of(0, 7))
-    StoreWriter(tmp_path / "store", Recipe(clip.name, clip.fingerprint, DIM, 10.0, "resize 224")).close()
+    StoreWriter(tmp_path / "store", Recipe(backbone.name, backbone.fingerprint, DIM, 10.0, "resize 224")).close()
     with pytest.raises(InputError, match="transform: the store has resize 224, this run asks for imported"):
         run()
 
@@ -120,7 +120,9 @@ def test_a_kill_costs_only_what_was_not_yet_written(folder: Path, run: Import) -
 def test_transposed_arrays(folder: Path, run: Import) -> None:
     features = features_of(0, 7)
     np.save(folder / "a.npy", features.T)
-    with pytest.raises(InputError, match=r"a\.npy has features of 7 numbers, and CLIP .* makes 24; say --transposed"):
+    with pytest.raises(
+        InputError, match=r"a\.npy has features of 7 numbers, and backbone .* makes 24; say --transposed"
+    ):
         run()
     store = FeatureStore(run("--transposed"))
     np.testing.assert_allclose(store.read("a").numpy(), features, rtol=1e-3, atol=1e-4)
@@ -142,7 +144,7 @@ def test_a_square_array_may_be_either_way(folder: Path, run: Import) -> None:
         (np.zeros((1, 5, DIM)), r"float64 of shape \(1, 5, 24\), not rows"),
         (np.zeros((0, DIM)), r"float64 of shape \(0, 24\), not rows"),
         (np.zeros((5, DIM), dtype=np.int64), r"int64 of shape \(5, 24\), not rows"),
-        (np.zeros((5, 512)), "has features of 512 numbers, and CLIP .* makes 24; was it another CLIP"),
+        (np.zeros((5, 512)), "has features of 512 numbers, and backbone .* makes 24; was it another backbone"),
         (np.array([{"a": 1}], dtype=object), "is no NumPy file with an array of numbers"),
         (np.zeros((5, DIM), dtype=np.complex64), r"complex64 of shape \(5, 24\), not rows"),
     ],

@@ -138,7 +138,7 @@ def test_checkpoints(
     assert main(frozen) == 0
     model = VideoIndex(tmp_path / "frozen").model
     assert model.frozen_spec()["templates"] == "clip-kinetics"
-    assert model.temperature.item() == pytest.approx(model.clip.temperature)
+    assert model.temperature.item() == pytest.approx(model.backbone.temperature)
     assert main([*run, *FROZEN]) == 1
     assert "were not made with what this run asks for" in capsys.readouterr().err
     assert main([*run, *CPU]) == 1
@@ -165,8 +165,8 @@ def test_what_cannot_be_searched(
     assert main(["index", *FROZEN, str(make_videos(tmp_path / "videos", 1)), f"--out={index}"]) == 0
     assert "the query is empty" in fails(index, " ")
     assert "top must be 1" in fails(index, "a", "--top=0")
-    assert "say where it is with --clip" in fails(index, "a star", f"--clip={tmp_path / 'nothing'}")
-    assert "cannot be compared" in fails(index, "a star", f"--clip={clip_folder}")
+    assert "say where it is with --backbone" in fails(index, "a star", f"--backbone={tmp_path / 'nothing'}")
+    assert "cannot be compared" in fails(index, "a star", f"--backbone={clip_folder}")
     (shard,) = index.glob("shard-*")
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])

@@ -78,20 +78,20 @@ def test_a_localization_checkpoint(localization: Run, folder: Path, tmp_path: Pa
 def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(retrieval: Run, folder: Path, tmp_path: Path) -> None:
     config, checkpoint = retrieval.config, retrieval.checkpoint
     found = index(folder, tmp_path / "index", checkpoint, f"--config={config}")
-    cutting, clip = found.manifest.cutting, found.model.clip
+    cutting, backbone = found.manifest.cutting, found.model.backbone
     assert (cutting.num_frames, cutting.frame_rate) == (6, 12.0)
-    assert found.store.recipe.dim == 2 * clip.embed_dim
+    assert found.store.recipe.dim == 2 * backbone.embed_dim
     hits = {hit.video_id: hit.score for hit in found.search(["a star spins"])[0].hits}
 
     model = model_of_checkpoint(checkpoint).eval()
     assert model.frozen_share == SHARE
     for name, score in hits.items():
-        (chunk,) = FrameChunks([Record(name, folder / name, -1)], ResizeCrop(clip.image_size), cutting.frame_rate)
+        (chunk,) = FrameChunks([Record(name, folder / name, -1)], ResizeCrop(backbone.image_size), cutting.frame_rate)
         (piece,) = chunk.pieces
         assert piece.duration_sec is not None
         (rows,) = cutting.rows(np.array(piece.times_sec), piece.duration_sec)
         with torch.no_grad():
-            frames = clip.encode_frames(chunk.frames[rows])
+            frames = backbone.encode_frames(chunk.frames[rows])
             mixed = model.test_scores(batch_of(frames[None], torch.ones(1, 6).bool(), ["a star spins"]))[0]
         assert score == pytest.approx(float(mixed * model.temperature), abs=2e-3), "kept in half precision"
 
@@ -101,7 +101,7 @@ def test_products_of_vectors_are_the_scores_of_testing(retrieval: Run, share: fl
     model = model_of_checkpoint(retrieval.checkpoint).eval()
     model.frozen_share = share
     generator = torch.Generator().manual_seed(0)
-    features = torch.randn(3, 6, model.clip.embed_dim, generator=generator)
+    features = torch.randn(3, 6, model.backbone.embed_dim, generator=generator)
     mask = torch.arange(6) < torch.tensor([[6], [4], [1]])
     batch = batch_of(features, mask, ["a star spins", "a small red ring"])
     with torch.no_grad():

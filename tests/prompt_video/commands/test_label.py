@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 from prompt_video.commands.label import parser
 from prompt_video.inference.options import texts_of
@@ -42,7 +42,7 @@ def test_the_frozen_clip_is_used_as_its_makers_use_it(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, video, names = tmp_path / "out.json", videos / "cleaning_pool_h264.mp4", ["Apply Lipstick", "Yo Yo"]
-    clip = FrozenCLIP()
+    backbone = FrozenBackbone()
     options: list[str | Path] = ["--classes", ",".join(names), "--json", out, "--templates"]
     for templates in ("names", "clip-ucf101", str(tmp_path / "mine.txt")):
         (tmp_path / "mine.txt").write_text("a drawing of {}\n")
@@ -50,10 +50,10 @@ def test_the_frozen_clip_is_used_as_its_makers_use_it(
         best = json.loads(out.read_text())["videos"][0]["best"]
         cosines = torch.tensor([one["similarity"] for one in best])
         probabilities = [one["probability"] for one in best]
-        assert probabilities == pytest.approx((cosines / clip.temperature).softmax(0).tolist(), abs=1e-5)
+        assert probabilities == pytest.approx((cosines / backbone.temperature).softmax(0).tolist(), abs=1e-5)
         said = capsys.readouterr().out
         assert ("'a drawing of {}'" if "mine" in templates else f"'{templates}' (") in said
-        assert f"at temperature {clip.temperature:.4g}" in said
+        assert f"at temperature {backbone.temperature:.4g}" in said
     assert label(video, *options, "clip-ucf") == 1
     assert "neither a set of templates" in capsys.readouterr().err
 

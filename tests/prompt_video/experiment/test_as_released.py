@@ -36,7 +36,7 @@ def test_five_options_and_no_more_differ_from_the_usual_experiment() -> None:
         for name in usual
         if name.startswith((".data", ".model", ".trainer")) and usual[name] != released[name]
     }
-    differ.pop("clip_dtype", None)  # on a GPU: the released code trains in float32
+    differ.pop("backbone_dtype", None)  # on a GPU: the released code trains in float32
     assert differ == {
         "layout": ("shared", "by_position"),
         "spelling": ("natural", "official"),
@@ -90,7 +90,7 @@ def test_an_imported_checkpoint_needs_no_more_options(
 ) -> None:
     torch.save({"state_dict": released(32, 24), "iteration": 1100}, tmp_path / "HMDB_best.pth.tar")
     import_official(tmp_path / "HMDB_best.pth.tar", tmp_path / "hmdb.ckpt", str(clip_folder))
-    common = [CONFIG, f"--model.clip={clip_folder}"]
+    common = [CONFIG, f"--model.backbone={clip_folder}"]
     miniature = make_miniature(read_settings(common), tmp_path / "data")
     places = [f"--run_folder={tmp_path / 'run'}", f"--data.features_root={tmp_path / 'features'}", "--wandb=disabled"]
     command = ["test", *common, *miniature, *places, f"--ckpt={tmp_path / 'hmdb.ckpt'}", "--quiet=true"]
@@ -98,5 +98,5 @@ def test_an_imported_checkpoint_needs_no_more_options(
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert "16 learned vectors (by_position)" in results["model"]
     assert 0 <= results["metrics"]["test/top1"] <= 1
-    assert set(results["frozen"]) == {"clip", "templates", "temperature"}
+    assert set(results["frozen"]) == {"backbone", "templates", "temperature"}
     assert results["frozen"]["templates"] == "video"

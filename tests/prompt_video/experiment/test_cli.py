@@ -95,9 +95,9 @@ def test_a_run_leaves_everything_behind(trained: Path) -> None:
 def test_checkpoints_hold_the_learned_weights_only(trained: Path) -> None:
     best = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
     assert sum(weight.numel() for weight in best["state_dict"].values()) == results_of(trained)["learned_weights"]
-    assert not any(".clip." in name for name in best["state_dict"])
+    assert not any(".backbone." in name for name in best["state_dict"])
     assert "optimizer_states" not in best
-    assert best["prompt_video"]["spec"]["clip"]["name"] == "tiny"
+    assert best["prompt_video"]["spec"]["backbone"]["name"] == "tiny"
     assert best["prompt_video"]["class_names"] == ["moving left", "spinning"]
 
 

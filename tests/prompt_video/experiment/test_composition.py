@@ -1,4 +1,4 @@
-"""A model is put together of a backbone and a method, and nothing of what it takes the place of is left."""
+"""A model is put together of a scale and a method, and nothing of what it takes the place of is left."""
 
 import shutil
 from pathlib import Path
@@ -14,8 +14,8 @@ from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.tasks.retrieval import RetrievalTask
 
-# Of each method: prompt and its templates, layers and positions of the temporal encoder at vit_b16 and tiny, learning
-# rate of prompts there, and steps of warming up.
+# Of each method: prompt and its templates, layers and positions of the temporal encoder at the scales full and demo,
+# learning rate of prompts there, and steps of warming up.
 SETTINGS = {
     RecognitionTask: """
 as_released       PromptLearner  -            1/16 2/16  None/0.01  0/20
@@ -44,13 +44,16 @@ temporal         TemplatePrompt names/shapes 1/16 2/16 None/0.01 0/20
 }
 
 
+BACKBONES = {"full": "vit_b16", "demo": "tiny"}  # of the experiments
+
+
 def model_of(*options: str) -> Any:  # noqa: ANN401 - of a namespace
     return read_settings(list(options)).settings["model"]
 
 
-def fresh(task: type, method: str, backbone: str) -> Any:  # noqa: ANN401 - of a namespace
+def fresh(task: type, method: str, scale: str) -> Any:  # noqa: ANN401 - of a namespace
     """As it is where no other model was before it."""
-    text = f"{{model: {task.__name__}, method: {method}, backbone: {backbone}}}"
+    text = f"{{model: {task.__name__}, method: {method}, scale: {scale}, backbone: {BACKBONES[scale]}}}"
     return model_of("--data=MovingShapes", f"--config={text}")
 
 
@@ -58,7 +61,7 @@ def fresh(task: type, method: str, backbone: str) -> Any:  # noqa: ANN401 - of a
 def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a class that is no abstract one
     rows = []
     for method in methods_for(task):
-        both = [fresh(task, method, backbone)["init_args"] for backbone in ("vit_b16", "tiny")]
+        both = [fresh(task, method, scale)["init_args"] for scale in BACKBONES]
         templates = "/".join(str(one["prompt"]["init_args"].get("templates", "-")) for one in both)
         encoders = [one["temporal"]["init_args"] for one in both]
         assert [encoder["num_heads"] for encoder in encoders] == [8, 4]
@@ -79,21 +82,21 @@ def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a clas
 
 
 @pytest.mark.parametrize(
-    ("experiment", "task", "backbone"),
+    ("experiment", "task", "scale"),
     [
-        ("hmdb51_as_released", RecognitionTask, "vit_b16"),
-        ("demo_openset", RecognitionTask, "tiny"),
-        ("activitynet13_closed", LocalizationTask, "vit_b16"),
-        ("msrvtt_1ka_9k", RetrievalTask, "vit_b16"),
-        ("demo_retrieval", RetrievalTask, "tiny"),
+        ("hmdb51_as_released", RecognitionTask, "full"),
+        ("demo_openset", RecognitionTask, "demo"),
+        ("activitynet13_closed", LocalizationTask, "full"),
+        ("msrvtt_1ka_9k", RetrievalTask, "full"),
+        ("demo_retrieval", RetrievalTask, "demo"),
     ],
 )
-def test_a_method_in_the_place_of_another_leaves_nothing_of_it(experiment: str, task: Any, backbone: str) -> None:  # noqa: ANN401
+def test_a_method_in_the_place_of_another_leaves_nothing_of_it(experiment: str, task: Any, scale: str) -> None:  # noqa: ANN401
     for method in methods_for(task):
         settings = read_settings(["--method", method, f"--config={experiment}"])
-        assert settings.settings["model"] == fresh(task, method, backbone)
+        assert settings.settings["model"] == fresh(task, method, scale)
         assert settings.name == f"{experiment}_{method}"
-        assert (settings.settings["method"], settings.settings["backbone"]) == (method, backbone)
+        assert settings.settings["method"] == method
 
 
 def test_what_is_typed_counts_whatever_the_method() -> None:
@@ -103,9 +106,24 @@ def test_what_is_typed_counts_whatever_the_method() -> None:
     assert read_settings([*options, "--name=mine"]).name == "mine"
 
 
-def test_another_backbone_has_other_sizes() -> None:
-    at_home = model_of("--config=hmdb51_closed", "--backbone=tiny")
-    assert at_home == fresh(RecognitionTask, "prompts_temporal", "tiny")
+def test_another_backbone_changes_nothing_else() -> None:
+    """Where it stands, and in both spellings."""
+    own = model_of("--config=hmdb51_closed")
+    assert own["init_args"].pop("backbone") == "vit_b16"
+    orders = [
+        ["--config=hmdb51_closed", "--model.backbone=tiny"],
+        ["--config=hmdb51_closed", "--backbone=tiny"],
+        ["--backbone", "tiny", "--config=hmdb51_closed"],
+    ]
+    for words in orders:
+        other = model_of(*words)["init_args"]
+        assert other.pop("backbone") == "tiny"
+        assert other == own["init_args"]
+
+
+def test_another_scale_has_other_sizes() -> None:
+    at_demo = model_of("--config=hmdb51_closed", "--method=prompts_temporal", "--scale=demo", "--backbone=tiny")
+    assert at_demo == fresh(RecognitionTask, "prompts_temporal", "demo")
 
 
 def test_the_settings_of_a_run_can_be_run_again_with_any_method(tmp_path: Path) -> None:
@@ -113,14 +131,14 @@ def test_the_settings_of_a_run_can_be_run_again_with_any_method(tmp_path: Path) 
     path = tmp_path / "config.yaml"
     path.write_text(cli.verb_parser.dump(cli.settings, skip_none=False))
     assert model_of(f"--config={path}") == cli.settings["model"]
-    assert model_of(f"--config={path}", "--method=prompts") == fresh(RecognitionTask, "prompts", "tiny")
+    assert model_of(f"--config={path}", "--method=prompts") == fresh(RecognitionTask, "prompts", "demo")
 
 
 def test_a_file_adds_to_the_method_that_it_names(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("VideoTextTask: {prompt: LinearProbe, prompt_lr: 0.25}")
     path = tmp_path / "experiment.yaml"
     path.write_text(
-        "data: MovingShapes\nmethod: mine.yaml\nbackbone: tiny\n"
+        "data: MovingShapes\nmethod: mine.yaml\nscale: demo\n"
         "model: {class_path: RecognitionTask, init_args: {prompt_lr: 1.0e-3, temporal: {init_args: {num_layers: 0}}}}"
     )
     settings = read_settings([f"--config={path}"]).settings
@@ -135,7 +153,7 @@ def test_an_own_method_takes_the_place_of_a_packaged_one(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     shutil.copy(packaged("method")["prompts"], "short.yaml")
     settings = read_settings(["--config=demo_closed", "--method=short.yaml"])
-    assert settings.settings["model"] == fresh(RecognitionTask, "prompts", "tiny")
+    assert settings.settings["model"] == fresh(RecognitionTask, "prompts", "demo")
     assert settings.name == "demo_closed_short"
 
 
@@ -145,9 +163,9 @@ def test_an_own_method_takes_the_place_of_a_packaged_one(tmp_path: Path, monkeyp
         (["--config=demo_closed", "--method=promts"], "no method 'promts' for RecognitionTask; did you mean 'prompts'"),
         (["--config=demo_closed", "--method=promts"], "There are prompts, prompts_temporal, .*frozen_clip"),
         (["--config=thumos14_closed", "--method=temporal"], "no method 'temporal' for LocalizationTask"),
-        (["--config=demo_closed", "--backbone=tinny"], "no file and no backbone 'tinny'; did you mean 'tiny'"),
+        (["--config=demo_closed", "--scale=dmo"], "no file and no scale 'dmo'; did you mean 'demo'"),
         (["--data=MovingShapes", "--model=RecognitionTask", "--method=prompts"], "name the experiment, with --config"),
-        (["--data=MovingShapes", "--config={model: RecognitionTask}", "--method=prompts"], "name the backbone"),
+        (["--data=MovingShapes", "--config={model: RecognitionTask}", "--scale=demo"], "name the method"),
         (["--config={method: prompts, backbone: tiny}"], "fit.data, fit.model must be named"),
         (["--config=hmdb51_closd"], "no file and no experiment 'hmdb51_closd'; did you mean 'hmdb51_closed'"),
     ],
@@ -169,7 +187,7 @@ def test_mistakes(options: list[str], message: str) -> None:
 def test_files_that_are_no_method(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(InputError, match=message):
-        composed(RecognitionTask, str(tmp_path / "mine.yaml"), "tiny")
+        composed(RecognitionTask, str(tmp_path / "mine.yaml"))
 
 
 def test_of_two_classes_nothing_of_the_lower_one_is_kept() -> None:

@@ -52,7 +52,14 @@ def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_junk_in_place_of_a_released_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "junk.pth.tar").write_text("junk")
-    command = ["import-official", str(tmp_path / "junk.pth.tar"), "--out", str(tmp_path / "out.ckpt"), "--clip", "tiny"]
+    command = [
+        "import-official",
+        str(tmp_path / "junk.pth.tar"),
+        "--out",
+        str(tmp_path / "out.ckpt"),
+        "--backbone",
+        "tiny",
+    ]
     assert main(command) == 1
     assert "is no file of weights alone" in capsys.readouterr().err
 

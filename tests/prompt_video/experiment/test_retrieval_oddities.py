@@ -196,6 +196,6 @@ def test_a_wrong_row_is_named_with_its_file(tmp_path: Path, capfd: pytest.Captur
     captions = tmp_path / "captions.csv"
     captions.write_text("video,caption\na.mp4,a star\na.mp4\n")
     config = Path(__file__).parents[3] / "experiments" / "folder_retrieval.yaml"
-    options = [f"--data.root={tmp_path}", "--model.clip=tiny", "--model.temporal.num_heads=4", f"--runs={tmp_path}"]
+    options = [f"--data.root={tmp_path}", "--model.backbone=tiny", "--model.temporal.num_heads=4", f"--runs={tmp_path}"]
     assert main(["fit", f"--config={config}", *options, "--wandb=disabled"]) == 1
     assert f"prompt-video: {captions}, line 3: 1 columns where the header has 2" in capfd.readouterr().err

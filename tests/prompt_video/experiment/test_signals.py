@@ -166,7 +166,7 @@ def test_the_demo_stops_with_its_runs(
         ("index", FIT["extraction"], ["--frozen", "--model=RecognitionTask", "--data=VideoFolder", "--data.root=none"]),
         (
             "label",
-            ("prompt_video.backbones.backbone", "FrozenCLIP", "encode_frames", 2),
+            ("prompt_video.backbones.backbone", "FrozenBackbone", "encode_frames", 2),
             ["--classes=spinning, moving left"],
         ),
     ],

@@ -36,7 +36,7 @@ def common(root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         f"--data.features_root={tmp_path_factory.mktemp('features')}",
         "--data.val_fraction=0",
         "--data.num_workers=0",
-        "--model.clip=tiny",
+        "--model.backbone=tiny",
         "--trainer.accelerator=cpu",
         "--wandb=disabled",
         "--quiet=true",

@@ -12,7 +12,7 @@ import pytest
 from data_modules import VideoFolder
 from data_modules.features.store import FeatureStore
 from data_modules.modules.extraction import recipe_of, store_root
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 from prompt_video.search.index import VideoIndex
 
@@ -84,11 +84,11 @@ def test_two_projects_share_no_store_and_what_is_missing_stays_missing(
 
 
 def test_a_store_belongs_to_one_root_however_it_is_written(
-    tmp_path: Path, clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def store_of(root: str) -> Path:
         data = VideoFolder(Path(root))
-        return store_root(clip, data, recipe_of(clip, data, data.crops[0]))
+        return store_root(backbone, data, recipe_of(backbone, data, data.crops[0]))
 
     stores = []
     for name in ("one", "other"):
@@ -103,7 +103,7 @@ def test_a_store_belongs_to_one_root_however_it_is_written(
 
 def test_all_of_a_clip_that_changes_features_is_in_the_recipe(tmp_path: Path, clip_folder: Path) -> None:
     data = VideoFolder(tmp_path, image_size=16)
-    plain = FrozenCLIP(str(clip_folder))
+    plain = FrozenBackbone(str(clip_folder))
     recipes = [recipe_of(plain, data, data.crops[0])]
     changes: list[dict[str, Any]] = [{"hidden_act": "gelu"}, {"num_attention_heads": 2}, {"layer_norm_eps": 1e-3}]
     for number, change in enumerate([*changes, {"image_mean": [0.5, 0.5, 0.5]}, {"image_std": [0.5, 0.5, 0.5]}]):
@@ -113,10 +113,10 @@ def test_all_of_a_clip_that_changes_features_is_in_the_recipe(tmp_path: Path, cl
         inner = fields.setdefault("vision_config", {}) if name == "config.json" else fields
         inner.update(change)
         (folder / name).write_text(json.dumps(fields))
-        other = FrozenCLIP(str(folder))
+        other = FrozenBackbone(str(folder))
         assert other.fingerprint == plain.fingerprint
         recipes.append(recipe_of(other, data, data.crops[0]))
-    recipes.append(recipe_of(FrozenCLIP(str(clip_folder), "bfloat16"), data, data.crops[0]))
+    recipes.append(recipe_of(FrozenBackbone(str(clip_folder), "bfloat16"), data, data.crops[0]))
     assert len({recipe.key() for recipe in recipes}) == len(recipes)
 
 

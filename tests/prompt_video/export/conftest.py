@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner
@@ -19,14 +19,14 @@ NAMES = ["the star", "red", "a star that is red"]
 
 
 @pytest.fixture
-def learned(clip: FrozenCLIP) -> Callable[..., VideoTextModel]:
+def learned(backbone: FrozenBackbone) -> Callable[..., VideoTextModel]:
     """A model whose weights are as far from where they start as training would bring them."""
 
     def make(probe: bool = False, num_layers: int = 2, seed: int = 3, **options: Any) -> VideoTextModel:  # noqa: ANN401
         temporal = partial(TemporalEncoder, num_layers=num_layers, num_heads=4, max_frames=8, start="frozen")
         options = {"frozen_templates": ["{}", "the {}"], **options}
         prompt = LinearProbe if probe else partial(PromptLearner, num_prefix=2, num_suffix=2)
-        model = VideoTextModel(clip, prompt, temporal, **options)
+        model = VideoTextModel(backbone, prompt, temporal, **options)
         model.set_vocabulary(NAMES)
         random = torch.Generator().manual_seed(seed)
         with torch.no_grad():

@@ -28,7 +28,7 @@ def test_scores_are_those_of_a_test(learned: Make, tmp_path: Path, settings: dic
     model = learned(**settings)
     make_bank(model, NAMES).write(tmp_path / "bank.safetensors")
     bank = read_bank(tmp_path / "bank.safetensors", model_fingerprint(model))
-    features = torch.randn(3, 5, model.clip.embed_dim)
+    features = torch.randn(3, 5, model.backbone.embed_dim)
     mask = torch.ones(3, 5, dtype=torch.bool)
     with torch.no_grad():
         found = bank.scores(video_vectors(model, features, mask))

@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 import prompt_video
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 from prompt_video.export.checking import open_graph, run_graph
 from prompt_video.export.graphs import FEATURES, FRAMES
@@ -54,13 +54,13 @@ def test_a_folder_for_the_hub_loads_in_a_fresh_process(
     assert "top1 | 0.5" in card
     assert str(tmp_path) not in card + (folder / "config.json").read_text()
     video = videos / "flv_h264.flv"
-    clip = prompt_video.load(checkpoint).model.clip.name
+    backbone = prompt_video.load(checkpoint).model.backbone.name
     code = (
         "import sys, torch, prompt_video\n"
-        "model = prompt_video.load(sys.argv[1], clip=sys.argv[2])\n"
+        "model = prompt_video.load(sys.argv[1], backbone=sys.argv[2])\n"
         "print([value.hex() for value in model.score(sys.argv[3], sys.argv[4:]).probability.tolist()])"
     )
-    command = [sys.executable, "-c", code, str(folder), clip, str(video), *TEXTS]
+    command = [sys.executable, "-c", code, str(folder), backbone, str(video), *TEXTS]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     own = [value.hex() for value in prompt_video.load(checkpoint).score(video, TEXTS).probability.tolist()]
     assert re.findall(r"'([^']+)'", said) == own
@@ -77,7 +77,7 @@ def test_damage_gets_one_message(
         (weights, whole[:100], "is damaged"),
         (config, b"{", "is not valid JSON"),
         (config, b"{}", "is not of a model"),
-        (config, config.read_bytes().replace(b'"format": 1', b'"format": 9'), "has format 9, and this version"),
+        (config, config.read_bytes().replace(b'"format": 2', b'"format": 9'), "has format 9, and this version"),
     ):
         kept = path.read_bytes()
         path.write_bytes(content)
@@ -88,7 +88,7 @@ def test_damage_gets_one_message(
         path.write_bytes(kept)
     weights.write_bytes(save({"model.prompt.prefix": torch.zeros(1)}))
     with pytest.raises(InputError, match="weights"):
-        prompt_video.load(folder, clip=prompt_video.load(checkpoint).model.clip.name)
+        prompt_video.load(folder, backbone=prompt_video.load(checkpoint).model.backbone.name)
     weights.unlink()
     assert export(folder, "--hub", tmp_path / "other") == 1
     assert "has no model.safetensors" in capsys.readouterr().err
@@ -109,7 +109,7 @@ def test_damage_gets_one_message(
         ("spec.temporal.num_heads", 0, "num_heads of the temporal encoder must divide"),
         ("spec.temperature", float("nan"), r"spec\.temperature cannot be NaN"),
         ("spec.temperature", 0, r"spec\.temperature must be greater than 0, not 0"),
-        ("spec.clip.name", 5, r"spec\.clip is missing or no such thing"),
+        ("spec.backbone.name", 5, r"spec\.backbone is missing or no such thing"),
         ("spec.class_names", [1], r"spec\.class_names cannot be \[1\]"),
         ("task.crops", ["middle"], "crops or the frame rate"),
         ("task.sampler", 5, "the sampler that this model was trained with cannot be 5"),
@@ -122,7 +122,7 @@ def test_damage_gets_one_message(
     ],
 )
 def test_settings_that_cannot_be_are_named(
-    hub_folder: Path, clip: FrozenCLIP, place: str, value: object, message: str, tmp_path: Path
+    hub_folder: Path, backbone: FrozenBackbone, place: str, value: object, message: str, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(hub_folder, tmp_path / "copy")
     config = json.loads((folder / "config.json").read_text())
@@ -133,7 +133,16 @@ def test_settings_that_cannot_be_are_named(
     part[name] = value
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match=message):
-        prompt_video.load(folder, clip=clip.name)
+        prompt_video.load(folder, backbone=backbone.name)
+
+
+def test_a_folder_that_says_clip_is_read(hub_folder: Path, backbone: FrozenBackbone, tmp_path: Path) -> None:
+    """As those of before other models than CLIP could be taken."""
+    folder = shutil.copytree(hub_folder, tmp_path / "copy")
+    config = json.loads((folder / "config.json").read_text())
+    config["format"], config["spec"]["clip"] = 1, config["spec"].pop("backbone")
+    (folder / "config.json").write_text(json.dumps(config))
+    assert prompt_video.load(folder, backbone=backbone.name).model.backbone.towers is backbone.towers
 
 
 @pytest.mark.parametrize("case", sorted(CASES.glob("hub-*")), ids=lambda case: case.name)
@@ -167,13 +176,13 @@ def test_graphs_a_bank_that_is_exchanged_and_a_model_that_takes_over(
     bank = folder / "classes.safetensors"
     assert export(checkpoint, "--bank", bank, "--classes", ",".join(NEW_TEXTS)) == 0
     assert {path.name: path.read_bytes() for path in folder.glob("*.onnx")} == before
-    features, mask = torch.randn(2, 11, model.clip.embed_dim), torch.ones(2, 11, dtype=torch.bool)
+    features, mask = torch.randn(2, 11, model.backbone.embed_dim), torch.ones(2, 11, dtype=torch.bool)
     code = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)[0]
     script = tmp_path / "snippet.py"
     script.write_text(code)
     said = subprocess.run([sys.executable, str(script)], cwd=folder, capture_output=True, text=True, check=True).stdout
     assert said.strip() in NEW_TEXTS
-    assert run_graph(open_graph(folder / FEATURES), features, mask).shape == (2, model.clip.embed_dim)
+    assert run_graph(open_graph(folder / FEATURES), features, mask).shape == (2, model.backbone.embed_dim)
 
     # Of another model's export nothing of the first stays but what is not its own.
     (folder / f"{FRAMES}.data").write_bytes(b"weights that lay beside the graph")

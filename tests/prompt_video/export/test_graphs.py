@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.export.checking import TOLERANCE, check, embed, open_graph, run_graph
 from prompt_video.export.graphs import FEATURES, FRAMES, require_libraries, write_graphs
 from prompt_video.model.prompt import PromptLearner
@@ -41,7 +41,7 @@ def test_equal_to_pytorch(learned: Make, tmp_path: Path, settings: dict[str, Any
     assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())
     assert check(model, tmp_path) < TOLERANCE
     frames, features = open_graph(tmp_path / FRAMES), open_graph(tmp_path / FEATURES)
-    size, dim = model.clip.image_size, model.clip.embed_dim
+    size, dim = model.backbone.image_size, model.backbone.embed_dim
     assert frames.get_modelmeta().custom_metadata_map["prompt_video_model"] == "f00d"
     assert [entry.shape for entry in frames.get_inputs()] == [
         ["videos", "num_frames", 3, size, size],
@@ -87,6 +87,6 @@ def test_vit_b16(clip_folder: Path, tmp_path: Path) -> None:
     for part in (tokenizer, transformers.CLIPModel(config)):
         part.save_pretrained(tmp_path / "clip")
     temporal = partial(TemporalEncoder, num_layers=2, start="random")
-    model = VideoTextModel(FrozenCLIP(str(tmp_path / "clip")), PromptLearner, temporal, frozen_share=0.5)
+    model = VideoTextModel(FrozenBackbone(str(tmp_path / "clip")), PromptLearner, temporal, frozen_share=0.5)
     write_graphs(model.eval().requires_grad_(False), tmp_path, 18, "")
     assert check(model, tmp_path) < TOLERANCE

@@ -74,7 +74,7 @@ def test_ten_thousand_texts_change_nothing_but_the_company(localization: Run) ->
 
 def test_two_checkpoints_share_one_clip(recognition: Run, localization: Run) -> None:
     one, other = prompt_video.load(recognition.checkpoint), prompt_video.load(localization.checkpoint)
-    assert one.model.clip.towers is other.model.clip.towers
+    assert one.model.backbone.towers is other.model.backbone.towers
     assert one.model.prompt is not other.model.prompt
 
 
@@ -148,10 +148,20 @@ def test_a_checkpoint_of_another_format_is_refused(
     path = tmp_path / "checkpoints" / "last.ckpt"
     path.parent.mkdir()
     torch.save(checkpoint, path)
-    with pytest.raises(InputError, match=f"has format {number}.*reads format {CHECKPOINT_FORMAT}: {wanted}"):
+    with pytest.raises(InputError, match=f"has format {number}.*reads format .*{CHECKPOINT_FORMAT}: {wanted}"):
         prompt_video.load(path)
     assert main(["label", str(videos), "--ckpt", str(path), "--classes=star"]) == 1
     assert wanted in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_says_clip_is_read(recognition: Run, tmp_path: Path) -> None:
+    """As those of before other models than CLIP could be taken."""
+    checkpoint = read_checkpoint(recognition.checkpoint)
+    about = checkpoint["prompt_video"]
+    about["format"], about["spec"]["clip"] = 2, about["spec"].pop("backbone")
+    torch.save(checkpoint, tmp_path / "old.ckpt")
+    own, old = prompt_video.load(recognition.checkpoint), prompt_video.load(tmp_path / "old.ckpt")
+    assert torch.equal(old.embed_text(["spinning"]), own.embed_text(["spinning"]))
 
 
 def test_a_sampler_of_ones_own_is_named(recognition: Run, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from data_modules.batch import Batch, Segment
 from data_modules.loading.window_dataset import CollateWindows, WindowSample
 from data_modules.loading.windows import SlidingWindows, WholeVideo, Windows
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.localization.detector import Coarse, ProposalDetector, Refined, pyramid_points
 from prompt_video.localization.localizer import Proposed, actions_of, candidates, detected, loaded
 from prompt_video.localization.proposals import LoadedProposals
@@ -51,9 +51,9 @@ def batch_of(windows: Windows, num_frames: int, frame_rate: float = RATE, texts:
 
 
 @pytest.fixture
-def model(clip: FrozenCLIP) -> VideoTextModel:
+def model(backbone: FrozenBackbone) -> VideoTextModel:
     torch.manual_seed(0)
-    return VideoTextModel(clip, TemplatePrompt, partial(TemporalEncoder, num_heads=4), 0.5).eval()
+    return VideoTextModel(backbone, TemplatePrompt, partial(TemporalEncoder, num_heads=4), 0.5).eval()
 
 
 Told = tuple[float, float, float]  # start, end, and the point that tells of it; in frames of the window
@@ -261,7 +261,7 @@ def test_candidates_by_hand(model: VideoTextModel, frames_inside: int | None) ->
     share = torch.tensor([max(0.0, min(end, i + 1) - max(start, i)) for i in range(16)])
     mean = (batch["features"][row] * share[:, None]).sum(0) / share.sum()
     cosine = F.normalize(mean, dim=-1) @ model.frozen_text_features(TEXTS).T
-    assert_close(found[row].frozen[0], (cosine / model.clip.temperature).softmax(-1), rtol=1e-4, atol=1e-6)
+    assert_close(found[row].frozen[0], (cosine / model.backbone.temperature).softmax(-1), rtol=1e-4, atol=1e-6)
     if frames_inside is None:
         whole = model.temporal.frame_features(batch["features"][row, None], batch["mask"][row, None])[0]
         learned = (whole * share[:, None]).sum(0) / share.sum()
@@ -291,13 +291,13 @@ def test_neither_padding_nor_the_rest_of_the_batch_changes_a_candidate(
 
 
 @torch.no_grad()
-def test_a_share_of_the_scores_is_frozen_clips(clip: FrozenCLIP) -> None:
+def test_a_share_of_the_scores_is_frozen_clips(backbone: FrozenBackbone) -> None:
     batch = with_noise(batch_of(SlidingWindows(16, 0.5), 40))
     found = {}
     for share in (0.0, 0.25, 1.0):
         torch.manual_seed(0)
         model = VideoTextModel(
-            clip, TemplatePrompt, partial(TemporalEncoder, num_heads=4), 0.5, frozen_share=share
+            backbone, TemplatePrompt, partial(TemporalEncoder, num_heads=4), 0.5, frozen_share=share
         ).eval()
         found[share] = Candidates.joined(candidates(model, batch, batch["features"], some(batch), 4))
     for mixed, learned, frozen in zip(found[0.25].learned, found[0.0].learned, found[1.0].learned, strict=True):
@@ -306,8 +306,8 @@ def test_a_share_of_the_scores_is_frozen_clips(clip: FrozenCLIP) -> None:
 
 
 @torch.no_grad()
-def test_a_linear_probe_scores_segments_too(clip: FrozenCLIP) -> None:
-    model = VideoTextModel(clip, LinearProbe, partial(TemporalEncoder, num_layers=0, num_heads=4))
+def test_a_linear_probe_scores_segments_too(backbone: FrozenBackbone) -> None:
+    model = VideoTextModel(backbone, LinearProbe, partial(TemporalEncoder, num_layers=0, num_heads=4))
     model.set_vocabulary(TEXTS)
     assert isinstance(model.prompt, LinearProbe)
     model.prompt.bias.copy_(torch.tensor([0.0, 1.0, 2.0]))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.cli import main
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
@@ -74,9 +74,9 @@ def load(path: Path) -> VideoTextModel:
     return model
 
 
-def clip_of(clip: FrozenCLIP) -> dict[str, Tensor]:
+def clip_of(backbone: FrozenBackbone) -> dict[str, Tensor]:
     """The weights of a CLIP as the paper's code saves them beside its own, rounded as CLIP was released."""
-    own = clip.towers.state_dict()
+    own = backbone.towers.state_dict()
     names = dict(TOWER_KEYS)
     for tower, place in (("text", ""), ("vision", "visual.")):
         names |= {
@@ -104,7 +104,7 @@ def convert(clip_folder: Path, tmp_path: Path) -> Callable[[object], VideoTextMo
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_same_forward_computation(
     convert: Callable[[object], VideoTextModel],
-    clip: FrozenCLIP,
+    backbone: FrozenBackbone,
     clip_folder: Path,
     reference: Callable[[Path, PromptedText, torch.dtype], Tensor],
     wrapped: bool,
@@ -113,20 +113,20 @@ def test_same_forward_computation(
     content = {f"module.{name}": weight for name, weight in state.items()}
     model = convert({"state_dict": content, "iteration": 1100, "optimizer": {"state": {}}} if wrapped else state)
 
-    features = torch.randn(2, 5, clip.embed_dim)
+    features = torch.randn(2, 5, backbone.embed_dim)
     wanted = released_video_feature(state, features, num_heads=4)
     torch.testing.assert_close(model.temporal(features, torch.ones(2, 5, dtype=torch.bool)), wanted)
 
-    table, tokens = state["embedding.weight"], clip.tokenize(TEXTS)
+    table, tokens = state["embedding.weight"], backbone.tokenize(TEXTS)
     # Row p of the table stands at position p, unless the start token, the name or the end token does.
     prompted = PromptedText(tokens, table[1:5], table[5:], 3, by_position=True)
     wanted = F.normalize(reference(clip_folder, prompted, torch.float32), dim=-1)
     torch.testing.assert_close(model.text_features(TEXTS), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_without_temporal_module(convert: Callable[[object], VideoTextModel], clip: FrozenCLIP) -> None:
+def test_without_temporal_module(convert: Callable[[object], VideoTextModel], backbone: FrozenBackbone) -> None:
     model = convert(released(num_layers=0))
-    features = torch.randn(2, 5, clip.embed_dim)
+    features = torch.randn(2, 5, backbone.embed_dim)
     torch.testing.assert_close(model.temporal(features, torch.ones(2, 5, dtype=torch.bool)), features.mean(1))
 
 
@@ -141,7 +141,7 @@ def test_lacking_keys(convert: Callable[[object], VideoTextModel]) -> None:
 
 
 def test_a_clip_of_another_width(convert: Callable[[object], VideoTextModel]) -> None:
-    with pytest.raises(InputError, match="does not fit CLIP"):
+    with pytest.raises(InputError, match="does not fit backbone"):
         convert(released(embed_dim=32))
 
 
@@ -159,16 +159,16 @@ def test_anything_else(convert: Callable[[object], VideoTextModel], content: obj
 def read(clip_folder: Path, tmp_path: Path) -> Callable[..., Imported]:
     def read(content: object, prefix: int | None, suffix: int | None, heads: int) -> Imported:
         torch.save(content, tmp_path / "released.pth.tar")
-        out, clip_name = tmp_path / "ours.ckpt", str(clip_folder)
-        return import_official(tmp_path / "released.pth.tar", out, clip_name, prefix, suffix, heads)
+        out, backbone_name = tmp_path / "ours.ckpt", str(clip_folder)
+        return import_official(tmp_path / "released.pth.tar", out, backbone_name, prefix, suffix, heads)
 
     return read
 
 
-def test_the_clip_in_the_file_is_compared(read: Callable[..., Imported], clip: FrozenCLIP) -> None:
-    inside = clip_of(clip)
-    assert read({**released(), **inside}, 4, 3, 4).has_clip
-    assert not read(released(), 4, 3, 4).has_clip
+def test_the_clip_in_the_file_is_compared(read: Callable[..., Imported], backbone: FrozenBackbone) -> None:
+    inside = clip_of(backbone)
+    assert read({**released(), **inside}, 4, 3, 4).has_backbone
+    assert not read(released(), 4, 3, 4).has_backbone
     for name in (
         "visual.proj",
         "transformer.resblocks.1.attn.in_proj_bias",
@@ -181,10 +181,10 @@ def test_the_clip_in_the_file_is_compared(read: Callable[..., Imported], clip: F
         read({**released(), "clipmodel.text_projection": torch.zeros(512, 512)}, 4, 3, 4)
 
 
-def trained(num_prefix: int, num_suffix: int, clip: FrozenCLIP) -> dict[str, object]:
+def trained(num_prefix: int, num_suffix: int, backbone: FrozenBackbone) -> dict[str, object]:
     """As `src/train.py` saves it: the rows of the table that a name covers in all classes are never moved."""
     square = torch.zeros(77, WIDTH)
-    for (tokens,) in map(clip.tokenize, [["brush hairs"], ["hit"], ["swing baseball"], ["draw sword"]]):
+    for (tokens,) in map(backbone.tokenize, [["brush hairs"], ["hit"], ["swing baseball"], ["draw sword"]]):
         behind = num_prefix + 1 + len(tokens)
         square[1 : num_prefix + 1] = 1e-8
         square[behind : behind + num_suffix] = 1e-8
@@ -194,14 +194,14 @@ def trained(num_prefix: int, num_suffix: int, clip: FrozenCLIP) -> dict[str, obj
 
 @pytest.mark.parametrize("counts", [(16, 16), (4, 3), (0, 2), (5, 0)])
 def test_the_optimizer_tells_how_many_vectors_there_are(
-    counts: tuple[int, int], read: Callable[..., Imported], clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch
+    counts: tuple[int, int], read: Callable[..., Imported], backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {name: name for name in ("brush hairs", "hit", "swing baseball", "draw sword")}
     monkeypatch.setattr("prompt_video.model.official.official_names", lambda: names)
-    found = read(trained(*counts, clip), None, None, 4)
+    found = read(trained(*counts, backbone), None, None, 4)
     assert (found.num_prefix, found.num_suffix, found.counts_in_file) == (*counts, True)
     with pytest.raises(InputError, match=f"was trained with {counts[0]} prompt vectors before a name, not 7"):
-        read(trained(*counts, clip), 7, None, 4)
+        read(trained(*counts, backbone), 7, None, 4)
 
 
 @pytest.mark.parametrize("square", [torch.ones(77, WIDTH), torch.zeros(77, WIDTH), torch.ones(3), "none"])
@@ -218,7 +218,7 @@ def test_the_command_takes_the_numbers(clip_folder: Path, tmp_path: Path, capsys
         str(tmp_path / "released.pth.tar"),
         "--out",
         str(tmp_path / "a.ckpt"),
-        f"--clip={clip_folder}",
+        f"--backbone={clip_folder}",
     ]
     assert main([*command, "--num_prefix=4", "--num_suffix=3", "--num_heads=2"]) == 0
     prompt = load(tmp_path / "a.ckpt").spec()["prompt"]["settings"]
@@ -240,7 +240,7 @@ def test_the_command_takes_the_numbers(clip_folder: Path, tmp_path: Path, capsys
 
 def test_a_missing_clip_is_told_before_the_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "large.pth.tar").write_bytes(b"PK, and damaged, which only a reader would see")
-    with pytest.raises(InputError, match="cannot load CLIP"):
+    with pytest.raises(InputError, match="cannot load backbone"):
         import_official(tmp_path / "large.pth.tar", tmp_path / "out.ckpt", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="is a folder"):
         import_official(tmp_path / "large.pth.tar", tmp_path, "tiny")

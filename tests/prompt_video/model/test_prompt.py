@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
@@ -42,29 +42,29 @@ def test_layout_by_position() -> None:
     assert torch.equal(texts.suffix_after(2), prompt.context[5:8])
 
 
-def test_any_texts_at_call_time(clip: FrozenCLIP) -> None:
-    prompt = PromptLearner(clip.width)
-    both = prompt(["star", "a ring"], clip)
-    torch.testing.assert_close(prompt(["a ring"], clip), both[1:])
+def test_any_texts_at_call_time(backbone: FrozenBackbone) -> None:
+    prompt = PromptLearner(backbone.width)
+    both = prompt(["star", "a ring"], backbone)
+    torch.testing.assert_close(prompt(["a ring"], backbone), both[1:])
     torch.testing.assert_close(both.norm(dim=1), torch.ones(2))
 
 
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
-def test_the_longest_text_that_fits(clip: FrozenCLIP, layout: Literal["shared", "by_position"]) -> None:
-    prompt = PromptLearner(clip.width, layout=layout)
-    assert prompt([LONG[:-2]], clip).shape == (1, clip.embed_dim)
+def test_the_longest_text_that_fits(backbone: FrozenBackbone, layout: Literal["shared", "by_position"]) -> None:
+    prompt = PromptLearner(backbone.width, layout=layout)
+    assert prompt([LONG[:-2]], backbone).shape == (1, backbone.embed_dim)
 
 
-def test_a_text_too_long_is_named(clip: FrozenCLIP) -> None:
+def test_a_text_too_long_is_named(backbone: FrozenBackbone) -> None:
     with pytest.raises(InputError, match="has 44 tokens, and there is room for 43") as caught:
-        PromptLearner(clip.width)(["star", LONG], clip)
+        PromptLearner(backbone.width)(["star", LONG], backbone)
     assert f"'{LONG[:77]}...'" in str(caught.value)
 
 
-def test_truncation_is_counted(clip: FrozenCLIP) -> None:
-    prompt = PromptLearner(clip.width, too_long="truncate")
-    cut = prompt([LONG, "star", LONG], clip)
-    torch.testing.assert_close(cut[:1], prompt([LONG[:-2]], clip))
+def test_truncation_is_counted(backbone: FrozenBackbone) -> None:
+    prompt = PromptLearner(backbone.width, too_long="truncate")
+    cut = prompt([LONG, "star", LONG], backbone)
+    torch.testing.assert_close(cut[:1], prompt([LONG[:-2]], backbone))
     assert len(prompt.truncated) == 1
 
 
@@ -73,20 +73,22 @@ def test_no_room_at_all() -> None:
         PromptLearner(8, num_prefix=40, num_suffix=35)
 
 
-def test_no_texts(clip: FrozenCLIP) -> None:
-    assert PromptLearner(clip.width)([], clip).shape == (0, clip.embed_dim)
+def test_no_texts(backbone: FrozenBackbone) -> None:
+    assert PromptLearner(backbone.width)([], backbone).shape == (0, backbone.embed_dim)
 
 
-def test_templates_are_averaged(clip: FrozenCLIP) -> None:
-    nothing = torch.empty(0, clip.width)
+def test_templates_are_averaged(backbone: FrozenBackbone) -> None:
+    nothing = torch.empty(0, backbone.width)
 
     def unit(text: str) -> torch.Tensor:
-        return F.normalize(clip.encode_text(PromptedText(clip.tokenize([text]), nothing, nothing, 0)), dim=-1)[0]
+        return F.normalize(backbone.encode_text(PromptedText(backbone.tokenize([text]), nothing, nothing, 0)), dim=-1)[
+            0
+        ]
 
-    found = TemplatePrompt(clip.width, ["a {}", "{} at the top"])(["star", "ring"], clip)
+    found = TemplatePrompt(backbone.width, ["a {}", "{} at the top"])(["star", "ring"], backbone)
     wanted = F.normalize(unit("a ring") + unit("ring at the top"), dim=0)
     torch.testing.assert_close(found[1], wanted)
-    torch.testing.assert_close(TemplatePrompt(clip.width, "names")(["star"], clip)[0], unit("star"))
+    torch.testing.assert_close(TemplatePrompt(backbone.width, "names")(["star"], backbone)[0], unit("star"))
 
 
 @pytest.mark.parametrize("templates", [[], ["a {}", "a star"]])
@@ -115,7 +117,7 @@ def test_linear_probe_keeps_what_it_learned() -> None:
     assert probe.weight is weight
 
 
-def test_linear_probe_refuses_unknown_names(clip: FrozenCLIP) -> None:
+def test_linear_probe_refuses_unknown_names(backbone: FrozenBackbone) -> None:
     probe = LinearProbe(8)
     with pytest.raises(InputError, match="must be told its class names"):
         probe.classifier(["star"], no_features, torch.tensor(0.07))
@@ -123,4 +125,4 @@ def test_linear_probe_refuses_unknown_names(clip: FrozenCLIP) -> None:
     with pytest.raises(InputError, match="'ring' is none of them"):
         probe.classifier(["star", "ring"], no_features, torch.tensor(0.07))
     with pytest.raises(InputError, match="no text features"):
-        probe(["star"], clip)
+        probe(["star"], backbone)

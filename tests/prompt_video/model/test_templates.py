@@ -7,7 +7,7 @@ import pytest
 
 import prompt_video
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe, name_of, template_sets, templates_of
 from prompt_video.model.temporal import TemporalEncoder
@@ -32,11 +32,12 @@ def test_the_sets_that_have_a_name() -> None:
         assert name_of(templates_of(name)) == name
 
 
-def test_one_default_for_tests_methods_and_load(clip: FrozenCLIP) -> None:
+def test_one_default_for_tests_methods_and_load(backbone: FrozenBackbone) -> None:
     default = templates_of(DEFAULT)
-    assert TemplatePrompt(clip.width).templates == default
+    assert TemplatePrompt(backbone.width).templates == default
     assert (
-        VideoTextModel(clip, TemplatePrompt, partial(TemporalEncoder, num_layers=0)).frozen_prompt.templates == default
+        VideoTextModel(backbone, TemplatePrompt, partial(TemporalEncoder, num_layers=0)).frozen_prompt.templates
+        == default
     )
     assert RecognitionTask().model.frozen_prompt.templates == default
     loaded = prompt_video.load().model

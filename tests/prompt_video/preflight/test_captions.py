@@ -10,7 +10,7 @@ import pytest
 from data_modules.annotations.captions import CaptionTally
 from data_modules.batch import CaptionedRecord
 from data_modules.protocols.trial import Subset, Trial
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder
@@ -84,47 +84,47 @@ def test_captions_that_are_read_alike() -> None:
     assert "other: 1 test caption also in training" in several.summary
 
 
-def model(clip: FrozenCLIP, **options: Any) -> VideoTextModel:  # noqa: ANN401
+def model(backbone: FrozenBackbone, **options: Any) -> VideoTextModel:  # noqa: ANN401
     def prompt(width: int) -> PromptLearner:
         return PromptLearner(width, **options)
 
-    return VideoTextModel(clip, prompt, lambda dim: TemporalEncoder(dim, num_layers=1, num_heads=1))
+    return VideoTextModel(backbone, prompt, lambda dim: TemporalEncoder(dim, num_layers=1, num_heads=1))
 
 
-def test_captions_that_are_cut(clip: FrozenCLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_captions_that_are_cut(backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch) -> None:
     some = {f"v{number}": [f"v {number}"] for number in range(97)}
     few = {"train": part(**some, a=[LONG], b=[LONG, "b"]).records, "test": part(c=["c"]).records}
-    told = check_lengths(model(clip, too_long="truncate"), few)
+    told = check_lengths(model(backbone, too_long="truncate"), few)
     assert verdict(told) == (
         "note",
         "longer than the 43 tokens beside 16 + 16 learned vectors: 2 of 100 train captions (2.00%); cut off",
         [f"train: 52 tokens, '{LONG}'"],
     )
     many = {"train": part(a=["a"]).records, "test": part(b=["b", LONG]).records}
-    assert check_lengths(model(clip, too_long="truncate"), many).verdict == "warning"
-    refused = check_lengths(model(clip), many)
+    assert check_lengths(model(backbone, too_long="truncate"), many).verdict == "warning"
+    refused = check_lengths(model(backbone), many)
     assert refused.verdict == "error"
     assert refused.summary.endswith(
         "1 of 2 test captions (50.00%); set too_long of the prompt to 'truncate' to cut them"
     )
     # With fewer learned vectors there is room for all, and the frozen CLIP has room for more.
-    short = check_lengths(model(clip, num_prefix=4, num_suffix=4), many)
+    short = check_lengths(model(backbone, num_prefix=4, num_suffix=4), many)
     said = "the longest has 52 tokens, and there is room for 67 beside 4 + 4 learned vectors"
     assert verdict(short) == ("ok", said, [])
     longer = {"test": part(b=[LONG + " " + LONG]).records}
-    frozen = VideoTextModel(clip, TemplatePrompt, lambda dim: TemporalEncoder(dim, num_layers=1, num_heads=1))
+    frozen = VideoTextModel(backbone, TemplatePrompt, lambda dim: TemporalEncoder(dim, num_layers=1, num_heads=1))
     assert check_lengths(frozen, longer).verdict == "error"
     assert "75 tokens in the templates: 1 of 1 test caption (100.00%)" in check_lengths(frozen, longer).summary
 
     asked: list[str] = []
-    tokenize = FrozenCLIP.tokenize
+    tokenize = FrozenBackbone.tokenize
 
-    def count(self: FrozenCLIP, texts: Sequence[str]) -> list[list[int]]:
+    def count(self: FrozenBackbone, texts: Sequence[str]) -> list[list[int]]:
         asked.extend(texts)
         return tokenize(self, texts)
 
-    monkeypatch.setattr(FrozenCLIP, "tokenize", count)
-    check_lengths(model(clip, too_long="truncate"), few)
+    monkeypatch.setattr(FrozenBackbone, "tokenize", count)
+    check_lengths(model(backbone, too_long="truncate"), few)
     assert max(asked.count(text) for text in asked) <= 2
 
 
@@ -158,10 +158,16 @@ def doctor(tmp_path: Path, make_videos: Callable[[Path, int], Path]) -> Callable
     config = tmp_path / "captioned.yaml"
     config.write_text(CONFIG.format(parts=parts, root=root))
 
-    def run(*rows: str, options: Sequence[str] = (), clip: str = "tiny") -> tuple[int, dict[str, Any]]:
+    def run(*rows: str, options: Sequence[str] = (), backbone: str = "tiny") -> tuple[int, dict[str, Any]]:
         (root / "captions.csv").write_text("\n".join(["video,caption,split", *rows]))
         out = tmp_path / "report.json"
-        common = [f"--config={config}", f"--model.clip={clip}", f"--out={out}", "--quiet=true", "--num_workers=0"]
+        common = [
+            f"--config={config}",
+            f"--model.backbone={backbone}",
+            f"--out={out}",
+            "--quiet=true",
+            "--num_workers=0",
+        ]
         code = main(["doctor", *common, *options])
         report: dict[str, Any] = json.loads(out.read_text())
         return code, report
@@ -237,12 +243,12 @@ def test_faults_of_captions(doctor: Callable[..., Any], tmp_path: Path) -> None:
 
 def test_without_clip_captions_are_not_measured(doctor: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    code, report = doctor(*ROWS, clip=str(tmp_path / "empty"))
+    code, report = doctor(*ROWS, backbone=str(tmp_path / "empty"))
     checks = results(report)
     assert code == 0
     assert "name lengths" not in checks
     assert checks["caption lengths"][0] == "warning"
-    assert checks["caption lengths"][1].startswith("not checked: cannot load CLIP")
+    assert checks["caption lengths"][1].startswith("not checked: cannot load backbone")
 
 
 def test_captions_that_cannot_be_read_are_an_error(doctor: Callable[..., Any]) -> None:

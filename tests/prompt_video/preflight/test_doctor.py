@@ -187,9 +187,15 @@ def root(tmp_path: Path, make_videos: Callable[[Path, int], Path]) -> Path:
 def doctor(tmp_path: Path, root: Path) -> Callable[..., tuple[int, dict[str, Any]]]:
     """Run it through the command line; gives the exit code and what the JSON file says."""
 
-    def run(*options: str, clip: str = "tiny") -> tuple[int, dict[str, Any]]:
+    def run(*options: str, backbone: str = "tiny") -> tuple[int, dict[str, Any]]:
         out = tmp_path / "report.json"
-        common = [f"--config={FOLDER}", f"--data.root={root}", f"--model.clip={clip}", f"--out={out}", "--quiet=true"]
+        common = [
+            f"--config={FOLDER}",
+            f"--data.root={root}",
+            f"--model.backbone={backbone}",
+            f"--out={out}",
+            "--quiet=true",
+        ]
         code = main(["doctor", *common, f"--data.features_root={tmp_path / 'features'}", "--num_workers=0", *options])
         report: dict[str, Any] = json.loads(out.read_text())
         return code, report
@@ -278,7 +284,7 @@ def test_losses_below_the_limit_are_a_warning(doctor: Callable[..., Any], root: 
 
 
 def test_a_named_store_makes_a_missing_file_good(doctor: Callable[..., Any], root: Path, tmp_path: Path) -> None:
-    common = [f"--config={FOLDER}", f"--data.root={root}", "--model.clip=tiny", "--quiet=true", "--wandb=disabled"]
+    common = [f"--config={FOLDER}", f"--data.root={root}", "--model.backbone=tiny", "--quiet=true", "--wandb=disabled"]
     common += [f"--data.features_root={tmp_path / 'features'}", f"--runs={tmp_path / 'runs'}", "--data.num_workers=0"]
     assert main(["features", *common, "--trainer.accelerator=cpu", "--trainer.devices=1"]) == 0
     code, report = doctor()
@@ -310,11 +316,11 @@ def test_a_named_store_makes_a_missing_file_good(doctor: Callable[..., Any], roo
 
 def test_without_clip_everything_else_is_checked(doctor: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    code, report = doctor(clip=str(tmp_path / "empty"))
+    code, report = doctor(backbone=str(tmp_path / "empty"))
     assert code == 0
     lengths = check(report, "name lengths")
     assert lengths["verdict"] == "warning"
-    assert lengths["summary"].startswith("not checked: cannot load CLIP")
+    assert lengths["summary"].startswith("not checked: cannot load backbone")
     assert check(report, "broken videos")["verdict"] == "ok"
     assert "with 512 numbers a frame" in check(report, "disk space")["summary"]
 
@@ -334,7 +340,7 @@ def test_data_that_cannot_be_read_is_an_error(doctor: Callable[..., Any], tmp_pa
 
 def test_mistakes_in_options_are_said_as_ever(doctor: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     for options in (["--data.samplr.num_frames=3"], ["--data.batch_size=0"], ["--samples=0"]):
-        assert main(["doctor", f"--config={FOLDER}", "--model.clip=tiny", "--data.root=x", *options]) == 1
+        assert main(["doctor", f"--config={FOLDER}", "--model.backbone=tiny", "--data.root=x", *options]) == 1
     errors = capsys.readouterr().err.splitlines()
     assert "did you mean 'sampler'?" in errors[0]
     assert "--data.batch_size is 0: more than 0 is wanted" in errors[1]

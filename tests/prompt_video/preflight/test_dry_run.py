@@ -136,7 +136,7 @@ def test_a_miniature_of_long_videos(
     class_path: str, options: dict[str, Any], at_most: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = f"--config={untrimmed_experiment(tmp_path, class_path, **options)}"
-    common = [config, "--model.clip=tiny", "--quiet=true"]
+    common = [config, "--model.backbone=tiny", "--quiet=true"]
     miniature = make_miniature(read_settings(common), tmp_path / "data")
     data = read_settings([*common, *miniature]).data()
     assert data.root == tmp_path / "data" / "videos"

@@ -24,13 +24,13 @@ CUTTING = Cutting(8.0, 4.0, 4, 2.0)
 @pytest.fixture
 def make(tmp_path: Path, clip_folder: Path) -> Callable[..., Path]:
     """An index of made-up vectors."""
-    model = load(clip=str(clip_folder), device="cpu").model
+    model = load(backbone=str(clip_folder), device="cpu").model
 
     def made(*video_ids: str) -> Path:
         root = tmp_path / "index"
         manifest = IndexManifest.of(model, tmp_path, CUTTING)
         manifest.write(root)
-        with StoreWriter(root, recipe_of(manifest, model, ResizeCrop(model.clip.image_size))) as writer:
+        with StoreWriter(root, recipe_of(manifest, model, ResizeCrop(model.backbone.image_size))) as writer:
             for video_id in video_ids:
                 vector = torch.nn.functional.normalize(torch.ones(1, dim_of(model)), dim=-1)
                 writer.add(video_id, vector, np.zeros(1), 1.0, tmp_path / video_id)
@@ -56,7 +56,7 @@ def test_an_id_that_leaves_the_folder_is_refused(make: Callable[..., Path], outs
 CHANGES = {
     "cutting": {"span_sec": 4.0, "stride_sec": 4.0, "num_frames": 4, "frame_rate": 2.0},
     "frame_rate": None,
-    "clip": None,
+    "backbone": None,
     "folder": "relative",
     "state": {"weight": torch.full((2,), torch.nan)},
     "spec": {},
@@ -70,8 +70,8 @@ def test_a_manifest_of_other_vectors_or_a_damaged_one(make: Callable[..., Path],
     content = torch.load(root / INDEX_FILE, weights_only=True)
     if what == "frame_rate":
         content["cutting"] = dataclasses.asdict(CUTTING) | {"frame_rate": 3.0}
-    elif what == "clip":
-        content["spec"]["clip"]["fingerprint"] = "another"
+    elif what == "backbone":
+        content["spec"]["backbone"]["fingerprint"] = "another"
     else:
         content[what] = CHANGES[what]
     torch.save(content, root / INDEX_FILE)

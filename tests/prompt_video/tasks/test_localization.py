@@ -19,7 +19,7 @@ from data_modules.errors import InputError
 from data_modules.features.store import Recipe, StoreWriter
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.modules.extraction import transform_of
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.tasks.localization import LocalizationTask
@@ -50,9 +50,9 @@ Annotated = Mapping[str, Sequence[tuple[str, float, float]]]  # label, start and
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    clip = FrozenCLIP("tiny")
-    transform = transform_of(clip, ResizeCrop(clip.image_size, CENTER))
-    return Recipe("tiny", clip.fingerprint, clip.embed_dim, RATE, transform)
+    backbone = FrozenBackbone("tiny")
+    transform = transform_of(backbone, ResizeCrop(backbone.image_size, CENTER))
+    return Recipe("tiny", backbone.fingerprint, backbone.embed_dim, RATE, transform)
 
 
 @pytest.fixture

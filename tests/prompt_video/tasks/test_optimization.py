@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
@@ -22,8 +22,8 @@ def decays(model: nn.Module, decayed: Decayed) -> dict[str, float]:
 
 
 @pytest.fixture
-def model(clip: FrozenCLIP) -> VideoTextModel:
-    return VideoTextModel(clip, partial(PromptLearner, layout="by_position"), partial(TemporalEncoder, num_heads=4))
+def model(backbone: FrozenBackbone) -> VideoTextModel:
+    return VideoTextModel(backbone, partial(PromptLearner, layout="by_position"), partial(TemporalEncoder, num_heads=4))
 
 
 def test_matrices_decay_or_all_that_learns(model: VideoTextModel) -> None:

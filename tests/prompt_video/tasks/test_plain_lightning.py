@@ -46,7 +46,7 @@ def test_the_figures_are_those_of_the_command_line(root: Path, tmp_path: Path) -
     assert main(fit) == 0
     metrics = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]
     seed_everything(0, workers=True, verbose=False)
-    task, data = RecognitionTask(clip="tiny", temporal=TEMPORAL), folder_data(root, tmp_path)
+    task, data = RecognitionTask(backbone="tiny", temporal=TEMPORAL), folder_data(root, tmp_path)
     data.extract(task.encoder)
     best = ModelCheckpoint(tmp_path / "plain", monitor=task.monitor, mode="max")
     trainer = plain_trainer(tmp_path, callbacks=[best, ModelCheckpoint(tmp_path / "plain", save_last=True)])
@@ -64,17 +64,17 @@ def test_the_figures_are_those_of_the_command_line(root: Path, tmp_path: Path) -
 
 def recognition(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
     data = MovingShapes(folder / "videos", 1, 1, 1, features_root=folder, image_size=64, num_workers=0)
-    return RecognitionTask(clip="tiny", temporal=TEMPORAL), data
+    return RecognitionTask(backbone="tiny", temporal=TEMPORAL), data
 
 
 def localization(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
     data = UntrimmedShapes(folder / "videos", 2, 1, 1, features_root=folder, image_size=64, num_workers=0)
-    return LocalizationTask(clip="tiny", temporal=TEMPORAL), data
+    return LocalizationTask(backbone="tiny", temporal=TEMPORAL), data
 
 
 def retrieval(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
     data = CaptionedShapes(folder / "videos", 4, 2, 4, features_root=folder, image_size=64, num_workers=0)
-    return RetrievalTask(clip="tiny", temporal=TEMPORAL), data
+    return RetrievalTask(backbone="tiny", temporal=TEMPORAL), data
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_each_task_fits_validates_tests_predicts_and_goes_on(
 
 
 def test_one_trainer_extracts_fits_and_tests_and_frames_need_no_extraction(root: Path, tmp_path: Path) -> None:
-    task, data = RecognitionTask(clip="tiny", temporal=TEMPORAL), folder_data(root, tmp_path)
+    task, data = RecognitionTask(backbone="tiny", temporal=TEMPORAL), folder_data(root, tmp_path)
     trainer = plain_trainer(tmp_path, max_epochs=1)
     data.extract(task.encoder, trainer)
     trainer.fit(task, data)
@@ -121,13 +121,15 @@ def test_one_trainer_extracts_fits_and_tests_and_frames_need_no_extraction(root:
     decoded = folder_data(root, tmp_path, features="off")
     decoded.extract(task.encoder)
     assert decoded.stores == []
-    plain_trainer(tmp_path, max_epochs=1).fit(RecognitionTask(clip="tiny", temporal=TEMPORAL), decoded)
+    plain_trainer(tmp_path, max_epochs=1).fit(RecognitionTask(backbone="tiny", temporal=TEMPORAL), decoded)
 
 
 def test_a_mistake_is_told_in_a_sentence(root: Path, tmp_path: Path) -> None:
-    task = RecognitionTask(clip="tiny", temporal=TEMPORAL)
+    task = RecognitionTask(backbone="tiny", temporal=TEMPORAL)
     large = folder_data(root, tmp_path, image_size=224, features="off")
-    with pytest.raises(InputError, match=r"image_size is 224, and CLIP 'tiny' sees 64 pixels: give .* image_size=64"):
+    with pytest.raises(
+        InputError, match=r"image_size is 224, and backbone 'tiny' sees 64 pixels: give .* image_size=64"
+    ):
         plain_trainer(tmp_path).fit(task, large)
     with pytest.raises(InputError, match="image_size=64"):
         large.extract(task.encoder)

@@ -30,10 +30,10 @@ def small_task(**options: Any) -> RetrievalTask:  # noqa: ANN401 - the task's ow
 def batch_of(task: RetrievalTask, video_ids: list[str], texts: list[str], num_views: int = 1) -> Batch:
     """Made-up features: those of a video are drawn by its name."""
     rows = [
-        torch.randn(num_views, 4, task.model.clip.embed_dim, generator=torch.Generator().manual_seed(ord(name[-1])))
+        torch.randn(num_views, 4, task.model.backbone.embed_dim, generator=torch.Generator().manual_seed(ord(name[-1])))
         for name in video_ids
     ]
-    features = torch.cat(rows) if rows else torch.zeros(0, 0, task.model.clip.embed_dim)
+    features = torch.cat(rows) if rows else torch.zeros(0, 0, task.model.backbone.embed_dim)
     return Batch(
         features=features,
         mask=torch.ones(features.shape[:2], dtype=torch.bool),
@@ -99,7 +99,7 @@ def test_scores_are_the_mean_of_views_and_of_two_models() -> None:
     with torch.no_grad():
         learned, frozen = task._encoded(batch)
         mixed, plain = task.model.test_scores(batch)
-    mixed, plain = mixed * task.model.temperature, plain * task.model.clip.temperature
+    mixed, plain = mixed * task.model.temperature, plain * task.model.backbone.temperature
     for pairs, scores in ((learned, mixed), (frozen, plain)):
         of_videos = scores.view(2, 3, 2).mean(1)
         torch.testing.assert_close(pairs.videos @ pairs.texts.T, of_videos, rtol=0, atol=1e-6)

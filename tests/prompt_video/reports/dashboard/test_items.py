@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from data_modules.video.decoding import VideoReader
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.readable import readable
 
 TASKS = ("recognition", "localization", "retrieval")
@@ -57,9 +57,9 @@ def test_words_near_the_prompts_are_of_the_vocabulary(offline_run: Run, task: st
     run = offline_run(task)
     rows = run.table("tables/prompt_words")
     assert [row["vector"] for row in rows] == ["prefix 1", "prefix 2", "suffix 1"]
-    clip = FrozenCLIP("tiny")
-    known = {word.removesuffix("</w>") for word in clip.towers.tokenizer.get_vocab()}
-    read = {clip.towers.tokenizer.decode([number]).strip() for number in range(len(known))}
+    backbone = FrozenBackbone("tiny")
+    known = {word.removesuffix("</w>") for word in backbone.towers.tokenizer.get_vocab()}
+    read = {backbone.towers.tokenizer.decode([number]).strip() for number in range(len(known))}
     for row, written in zip(rows, rows_of(run.folder / "prompt_words.csv"), strict=True):
         words = [row["word"], *row["next"].split(" ")]
         assert len(words) == 5

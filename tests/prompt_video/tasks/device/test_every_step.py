@@ -22,7 +22,7 @@ from data_modules.loading.sampling import SegmentSampler, WindowSampler
 from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.loading.windows import SlidingWindows
 from data_modules.modules.extraction import transform_of
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.experiment.folder import RunRecord
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.suppression import Suppression
@@ -87,9 +87,9 @@ class Watch(Callback):
 @pytest.fixture
 def store(tmp_path: Path, clip_folder: Path) -> Store:
     """Random features of four seconds of each video that is named."""
-    clip = FrozenCLIP(str(clip_folder))
+    backbone = FrozenBackbone(str(clip_folder))
     crop = ResizeCrop(IMAGE_SIZE, CENTER)
-    recipe = Recipe(clip.name, clip.fingerprint, clip.embed_dim, RATE, transform_of(clip, crop))
+    recipe = Recipe(backbone.name, backbone.fingerprint, backbone.embed_dim, RATE, transform_of(backbone, crop))
 
     def fill(video_ids: Iterable[str]) -> Path:
         generator = torch.Generator().manual_seed(0)
@@ -155,8 +155,8 @@ def classes(tmp_path: Path, settings: Callable[[Iterable[str]], dict[str, Any]])
     "options",
     [
         {"prompt": PROMPT},
-        {"prompt": PROMPT, "clip_dtype": "float32"},
-        {"prompt": PROMPT, "clip_dtype": "float16"},
+        {"prompt": PROMPT, "backbone_dtype": "float32"},
+        {"prompt": PROMPT, "backbone_dtype": "float16"},
         {"prompt": PROMPT, "text_chunk": 1, "learn_temperature": True, "frozen_share": 0.3, **GUARDED},
         {"prompt": partial(PROMPT, layout="by_position"), "classes_per_step": 2},
         {"prompt": LinearProbe, "video_consistency": 1.0},
@@ -170,7 +170,7 @@ def test_recognition(
     clip_folder: Path,
     options: dict[str, Any],
 ) -> None:
-    task = RecognitionTask(clip=str(clip_folder), **{"clip_dtype": "bfloat16", **COMMON, **options})
+    task = RecognitionTask(backbone=str(clip_folder), **{"backbone_dtype": "bfloat16", **COMMON, **options})
     assert run(task, classes) == {"train", "validate", "test", "predict"}
 
 
@@ -209,8 +209,8 @@ def test_localization(
     classified = {name: [{"label": "star", "score": 0.7}, {"label": "the ring", "score": 0.2}] for name in videos}
     (tmp_path / "scores.json").write_text(json.dumps({"results": classified}))
     task = LocalizationTask(
-        clip=str(clip_folder),
-        clip_dtype="bfloat16",
+        backbone=str(clip_folder),
+        backbone_dtype="bfloat16",
         detector=DETECTOR,
         suppression=Suppression(max_detections=4),
         proposals=tmp_path / "proposals.json" if given else None,
@@ -235,7 +235,7 @@ def captions(tmp_path: Path, settings: Callable[[Iterable[str]], dict[str, Any]]
     ids=["plain", "chunks_and_bank"],
 )
 def test_retrieval(run: Run, captions: CaptionedFolder, clip_folder: Path, options: dict[str, Any]) -> None:
-    task = RetrievalTask(clip=str(clip_folder), clip_dtype="bfloat16", prompt=PROMPT, **COMMON, **options)
+    task = RetrievalTask(backbone=str(clip_folder), backbone_dtype="bfloat16", prompt=PROMPT, **COMMON, **options)
     assert run(task, captions) == {"train", "validate", "test", "predict"}
 
 
@@ -262,7 +262,7 @@ def test_from_video_files(
         batch_size=2,
         num_workers=0,
     )
-    task = RecognitionTask(clip=str(clip_folder), clip_dtype="bfloat16", prompt=PROMPT, **COMMON)
+    task = RecognitionTask(backbone=str(clip_folder), backbone_dtype="bfloat16", prompt=PROMPT, **COMMON)
     if features == "auto":
         watch = Watch(gpu.device)
         data.extract(
@@ -271,5 +271,5 @@ def test_from_video_files(
         assert watch.seen == {"predict"}
         (stored,) = data.stores
         assert len(stored) == 6
-        assert stored.recipe.clip_dtype == "bfloat16"
+        assert stored.recipe.backbone_dtype == "bfloat16"
     assert run(task, data) == {"train", "validate", "test", "predict"}

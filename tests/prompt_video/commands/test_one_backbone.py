@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.batch import Batch
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder
@@ -56,7 +56,7 @@ def load(runs: Mapping[str, Path], name: str) -> VideoTextTask:
 
 def pixels() -> Batch:
     """Two videos of eight frames, the second one shorter."""
-    size = FrozenCLIP("tiny").image_size
+    size = FrozenBackbone("tiny").image_size
     chance = torch.Generator().manual_seed(0)
     return Batch(
         video=torch.randint(0, 256, (2, 8, 3, size, size), dtype=torch.uint8, generator=chance),
@@ -97,7 +97,7 @@ def alone(runs: dict[str, Path]) -> dict[str, Scores]:
     said = {}
     for name in TASKS:
         task = load(runs, name)
-        task.model.clip.towers = copy.deepcopy(task.model.clip.towers)
+        task.model.backbone.towers = copy.deepcopy(task.model.backbone.towers)
         said[name] = scores(task)
     return said
 
@@ -111,8 +111,8 @@ def tasks(runs: dict[str, Path], alone: object) -> dict[str, VideoTextTask]:
 def test_they_share_one_clip_and_say_what_they_said_alone(
     tasks: dict[str, VideoTextTask], alone: dict[str, Scores]
 ) -> None:
-    towers = tasks["recognition"].model.clip.towers
-    assert all(task.model.clip.towers is towers for task in tasks.values())
+    towers = tasks["recognition"].model.backbone.towers
+    assert all(task.model.backbone.towers is towers for task in tasks.values())
     for _ in range(2):  # also after the others were asked
         assert_same({name: scores(task) for name, task in tasks.items()}, alone)
     learned = [said["learned"] for said in alone.values()]
@@ -125,7 +125,7 @@ def test_training_one_changes_nothing_of_the_others(
     tasks: dict[str, VideoTextTask], alone: dict[str, Scores], name: str
 ) -> None:
     task = tasks[name]
-    frozen = {key: weight.clone() for key, weight in task.model.clip.named_parameters()}
+    frozen = {key: weight.clone() for key, weight in task.model.backbone.named_parameters()}
     task.train()
     optimizer = torch.optim.SGD([weight for weight in task.parameters() if weight.requires_grad], lr=0.1)
     torch.autograd.backward(F.cross_entropy(task.model(pixels()), torch.tensor([0, 1])))
@@ -137,7 +137,7 @@ def test_training_one_changes_nothing_of_the_others(
     task.eval()
     assert not torch.equal(scores(task)["learned"], alone[name]["learned"])
     assert torch.equal(scores(task)["frozen"], alone[name]["frozen"])
-    for key, weight in task.model.clip.named_parameters():
+    for key, weight in task.model.backbone.named_parameters():
         assert weight.grad is None
         assert torch.equal(weight, frozen[key])
 
@@ -147,13 +147,13 @@ def test_moving_one_changes_nothing_of_the_others(
     tasks: dict[str, VideoTextTask], alone: dict[str, Scores], name: str
 ) -> None:
     """To the device where all are, and from mode to mode, as every run moves its task; CLIP has one mode."""
-    towers = tasks[name].model.clip.towers
+    towers = tasks[name].model.backbone.towers
     tasks[name].to("cpu").train().requires_grad_(False)
     assert not towers.training
     assert not any(own.training for other, own in tasks.items() if other != name)
     assert [other for other, own in tasks.items() if not learned_weights(own)] == [name]
     tasks[name].eval()
-    assert all(task.model.clip.towers is towers for task in tasks.values())
+    assert all(task.model.backbone.towers is towers for task in tasks.values())
     assert_same({other: scores(task) for other, task in tasks.items()}, alone)
 
 
@@ -162,7 +162,7 @@ def test_what_is_saved_is_what_was_learned(tasks: dict[str, VideoTextTask], runs
         state = task.state_dict()
         assert state.keys() == {key for key, weight in task.named_parameters() if weight.requires_grad}
         assert sum(weight.numel() for weight in state.values()) == learned_weights(task)
-        assert not any("clip" in key for key in state)
+        assert not any("backbone" in key for key in state)
         saved = torch.load(checkpoint(runs, name), weights_only=True)["state_dict"]
         assert saved.keys() == state.keys()
         assert all(torch.equal(saved[key], state[key]) for key in state)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from prompt_video.backbones.backbone import FrozenCLIP
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.bench.measure import in_new_process, resident_memory
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
 from prompt_video.model.prompt import PromptLearner
@@ -31,8 +31,8 @@ def run(setting: Setting) -> Figures:
         "one_task_mib": one,
         "three_tasks_mib": three,
         "two_more_tasks_mib": three - one,
-        "three_clips_mib": apart,
-        "ratio_to_three_clips": three / apart,
+        "three_backbones_mib": apart,
+        "ratio_to_three_backbones": three / apart,
         **{f"{name}_weights_mib": size for name, size in weights.items()},
     }
 
@@ -46,12 +46,12 @@ def _weights(folder: Path) -> dict[str, float]:
 
 def _resident(folder: Path, num_tasks: int, shared: bool) -> float:
     """The libraries have been loaded by a small CLIP before."""
-    FrozenCLIP("tiny").tokenize(["a text"])
+    FrozenBackbone("tiny").tokenize(["a text"])
     before = resident_memory()
     models = [_model(folder, name) for name in list(LAYERS)[:num_tasks]]
     if not shared:
         for model in models[1:]:
-            model.clip.towers = copy.deepcopy(model.clip.towers)
+            model.backbone.towers = copy.deepcopy(model.backbone.towers)
     with torch.no_grad():
         for model in models:
             model.text_features(["a text"])
@@ -60,4 +60,4 @@ def _resident(folder: Path, num_tasks: int, shared: bool) -> float:
 
 def _model(folder: Path, task: str) -> VideoTextModel:
     temporal = partial(TemporalEncoder, num_layers=LAYERS[task])
-    return VideoTextModel(FrozenCLIP(str(folder)), PromptLearner, temporal)
+    return VideoTextModel(FrozenBackbone(str(folder)), PromptLearner, temporal)
