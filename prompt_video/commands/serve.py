@@ -6,10 +6,10 @@ Drop a video, type class names or a sentence, and see the ranking, the similarit
 """
 
 import logging
-import os
 import signal
 import socket
 import threading
+from errno import EADDRINUSE
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prompt_video.web.answers import Answers
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
+FREE_PORTS = (7860, 7960)
 
 log = logging.getLogger(__name__)
 
@@ -36,75 +37,78 @@ def main(arguments: list[str]) -> None:
     console.configure()
     if options.max_size < 1 or not (0 < options.max_duration < inf and 0 < options.max_work < inf):
         raise InputError("--max_size, --max_duration and --max_work must be positive.")
-    if find_spec("gradio") is None:  # told before the model is loaded, though only imported after that
-        raise InputError("the page needs Gradio: pip install 'prompt-video[serve]'.")
-    _try_address(options.host, options.port)
+    if find_spec("starlette") is None or find_spec("uvicorn") is None:
+        raise InputError("the page needs Starlette and Uvicorn: pip install 'prompt-video[serve]'.")
+    listening = _listen(options.host, options.port)
 
     from prompt_video.search.index import VideoIndex
     from prompt_video.web.answers import Answers
     from prompt_video.web.limits import Limits
     from prompt_video.web.sweeping import uploads_folder
+    from prompt_video.web.uploads import Uploads
 
-    model = model_of(options)
-    index = VideoIndex(options.index, options.backbone) if options.index else None
-    with uploads_folder() as folder:
-        # Before Gradio is imported, which then keeps all files there and asks nobody about newer versions.
-        os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
-        limits = Limits(folder, options.max_size, options.max_duration, options.max_work)
-        _serve(Answers(model, limits, index), options)
+    with listening, uploads_folder() as folder:
+        uploads = Uploads(folder, Limits(options.max_size, options.max_duration, options.max_work))
+        index = VideoIndex(options.index, options.backbone) if options.index else None
+        _serve(Answers(model_of(options), uploads, index), listening, options)
 
 
-def _try_address(host: str, port: int | None) -> None:
-    """Before anything is loaded: Gradio would try a hundred ports of an address that is none."""
+def _listen(host: str, port: int | None) -> socket.socket:
+    """Before anything is loaded: an address that is taken is told at once, and who asks early waits."""
+    wanted = [port] if port is not None else range(*FREE_PORTS)
     try:
         if not host:
             raise ValueError("there is no address")
-        socket.create_server((host, port or 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        for one in wanted:
+            try:
+                return socket.create_server((host, one), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+            except OSError as error:
+                if error.errno != EADDRINUSE or one == wanted[-1]:
+                    raise
+        raise AssertionError("the last one has returned or raised")
     except (OSError, OverflowError, ValueError) as error:
         reason = str((isinstance(error, OSError) and error.strerror) or error).partition(" (while")[0]
         place = host if port is None else f"{host}:{port}"
         raise InputError(f"the page cannot be served on {place}: {reason}; see --host and --port.") from error
 
 
-def _serve(answers: "Answers", options: Namespace) -> None:
-    import gradio as gr
-    from starlette.middleware import Middleware
+def _serve(answers: "Answers", listening: socket.socket, options: Namespace) -> None:
+    """Until the process is interrupted or ended."""
+    import uvicorn
 
-    from prompt_video.web.drawing import STYLE
-    from prompt_video.web.gate import Gate, own_names
-    from prompt_video.web.page import page
+    from prompt_video.web.app import Page
+    from prompt_video.web.gate import own_names
 
+    app = Page(answers).app(own_names(options.host, options.known_as))
+    config = uvicorn.Config(
+        app,
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    blocks = page(answers)
-    fonts = ["system-ui", "sans-serif"]
-    names = own_names(options.host, options.known_as)
-    gate = Middleware(Gate, names=names, uploads=answers.limits.uploads, max_bytes=answers.limits.max_bytes)
-    try:
-        _, url, _ = blocks.launch(
-            server_name=options.host,
-            server_port=options.port,
-            max_file_size=f"{options.max_size}mb",
-            share=False,
-            prevent_thread_lock=True,
-            quiet=True,
-            show_error=False,  # of what went wrong unforeseen: it may name files of this machine
-            app_kwargs={"middleware": [gate]},
-            ssr_mode=False,
-            footer_links=[],
-            theme=gr.themes.Default(font=fonts, font_mono=["ui-monospace", "monospace"]),
-            css_paths=STYLE,
-        )
-    except OSError as error:
-        raise InputError(f"the page cannot be served on {options.host}: {error}") from error
+    thread = threading.Thread(target=server.run, args=([listening],))  # signals are this thread's
+    thread.start()
     if options.host not in LOCAL:
         log.warning("anyone who reaches this machine as %s can use the page", options.host)
-    print(f"page: {url} (Ctrl-C ends it)", flush=True)
+    print(f"page: {_url(listening)} (Ctrl-C ends it)", flush=True)
     try:
         done.wait()
     finally:
-        blocks.close(verbose=False)
+        server.should_exit = True
+        thread.join()
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 def parser() -> VerbParser:

@@ -142,7 +142,7 @@ class LoadedModel:
             InputError: when there is no text or no such file, or a linear probe is to read texts that it never learned.
             BrokenVideoError: when the video cannot be used.
         """
-        self._check(texts)
+        self.check(texts)
         names = list(texts)
         with _open(video) as reader:
             features = view_features(reader, self.config, self.model.backbone)
@@ -180,7 +180,7 @@ class LoadedModel:
         Raises:
             InputError: when there is no text, or the model is a linear probe, which reads none.
         """
-        self._check(texts)
+        self.check(texts)
         refuse_probe(type(self.model.prompt))
         return text_vectors(self.model, list(texts)).cpu()
 
@@ -255,7 +255,7 @@ class LoadedModel:
         """
         if self.detector is None:
             return video_segments(self.similarity(video, texts, progress=progress), min_score, max_segments)
-        self._check(texts)
+        self.check(texts)
         rate = self.config.frame_rate
         with _open(video) as reader:
             features, _ = all_features(reader, rate, self.config.crops[0], self.model.backbone, progress)
@@ -265,8 +265,12 @@ class LoadedModel:
         kept = detector.detect(self.model, features, stored, rate, self.config.windows, list(texts))
         return VideoSegments(Path(video), tuple(texts), kept.named(texts), stored.duration_sec, "detector")
 
-    def _check(self, texts: Sequence[str]) -> None:
-        """Refuse what cannot be scored."""
+    def check(self, texts: Sequence[str]) -> None:
+        """Refuse what cannot be scored.
+
+        Raises:
+            InputError: when there is no text, one is empty or no text, or a linear probe never learned it.
+        """
         if isinstance(texts, str):
             raise InputError("texts must be a list of them, not one string.")
         if not texts:

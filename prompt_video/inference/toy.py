@@ -2,12 +2,11 @@
 
 TOY = "tiny"
 NOTICE = (
-    "This was scored by the built-in toy model, which has only ever seen simple moving shapes: of anything else it "
-    "guesses. For real videos take a real one: --backbone vit_b16, or --ckpt with a checkpoint that "
-    "was trained on it."
+    "The built-in toy model scores here: it knows simple moving shapes only, and guesses at all else. For real videos "
+    "take a real one, with --backbone vit_b16, or with --ckpt and a checkpoint that was trained on it."
 )
 
 
-def toy_notice(clip: str) -> str | None:
-    """What people must know of figures that a CLIP of this name makes; None where it is a real one."""
-    return NOTICE if clip == TOY else None
+def toy_notice(backbone: str) -> str | None:
+    """What people must know of figures that a backbone of this name makes; None where it is a real one."""
+    return NOTICE if backbone == TOY else None

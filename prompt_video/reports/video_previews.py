@@ -14,13 +14,17 @@ MAX_SEC = 10.0
 MAX_RATE = 15  # frames a second
 
 
-def write_preview(video: Path, path: Path, start_sec: float = 0.0) -> None:
+def write_preview(
+    video: Path, path: Path, start_sec: float = 0.0, *, short_side: int = SHORT_SIDE, max_sec: float = MAX_SEC
+) -> None:
     """Encode the beginning of a video as h264 in an mp4 file, without sound.
 
     Args:
         video: the file, of any kind that can be decoded.
         path: the file to write.
         start_sec: begin here; before the end of the video.
+        short_side: of its pictures, pixels, at most.
+        max_sec: its length at most.
 
     Raises:
         BrokenVideoError: when what is to be shown cannot be decoded.
@@ -29,14 +33,14 @@ def write_preview(video: Path, path: Path, start_sec: float = 0.0) -> None:
         timeline = reader.timeline
         start = max(min(start_sec, timeline.duration_sec - 1.0), timeline.start_sec)
         rate = max(1, round(min(MAX_RATE, timeline.frame_rate)))
-        length = min(timeline.duration_sec - start, MAX_SEC)
+        length = min(timeline.duration_sec - start, max_sec)
         frames = reader.stream(start + np.arange(max(1, round(length * rate))) / rate)
         with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
             stream = container.add_stream("libx264", rate=rate, options={"crf": "26", "preset": "veryfast"})
             stream.time_base = Fraction(1, rate)
             for number, (frame, _) in enumerate(frames):
                 height, width = square_pixels(frame.shape[-2], frame.shape[-1], reader.pixel_aspect)
-                scale = min(1.0, SHORT_SIDE / min(height, width))
+                scale = min(1.0, short_side / min(height, width))
                 # The encoder stores colours for squares of four pixels.
                 size = [max(2, 2 * round(side * scale / 2)) for side in (height, width)]
                 if number == 0:

@@ -1,29 +1,103 @@
-"""What the buttons of the page do."""
+"""What the page answers."""
 
-from collections.abc import Sequence
+from collections import OrderedDict
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any, TypeVar
 
 from data_modules.errors import InputError
+from prompt_video.inference.curve import video_segments
+from prompt_video.inference.frames import Progress
 from prompt_video.inference.loaded import LoadedModel
-from prompt_video.io.readable import readable
-from prompt_video.reports.text_formatting import span_text
-from prompt_video.reports.video_previews import write_preview
+from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
+from prompt_video.inference.toy import toy_notice
+from prompt_video.localization.selection import Selection
+from prompt_video.reports.text_formatting import plain, span_text
 from prompt_video.search.index import Hit, VideoIndex
-from prompt_video.web import drawing
-from prompt_video.web.limits import Limits, check_letters, texts_of
+from prompt_video.web.limits import check_letters, texts_of
+from prompt_video.web.mistakes import Mistake, MistakesError, telling
+from prompt_video.web.uploads import Upload, Uploads
+
+MANY = 10  # texts or hits that are shown; of more, how many there are
+LINES = 6  # texts whose similarity is drawn
+KEPT = 100  # answers of which files can be asked for
+ALL = 1_000_000
+
+Content = dict[str, Any]
+T = TypeVar("T")
 
 
-class TitledHit(NamedTuple):
-    """A moment of an indexed video.
+@dataclass(frozen=True, eq=False)
+class ClipAnswer:
+    """All that is known of one clip.
 
     Args:
-        hit: the moment.
-        title: to choose it by.
+        name: of its file.
+        scores: of the whole clip.
+        curve: similarity over time; None where moments cannot be compared with texts.
+        segments: what happens when; None likewise.
+        model: in words.
+        notice: what people must know of these figures.
     """
 
-    hit: Hit
-    title: str
+    name: str
+    scores: VideoScores
+    curve: SimilarityCurve | None
+    segments: VideoSegments | None
+    model: str
+    notice: str | None
+
+    def content(self) -> Content:
+        """What the page draws."""
+        best = self.scores.best(MANY)
+        return {
+            "ranked": [{**one._asdict(), "text": plain(one.text)} for one in best],
+            "similarity_name": "Similarity (cosine)" if self.curve else "Score",
+            "num_texts": len(self.scores.texts),
+            "duration_sec": self.scores.duration_sec,
+            "curve": _lines(self.curve, [one.text for one in best[:LINES]]) if self.curve else None,
+            "segments": self._segments(overlapping=True),
+            "apart": self._segments(overlapping=False),
+            "method": self.segments.describe() if self.segments else None,
+            "notice": self.notice,
+        }
+
+    def _segments(self, *, overlapping: bool) -> list[Content]:
+        shown = Selection(0.0, ALL, overlapping=overlapping).of(self.segments.segments if self.segments else ())
+        return [{"text": plain(d.label), "start": d.start_sec, "end": d.end_sec, "score": d.score} for d in shown]
+
+
+def _lines(curve: SimilarityCurve, texts: list[str]) -> Content:
+    columns = [curve.similarity[:, curve.texts.index(text)].tolist() for text in texts]
+    lines = [{"text": plain(text), "values": values} for text, values in zip(texts, columns, strict=True)]
+    return {"times": curve.times_sec.tolist(), "lines": lines, "span_sec": curve.span_sec}
+
+
+class Kept:
+    """The newest things of a kind, each known by a word that nobody can guess."""
+
+    def __init__(self) -> None:
+        self._things: OrderedDict[str, Any] = OrderedDict()
+
+    def put(self, thing: object) -> str:
+        """The word for a thing; the oldest one goes."""
+        word = token_urlsafe(16)
+        self._things[word] = thing
+        while len(self._things) > KEPT:
+            self._things.popitem(last=False)
+        return word
+
+    def get(self, word: str, kind: type[T]) -> T:
+        """The thing that this word stands for.
+
+        Raises:
+            InputError: when there is none.
+        """
+        thing = self._things.get(word)
+        if not isinstance(thing, kind):
+            raise InputError("this answer is no longer here; ask again.")
+        return thing
 
 
 @dataclass(frozen=True)
@@ -32,71 +106,76 @@ class Answers:
 
     Args:
         model: that scores.
-        limits: of the uploads.
+        uploads: videos that may be asked about.
         index: to search in, if there is one.
     """
 
     model: LoadedModel
-    limits: Limits
+    uploads: Uploads
     index: VideoIndex | None = None
 
-    def score(self, upload: str | None, typed: str) -> tuple[str, str]:
-        """The ranking of the texts and their similarity over time, as HTML.
+    def describe(self) -> str:
+        """The model in words, without the folder on this machine that its backbone may be named by."""
+        name = self.model.model.backbone.name
+        return self.model.describe().replace(name, Path(name).name)
+
+    def score(self, word: str | None, typed: str, progress: Progress) -> ClipAnswer:
+        """How well each text fits a clip, as a whole and over time.
 
         Raises:
-            InputError: when the video or the texts cannot be used.
-            BrokenVideoError: when the video cannot be decoded.
+            MistakesError: about the video, the texts or the work.
         """
-        texts = texts_of(typed)
-        video = self.limits.checked(upload)
-        best = self.model.score(video, texts).best(drawing.MANY)
-        ranking = drawing.ranking(best, len(texts))
-        if not self.model.model.prompt.reads_text:  # moments have no similarity then
-            return ranking, ""
-        named = [one.text for one in best]
-        return ranking, drawing.curve(self.model.similarity(video, named, progress=self.limits.deadline()), named)
+        upload, texts = self._asked(word, typed)
+        with telling("texts"):
+            self.model.check(texts)
+        with telling("work"):
+            scores = self.model.score(upload.path, texts)
+            curve = None
+            if self.model.model.prompt.reads_text:  # else moments have no similarity
+                curve = self.model.similarity(upload.path, texts, progress=progress)
+            segments = video_segments(curve) if curve else None
+            if self.model.has_detector:
+                segments = self.model.segments(upload.path, texts, progress=progress)
+        return ClipAnswer(upload.name, scores, curve, segments, self.describe(), self.model.notice)
 
-    def segments(self, upload: str | None, typed: str) -> str:
-        """What happens when, as HTML.
+    def _asked(self, word: str | None, typed: str) -> tuple[Upload, list[str]]:
+        """What is asked about; of both mistakes each is told."""
+        mistakes: list[Mistake] = []
+        upload, texts = None, None
+        try:
+            with telling("video"):
+                upload = self.uploads.get(word)
+        except MistakesError as error:
+            mistakes += error.mistakes
+        try:
+            with telling("texts"):
+                texts = texts_of(typed)
+        except MistakesError as error:
+            mistakes += error.mistakes
+        if upload is None or texts is None:
+            raise MistakesError(*mistakes)
+        return upload, texts
 
-        Raises:
-            InputError: when the video or the texts cannot be used.
-            BrokenVideoError: when the video cannot be decoded.
-        """
-        texts = texts_of(typed)
-        video = self.limits.checked(upload)
-        return drawing.segments(self.model.segments(video, texts, progress=self.limits.deadline()))
-
-    def search(self, query: str) -> list[TitledHit]:
+    def search(self, query: str) -> list[Hit]:
         """The moments of the index that fit best.
 
         Raises:
-            InputError: when there is no text or no index.
+            MistakesError: when there is no text or no index.
         """
-        if self.index is None:
-            raise InputError("there is no index; start the page with --index FOLDER.")
-        if not query.strip():
-            raise InputError("there is no text yet: type what to look for.")
-        check_letters(query.strip())
-        (answer,) = self.index.search([query.strip()], drawing.MANY)
-        return [TitledHit(hit, _title(rank, hit)) for rank, hit in enumerate(answer.hits, start=1)]
+        with telling("query"):
+            if self.index is None:
+                raise InputError("there is no index; start the page with --index FOLDER.")
+            if not query.strip():
+                raise InputError("there is no text yet: type what to look for.")
+            check_letters(query.strip())
+            (answer,) = self.index.search([query.strip()], MANY)
+        return answer.hits
 
-    def clip(self, hits: Sequence[TitledHit], title: str | None) -> str:
-        """A copy of one moment that a browser plays, in the folder of the uploads.
-
-        Raises:
-            InputError: when it is none of these, or its video is gone.
-            BrokenVideoError: when its video cannot be decoded any more.
-        """
-        hit = next((titled.hit for titled in hits if titled.title == title), None)
-        if hit is None:
-            raise InputError("this moment is of an earlier search; search again.")
-        if not hit.path.is_file():
-            raise InputError(f"{readable(hit.video_id)} is not where it was when the index was made.")
-        path = self.limits.new_clip()
-        write_preview(hit.path, path, hit.start_sec)
-        return str(path)
-
-
-def _title(rank: int, hit: Hit) -> str:
-    return f"{rank}. {readable(hit.video_id)}, {span_text(hit.start_sec, hit.end_sec)} ({hit.score:.3f})"
+    def hits(self, hits: list[Hit]) -> Content:
+        """What the page draws of them."""
+        assert self.index is not None
+        shown = [
+            {"name": plain(hit.video_id), "span": span_text(hit.start_sec, hit.end_sec), "score": hit.score}
+            for hit in hits
+        ]
+        return {"hits": shown, "notice": toy_notice(self.index.model.backbone.name)}

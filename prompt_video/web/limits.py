@@ -1,19 +1,18 @@
-"""What may be uploaded and asked, how long an answer may take, and which files the page may touch at all."""
+"""What may be uploaded and asked, and how long an answer may take."""
 
-import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from data_modules.errors import InputError
 from data_modules.video.decoding import VideoReader
+from prompt_video.inference.frames import Progress
 from prompt_video.reports.text_formatting import clock
 
 MOST_TEXTS = 1000
 MOST_LETTERS = 1000  # of one text; CLIP reads some 300 at most
 UPLOADS_KEPT = 5  # of the largest size
-CLIPS_KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,11 @@ class Limits:
     """Of one page.
 
     Args:
-        uploads: the folder for uploads; no other file is read.
         max_mb: of an uploaded file, megabytes.
         max_sec: of a video.
         max_work_sec: of the work on one answer.
     """
 
-    uploads: Path
     max_mb: int = 200
     max_sec: float = 600.0
     max_work_sec: float = 300.0
@@ -37,47 +34,46 @@ class Limits:
         """Room for all uploads together; one that would exceed it is refused."""
         return UPLOADS_KEPT * self.max_mb * 1_000_000
 
-    def deadline(self) -> Callable[[float, float], None]:
-        """To be called with every step of the work on one answer, see `Progress`; raises once that takes too long."""
+    def deadline(self, tell: Progress, stopped: Event | None = None) -> Progress:
+        """To be called with every step of the work on one answer; raises once that takes too long.
+
+        Args:
+            tell: hears of every step.
+            stopped: set when nobody waits for the answer any more; the work then ends, too.
+        """
         end = time.monotonic() + self.max_work_sec
 
         def check(done_sec: float, total_sec: float) -> None:
+            if stopped is not None and stopped.is_set():
+                raise InputError("this was stopped.")
             if time.monotonic() > end and done_sec < total_sec:
                 raise InputError(
                     f"this takes longer than {clock(self.max_work_sec)} (--max_work): try a shorter video, or one with "
                     "smaller pictures."
                 )
+            tell(done_sec, total_sec)
 
         return check
 
-    def new_clip(self) -> Path:
-        """A place for a clip to play; the oldest ones go."""
-        clips = sorted(self.uploads.glob("clip-*"), key=lambda clip: clip.name)
-        for old in clips[: len(clips) + 1 - CLIPS_KEPT if len(clips) >= CLIPS_KEPT else 0]:
-            shutil.rmtree(old, ignore_errors=True)
-        folder = self.uploads / f"clip-{time.time_ns()}"
-        folder.mkdir()
-        return folder / "hit.mp4"
-
-    def checked(self, upload: str | None) -> Path:
-        """The video that was uploaded.
-
-        Args:
-            upload: its path, as the page sends it.
+    def check_size(self, num_bytes: int) -> None:
+        """Refuse a file that is too large.
 
         Raises:
-            InputError: when there is none, it lies elsewhere, or is too large or too long.
+            InputError: with its size.
+        """
+        if num_bytes > self.max_mb * 1_000_000:
+            raise InputError(f"the video has {num_bytes / 1e6:.0f} MB; up to {self.max_mb} MB are taken (--max_size).")
+
+    def check_video(self, path: Path) -> float:
+        """Refuse a video that is too long, or none.
+
+        Returns:
+            Its duration in seconds.
+
+        Raises:
+            InputError: when it is too long.
             BrokenVideoError: when it is no video that can be decoded.
         """
-        if not upload:
-            raise InputError("there is no video yet: drop one on the page first.")
-        path = Path(upload).resolve()
-        # Symbolic links are followed first, so that none leads out.
-        if not path.is_relative_to(self.uploads.resolve()) or not path.is_file():
-            raise InputError("this is no video that was uploaded here; drop it on the page again.")
-        size = path.stat().st_size / 1e6
-        if size > self.max_mb:
-            raise InputError(f"the video has {size:.0f} MB; up to {self.max_mb} MB are taken (--max_size).")
         with VideoReader(path) as reader:
             duration_sec = reader.timeline.duration_sec
         if duration_sec > self.max_sec:
@@ -85,7 +81,7 @@ class Limits:
                 f"the video is {clock(duration_sec)} long; up to {clock(self.max_sec)} are taken (--max_duration). "
                 "`prompt-video segment` takes videos of any length."
             )
-        return path
+        return duration_sec
 
 
 def texts_of(typed: str) -> list[str]:

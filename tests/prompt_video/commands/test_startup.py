@@ -14,7 +14,7 @@ import json
 import sys
 from prompt_video.cli import main
 
-HEAVY = {"torch", "lightning", "torchmetrics", "transformers", "wandb", "gradio", "matplotlib", "av"}
+HEAVY = {"torch", "lightning", "torchmetrics", "transformers", "wandb", "starlette", "uvicorn", "matplotlib", "av"}
 loaded = {}
 for verb in sys.argv[1:]:
     for option in ("--help", "--claxes=x"):
@@ -25,7 +25,7 @@ for verb in sys.argv[1:]:
         loaded[f"{verb} {option}"] = [code, sorted(HEAVY & set(sys.modules))]
 print(json.dumps(loaded), file=sys.stderr)
 """
-DRAWING = {"matplotlib", "torchvision", "transformers", "wandb", "gradio"}
+DRAWING = {"matplotlib", "torchvision", "transformers", "wandb", "starlette", "uvicorn"}
 
 
 def test_help_and_a_wrong_option_need_no_library_that_learns_or_draws() -> None:

@@ -9,14 +9,12 @@ from data_modules.video.decoding import VideoReader
 from prompt_video.reports.video_previews import write_preview
 
 
-def test_a_clip_is_small_short_and_begins_where_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clip_is_small_short_and_begins_where_it_is_told_to(tmp_path: Path) -> None:
     # A video that gets brighter, 4 seconds at 12 frames a second.
     frames = (torch.arange(48) * 5).to(torch.uint8)[:, None, None, None].expand(48, 3, 128, 128)
     source, clip = tmp_path / "long.mp4", tmp_path / "clip.mp4"
     write_mp4([frames], source)
-    monkeypatch.setattr("prompt_video.reports.video_previews.MAX_SEC", 2.0)
-    monkeypatch.setattr("prompt_video.reports.video_previews.SHORT_SIDE", 51)
-    write_preview(source, clip, start_sec=1.0)
+    write_preview(source, clip, start_sec=1.0, short_side=51, max_sec=2.0)
     with VideoReader(clip) as reader:
         assert reader.timeline.duration_sec == pytest.approx(2.0, abs=0.01)
         shown, _ = reader.decode([0.0, 1.9])

@@ -18,11 +18,13 @@ from pathlib import Path
 from threading import Thread
 
 import av
+import axe_core_python
 import numpy as np
 import pytest
 import websockets.asyncio.client as websockets
 
-EXPERIMENTS = Path(__file__).parents[3] / "experiments"
+from data_modules.synthetic.rendering import render, write_mp4
+
 PATIENCE_SEC = 90.0
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -72,18 +74,53 @@ class Browser:
         raise AssertionError(f"never came true: {expression}; the page says: {self.look('document.body.innerText')}")
 
     def open(self, url: str) -> None:
+        self.call("Page.navigate", url="about:blank")  # else a change of the part behind the # loads nothing
         self.call("Page.navigate", url=url)
-        self.wait("!!document.querySelector('#score') && !!document.querySelector('#video input[type=file]')")
+        self.wait("document.body?.dataset.ready")
 
     def upload(self, file: Path) -> None:
         root = self.call("DOM.getDocument")["root"]
         assert isinstance(root, dict)
-        found = self.call("DOM.querySelector", nodeId=root["nodeId"], selector="#video input[type=file]")
+        found = self.call("DOM.querySelector", nodeId=root["nodeId"], selector="#file")
         self.call("DOM.setFileInputFiles", nodeId=found["nodeId"], files=[str(file)])
 
     def type(self, selector: str, text: str) -> None:
-        self.look(f"document.querySelector('{selector} textarea, {selector} input').focus()")
+        self.look(f"document.querySelector('{selector}').focus()")
         self.call("Input.insertText", text=text)
+
+    def press(self, key: str, text: str = "", *, shift: bool = False) -> None:
+        """A key, where the focus is."""
+        code = {"Tab": 9, "Enter": 13, " ": 32, "ArrowRight": 39, "ArrowLeft": 37, "Home": 36}[key]
+        common = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def tab_to(self, selector: str, *, at_most: int = 60) -> None:
+        """By the Tab key alone, from where the focus is."""
+        for _ in range(at_most):
+            self.press("Tab")
+            if self.look(f"document.activeElement.matches('{selector}')"):
+                return
+        raise AssertionError(f"no way by Tab to {selector}")
+
+    def show_as(self, scheme: str = "light", width: int = 1280) -> None:
+        """In light or dark colours, on a screen of so many pixels."""
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=width < 600
+        )
+
+    def keep_downloads_in(self, folder: Path) -> None:
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
+    def findings(self) -> list[str]:
+        """What axe finds that is serious or critical."""
+        axe = Path(axe_core_python.__file__).with_name("axe.min.js").read_text()
+        self.call("Runtime.evaluate", expression=axe)
+        found = self.look("axe.run().then((all) => all.violations.map((v) => "
+                          "`${v.impact}: ${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`))")  # fmt: skip
+        assert isinstance(found, list)
+        return [one for one in found if one.startswith(("serious", "critical"))]
 
     def click(self, selector: str) -> None:
         """With the mouse, in the middle of it."""
@@ -149,6 +186,14 @@ def server(serve: Callable[..., Server], shapes: Path, tmp_path_factory: pytest.
     command = [sys.executable, "-m", "prompt_video", "index", str(shapes), "--out", str(index), *model]
     subprocess.run(command, check=True, capture_output=True)
     return serve("--index", str(index), "--max_size", "1", "--max_duration", "20")
+
+
+@pytest.fixture
+def many_shapes(shapes: Path, tmp_path: Path) -> Path:
+    """Two shapes, one after the other, and a kind of file that no browser plays."""
+    frames = [render("square", "moving right", 1).frames, render("star", "spinning", 2).frames]
+    write_mp4(frames, tmp_path / "two shapes.mp4")
+    return tmp_path / "two shapes.mp4"
 
 
 @pytest.fixture

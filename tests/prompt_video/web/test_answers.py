@@ -1,117 +1,250 @@
-"""What the page answers, without a browser."""
+"""What the routes of the page answer, by requests that never leave this process."""
 
+import csv
+import io
+import json
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
-import torch
+from PIL import Image
+from starlette.testclient import TestClient
 
 import prompt_video
-from data_modules.annotations.activitynet_format import Detection
-from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.cli import main
-from prompt_video.inference.results import Ranked, SimilarityCurve, VideoSegments
-from prompt_video.web import drawing
-from prompt_video.web.answers import Answers
-from prompt_video.web.limits import Limits, texts_of
+from prompt_video.inference.loaded import LoadedModel
+from prompt_video.search.index import VideoIndex
+from prompt_video.web import work
+from prompt_video.web.answers import LINES, MANY, Answers
+from prompt_video.web.app import MOST_BODY, Page
+from prompt_video.web.limits import Limits
+from prompt_video.web.uploads import Uploads
 
 EVIL = "<img src=x onerror=alert(1)>"
+Content = dict[str, Any]
+
+
+class Run(Protocol):
+    """What the fixtures of tasks train."""
+
+    root: Path
+
+    @property
+    def checkpoint(self) -> Path: ...
+
+
+class Asking:
+    """A page, and a person who asks it."""
+
+    def __init__(self, folder: Path, model: LoadedModel, index: VideoIndex | None = None) -> None:
+        self.uploads = Uploads(folder, Limits(max_mb=1, max_sec=20.0))
+        app = Page(Answers(model, self.uploads, index)).app({"localhost"})
+        self.client = TestClient(app, "http://127.0.0.1:7860", raise_server_exceptions=False)
+
+    def upload(self, file: Path) -> str:
+        answer = self.client.post("/videos", params={"name": file.name}, content=file.read_bytes())
+        assert answer.status_code == 200, answer.text
+        word: str = answer.json()["video"]
+        return word
+
+    def ask(self, path: str, **question: object) -> Content:
+        """The last line, and before it steps alone."""
+        answer = self.client.post(path, content=json.dumps(question))
+        assert answer.status_code == 200, answer.text
+        *steps, last = map(json.loads, answer.text.splitlines())
+        assert all(0 <= step["done"] <= step["of"] for step in steps)
+        assert isinstance(last, dict)
+        return last
+
+
+@pytest.fixture(scope="module")
+def frozen() -> LoadedModel:
+    return prompt_video.load()
 
 
 @pytest.fixture
-def upload(tmp_path: Path, shapes: Path) -> Callable[[str], Path]:
-    """Puts the video into the folder for uploads."""
-
-    def put(name: str) -> Path:
-        folder = tmp_path / "uploads"
-        folder.mkdir(exist_ok=True)
-        return (
-            (folder / name).resolve() if (folder / name).write_bytes((shapes / "square.mp4").read_bytes()) else folder
-        )
-
-    return put
+def page(tmp_path: Path, frozen: LoadedModel) -> Asking:
+    return Asking(tmp_path, frozen)
 
 
-def test_texts_come_by_line_or_by_comma() -> None:
-    assert texts_of("slicing onions, juggling balls,, juggling balls") == ["slicing onions", "juggling balls"]
-    assert texts_of("a man runs, then jumps\n a dog \n\n") == ["a man runs, then jumps", "a dog"]
-    with pytest.raises(InputError, match="no text yet"):
-        texts_of(" , ")
+def about(content: Content) -> list[str]:
+    return [mistake["about"] for mistake in content["mistakes"]]
 
 
-def test_only_uploads_are_read(tmp_path: Path, shapes: Path, upload: Callable[[str], Path]) -> None:
-    limits = Limits(tmp_path / "uploads")
-    video = upload("a.mp4")
-    assert limits.checked(str(video)) == video
-    link = video.parent / "link.mp4"
-    link.symlink_to(shapes / "square.mp4")
-    for outside in (shapes / "square.mp4", video.parent / ".." / "other.mp4", link, video.parent, "/etc/hostname"):
-        with pytest.raises(InputError, match="no video that was uploaded here"):
-            limits.checked(str(outside))
-    with pytest.raises(InputError, match="no video yet"):
-        limits.checked(None)
-
-
-def test_limits_are_told(tmp_path: Path, upload: Callable[[str], Path]) -> None:
-    video = upload("a.mp4")
-    with pytest.raises(InputError, match=r"0:03 long; up to 0:02 are taken \(--max_duration\)"):
-        Limits(video.parent, max_sec=2.0).checked(str(video))
-    with video.open("ab") as file:
-        file.write(bytes(2_000_000))
-    with pytest.raises(InputError, match=r"has 2 MB; up to 1 MB are taken \(--max_size\)"):
-        Limits(video.parent, max_mb=1).checked(str(video))
-    video.write_bytes(b"no video")
-    with pytest.raises(BrokenVideoError):
-        Limits(video.parent).checked(str(video))
-
-
-def test_a_video_is_scored_and_segmented(upload: Callable[[str], Path]) -> None:
-    video = upload("a.mp4")
-    answers = Answers(prompt_video.load(), Limits(video.parent))
+def test_a_clip_is_scored_as_a_whole_and_over_time(page: Asking, shapes: Path) -> None:
+    word = page.upload(shapes / "square.mp4")
     names = [f"class {number}" for number in range(20)]
-    ranking, curve = answers.score(str(video), "\n".join([*names, EVIL, "word " * 200]))
-    assert ranking.count("<tr>") == 1 + drawing.MANY
-    assert "12 more are less likely" in ranking
-    assert curve.count("<polyline") == drawing.LINES
-    found = answers.segments(str(video), f"a square moving right\n{EVIL}")
-    assert "without a detector" in found
-    assert EVIL not in ranking + curve + found
-    with pytest.raises(InputError, match="--index"):
-        answers.search("a square")
-    with pytest.raises(InputError, match="earlier search; search again"):
-        answers.clip([], "1. square.mp4, 0:00 to 0:03 (0.500)")
+    answer = page.ask("/scores", video=word, texts="\n".join([*names, EVIL, "word " * 190]))["answer"]
+    assert len(answer["ranked"]) == MANY
+    assert answer["num_texts"] == 22
+    assert answer["similarity_name"] == "Similarity (cosine)"
+    chances = [one["probability"] for one in answer["ranked"]]
+    assert chances == sorted(chances, reverse=True)
+    curve = answer["curve"]
+    assert [line["text"] for line in curve["lines"]] == [one["text"] for one in answer["ranked"][:LINES]]
+    assert {len(line["values"]) for line in curve["lines"]} == {len(curve["times"])}
+    assert answer["duration_sec"] == pytest.approx(3.0)
+    assert "without a detector" in answer["method"]
+    assert "knows simple moving shapes only" in answer["notice"]
+    assert "--backbone vit_b16" in answer["notice"]
 
 
-def test_drawings_escape_and_shorten() -> None:
-    text = EVIL + "long " * 100
-    ranking = drawing.ranking([Ranked(text, 0.25, -0.5)], 1)
-    assert "25.0%" in ranking
-    assert "-0.500" in ranking
-    times = torch.tensor([0.5, 1.5])
-    curve = drawing.curve(
-        SimilarityCurve(Path("v"), (text,), times, torch.tensor([[0.1], [0.3]]), 0.01, 1.0, 2.0), [text]
-    )
-    points = re.search(r'points="([^"]*)"', curve)
-    assert points
-    xs, ys = zip(*(map(float, point.split(",")) for point in points[1].split()), strict=True)
-    assert xs == (0.0, 250.0, 750.0, 1000.0), "as wide as the player, from its first frame to its last"
-    assert ys[1] == drawing.HEIGHT - drawing.MARGIN, "the lowest"
-    assert ys[2] == drawing.MARGIN, "the highest"
-    found = drawing.segments(VideoSegments(Path("v"), (text,), [Detection(text, 61.25, 75.5, 0.5)], 80.0, "detector"))
-    assert "1:01.2" in found
-    assert "1:15.5" in found
-    assert "checkpoint&#39;s detector" in found
-    assert "<img" not in ranking + curve + found
-    assert "…" in ranking
-    nothing = drawing.segments(VideoSegments(Path("v"), ("a",), [], 80.0, "detector"))
-    assert "Nothing was found" in nothing
+def test_an_answer_is_taken_along_as_files(page: Asking, shapes: Path, tmp_path: Path) -> None:
+    clip = tmp_path / 'ü "x"; =1+1.mp4'
+    clip.write_bytes((shapes / "square.mp4").read_bytes())
+    answer = page.ask("/scores", video=page.upload(clip), texts="a square moving right, a star, =cmd()")["answer"]
+
+    def file(kind: str, **options: object) -> str:
+        got = page.client.get(f"/scores/{answer['id']}/{kind}", params=options)  # type: ignore[arg-type]
+        assert got.status_code == 200, got.text
+        said = got.headers["content-disposition"]
+        assert said.startswith('attachment; filename="')
+        assert f"filename*=UTF-8''%C3%BC%20%22x%22%3B%20%3D1%2B1.{kind}" in said
+        return got.text
+
+    everything = json.loads(file("json"))
+    assert [one["text"] for one in everything["best"]] == [one["text"] for one in answer["ranked"]]
+    assert len(everything["segments"]) == len(answer["segments"]) > 0
+    assert everything["notice"] == answer["notice"]
+    assert everything["video"] == clip.name
+    for options, shown in (({}, answer["apart"]), ({"overlapping": "true"}, answer["segments"])):
+        rows = list(csv.DictReader(io.StringIO(file("csv", min_score=0, **options))))
+        assert [row["label"].lstrip("'") for row in rows] == [one["text"] for one in shown]
+        assert [float(row["score"]) for row in rows] == pytest.approx([one["score"] for one in shown], rel=1e-5)
+        assert all(row["video_id"] == clip.name for row in rows)
+    assert file("srt", min_score=0).startswith("1\n00:00:0")
+    assert file("srt", min_score=1) == ""
+    for kind, options in (("exe", {}), ("csv", {"min_score": "nan"}), ("csv", {"min_score": "x"})):
+        assert page.client.get(f"/scores/{answer['id']}/{kind}", params=options).status_code == 400
+    gone = page.client.get("/scores/other/json")
+    assert gone.json()["mistakes"] == [{"about": "work", "message": "This answer is no longer here; ask again."}]
+
+
+def test_each_mistake_is_told_once_with_what_it_is_about(page: Asking, shapes: Path) -> None:
+    assert about(page.ask("/scores")) == ["video", "texts"]
+    word = page.upload(shapes / "square.mp4")
+    assert page.ask("/scores", video=word, texts=" , ")["mistakes"] == [
+        {"about": "texts", "message": "There is no text yet: type what may be seen, such as 'slicing onions, "
+         "juggling balls'."}
+    ]  # fmt: skip
+    assert about(page.ask("/scores", video="/etc/hostname", texts="a")) == ["video"]
+    assert about(page.ask("/scores", video=word, texts="a \ud800")) == ["texts"]
+    assert about(page.ask("/scores", video=word, texts={"a": 1})) == ["work"]
+    assert about(page.ask("/hits", query="a square")) == ["query"]
+    broken = page.client.post("/videos", params={"name": "x.mp4"}, content=b"no video" * 99)
+    assert broken.status_code == 400
+    assert about(broken.json()) == ["video"]
+    assert "/" not in broken.json()["mistakes"][0]["message"].replace("and/or", "")
+
+
+def test_requests_have_a_size_and_a_shape(page: Asking) -> None:
+    for body, status in ((b" " * (MOST_BODY + 1), 413), (b"[" * 100_000, 400), (b"[]", 400), (b"", 400)):
+        assert page.client.post("/scores", content=body).status_code == status
+    assert page.client.post("/videos", content=iter([b"x"])).status_code == 411
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/none.js", "/videos/x", "/hits/x/1.jpg"):
+        assert page.client.get(path).status_code in (400, 404, 405)
+    assert page.client.get("/static/page.js").headers["content-type"].startswith("text/javascript")
+
+
+def test_of_what_goes_wrong_unforeseen_nothing_is_told(
+    page: Asking, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("/home/me/secret")
+
+    word = page.upload(shapes / "square.mp4")
+    monkeypatch.setattr(LoadedModel, "score", fail)
+    answer = page.ask("/scores", video=word, texts="a")
+    assert about(answer) == ["work"]
+    assert "secret" not in json.dumps(answer)
+    monkeypatch.setattr(Uploads, "take", fail)
+    answered = page.client.post("/videos", content=b"x")
+    assert answered.status_code == 500
+    assert "secret" not in answered.text
+    monkeypatch.setattr(work, "WAITING", 0)
+    assert "too many people" in page.ask("/scores", video=word, texts="a")["mistakes"][0]["message"]
+
+
+@pytest.mark.parametrize("task", ["recognition", "localization", "retrieval", "probe"])
+def test_every_checkpoint_is_answered_with(
+    task: str, request: pytest.FixtureRequest, tmp_path: Path, shapes: Path
+) -> None:
+    run: Run = request.getfixturevalue(task)
+    model = prompt_video.load(run.checkpoint)
+    page = Asking(tmp_path, model)
+    text = page.client.get("/").text
+    names = model.class_names or ["a square", "a star"]
+    fill = re.search(r"data-names='([^']*)'", text)
+    assert bool(fill) == bool(model.class_names)
+    if fill:
+        assert json.loads(fill[1]) == names
+    word = page.upload(shapes / "square.mp4")
+    answer = page.ask("/scores", video=word, texts="\n".join(names))["answer"]
+    assert {one["text"] for one in answer["ranked"]} <= set(names)
+    assert answer["notice"], "it was trained on the toy model"
+    if task == "probe":
+        assert answer["curve"] is answer["method"] is None
+        assert answer["similarity_name"] == "Score"
+        rows = page.client.get(f"/scores/{answer['id']}/csv").text.splitlines()
+        assert rows[0] == "video,rank,class,probability,similarity"
+        assert page.client.get(f"/scores/{answer['id']}/srt").status_code == 400
+        assert about(page.ask("/scores", video=word, texts="something else")) == ["texts"]
+    else:
+        assert answer["curve"]
+        assert ("checkpoint's detector" in answer["method"]) == (task == "localization")
+
+
+def test_a_file_that_a_browser_cannot_play_gets_a_copy(page: Asking, videos: Path, tmp_path: Path) -> None:
+    word = page.upload(videos / "flv_h264.flv")
+    copy = page.client.get(f"/videos/{word}/copy.mp4", headers={"Range": "bytes=4-7"})
+    assert copy.status_code == 206
+    assert copy.content == b"ftyp"
+    assert copy.headers["content-type"] == "video/mp4"
+    assert page.client.get("/videos/other/copy.mp4").status_code == 400
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory, shapes: Path, frozen: LoadedModel) -> Callable[[], Asking]:
+    folder = tmp_path_factory.mktemp("searched")
+    model = ["--config=demo_closed", "--method=frozen_templates"]
+    assert main(["index", str(shapes), "--out", str(folder / "index"), "--quiet", *model]) == 0
+    index = VideoIndex(folder / "index")
+
+    def make() -> Asking:
+        return Asking(tmp_path_factory.mktemp("uploads"), frozen, index)
+
+    return make
+
+
+def test_moments_are_found_seen_and_played(searched: Callable[[], Asking], shapes: Path) -> None:
+    page = searched()
+    answer = page.ask("/hits", query="a red square")["answer"]
+    hit = answer["hits"][0]
+    assert hit["name"] == "square.mp4"
+    assert re.fullmatch(r"\d:\d\d-\d:\d\d", hit["span"])
+    assert "moving shapes" in answer["notice"]
+    picture = page.client.get(f"/hits/{answer['id']}/1.jpg")
+    assert Image.open(io.BytesIO(picture.content)).size == (128, 96)
+    clip = page.client.get(f"/hits/{answer['id']}/1.mp4", headers={"Range": "bytes=4-7"})
+    assert clip.content == b"ftyp"
+    for rank in (0, 99):
+        assert page.client.get(f"/hits/{answer['id']}/{rank}.jpg").status_code == 400
+    assert about(page.ask("/hits", query=" ")) == ["query"]
+    video = shapes / "square.mp4"
+    video.rename(shapes / "moved")
+    try:
+        gone = page.client.get(f"/hits/{answer['id']}/1.jpg").json()["mistakes"][0]["message"]
+        assert gone == "Square.mp4 is not where it was when the index was made."
+    finally:
+        (shapes / "moved").rename(video)
 
 
 def test_what_the_page_needs_is_told_before_anything_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "gradio", None)  # as if it were not installed
+    monkeypatch.setitem(sys.modules, "uvicorn", None)  # as if it were not installed
     assert main(["serve", "--ckpt", str(tmp_path / "none.ckpt")]) == 1
     assert "pip install 'prompt-video[serve]'" in capsys.readouterr().err
