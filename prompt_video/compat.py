@@ -6,12 +6,14 @@ the libraries that are touched here.
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import WandbLogger  # seconds, which the frozen CLIP needs not
 
 Product = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 CheckPath = Callable[[str], None]
@@ -92,7 +94,7 @@ def _allow_imports() -> None:
     set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=packages)
 
 
-def keep_from_wandb(logger: WandbLogger, setting: str) -> None:
+def keep_from_wandb(logger: "WandbLogger", setting: str) -> None:
     """Leave out a setting that Lightning passes to wandb in any case; otherwise wandb may warn about it."""
     getattr(logger, "_wandb_init", {}).pop(setting, None)
 

@@ -1,6 +1,6 @@
-"""From decoded frames to the square pictures that CLIP was trained on. Normalisation happens in the model."""
+"""From decoded frames to the pictures that a frozen model was trained on. Normalisation happens in the model."""
 
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import UInt8
@@ -10,12 +10,45 @@ from torch.nn import functional as F
 from data_modules.errors import InputError
 
 Place = Literal["center", "start", "end"]
+Filter = Literal["bicubic", "bilinear"]
 CENTER: Place = "center"
 THREE_CROPS: tuple[Place, ...] = (CENTER, "start", "end")
 
 
+@runtime_checkable
+class FrameTransform(Protocol):
+    """From decoded frames of any size to pictures of one, in bytes."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what comes out."""
+
+    @property
+    def recipe(self) -> str:
+        """What is done, for the manifest of stored features."""
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """What of a frame it can look at; all of it where it leaves nothing out."""
+
+    def at(self, place: Place) -> "FrameTransform":
+        """The same, of another part of the frame.
+
+        Raises:
+            InputError: when it is none of `places`.
+        """
+
+    def __call__(self, frames: UInt8[Tensor, "*N 3 H W"], pixel_aspect: float = 1.0) -> UInt8[Tensor, "*N 3 h w"]:
+        """Resize and cut; any number of leading axes.
+
+        Args:
+            frames: as they are stored.
+            pixel_aspect: width of a pixel to its height; the picture is shown as a player does, with square ones.
+        """
+
+
 class ResizeCrop:
-    """Short side to ``size`` (bicubic, antialiased), then a square, in the middle where nothing else is said.
+    """Short side to ``size`` (antialiased), then a square, in the middle where nothing else is said.
 
     Works on uint8 from end to end, as CLIP's own pipeline does with PIL: sizes and crop are the same and the pixels
     differ by at most 2 grey levels, below 0.01 on average (held by tests against PIL and transformers'
@@ -26,32 +59,47 @@ class ResizeCrop:
     Args:
         size: side of the square, in pixels.
         place: of the square along the long side: left or top is its start.
+        method: filter of the resizing.
+        short_side: pixels of the short side before the square is cut; None: ``size``, so that all of it is seen.
 
     Source: ``CLIPImageProcessor`` of transformers: the long side and the offset of the crop are rounded down.
     """
 
-    def __init__(self, size: int = 224, place: Place = CENTER) -> None:
+    def __init__(
+        self, size: int = 224, place: Place = CENTER, method: Filter = "bicubic", short_side: int | None = None
+    ) -> None:
         if size < 1:
             raise InputError(f"size must be 1 or more, not {size}")
-        self.size, self.place = size, place
+        self.size, self.place, self.method, self.short_side = size, place, method, short_side or size
+        if self.short_side < size:
+            raise InputError(f"the short side must not be less than the size {size}, and {short_side} is.")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """As `FrameTransform`."""
+        return self.size, self.size
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Squares in the middle and at both ends."""
+        return THREE_CROPS
+
+    def at(self, place: Place) -> "ResizeCrop":
+        """As `FrameTransform`."""
+        return ResizeCrop(self.size, place, self.method, self.short_side)
 
     @property
     def recipe(self) -> str:
         """What is done, for the manifest of stored features."""
-        return f"resize{self.size}-bicubic-antialias/{self.place}crop{self.size}"
+        return f"resize{self.short_side}-{self.method}-antialias/{self.place}crop{self.size}"
 
     def __call__(self, frames: UInt8[Tensor, "*N 3 H W"], pixel_aspect: float = 1.0) -> UInt8[Tensor, "*N 3 S S"]:
-        """Resize and crop; any number of leading axes.
-
-        Args:
-            frames: as they are stored.
-            pixel_aspect: width of a pixel to its height; the picture is shown as a player does, with square ones.
-        """
+        """As `FrameTransform`."""
         height, width = square_pixels(frames.shape[-2], frames.shape[-1], pixel_aspect)
         short = min(height, width)
-        new_height, new_width = self.size * height // short, self.size * width // short
+        new_height, new_width = self.short_side * height // short, self.short_side * width // short
         if (new_height, new_width) != frames.shape[-2:]:
-            frames = resize(frames, new_height, new_width, "bicubic")
+            frames = resize(frames, new_height, new_width, self.method)
         top, left = self._offset(new_height - self.size), self._offset(new_width - self.size)
         return frames[..., top : top + self.size, left : left + self.size].contiguous(
             memory_format=torch.contiguous_format
@@ -62,13 +110,53 @@ class ResizeCrop:
         return {"start": 0, "center": spare // 2, "end": spare}[self.place]
 
 
+class Squash:
+    """The whole frame made a square, whatever its shape.
+
+    Args:
+        size: side of the square, in pixels.
+        method: filter of the resizing, which is antialiased.
+    """
+
+    def __init__(self, size: int = 224, method: Filter = "bicubic") -> None:
+        if size < 1:
+            raise InputError(f"size must be 1 or more, not {size}")
+        self.size, self.method = size, method
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """As `FrameTransform`."""
+        return self.size, self.size
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """All of the frame."""
+        return (CENTER,)
+
+    def at(self, place: Place) -> "Squash":
+        """As `FrameTransform`."""
+        if place != CENTER:
+            raise InputError("this model sees all of a frame: there are no crops of it; set data.num_crops to 1.")
+        return self
+
+    @property
+    def recipe(self) -> str:
+        """What is done, for the manifest of stored features."""
+        return f"squash{self.size}-{self.method}-antialias"
+
+    def __call__(self, frames: UInt8[Tensor, "*N 3 H W"], pixel_aspect: float = 1.0) -> UInt8[Tensor, "*N 3 S S"]:
+        """As `FrameTransform`; whatever the shape of the pixels, the square is of all of them."""
+        same = frames.shape[-2:] == self.shape
+        return frames.contiguous() if same else resize(frames, self.size, self.size, self.method)
+
+
 def square_pixels(height: int, width: int, pixel_aspect: float) -> tuple[int, int]:
     """Height and width at which a picture is shown: one of them grows, as in players, so that no line is lost."""
     return round(height * max(1.0, 1 / pixel_aspect)), round(width * max(1.0, pixel_aspect))
 
 
 def resize(
-    frames: UInt8[Tensor, "*N 3 H W"], height: int, width: int, mode: Literal["bicubic", "bilinear"] = "bilinear"
+    frames: UInt8[Tensor, "*N 3 H W"], height: int, width: int, mode: Filter = "bilinear"
 ) -> UInt8[Tensor, "*N 3 h w"]:
     """Frames of another size, antialiased; on the CPU.
 

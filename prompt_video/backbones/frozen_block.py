@@ -1,13 +1,16 @@
 """One pre-LN Transformer block with frozen weights, laid out for speed; both towers are made of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from data_modules.errors import InputError
 from prompt_video.backbones.frozen_linear import frozen_linear
+from prompt_video.backbones.weights import Weights
 
 # Both activations as (function, slope): x -> function(slope * x) / slope. QuickGELU is x * sigmoid(1.702 x).
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
@@ -49,11 +52,11 @@ class FrozenBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.norm1, self.norm2 = norm1, norm2
-        device, dtype = query.weight.device, query.weight.dtype
-        self.qkv = nn.Linear(query.in_features, 3 * query.out_features, device=device, dtype=dtype)
+        self.qkv = nn.Linear(query.in_features, 3 * query.out_features, device="meta")  # nothing is drawn for it
         with torch.no_grad():
-            self.qkv.weight.copy_(torch.cat([query.weight, key.weight, value.weight]))
-            self.qkv.bias.copy_(torch.cat([query.bias, key.bias, value.bias]))
+            products = (query, key, value)
+            self.qkv.weight = nn.Parameter(torch.cat([product.weight for product in products]), requires_grad=False)
+            self.qkv.bias = nn.Parameter(torch.cat([product.bias for product in products]), requires_grad=False)
         self.out, self.fc1, self.fc2 = out, fc1, fc2
         self.width, self.num_heads = query.out_features, num_heads
         self.activation, self.slope = ACTIVATIONS[activation]
@@ -97,3 +100,40 @@ class FrozenBlock(nn.Module):
         product = frozen_linear(self.norm1(x), self.qkv.weight[rows], self.qkv.bias[rows])
         num_parts = product.shape[-1] // self.width
         return product.view(*x.shape[:-1], num_parts, self.num_heads, self.width // self.num_heads)
+
+
+def blocks(weights: Weights, name: str, config: Mapping[str, Any]) -> list[FrozenBlock]:
+    """A tower's layers, as CLIP and SigLIP call their parts.
+
+    Args:
+        weights: of the checkpoint.
+        name: in front of the layers' numbers.
+        config: of the tower.
+
+    Raises:
+        InputError: when its activation is not known.
+    """
+    activation, width = config["hidden_act"], config["hidden_size"]
+    if activation not in ACTIVATIONS:
+        raise InputError(
+            f"backbone '{weights.name}' has the activation '{activation}'; known: {', '.join(ACTIVATIONS)}."
+        )
+
+    def product(name: str) -> nn.Linear:
+        return weights.linear(name, width, width)
+
+    def block(layer: str) -> FrozenBlock:
+        return FrozenBlock(
+            weights.norm(f"{layer}.layer_norm1", width, config["layer_norm_eps"]),
+            product(f"{layer}.self_attn.q_proj"),
+            product(f"{layer}.self_attn.k_proj"),
+            product(f"{layer}.self_attn.v_proj"),
+            product(f"{layer}.self_attn.out_proj"),
+            weights.norm(f"{layer}.layer_norm2", width, config["layer_norm_eps"]),
+            weights.linear(f"{layer}.mlp.fc1", width, config["intermediate_size"]),
+            weights.linear(f"{layer}.mlp.fc2", config["intermediate_size"], width),
+            config["num_attention_heads"],
+            activation,
+        )
+
+    return [block(f"{name}.{number}") for number in range(config["num_hidden_layers"])]

@@ -1,6 +1,7 @@
-"""Whether the HuggingFace hub can be asked at all: its library tries for half a minute before it says no."""
+"""Checkpoints of the HuggingFace hub, fetched once; its library tries for half a minute where it cannot be reached."""
 
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -8,10 +9,40 @@ from data_modules.errors import InputError
 
 SECONDS = 3.0  # in which a network that is there answers
 _PORTS = {"http": 80, "https": 443}
+_SMALL = ("*.json", "*.txt", "*.model")  # config, preprocessing and tokenizer; of the weights only one kind is fetched
+_WEIGHTS = ("model.safetensors", "model-*.safetensors", "pytorch_model.bin", "pytorch_model-*.bin")
+
+
+def snapshot_of(name: str) -> Path:
+    """The folder of a model of the hub in the cache; what is not there is fetched.
+
+    A model that is in the cache is not looked for on the hub again.
+
+    Args:
+        name: id of the model on the hub.
+
+    Raises:
+        InputError: when there is none, or it has to be fetched, and cannot be.
+    """
+    from huggingface_hub import constants, snapshot_download  # imported late: a folder needs no hub
+
+    folder = _cached(name)
+    if folder is not None:
+        return folder
+    check_reachable(name)
+    try:
+        return Path(snapshot_download(name, allow_patterns=_wanted(name)))
+    except Exception as error:  # of requests, of the hub, of the file system
+        offline = " (HF_HUB_OFFLINE is set)" if constants.HF_HUB_OFFLINE else ""
+        raise InputError(
+            f"cannot load backbone '{name}': there is no such folder, and it cannot be fetched from the hub{offline}: "
+            f"{str(error).strip().partition(chr(10))[0] or type(error).__name__} Name a short name of `prompt-video "
+            "list backbones`, a local folder with a HuggingFace model, or another id."
+        ) from error
 
 
 def check_reachable(name: str) -> None:
-    """Refuse a model of the hub that is neither in the cache nor to be had now.
+    """Refuse to ask a hub that does not answer.
 
     Behind a proxy only the proxy knows, and nothing is refused.
 
@@ -21,17 +52,10 @@ def check_reachable(name: str) -> None:
     Raises:
         InputError: when it has to be fetched, and the hub does not answer.
     """
-    from huggingface_hub import constants, try_to_load_from_cache  # imported late: a folder needs no hub
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub import constants
 
-    try:
-        is_cached = isinstance(try_to_load_from_cache(name, "config.json"), str)
-    except HFValidationError as error:
-        raise InputError(
-            f"cannot load backbone '{name}': there is no such folder, and no such id on the hub: {error}"
-        ) from error
     hub = urlsplit(constants.ENDPOINT)
-    if is_cached or constants.HF_HUB_OFFLINE or hub.scheme in getproxies():
+    if constants.HF_HUB_OFFLINE or hub.scheme in getproxies():
         return
     try:
         socket.create_connection((hub.hostname or "", hub.port or _PORTS.get(hub.scheme, 443)), timeout=SECONDS).close()
@@ -41,3 +65,33 @@ def check_reachable(name: str) -> None:
             f"{hub.hostname} cannot be reached now ({error.strerror or error}). With a network it is fetched once; "
             "without one name a local folder with a HuggingFace model, or 'tiny', which is built in."
         ) from error
+
+
+def _cached(name: str) -> Path | None:
+    """The snapshot in the cache, if it has weights.
+
+    Raises:
+        InputError: when the name cannot be an id.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        config = try_to_load_from_cache(name, "config.json")
+    except HFValidationError as error:
+        raise InputError(
+            f"cannot load backbone '{name}': there is no such folder, and no such id on the hub: {error}"
+        ) from error
+    folder = Path(config).parent if isinstance(config, str) else None
+    return folder if folder is not None and any(any(folder.glob(kind)) for kind in _WEIGHTS) else None
+
+
+def _wanted(name: str) -> list[str]:
+    """Files to fetch: the small ones, and the first kind of weights that there is."""
+    from huggingface_hub import HfApi, constants
+
+    if constants.HF_HUB_OFFLINE:
+        return [*_SMALL, *_WEIGHTS]
+    there = HfApi().list_repo_files(name)
+    kind = ".safetensors" if any(file.endswith(".safetensors") for file in there) else ".bin"
+    return [*_SMALL, *(weights for weights in _WEIGHTS if weights.endswith(kind))]

@@ -25,14 +25,7 @@ class TextTower(TextWeights):
     way: Literal["packed", "padded"] | None = None  # None: the one that suits the device
 
     def forward(self, texts: PromptedText, chunk_size: int | None, *, compiled: bool = False) -> Float[Tensor, "K D"]:
-        """Features of the texts.
-
-        Args:
-            texts: at least one.
-            chunk_size: texts whose inner values are kept at a time; they are computed again on the way back, so that
-                memory does not grow with the number of texts. None keeps all.
-            compiled: the padded way, by torch.compile.
-        """
+        """As `FrozenTextTower`; compiled is the padded way."""
         way = self.way or ("packed" if texts.prefix.device.type == "cpu" else "padded")
         is_packed = way == "packed" and not compiled
         order = sorted(range(len(texts.tokens)), key=lambda text: len(texts.tokens[text]))

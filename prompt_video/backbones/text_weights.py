@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from prompt_video.backbones.frozen_block import FrozenBlock
 from prompt_video.backbones.frozen_linear import frozen_linear
+from prompt_video.backbones.towers import FrozenTextTower
 
 
-class TextWeights(nn.Module):
+class TextWeights(FrozenTextTower):
     """The frozen text encoder's weights.
 
     Args:

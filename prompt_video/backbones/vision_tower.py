@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from prompt_video.backbones.frozen_block import FrozenBlock
 from prompt_video.backbones.frozen_linear import frozen_linear
+from prompt_video.backbones.towers import FrozenImageTower
 
 
-class VisionTower(nn.Module):
+class VisionTower(FrozenImageTower):
     """The frozen image encoder.
 
     Args:
@@ -40,8 +41,13 @@ class VisionTower(nn.Module):
         self.first_norm, self.blocks = first_norm, cast("Sequence[FrozenBlock]", nn.ModuleList(blocks))
         self.final_norm, self.projection = final_norm, projection
 
+    @property
+    def largest_layer(self) -> int:
+        """As `FrozenImageTower`."""
+        return self.positions.num_embeddings * self.blocks[0].fc1.out_features
+
     def forward(self, pixels: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:
-        """Features of normalised pixels."""
+        """As `FrozenImageTower`."""
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)  # (N, P, W)
         x = torch.cat([self.class_embedding.expand(patches.shape[0], 1, -1), patches], dim=1)
         x = self.first_norm(x.add_(self.positions.weight))

@@ -29,7 +29,7 @@ def speed(setting: Setting, num_texts: int, rounds: int) -> Figures:
     """How many times faster ours is, and its share of the matmul peak; both give the same features."""
     folder, device = setting.vit_b16(), setting.device
     _assert_same(folder, num_texts, device)
-    peak, peak_flops = peak_product(device, fast_backbone(folder, device).towers.text.positions.weight.dtype)
+    peak, peak_flops = peak_product(device, fast_backbone(folder, device).towers.text.token_embedding.weight.dtype)
     steps = {"plain": plain_step(folder, num_texts, device), "ours": our_step(folder, num_texts, device), "peak": peak}
     seconds = interleaved(steps, rounds, device)
     flops = shared_flops([len(tokens) for tokens in class_tokens(num_texts)])

@@ -56,11 +56,11 @@ def prompt_words(prompt: TextHead, backbone: FrozenBackbone, count: int = 5) -> 
         return []
     names, vectors = zip(*_vectors(prompt), strict=True)
     table = backbone.towers.text.token_embedding.weight
-    no_words = set(backbone.towers.tokenizer.all_special_ids)
+    no_words = backbone.towers.tokenizer.special_ids
     numbers = torch.tensor([n for n in range(len(table)) if n not in no_words], device=table.device)
     nearest = _nearest(torch.stack(vectors).to(table.device).float(), table, numbers, count)
     return [
-        VectorWords(name, tuple(_word(backbone, number) for number in near.tolist()), tuple(distances.tolist()))
+        VectorWords(name, tuple(map(backbone.towers.tokenizer.token, near.tolist())), tuple(distances.tolist()))
         for name, near, distances in zip(names, *nearest, strict=True)
     ]
 
@@ -91,11 +91,3 @@ def _nearest(
         best, places = best.topk(min(count, best.shape[1]), largest=False)
         tokens = tokens.gather(1, places)
     return tokens, best
-
-
-def _word(backbone: FrozenBackbone, number: int) -> str:
-    """A token as it is read; one that is only a part of a character, as the vocabulary writes it."""
-    tokenizer = backbone.towers.tokenizer
-    read: str = tokenizer.decode([number]).strip()
-    written: str = tokenizer.convert_ids_to_tokens(number).removesuffix("</w>")
-    return written if not read or "\ufffd" in read or not read.isprintable() else read

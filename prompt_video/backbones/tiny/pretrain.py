@@ -31,7 +31,7 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPToken
 
 from data_modules.synthetic.rendering import NUM_FRAMES, render, video_seed, write_mp4
 from data_modules.synthetic.shapes import EXTRA_MOTIONS, MOTIONS, SHAPES
-from prompt_video.backbones.backbone import MEAN, STD
+from prompt_video.backbones.clip import MEAN, STD
 from prompt_video.backbones.tiny.captions import Still, caption
 
 IMAGE_SIZE = 64

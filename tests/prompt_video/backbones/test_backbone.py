@@ -14,7 +14,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from data_modules.errors import InputError
-from prompt_video.backbones.backbone import MEAN, STD, FrozenBackbone
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.clip import MEAN, STD
 from prompt_video.backbones.prompted_text import PromptedText
 
 
@@ -163,6 +164,44 @@ def damage_one_layer(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def damage_an_unknown_layer(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["text_model.encoder.layers.9.mlp.fc1.weight"] = torch.zeros(2)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def damage_a_shape(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["text_projection.weight"] = torch.zeros(3, 32)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def damage_no_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def damage_config(folder: Path) -> None:
+    (folder / "config.json").write_text("{")
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config.update(changes)
+    (folder / "config.json").write_text(json.dumps({name: part for name, part in config.items() if part != "nothing"}))
+
+
+def damage_kind(folder: Path) -> None:
+    change_config(folder, model_type="clpi")
+
+
+def damage_to_another_kind(folder: Path) -> None:
+    change_config(folder, model_type="bert")
+
+
+def damage_to_vision_only(folder: Path) -> None:
+    change_config(folder, text_config="nothing")
+
+
 def damage_activation(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["hidden_act"] = "relu"
@@ -208,16 +247,23 @@ def damage_a_number(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (damage_no_tokenizer, "has 2 tokens, and its weights are for 521: the files of the tokenizer are missing"),
+        (damage_no_tokenizer, "it has no tokenizer: fetch its tokenizer.json"),
         (damage_words, "has 520 tokens, and its weights are for 521"),
         (damage_signs, "lacks 1 of the 512 signs"),
         (damage_merges, "does not read the words of its own vocabulary: the merges are missing"),
         (damage_nothing_there, "local folder with a HuggingFace model"),
         (damage_weights, "local folder with a HuggingFace model"),
-        (damage_one_layer, "the weights lack text_model.encoder.layers.1.mlp.fc1.weight"),
+        (damage_one_layer, "they lack text_model.encoder.layers.1.mlp.fc1.weight"),
         (damage_activation, "activation 'relu'"),
-        (damage_temperature, "is a damaged CLIP: its logit_scale is nan"),
-        (damage_a_number, "is a damaged CLIP: its visual_projection.weight is not finite"),
+        (damage_an_unknown_layer, r"unexpected is text_model\.encoder\.layers\.9\.mlp\.fc1\.weight"),
+        (damage_a_shape, r"in shape text_projection\.weight is \(3, 32\) instead of \(24, 32\)"),
+        (damage_no_weights, "it has no weights, model.safetensors or pytorch_model.bin"),
+        (damage_config, "its config.json cannot be read"),
+        (damage_kind, "says that it is a 'clpi'; did you mean 'clip'"),
+        (damage_to_another_kind, "says that it is a 'bert', and models of images and texts are read of the kinds clip"),
+        (damage_to_vision_only, "describes no text encoder: only models of images and texts"),
+        (damage_temperature, "is damaged: its logit_scale is not finite"),
+        (damage_a_number, "is damaged: its visual_projection.weight is not finite"),
     ],
 )
 def test_damaged_folder(clip_folder: Path, tmp_path: Path, damage: Callable[[Path], None], says: str) -> None:

@@ -12,7 +12,8 @@ import regex  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt_video.backbones.backbone import TINY, FrozenBackbone
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.checkpoint_files import TINY
 from prompt_video.backbones.clip_text import cleaned
 
 PIECES = regex.compile(

@@ -1,5 +1,6 @@
 """A hub that cannot be reached is told of at once."""
 
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
-from prompt_video.backbones.hub import SECONDS, check_reachable
+from prompt_video.backbones.hub import SECONDS, check_reachable, snapshot_of
 
 
 @pytest.fixture
@@ -32,13 +33,21 @@ def test_a_hub_that_does_not_answer_is_told_of_in_a_sentence(port: int) -> None:
     assert time.monotonic() - start < SECONDS
 
 
-def test_a_hub_that_answers_or_need_not_is_asked(port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    snapshot = tmp_path / "models--someone--cached" / "snapshots" / "0"
+def test_what_is_in_the_cache_needs_no_hub(
+    port: int, backbone: FrozenBackbone, clip_folder: Path, tmp_path: Path
+) -> None:
+    """Only where all of it is: a snapshot without weights has to be fetched."""
     (tmp_path / "models--someone--cached" / "refs").mkdir(parents=True)
     (tmp_path / "models--someone--cached" / "refs" / "main").write_text("0")
-    snapshot.mkdir(parents=True)
-    (snapshot / "config.json").write_text("{}")
-    check_reachable("someone/cached")
+    snapshot = shutil.copytree(clip_folder, tmp_path / "models--someone--cached" / "snapshots" / "0")
+    cached = FrozenBackbone("someone/cached")
+    assert (cached.name, cached.fingerprint) == ("someone/cached", backbone.fingerprint)
+    (snapshot / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"'someone/cached'.*cannot be reached now"):
+        FrozenBackbone("someone/cached")
+
+
+def test_a_hub_that_answers_or_need_not_is_asked(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as behind_a_proxy:
         behind_a_proxy.setattr("prompt_video.backbones.hub.getproxies", lambda: {"http": "http://proxy"})
         check_reachable("someone/clip")
@@ -54,4 +63,4 @@ def test_a_hub_that_answers_or_need_not_is_asked(port: int, monkeypatch: pytest.
 
 def test_what_cannot_be_an_id_is_no_folder_either(port: int) -> None:
     with pytest.raises(InputError, match="no such folder, and no such id on the hub"):
-        check_reachable("my models/clip/b16")
+        snapshot_of("my models/clip/b16")

@@ -137,9 +137,9 @@ def test_frames_of_a_pass_by_their_size(
     monkeypatch.setattr(
         "prompt_video.backbones.backbone.BYTES_IN_CACHE", 3 * 4 * 5 * 80
     )  # frames, bytes, tokens, widest
-    assert backbone._frames_per_pass(backbone.towers.vision.positions.weight) == 3
+    assert backbone._frames_per_pass(backbone.towers.text.token_embedding.weight) == 3
     half = FrozenBackbone(str(clip_folder), "bfloat16")
-    assert half._frames_per_pass(half.towers.vision.positions.weight) == 6
+    assert half._frames_per_pass(half.towers.text.token_embedding.weight) == 6
 
 
 @pytest.mark.parametrize("chunk_size", [None, 1])

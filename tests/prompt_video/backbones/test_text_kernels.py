@@ -13,8 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import data_modules
 from data_modules.annotations.class_names import read_class_names
-from prompt_video.backbones.backbone import _blocks
+from prompt_video.backbones.clip import _text
 from prompt_video.backbones.text_tower import TextTower
+from prompt_video.backbones.weights import Weights
 from prompt_video.model.prompt import PromptLearner
 
 K400 = Path(data_modules.__file__).parent / "annotations" / "lists" / "kinetics" / "label_map_k400.txt"
@@ -63,16 +64,8 @@ def model() -> Any:  # noqa: ANN401 - transformers is untyped
 
 @pytest.fixture(scope="module")
 def tower(model: Any) -> TextTower:  # noqa: ANN401
-    text = model.text_model
-    return TextTower(
-        text.embeddings.token_embedding,
-        text.embeddings.position_embedding,
-        _blocks("meta", text.encoder.layers, model.config),
-        text.final_layer_norm,
-        model.text_projection,
-        49406,
-        49407,
-    ).requires_grad_(False)
+    weights = Weights("zeros", {name: torch.zeros(weight.shape) for name, weight in model.named_parameters()})
+    return _text(weights, model.config.to_dict(), WIDTH, 49406, 49407).to("meta")
 
 
 class _Given(torch.nn.Module):

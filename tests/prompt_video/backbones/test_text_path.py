@@ -33,7 +33,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def learner(backbone: FrozenBackbone, **settings: object) -> PromptLearner:
     torch.manual_seed(1)
-    return PromptLearner(backbone.width, init_std=0.5, **settings).to(backbone.towers.text.positions.weight.dtype)  # type: ignore[arg-type]
+    return PromptLearner(backbone.width, init_std=0.5, **settings).to(backbone.towers.text.token_embedding.weight.dtype)  # type: ignore[arg-type]
 
 
 def with_gradient(
@@ -169,12 +169,12 @@ def test_half_precision(way: str, backbone: FrozenBackbone, clip_folder: Path, d
     prompt, tokens = learner(backbone), backbone.tokenize(TEXTS)
     wanted = with_gradient(backbone.encode_text, prompt, tokens)
     found = with_gradient(half.encode_text, prompt, tokens)
-    assert half.towers.text.positions.weight.dtype == getattr(torch, dtype)
+    assert half.towers.text.token_embedding.weight.dtype == getattr(torch, dtype)
     assert found[0].dtype == found[1].dtype == torch.float32
     assert_equal(found, wanted, tolerance)
 
 
 def test_a_deep_copy_stands_alone(backbone: FrozenBackbone) -> None:
     twin = copy.deepcopy(backbone).double()
-    assert twin.towers.text.positions.weight.dtype == torch.float64
-    assert backbone.towers.text.positions.weight.dtype == torch.float32
+    assert twin.towers.text.token_embedding.weight.dtype == torch.float64
+    assert backbone.towers.text.token_embedding.weight.dtype == torch.float32

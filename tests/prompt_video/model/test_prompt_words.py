@@ -2,14 +2,21 @@ import pytest
 import torch
 
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.tokenizer import FileTokenizer
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.prompt_words import prompt_words
+
+
+def tokenizer_of(backbone: FrozenBackbone) -> FileTokenizer:
+    tokenizer = backbone.towers.tokenizer
+    assert isinstance(tokenizer, FileTokenizer)
+    return tokenizer
 
 
 def test_a_vector_that_is_a_word_lies_nearest_to_it(backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch) -> None:
     prompt = PromptLearner(backbone.width, num_prefix=1, num_suffix=1)
     table = backbone.towers.text.token_embedding.weight
-    vocabulary = backbone.towers.tokenizer.get_vocab()
+    vocabulary = tokenizer_of(backbone).tokenizer.get_vocab()
     with torch.no_grad():
         prompt.context[0] = table[vocabulary["red</w>"]]
         prompt.context[1] = table[vocabulary["star</w>"]] + 0.01
@@ -26,9 +33,9 @@ def test_a_vector_that_is_a_word_lies_nearest_to_it(backbone: FrozenBackbone, mo
 def test_tokens_that_are_no_words_are_left_out(backbone: FrozenBackbone) -> None:
     prompt = PromptLearner(backbone.width, num_prefix=1, num_suffix=0)
     with torch.no_grad():
-        prompt.context[0] = backbone.towers.text.token_embedding.weight[backbone.towers.tokenizer.bos_token_id]
+        prompt.context[0] = backbone.towers.text.token_embedding.weight[tokenizer_of(backbone).special_id("bos_token")]
     words = prompt_words(prompt, backbone, 10_000)[0].words
-    assert len(words) == len(backbone.towers.tokenizer) - 2
+    assert len(words) == backbone.towers.text.token_embedding.num_embeddings - 2
     assert not any("<|" in word or word.endswith("</w>") for word in words)
 
 

@@ -1,0 +1,161 @@
+"""The files of a checkpoint in HuggingFace's layout: a local folder, or a snapshot of the hub."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from data_modules.errors import InputError
+from prompt_video.backbones.hub import snapshot_of
+from prompt_video.backbones.names import full_name
+from prompt_video.backbones.weights import Weights
+
+TINY = Path(__file__).parent / "tiny" / "weights"
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that is there is read; of large ones an index
+
+
+@dataclass(frozen=True)
+class CheckpointFiles:
+    """What is there of a checkpoint; each file is read when it is asked for.
+
+    Args:
+        name: as a person says it, for messages.
+        folder: where the files are.
+    """
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def of(cls, name: str) -> "CheckpointFiles":
+        """Find a checkpoint.
+
+        Args:
+            name: a short name, a local folder, or the id of a model on the hub.
+
+        Raises:
+            InputError: when there is none of that name, or it would have to be fetched and cannot be.
+        """
+        if not name.strip():
+            raise InputError("the backbone has no name: give 'tiny', a local folder, or the id of one on the hub.")
+        folder = TINY if name == "tiny" else Path(full_name(name)).expanduser()
+        if folder.is_dir():
+            return cls(name, folder.resolve())
+        if name == "tiny":
+            raise InputError("the built-in CLIP 'tiny' is not there; `make tiny-clip` makes it.")
+        return cls(full_name(name), snapshot_of(full_name(name)))
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What makes this checkpoint this one: a folder's files may be written anew."""
+        files = sorted((path.name, path.stat().st_mtime_ns) for path in self.folder.iterdir() if path.exists())
+        return self.folder, *files
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """What ``config.json`` says.
+
+        Raises:
+            InputError: when there is none.
+        """
+        config = self.read_json("config.json")
+        if not config:
+            raise self.error("it has no config.json")
+        return config
+
+    def tower_config(self, part: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of one tower.
+
+        Args:
+            part: ``text_config`` or ``vision_config``; old checkpoints say it a second time, which counts.
+            defaults: what holds where the file says nothing.
+
+        Raises:
+            InputError: when the file has no such part, so that the model has no such tower.
+        """
+        said = self.config.get(part), self.config.get(f"{part}_dict")
+        if not any(isinstance(one, dict) for one in said):
+            raise self.error(
+                f"its config.json describes no {part.removesuffix('_config')} encoder: only models of images and texts "
+                "in one space can be used"
+            )
+        return {**defaults, **(said[0] or {}), **(said[1] or {})}
+
+    @cached_property
+    def preprocessor(self) -> Mapping[str, Any]:
+        """What is said of the frames, in either of the files that may say it; empty where neither is there."""
+        own = self.read_json("preprocessor_config.json")
+        return own or self.read_json("processor_config.json").get("image_processor") or {}
+
+    def read_json(self, file: str) -> dict[str, Any]:
+        """The contents of a file; empty where there is none.
+
+        Raises:
+            InputError: when it is no object of JSON.
+        """
+        path = self.folder / file
+        if not path.is_file():
+            return {}
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise self.error(f"its {file} cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise self.error(f"its {file} holds no object")
+        return content
+
+    def weights(self) -> Weights:
+        """All weights, in float32.
+
+        Raises:
+            InputError: when there are none, or they are damaged.
+        """
+        try:
+            return Weights(self.name, dict(self._tensors()))
+        except InputError:
+            raise
+        except Exception as error:  # damaged files can raise anything
+            raise self.error(f"its weights cannot be read: {_first_line(error)}") from error
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for file in _WEIGHTS:
+            if (self.folder / file).is_file():
+                yield from _read(self.folder / file)
+                return
+            if shards := self.read_json(f"{file}.index.json").get("weight_map"):
+                for shard in sorted(set(shards.values())):
+                    yield from _read(self.folder / shard)
+                return
+        raise self.error(f"it has no weights, {' or '.join(_WEIGHTS)}")
+
+    def error(self, reason: str) -> InputError:
+        """What to raise of a checkpoint that cannot be used.
+
+        Args:
+            reason: a clause.
+        """
+        return InputError(
+            f"cannot load backbone '{self.name}': {reason}. It must be 'tiny', a local folder with a HuggingFace model "
+            "(config, weights and tokenizer), or the id of one on the hub, which needs a network the first time."
+        )
+
+
+def _read(path: Path) -> Iterator[tuple[str, Tensor]]:
+    if path.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - no mapping
+                yield name, file.get_tensor(name).float()
+        return
+    for name, tensor in torch.load(path, map_location="cpu", weights_only=True).items():
+        yield name, tensor.float()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

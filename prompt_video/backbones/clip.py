@@ -1,0 +1,135 @@
+"""CLIP: OpenAI's, LAION's, DataComp's, DFN's and MetaCLIP's first, in HuggingFace's layout."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from data_modules.loading.transforms import ResizeCrop
+from prompt_video.backbones.checkpoint_files import CheckpointFiles
+from prompt_video.backbones.clip_text import check_signs, cleaned, words_of
+from prompt_video.backbones.frozen_block import blocks
+from prompt_video.backbones.preprocessing import Preprocessing, preprocessing_of
+from prompt_video.backbones.text_tower import TextTower
+from prompt_video.backbones.tokenizer import FileTokenizer, check_size, check_words, file_tokenizer
+from prompt_video.backbones.towers import BackboneFacts, FrozenTowers
+from prompt_video.backbones.vision_tower import VisionTower
+from prompt_video.backbones.weights import Weights
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)  # used where a checkpoint names no other
+STD = (0.26862954, 0.26130258, 0.27577711)
+SPECIAL = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
+
+# What holds where a config says nothing. Source: configuration_clip.py of transformers.
+TEXT = {
+    "vocab_size": 49408,
+    "hidden_size": 512,
+    "intermediate_size": 2048,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 8,
+    "max_position_embeddings": 77,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+}
+VISION = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "num_channels": 3,
+    "image_size": 224,
+    "patch_size": 32,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+}
+
+
+def load(files: CheckpointFiles) -> FrozenTowers:
+    """Read a checkpoint; see `prompt_video.backbones.towers`."""
+    tokenizer = file_tokenizer(files, cleaned, SPECIAL, word_end="</w>")
+    rows = files.tower_config("text_config", TEXT)["vocab_size"]
+    check_size(tokenizer, rows, files.name, exactly=True)
+    check_signs(tokenizer, files.name)
+    check_words(tokenizer, words_of(tokenizer), files.name)
+    # The end token is not the config's: old checkpoints give a wrong eos_token_id of 2 there, and features were always
+    # read at the token that the tokenizer puts last.
+    return towers_of(files, "CLIP", tokenizer, tokenizer.special_id("bos_token"), tokenizer.special_id("eos_token"))
+
+
+def towers_of(
+    files: CheckpointFiles, family: str, tokenizer: FileTokenizer, start_token: int, end_token: int
+) -> FrozenTowers:
+    """Both encoders of CLIP's architecture, whose features of texts are read at the end token.
+
+    Args:
+        files: of the checkpoint.
+        family: as people call it.
+        tokenizer: of the checkpoint, looked through.
+        start_token: what stands in front of every text.
+        end_token: what stands behind every text.
+
+    Raises:
+        InputError: when the weights are not those of the config, damaged, or the frames cannot be made.
+    """
+    text, vision = files.tower_config("text_config", TEXT), files.tower_config("vision_config", VISION)
+    image_size = _square(files, vision, "image_size")
+    default = Preprocessing(ResizeCrop(image_size), MEAN, STD)
+    preprocessing, weights = preprocessing_of(files, image_size, default), files.weights()
+    dim = int(files.config.get("projection_dim", 512))
+    towers = _text(weights, text, dim, start_token, end_token), _vision(files, weights, vision, dim)
+    logit_scale = float(weights.parameter("logit_scale"))
+    weights.check()
+    temperature = math.exp(-logit_scale)
+    if not 0 < temperature < math.inf:
+        raise files.error(f"it is damaged: its logit_scale is {logit_scale}")
+    facts = BackboneFacts(
+        family=family,
+        width=text["hidden_size"],
+        context_length=text["max_position_embeddings"],
+        own_positions=2,
+        embed_dim=dim,
+        frames=preprocessing.frames,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+        configured=preprocessing.configured(
+            vision["hidden_act"], vision["num_attention_heads"], vision["layer_norm_eps"]
+        ),
+        temperature=temperature,
+    )
+    return FrozenTowers(*towers, tokenizer, facts, weights.fingerprint)
+
+
+def _text(weights: Weights, config: Mapping[str, Any], dim: int, start_token: int, end_token: int) -> TextTower:
+    width = config["hidden_size"]
+    return TextTower(
+        weights.embedding("text_model.embeddings.token_embedding", config["vocab_size"], width),
+        weights.embedding("text_model.embeddings.position_embedding", config["max_position_embeddings"], width),
+        blocks(weights, "text_model.encoder.layers", config),
+        weights.norm("text_model.final_layer_norm", width, config["layer_norm_eps"]),
+        weights.linear("text_projection", width, dim, bias=False),
+        start_token,
+        end_token,
+    )
+
+
+def _vision(files: CheckpointFiles, weights: Weights, config: Mapping[str, Any], dim: int) -> VisionTower:
+    width, eps = config["hidden_size"], config["layer_norm_eps"]
+    patch = _square(files, config, "patch_size")
+    if config["num_channels"] != 3:
+        raise files.error(f"its image encoder sees {config['num_channels']} channels, and frames have 3")
+    num_positions = (_square(files, config, "image_size") // patch) ** 2 + 1
+    return VisionTower(
+        weights.parameter("vision_model.embeddings.class_embedding", width),
+        weights.patches("vision_model.embeddings.patch_embedding", width, patch),
+        weights.embedding("vision_model.embeddings.position_embedding", num_positions, width),
+        weights.norm("vision_model.pre_layrnorm", width, eps),
+        blocks(weights, "vision_model.encoder.layers", config),
+        weights.norm("vision_model.post_layernorm", width, eps),
+        weights.linear("visual_projection", width, dim, bias=False),
+    )
+
+
+def _square(files: CheckpointFiles, config: Mapping[str, Any], name: str) -> int:
+    sides = config[name] if isinstance(config[name], (list, tuple)) else [config[name]] * 2
+    if len(set(sides)) > 1:
+        raise files.error(f"its image encoder has the {name} {sides[0]} x {sides[1]}, and only squares can be used")
+    return int(sides[0])

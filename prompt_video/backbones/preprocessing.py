@@ -1,0 +1,90 @@
+"""What a checkpoint's own files say is done to frames."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from data_modules.loading.transforms import CENTER, Filter, FrameTransform, ResizeCrop, Squash
+from prompt_video.backbones.checkpoint_files import CheckpointFiles
+
+_FILTERS: dict[int, Filter] = {2: "bilinear", 3: "bicubic"}  # as Pillow numbers them
+
+
+class Preprocessing(NamedTuple):
+    """From decoded frames to normalised pixels.
+
+    Args:
+        frames: to squares of bytes.
+        mean: that pixels in [0, 1] are normalised with, by channel.
+        std: as ``mean``.
+    """
+
+    frames: FrameTransform
+    mean: Sequence[float]
+    std: Sequence[float]
+
+    def configured(self, activation: str, num_heads: int, eps: float) -> str:
+        """What changes the features of frames and is not in the weights, nor in their shapes; see `BackboneFacts`."""
+        normalised = " ".join(f"{value:g}" for value in (*self.mean, *self.std))
+        return f"{activation} {num_heads}heads eps{eps:g}/normalised {normalised}"
+
+
+def preprocessing_of(files: CheckpointFiles, image_size: int, default: Preprocessing) -> Preprocessing:
+    """What a checkpoint says, and its family's own where it says nothing.
+
+    Args:
+        files: of the checkpoint.
+        image_size: pixels that its image encoder sees, in both directions.
+        default: of the family.
+
+    Raises:
+        InputError: when it cannot be done, or does not make what the encoder sees.
+    """
+    said = files.preprocessor
+    mean, std = (
+        _three(files, said.get(name, own)) for name, own in zip(("image_mean", "image_std"), default[1:], strict=True)
+    )
+    if not said.keys() & {"size", "crop_size", "resample", "do_center_crop", "do_resize"}:
+        return Preprocessing(default.frames, mean, std)
+    for name in ("do_resize", "do_rescale", "do_normalize"):
+        if said.get(name) is False:
+            raise files.error(f"its preprocessor_config.json says {name}: false, and every frame needs that")
+    frames = _frames(files, image_size, default.frames)
+    if frames.shape != (image_size, image_size):
+        raise files.error(
+            f"its preprocessor_config.json makes pictures of {frames.shape[0]} x {frames.shape[1]} pixels, and its "
+            f"image encoder sees {image_size} x {image_size}"
+        )
+    return Preprocessing(frames, mean, std)
+
+
+def _frames(files: CheckpointFiles, image_size: int, default: FrameTransform) -> FrameTransform:
+    said = files.preprocessor
+    if (number := said.get("resample", 3)) not in _FILTERS:
+        raise files.error(f"its preprocessor_config.json asks for the filter {number!r}; known: 2 bilinear, 3 bicubic")
+    method = _FILTERS[number]
+    size, crops = said.get("size"), bool(said.get("do_center_crop", isinstance(default, ResizeCrop)))
+    if size is None:
+        return ResizeCrop(image_size, CENTER, method) if crops else Squash(image_size, method)
+    if isinstance(size, dict) and size.keys() >= {"height", "width"}:
+        side = _side(files, size)
+        return Squash(side, method)
+    short = size["shortest_edge"] if isinstance(size, dict) and "shortest_edge" in size else size
+    if not isinstance(short, int):
+        raise files.error(f"its preprocessor_config.json has a size that cannot be read: {size!r}")
+    if not crops:
+        raise files.error("its preprocessor_config.json leaves frames of any shape, and its encoder sees squares")
+    return ResizeCrop(_side(files, said.get("crop_size", short)), CENTER, method, short)
+
+
+def _side(files: CheckpointFiles, size: Any) -> int:  # noqa: ANN401 - whatever stands there
+    sides = [size["height"], size["width"]] if isinstance(size, dict) else [size, size]
+    if not all(isinstance(side, int) and side > 0 for side in sides) or sides[0] != sides[1]:
+        raise files.error(f"its preprocessor_config.json asks for pictures of {sides[0]!r} x {sides[1]!r}, no squares")
+    return int(sides[0])
+
+
+def _three(files: CheckpointFiles, values: Any) -> list[float]:  # noqa: ANN401 - as above
+    values = values if isinstance(values, (list, tuple)) else [values] * 3
+    if len(values) != 3 or not all(isinstance(value, int | float) for value in values):
+        raise files.error(f"its preprocessor_config.json has a mean or a deviation that is no three numbers: {values}")
+    return [float(value) for value in values]

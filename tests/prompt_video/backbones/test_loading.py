@@ -1,0 +1,190 @@
+"""Checkpoints are read from their own files: the same weights and tokens as transformers', without it."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from data_modules.errors import InputError
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.prompted_text import PromptedText
+
+
+def words(count: int) -> list[str]:
+    """Texts of any letters, many of them in the small vocabulary of the tests."""
+    draw = random.Random(0)
+    signs = "abcdefghijklmnopqrstuvwxyz  '-,.!?0123456789éüßñ漢字🙂\t"
+    known = ["star", "red", "the", "doesn't", "I'LL", "<|endoftext", "A&B", ""]
+    pieces = [*known, *("".join(draw.choices(signs, k=draw.randint(1, 12))) for _ in range(300))]
+    return [" ".join(draw.choices(pieces, k=draw.randint(1, 6))) for _ in range(count)]
+
+
+def test_tokens_are_those_of_transformers(backbone: FrozenBackbone, clip_folder: Path) -> None:
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(clip_folder)
+    texts = words(10_000)
+    cleaned = [backbone.towers.tokenizer.clean(text) for text in texts]  # type: ignore[attr-defined]
+    wanted = tokenizer(cleaned, add_special_tokens=False, verbose=False)["input_ids"]
+    assert backbone.towers.tokenizer.tokenize(texts) == wanted
+
+
+def test_vocabulary_and_merges_alone_are_a_tokenizer(
+    backbone: FrozenBackbone, clip_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "old")
+    model = json.loads((folder / "tokenizer.json").read_text())["model"]
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in model["merges"]]
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]))
+    old, texts = FrozenBackbone(str(folder)), words(2_000)
+    assert old.tokenize(texts) == backbone.tokenize(texts)
+    assert old.towers.text.start_token == backbone.towers.text.start_token
+    assert old.towers.text.end_token == backbone.towers.text.end_token
+
+
+def as_shards(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(weights)
+    parts = {f"model-0000{part + 1}-of-00002.safetensors": names[part::2] for part in range(2)}
+    for file, own in parts.items():
+        save_file({name: weights[name] for name in own}, folder / file)
+    places = {name: file for file, own in parts.items() for name in own}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+
+
+def as_old_file(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    weights["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    torch.save(weights, folder / "pytorch_model.bin")
+
+
+def as_half_precision(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: weight.half() for name, weight in weights.items()}, folder / "model.safetensors")
+
+
+def as_code(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save({"any": Path("x")}, folder / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize("change", [as_shards, as_old_file])
+def test_weights_of_all_kinds_of_files(
+    backbone: FrozenBackbone, clip_folder: Path, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    change(folder := shutil.copytree(clip_folder, tmp_path / "clip"))
+    assert FrozenBackbone(str(folder)).fingerprint == backbone.fingerprint
+
+
+def test_weights_in_half_precision_are_read_as_numbers(clip_folder: Path, tmp_path: Path) -> None:
+    as_half_precision(folder := shutil.copytree(clip_folder, tmp_path / "clip"))
+    assert all(weight.dtype == torch.float32 for weight in FrozenBackbone(str(folder)).parameters())
+
+
+def test_files_that_could_run_code_are_refused(clip_folder: Path, tmp_path: Path) -> None:
+    as_code(folder := shutil.copytree(clip_folder, tmp_path / "clip"))
+    with pytest.raises(InputError, match="its weights cannot be read"):
+        FrozenBackbone(str(folder))
+
+
+def test_a_shard_that_is_missing_is_named(clip_folder: Path, tmp_path: Path) -> None:
+    as_shards(folder := shutil.copytree(clip_folder, tmp_path / "clip"))
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(InputError, match=r"its weights cannot be read.*model-00002"):
+        FrozenBackbone(str(folder))
+
+
+def test_what_a_config_leaves_out_is_transformers_default(clip_folder: Path, tmp_path: Path) -> None:
+    """Old checkpoints say only what differs, and some of it a second time."""
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    config = json.loads((folder / "config.json").read_text())
+    for part in ("text_config", "vision_config"):
+        config[part].pop("layer_norm_eps")
+        config[part].pop("hidden_act")
+    config["text_config_dict"] = config.pop("text_config")
+    (folder / "config.json").write_text(json.dumps(config))
+    changed, own = FrozenBackbone(str(folder)), FrozenBackbone(str(clip_folder))
+    assert changed.facts.configured == own.facts.configured
+    assert (changed.width, changed.context_length) == (own.width, own.context_length)
+
+
+def test_nothing_is_drawn(clip_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    FrozenBackbone(str(folder))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_transformers_is_not_imported(clip_folder: Path) -> None:
+    code = (
+        "import sys; from prompt_video.backbones.backbone import FrozenBackbone\n"
+        "backbone = FrozenBackbone(sys.argv[1]); backbone.tokenize(['a star'])\n"
+        "print(*(name for name in sys.modules if name.startswith('transformers.models')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(clip_folder)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+# Of text and image encoder: width, layers, heads; patch, image size; joint space; activation. Of the last two, layers
+# are left out, so that transformers' model and ours are in memory together.
+SHAPES = {
+    "B/32": ((512, 12, 8), (768, 12, 12), 32, 224, 512, "quick_gelu"),
+    "B/16": ((512, 12, 8), (768, 12, 12), 16, 224, 512, "quick_gelu"),
+    "L/14": ((768, 12, 12), (1024, 24, 16), 14, 224, 768, "quick_gelu"),
+    "L/14-336": ((768, 12, 12), (1024, 24, 16), 14, 336, 768, "quick_gelu"),
+    "H/14": ((1024, 6, 16), (1280, 6, 16), 14, 224, 1024, "gelu"),
+    "bigG": ((1280, 4, 20), (1664, 4, 16), 14, 224, 1280, "gelu"),
+}
+MLP = {"bigG": (5120, 8192)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES)
+def test_real_shapes_equal_transformers(
+    shape: str, clip_folder: Path, tmp_path: Path, reference: Callable[[Path, PromptedText, torch.dtype], Tensor]
+) -> None:
+    """On random weights: texts without and with vectors, and their gradients; frames."""
+    text, vision, patch, image_size, dim, activation = SHAPES[shape]
+    small = json.loads((clip_folder / "config.json").read_text())["text_config"]
+    towers = []
+    for (width, layers, heads), mlp in zip((text, vision), MLP.get(shape, (4 * text[0], 4 * vision[0])), strict=True):
+        sizes = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads}
+        towers.append({**sizes, "intermediate_size": mlp, "hidden_act": activation})
+    for name in ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id"):
+        towers[0][name] = small[name]
+    towers[1] |= {"patch_size": patch, "image_size": image_size}
+    torch.manual_seed(0)
+    config = transformers.CLIPConfig(text_config=towers[0], vision_config=towers[1], projection_dim=dim)
+    folder = tmp_path / "clip"
+    model: Any = transformers.CLIPModel(config)
+    model.save_pretrained(folder)
+    for file in clip_folder.glob("*token*"):
+        shutil.copy(file, folder)
+    pixels = torch.randint(0, 256, (1, 3, image_size, image_size), dtype=torch.uint8)
+    backbone = FrozenBackbone(str(folder))
+    with torch.no_grad():
+        wanted = model.eval().get_image_features((pixels / 255 - backbone.mean) / backbone.std).pooler_output
+    del model
+    found = backbone.encode_frames(pixels)
+    assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
+    tokens = backbone.tokenize(["a star", "the red ring"])
+    for count in (0, 16):
+        vectors = torch.randn(2, count, text[0]).mul(0.02).requires_grad_()
+        prompted = PromptedText(tokens, vectors[0], vectors[1], count)
+        features = [backbone.encode_text(prompted), reference(folder, prompted, torch.float32)]
+        gradients = [torch.autograd.grad(one[:, :7].sum(), vectors)[0] for one in features] if count else []
+        for one, other in (features, *([gradients] if gradients else [])):
+            assert (one - other).abs().max() <= 1e-4 * other.abs().max()
