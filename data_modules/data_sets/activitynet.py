@@ -8,12 +8,12 @@ from typing import Literal
 
 from data_modules.annotations.activitynet_format import read_ground_truth
 from data_modules.annotations.official_files import find_file
+from data_modules.annotations.official_names import activitynet_labels, words_of_activity
 from data_modules.annotations.published_lists import LISTS
 from data_modules.annotations.untrimmed_lists import VideoFiles, oddities, published_open_sets, to_record
 from data_modules.batch import UntrimmedRecord
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_folder
-from data_modules.files.text_files import read_text
 from data_modules.modules.untrimmed import UntrimmedDataModule, UntrimmedOptions
 from data_modules.protocols.trial import DatasetIndex, Split
 from data_modules.typed_options import Unpack
@@ -22,14 +22,6 @@ log = logging.getLogger(__name__)
 
 _FILE = "activity_net.v1-3.min.json"
 _SUBSETS: Mapping[Split, str] = {"train": "training", "test": "validation"}
-# Words that are misspelt or not English.
-_NATURAL = {
-    "Mooping floor": "mopping floor",
-    "Plataform diving": "platform diving",
-    "Playing flauta": "playing flute",
-    "Playing guitarra": "playing guitar",
-    "Polishing forniture": "polishing furniture",
-}
 
 
 class ActivityNet13(UntrimmedDataModule):
@@ -74,8 +66,8 @@ class ActivityNet13(UntrimmedDataModule):
 
     def scan(self) -> DatasetIndex:
         """Find the videos, and read what is in them."""
-        labels = read_labels()
-        names = labels if self.spelling == "official" else tuple(map(natural, labels))
+        labels = activitynet_labels()
+        names = labels if self.spelling == "official" else tuple(map(words_of_activity, labels))
         records = self._records({label: target for target, label in enumerate(labels)})
         log.info("ActivityNet 1.3: %s", oddities(record for split in records.values() for record in split))
         index = DatasetIndex(names, records, labels)
@@ -108,13 +100,3 @@ class ActivityNet13(UntrimmedDataModule):
             if not records[split]:
                 raise InputError(f"{file} has no video of subset '{subset}'; take the official {_FILE}.")
         return records
-
-
-def natural(label: str) -> str:
-    """An activity in lower case, as CLIP reads it, and in English."""
-    return _NATURAL.get(label) or label.lower()
-
-
-def read_labels() -> tuple[str, ...]:
-    """All classes as the official file writes them, in label order."""
-    return tuple(read_text(LISTS / "activitynet" / "label_map.txt").splitlines())

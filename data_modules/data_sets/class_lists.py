@@ -1,5 +1,6 @@
 """The class names of known data sets, for use without the data."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from data_modules.errors import InputError
@@ -30,16 +31,17 @@ def class_list(name: str) -> tuple[str, ...]:
     if name not in CLASS_LISTS:
         raise InputError(f"there is no class list '{name}'; there are: {', '.join(CLASS_LISTS)}.")
     # Imported late: the names of the lists are told by commands that do nothing else with data sets.
+    from data_modules.annotations import official_names
     from data_modules.annotations.kinetics_lists import KineticsLists
-    from data_modules.data_sets import activitynet, hmdb51, something_something, thumos14, ucf101
 
     if name.startswith("kinetics"):
         return KineticsLists(int(name.removeprefix("kinetics")), Path(), None).labels
-    if name == "hmdb51":
-        return hmdb51.class_names()
-    if name == "clip-ucf101":
-        return ucf101.names_of_clip()
-    if name == "ssv2":
-        return something_something.read_labels()
-    module = {"ucf101": ucf101, "thumos14": thumos14, "activitynet": activitynet}[name]
-    return tuple(map(module.natural, module.read_labels()))
+    names: dict[str, Callable[[], Iterable[str]]] = {
+        "hmdb51": official_names.hmdb51,
+        "ucf101": lambda: map(official_names.words_of_capitals, official_names.ucf101_labels()),
+        "clip-ucf101": official_names.ucf101_of_clip,
+        "ssv2": official_names.ssv2,
+        "thumos14": lambda: map(official_names.words_of_capitals, official_names.thumos14_labels()),
+        "activitynet": lambda: map(official_names.words_of_activity, official_names.activitynet_labels()),
+    }
+    return tuple(names[name]())

@@ -1,25 +1,23 @@
 """HMDB-51."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
+from data_modules.annotations import official_names
 from data_modules.annotations.list_files import ClassTable
 from data_modules.annotations.official_files import Listed, find_file, read_hmdb, read_packed_hmdb
 from data_modules.annotations.official_splits import OfficialSplits, check_splits, to_records
 from data_modules.annotations.published_lists import LISTS, PublishedLists
 from data_modules.batch import Record
 from data_modules.files.file_index import FileIndex, stem_of
-from data_modules.files.text_files import read_text
 from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
 from data_modules.protocols.trial import DatasetIndex, Split
 from data_modules.typed_options import Unpack
 
 _FOLDERS = ("", "testTrainMulti_7030_splits", "splits", "annotations", "annotations/testTrainMulti_7030_splits")
 _FLAGS: Mapping[Split, str] = {"train": "1", "test": "2"}
-_NATURAL = {"pullup": "pull up", "pushup": "push up", "situp": "sit up"}
 
 
 class HMDB51(TrimmedDataModule):
@@ -61,9 +59,9 @@ class HMDB51(TrimmedDataModule):
 
     def scan(self) -> DatasetIndex:
         """Find the videos; lists are read when a protocol asks for them."""
-        official = official_names()
+        official = official_names.hmdb51_of_paper()
         labels = tuple(official)
-        names = tuple(official.values()) if self.spelling == "official" else class_names()
+        names = tuple(official.values()) if self.spelling == "official" else official_names.hmdb51()
         files = FileIndex(self.root)
         label_of = {listed.stem: listed.label for _, _, listed in self._packaged}
 
@@ -91,14 +89,3 @@ class HMDB51(TrimmedDataModule):
         if file is not None:
             return [listed for own, listed in read_hmdb(file.parent, labels, number) if own == flag]
         return [listed for split, own, listed in self._packaged if (split, own) == (number, flag)]
-
-
-def class_names() -> tuple[str, ...]:
-    """All classes in plain English, in label order."""
-    return tuple(_NATURAL.get(label, label.replace("_", " ")) for label in official_names())
-
-
-def official_names() -> dict[str, str]:
-    """All classes as the paper's code writes them, by label."""
-    names: dict[str, str] = json.loads(read_text(LISTS / "hmdb51" / "class_names.json"))
-    return names

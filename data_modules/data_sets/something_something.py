@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
+from data_modules.annotations import official_names
 from data_modules.annotations.lazy_records import LazyRecords
 from data_modules.annotations.list_files import ClassTable, read_rows
 from data_modules.annotations.official_files import find_file, read_ssv2
@@ -14,7 +15,6 @@ from data_modules.annotations.published_lists import LISTS, Published, Published
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.files.file_index import FileIndex, stem_of
-from data_modules.files.text_files import read_text
 from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
 from data_modules.protocols.trial import DatasetIndex
 from data_modules.typed_options import Unpack
@@ -51,7 +51,7 @@ class SomethingSomethingV2(TrimmedDataModule):
 
     def scan(self) -> DatasetIndex:
         """Find the videos; lists are read when a protocol asks for them."""
-        labels = read_labels()
+        labels = official_names.ssv2()
         table = ClassTable(labels)
         files = FileIndex(self.root)
 
@@ -92,11 +92,6 @@ class SomethingSomethingV2(TrimmedDataModule):
     @cached_property
     def _known(self) -> Mapping[str, str]:
         """Labels of the packaged validation videos."""
-        labels = read_labels()
+        labels = official_names.ssv2()
         rows = read_rows(LISTS / "ssv2" / "validation.txt.gz")
         return {stem_of(row.name): labels[int(row.label)] for row in rows}
-
-
-def read_labels() -> tuple[str, ...]:
-    """The templates without brackets, in label order."""
-    return tuple(read_text(LISTS / "ssv2" / "label_map.txt").split("\n")[:-1])

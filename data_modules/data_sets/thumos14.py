@@ -2,13 +2,13 @@
 
 import csv
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from data_modules.annotations.activitynet_format import AnnotatedVideo, Annotation
+from data_modules.annotations.official_names import thumos14_labels, words_of_capitals
 from data_modules.annotations.published_lists import LISTS
 from data_modules.annotations.untrimmed_lists import VideoFiles, oddities, published_open_sets, to_record
 from data_modules.batch import UntrimmedRecord
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 
 _FOLDER = LISTS / "thumos14"
 _SUBSETS: Mapping[Split, str] = {"train": "validation", "test": "test"}
-_NATURAL = {"Shotput": "shot put"}  # where the words are not those that the capitals show
 
 
 class Thumos14(UntrimmedDataModule):
@@ -67,8 +66,8 @@ class Thumos14(UntrimmedDataModule):
 
     def scan(self) -> DatasetIndex:
         """Find the videos, and read what is in them."""
-        labels = read_labels()
-        names = labels if self.spelling == "official" else tuple(map(natural, labels))
+        labels = thumos14_labels()
+        names = labels if self.spelling == "official" else tuple(map(words_of_capitals, labels))
         targets = {label: target for target, label in enumerate(labels)}
         files = VideoFiles(self.root, needed=self.features == "auto")
         records: dict[Split, list[UntrimmedRecord]] = {}
@@ -95,15 +94,5 @@ def read_annotations(subset: str) -> list[AnnotatedVideo]:
     ]
 
 
-def natural(label: str) -> str:
-    """The words of a class name, such as "baseball pitch" for ``BaseballPitch``."""
-    return _NATURAL.get(label) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower()
-
-
 def _table(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(read_text(_FOLDER / name).splitlines()))
-
-
-def read_labels() -> tuple[str, ...]:
-    """All classes as the official files write them, in label order."""
-    return tuple(line.split()[1] for line in read_text(_FOLDER / "class_index.txt").splitlines())

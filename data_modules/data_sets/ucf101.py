@@ -1,34 +1,23 @@
 """UCF-101."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from data_modules.annotations import official_names
 from data_modules.annotations.list_files import ClassTable
 from data_modules.annotations.official_files import find_file, read_ucf
 from data_modules.annotations.official_splits import OfficialSplits, check_splits, to_records
 from data_modules.annotations.published_lists import LISTS, PublishedLists
 from data_modules.batch import Record
 from data_modules.files.file_index import FileIndex, stem_of
-from data_modules.files.text_files import read_text
 from data_modules.modules.trimmed import TrimmedDataModule, TrimmedOptions
 from data_modules.protocols.trial import DatasetIndex, Split
 from data_modules.typed_options import Unpack
 
 _FOLDERS = ("", "ucfTrainTestlist", "splits", "annotations", "annotations/ucfTrainTestlist")
 _SIZES = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}
-# Where the words are not those that the capitals show.
-_NATURAL = {
-    "HandstandPushups": "handstand push ups",
-    "Shotput": "shot put",
-    "SkateBoarding": "skateboarding",
-    "Skijet": "jet ski",
-    "SkyDiving": "skydiving",
-    "WallPushups": "wall push ups",
-    "YoYo": "yo-yo",
-}
 
 
 class UCF101(TrimmedDataModule):
@@ -72,8 +61,10 @@ class UCF101(TrimmedDataModule):
 
     def scan(self) -> DatasetIndex:
         """Find the videos; lists are read when a protocol asks for them."""
-        labels = read_labels()
-        names = {"official": labels, "clip": names_of_clip()}.get(self.spelling) or tuple(map(natural, labels))
+        labels = official_names.ucf101_labels()
+        names = {"official": labels, "clip": official_names.ucf101_of_clip()}.get(self.spelling) or tuple(
+            map(official_names.words_of_capitals, labels)
+        )
         files = FileIndex(self.root)
         label_of = {f"v_{label}".lower(): label for label in labels}
 
@@ -100,24 +91,3 @@ class UCF101(TrimmedDataModule):
             return self.annotations / name
         below_root = find_file((self.root / folder for folder in _FOLDERS), [name])
         return below_root or LISTS / "ucf101" / f"{name}.gz"
-
-
-def natural(label: str) -> str:
-    """The words of a class name, such as "apply eye makeup" for ``ApplyEyeMakeup``."""
-    return _NATURAL.get(label) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower()
-
-
-def read_labels() -> tuple[str, ...]:
-    """All classes as the official lists write them, in label order."""
-    lines = read_text(LISTS / "ucf101" / "classInd.txt").split("\n")
-    return tuple(line.split()[1] for line in lines if line.strip())
-
-
-def names_of_clip() -> tuple[str, ...]:
-    """All classes as CLIP's authors write them, in label order, which is not theirs.
-
-    Source: ``data/prompts.md`` of openai/CLIP.
-    """
-    lines = read_text(LISTS / "ucf101" / "clip_class_names.txt").split("\n")[:-1]
-    name_of = {name.replace(" ", "").lower(): name for name in lines}
-    return tuple(name_of[label.lower()] for label in read_labels())

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from data_modules.features.imported_names import names_in
 from data_modules.features.manifest import IMPORTED
 from data_modules.features.shards import GONE, stamp
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter, pending
-from data_modules.loading.frames import Chunk
+from data_modules.loading.frames import Chunk, FrameChunks
 from data_modules.loading.loaders import loader_options
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.base import VideoDataModule
@@ -40,6 +41,8 @@ class ExtractionTask(LightningModule):
         recipe: what the features are made with.
     """
 
+    title = "frame features"  # of what is computed, for people
+
     def __init__(self, encoder: FrameEncoder, root: Path, recipe: Recipe) -> None:
         super().__init__()
         self.encoder = encoder
@@ -47,9 +50,11 @@ class ExtractionTask(LightningModule):
         self.recipe = recipe
         self.writer: StoreWriter | None = None
         self._unfinished: dict[str, list[tuple[Tensor, list[float]]]] = {}
+        self.num_videos, self.num_finished, self.num_frames = 0, 0, 0  # of this process
 
     def run(self, trainer: Trainer, loader: DataLoader[Chunk]) -> None:
         """Encode all chunks; what was computed until a signal or an error is kept."""
+        self.num_videos = len(cast(FrameChunks, loader.dataset).records)
         try:
             trainer.predict(self, loader, return_predictions=False)
         finally:
@@ -83,9 +88,12 @@ class ExtractionTask(LightningModule):
                 times_sec = np.concatenate([times for _, times in parts])
                 self.keep(self.writer, piece.video_id, whole, times_sec, piece.duration_sec, piece.path)
                 del self._unfinished[piece.video_id]
+                self.num_finished += 1
         for video in batch.broken:
+            self.num_finished += 1
             self._unfinished.pop(video.video_id, None)
             self.writer.add_broken(video)
+        self.num_frames += len(frames)
         return len(frames)
 
     def keep(

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data_modules.annotations.kinetics_lists import KineticsSplit
+from data_modules.annotations.official_names import ssv2
 from data_modules.data_sets.kinetics import Kinetics
-from data_modules.data_sets.something_something import SomethingSomethingV2, read_labels
+from data_modules.data_sets.something_something import SomethingSomethingV2
 from data_modules.data_sets.untrimmed_folder import UntrimmedFolder
 from data_modules.files.atomic import write_whole
 from data_modules.modules.base import VideoDataModule
@@ -37,7 +38,7 @@ def write_annotations(data: VideoDataModule, videos_per_class: int = 4) -> None:
                 text = _kinetics_csv(data.official.labels, split, videos_per_class)
                 _write(data.root / "annotations" / f"{split}.csv", text)
     elif isinstance(data, SomethingSomethingV2) and data.find_list("train") is None:
-        text = _ssv2_json(read_labels(), videos_per_class)
+        text = _ssv2_json(ssv2(), videos_per_class)
         _write(data.root / "labels" / "train.json", text)
     elif isinstance(data, UntrimmedFolder):
         _write(data.ground_truth, _activitynet_json(_labels_of(data), data.subsets or _SUBSETS, videos_per_class))

@@ -19,6 +19,7 @@ from prompt_video.bench.parts import load
 from prompt_video.bench.plan import Figures, Setting
 from prompt_video.bench.running import Runner
 from prompt_video.experiment.environment import processor_name
+from prompt_video.io.tables import new_table
 
 
 def run(parts: Sequence[str], out: Path, device_name: str, *, quick: bool) -> None:
@@ -70,7 +71,8 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 def table(part: str, figures: Figures) -> Table:
     """A part's figures, each with the lowest and the highest of its rounds."""
-    shown = Table(title=part.replace("_", " "), title_justify="left", box=None, pad_edge=False, show_header=False)
+    shown = new_table(part.replace("_", " "))
+    shown.show_header = False
     for name, value in figures.items():
         if isinstance(value, dict):
             for key in value:

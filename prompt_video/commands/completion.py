@@ -9,8 +9,9 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from prompt_video.backbones.names import SHORT_NAMES
+from prompt_video.commands import run
 from prompt_video.commands.verbs import VERBS
-from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS, FILES
+from prompt_video.experiment.option_names import FILES
 from prompt_video.experiment.packaged import CHOICES, packaged
 from prompt_video.io.verb_parser import VerbParser
 
@@ -31,15 +32,14 @@ def parser() -> VerbParser:
 def _all_verbs() -> ArgumentParser:
     """One parser of all verbs, of which none is imported that learns."""
     whole = ArgumentParser("prompt-video")
+    choices: dict[str, list[str]] = {"backbone": list(SHORT_NAMES), **{kind: list(packaged(kind)) for kind in CHOICES}}
     verbs = whole.add_subcommands()
     for verb, (module, about) in VERBS.items():
-        is_run = module == "prompt_video.experiment.cli"
-        own = VerbParser(verb, about, others=EXPERIMENT_OPTIONS) if is_run else importlib.import_module(module).parser()
+        make = importlib.import_module(module).parser
+        own: VerbParser = make(verb) if module == run.__name__ else make()
         for name in sorted(own.unread - {"ckpt_path"}):
-            if name == "backbone":
-                own.add_argument(f"--{name}", choices=list(SHORT_NAMES))
-            elif name in CHOICES:
-                own.add_argument(f"--{name}", choices=list(packaged(name)))
+            if name in choices:
+                own.add_argument(f"--{name}", choices=choices[name])
             else:
                 own.add_argument(f"--{name}", type=Path if name in FILES else str)
         verbs.add_subcommand(verb, own, help=about)

@@ -4,16 +4,14 @@ from pathlib import Path
 
 from data_modules.errors import InputError
 from data_modules.files.json_files import write_json
-from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
+from prompt_video.experiment.verb import ExperimentVerbParser
 from prompt_video.io import console
 from prompt_video.io.readable import readable
-from prompt_video.io.verb_parser import VerbParser
 
 
 def main(arguments: list[str]) -> None:
     """Save a workspace, or write its specification."""
     options, rest = parser().parse_beside(arguments[1:])
-    console.configure()
 
     from prompt_video.experiment.dashboard_shape import shape_of
     from prompt_video.experiment.loggers import offline_reason
@@ -21,6 +19,7 @@ def main(arguments: list[str]) -> None:
     from prompt_video.reports.dashboard.layout import layout
     from prompt_video.reports.dashboard.workspace import make_workspace, specification
 
+    console.configure()
     settings = read_settings(rest)
     task = settings.task()
     sections = layout(type(task), shape_of(settings, task))
@@ -56,12 +55,11 @@ def _own_entity() -> str:
     return entity
 
 
-def parser() -> VerbParser:
+def parser() -> ExperimentVerbParser:
     """The options."""
-    parser = VerbParser(
+    parser = ExperimentVerbParser(
         "dashboard",
         __doc__,
-        others=EXPERIMENT_OPTIONS,
         epilog="All else is as for `prompt-video fit`, whose options may stand here. Each call saves a new view of the "
         "project; runs that are there already are shown in it.",
     )

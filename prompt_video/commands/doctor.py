@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
+from prompt_video.experiment.verb import ExperimentVerbParser
 from prompt_video.io import console
 from prompt_video.io.outputs import check_file, save
-from prompt_video.io.verb_parser import VerbParser
 
 
 def main(arguments: list[str]) -> int:
@@ -19,12 +18,12 @@ def main(arguments: list[str]) -> int:
     options, rest = parser().parse_beside(arguments[1:])
     if options.samples < 1 or options.num_workers < 0:
         raise InputError("--samples must be 1 or more, and --num_workers 0 or more.")
-    console.configure()
 
     from prompt_video.experiment.settings import read_settings
     from prompt_video.preflight.examination import examine
     from prompt_video.preflight.report import outcome_of, print_report, verdict_of, write_report
 
+    console.configure()
     settings = read_settings(rest)
     path = options.out or settings.runs / "doctor" / f"{settings.name}.json"
     check_file(path, "--out")
@@ -41,9 +40,9 @@ def main(arguments: list[str]) -> int:
     return 0 if is_saved and verdict_of(examination) != "error" else 1
 
 
-def parser() -> VerbParser:
+def parser() -> ExperimentVerbParser:
     """The options."""
-    parser = VerbParser("doctor", __doc__, others=EXPERIMENT_OPTIONS)
+    parser = ExperimentVerbParser("doctor", __doc__)
     parser.add_argument(
         "--decode",
         choices=("all", "sample", "none"),

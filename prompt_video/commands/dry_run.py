@@ -7,9 +7,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
+from prompt_video.experiment.verb import ExperimentVerbParser
 from prompt_video.io import console
-from prompt_video.io.verb_parser import VerbParser
 
 if TYPE_CHECKING:
     from prompt_video.experiment.cli import ExperimentCLI
@@ -35,12 +34,12 @@ SMALL = (
 def main(arguments: list[str]) -> "ExperimentCLI":
     """Run one experiment on a miniature of its data."""
     options, rest = parser().parse_beside(arguments[1:])
-    console.configure()
 
     from prompt_video.experiment.cli import main as run_experiment
     from prompt_video.experiment.settings import read_settings
     from prompt_video.preflight.dry_run import make_miniature, open_folder
 
+    console.configure()
     settings = read_settings(rest)
     folder: Path = options.out or settings.runs / "dry-run" / settings.name
     log.info(
@@ -54,12 +53,11 @@ def main(arguments: list[str]) -> "ExperimentCLI":
     return run_experiment(["fit", *rest, *SMALL, *miniature, *places])
 
 
-def parser() -> VerbParser:
+def parser() -> ExperimentVerbParser:
     """The options."""
-    parser = VerbParser(
+    parser = ExperimentVerbParser(
         "dry-run",
         __doc__,
-        others=EXPERIMENT_OPTIONS,
         epilog="All else is as for `prompt-video fit`, whose options may stand here, but those that make the run "
         "small.",
     )

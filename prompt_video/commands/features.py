@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
-from prompt_video.io.verb_parser import VerbParser
+from prompt_video.experiment.verb import ExperimentVerbParser
 
 if TYPE_CHECKING:
     from prompt_video.experiment.cli import ExperimentCLI
@@ -18,6 +17,6 @@ def main(arguments: list[str]) -> "ExperimentCLI":
     return run_experiment(["fit", *rest, "--features_only=true"])
 
 
-def parser() -> VerbParser:
+def parser() -> ExperimentVerbParser:
     """The options."""
-    return VerbParser("features", __doc__, others=EXPERIMENT_OPTIONS)
+    return ExperimentVerbParser("features", __doc__)

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_folder
-from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
+from prompt_video.experiment.verb import ExperimentVerbParser
 from prompt_video.io import console
 from prompt_video.io.outputs import check_folder
-from prompt_video.io.verb_parser import VerbParser
 from prompt_video.model.templates import template_sets
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ def main(arguments: list[str]) -> None:
     options, rest = parser().parse_beside(arguments[1:])
     if options.num_workers < 0:
         raise InputError(f"--num_workers must be 0 or more, not {options.num_workers}.")
-    console.configure()
     if not is_folder(options.folder):
         raise InputError(f"there is no folder {options.folder}; name the one with your videos.")
     root = options.out or Path("runs", "indexes", options.folder.absolute().name)
@@ -51,6 +49,7 @@ def main(arguments: list[str]) -> None:
     from prompt_video.experiment.settings import read_settings
     from prompt_video.search.indexing import build_index
 
+    console.configure()
     settings = read_settings(rest) if rest else None
     model = choose_model(options.ckpt, settings, frozen=options.frozen, templates=options.templates)
     trainer_options: dict[str, Any] = {}
@@ -59,7 +58,7 @@ def main(arguments: list[str]) -> None:
     if options.quiet:
         trainer_options["enable_progress_bar"] = False
     else:
-        trainer_options["callbacks"] = [ProgressBar(leave=False)]
+        trainer_options["callbacks"] = [ProgressBar()]
     cutting = choose_cutting(model, settings, options.span, options.stride, options.frame_rate)
     log.info("%s", model.describe())
     outcome = build_index(model, options.folder, root, cutting, options.num_workers, **trainer_options)
@@ -133,18 +132,18 @@ def _report(outcome: "Outcome", root: Path) -> None:
     if outcome.broken:
         earlier = len(outcome.broken) - len(outcome.newly_broken)
         known = f", {earlier} of them known from before" if earlier else ""
-        log.info("%d files are broken and left out%s", len(outcome.broken), known)
+        told = "1 file is" if len(outcome.broken) == 1 else f"{len(outcome.broken)} files are"
+        log.info("%s broken and left out%s", told, known)
     log.info("%s: %d videos, %d spans", root, outcome.num_videos, outcome.num_spans)
     if outcome.num_videos:
         log.info('search with: prompt-video search %s "what to look for"', root)
 
 
-def parser() -> VerbParser:
+def parser() -> ExperimentVerbParser:
     """The options."""
-    parser = VerbParser(
+    parser = ExperimentVerbParser(
         "index",
         __doc__,
-        others=EXPERIMENT_OPTIONS,
         epilog="Any option of data, model and trainer is as for `prompt-video fit`; of the data only the frame rate "
         "and the number of frames count.",
     )

@@ -4,22 +4,33 @@ With a checkpoint its learned prompts and temporal encoder are used; without one
 prompts. A file that cannot be used is named, and the others go on; the exit code is then 1.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from data_modules.errors import BrokenVideoError, InputError
-from prompt_video.inference.options import add_video_options, model_of, tell_cut_texts, texts_of
+from prompt_video.inference.options import add_video_options, model_and_texts, tell_cut_texts
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, save, write_json
+from prompt_video.io.progress import Steps
+from prompt_video.io.readable import readable
 from prompt_video.io.spreadsheet import write_table
+from prompt_video.io.tables import GrowingTable, new_table
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.io.video_files import files_of
-from prompt_video.reports.text_formatting import class_text
+from prompt_video.io.video_files import below_common, files_of
+from prompt_video.reports.text_formatting import class_text, room
 
 if TYPE_CHECKING:
+    from prompt_video.inference.loaded import LoadedModel
     from prompt_video.inference.results import VideoScores
+
+NEXT = 2  # classes that stand behind the best one, where videos have a row each
+WIDEST_VIDEO, WIDEST_CLASS = 30, 20  # columns of a terminal; longer names are folded
+MOST_CLASSES = 5  # that the last line counts
 
 
 def main(arguments: list[str]) -> int:
@@ -35,25 +46,29 @@ def main(arguments: list[str]) -> int:
     check_file(options.json, "--json")
     check_file(options.csv, "--csv")
     files = files_of(options.video)
-    model = model_of(options)
-    texts = texts_of(options, model.class_names)
+    model, texts = model_and_texts(options)
     console = logs.Terminal()
     console.print(model.describe())
     results: list[VideoScores] = []
     broken: list[BrokenVideoError] = []
-    for file in files:
-        try:
-            scores = model.score(file, texts)
-        except BrokenVideoError as error:
-            broken.append(error)
-            console.print(f"cannot be used: {error.path}: {error.reason}")
-            continue
-        results.append(scores)
-        console.print(_table(scores, options.top))
+    rows = _Rows(files, texts, min(options.top, 1 + NEXT)) if len(files) > 1 else None
+    with Steps("labelling", len(files), "videos") as steps:
+        for file in files:
+            try:
+                scores = model.score(file, texts)
+            except BrokenVideoError as error:
+                broken.append(error)
+                steps.print(f"cannot be used: {error.path}: {error.reason}")
+            else:
+                results.append(scores)
+                steps.print(rows.of(scores) if rows else _table(scores, options.top))
+            steps.advance()
+    if len(files) > 1:
+        console.print(_summary(results, broken))
     tell_cut_texts(model)
-    if broken:
-        console.print(f"{len(broken)} of {len(files)} files cannot be used")
-    content = _content(model.describe(), results, broken, options.top)
+    if model.notice:
+        console.print(f"note: {model.notice}", soft_wrap=True)
+    content = _content(model, results, broken, options.top)
     are_saved = (
         save(options.json, lambda path: write_json(path, content), "all figures:"),
         save(options.csv, lambda path: _write_csv(path, results, options.top), "table:"),
@@ -62,7 +77,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _table(scores: "VideoScores", top: int) -> Table:
-    table = Table(title=str(scores.video), title_justify="left", title_style="bold")
+    """Of one video: a row a class."""
+    table = new_table(str(scores.video))
     table.add_column("rank", justify="right")
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
@@ -72,7 +88,41 @@ def _table(scores: "VideoScores", top: int) -> Table:
     return table
 
 
-def _content(model: str, results: list["VideoScores"], broken: list[BrokenVideoError], top: int) -> dict[str, Any]:
+class _Rows:
+    """Of many videos: a row each as it is done, its best class and those behind it."""
+
+    def __init__(self, files: Sequence[Path], texts: Sequence[str], num_classes: int) -> None:
+        self.num_classes = num_classes
+        self.names = dict(zip(files, below_common(map(str, files)), strict=True))
+        longest = (max(map(room, names)) for names in (self.names.values(), map(class_text, texts)))
+        video, label = (min(width, most) for width, most in zip(longest, (WIDEST_VIDEO, WIDEST_CLASS), strict=True))
+        columns: list[tuple[str, int, JustifyMethod]] = [
+            ("video", max(video, len("video")), "left"),
+            ("class", max(label, len("class")), "left"),
+            ("probability", len("probability"), "right"),
+        ]
+        self._table = GrowingTable([*columns, ("then", 0, "left")] if num_classes > 1 else columns)
+
+    def of(self, scores: "VideoScores") -> Table:
+        """The row of a video."""
+        first, *others = scores.best(self.num_classes)
+        cells = [readable(self.names[scores.video]), class_text(first.text), f"{first.probability:.1%}"]
+        if self.num_classes > 1:
+            cells.append(", ".join(f"{class_text(one.text)} {one.probability:.0%}" for one in others))
+        return self._table.row(*cells)
+
+
+def _summary(results: Sequence["VideoScores"], broken: Sequence[BrokenVideoError]) -> str:
+    counted = Counter(scores.best(1)[0].text for scores in results).most_common()
+    told = ", ".join(f"{class_text(name)} {number}" for name, number in counted[:MOST_CLASSES])
+    more = f" and {len(counted) - MOST_CLASSES} classes more" if len(counted) > MOST_CLASSES else ""
+    lost = f"; {len(broken)} of {len(results) + len(broken)} files cannot be used" if broken else ""
+    return f"{len(results)} videos labelled{': ' if told else ''}{told}{more}{lost}"
+
+
+def _content(
+    model: "LoadedModel", results: list["VideoScores"], broken: list[BrokenVideoError], top: int
+) -> dict[str, Any]:
     videos: list[dict[str, Any]] = [
         {
             "video": str(scores.video),
@@ -82,7 +132,8 @@ def _content(model: str, results: list["VideoScores"], broken: list[BrokenVideoE
         for scores in results
     ]
     unusable = [{"video": str(error.path), "reason": error.reason} for error in broken]
-    return {"model": model, "videos": videos, "broken": unusable}
+    notice = {"notice": model.notice} if model.notice else {}
+    return {"model": model.describe(), **notice, "videos": videos, "broken": unusable}
 
 
 def _write_csv(path: Path, results: list["VideoScores"], top: int) -> None:
@@ -98,7 +149,7 @@ def parser() -> VerbParser:
     """The options."""
     parser = VerbParser("label", __doc__)
     add_video_options(parser)
-    parser.add_argument("--top", type=int, default=5, help="classes to show of each video")
+    parser.add_argument("--top", type=int, default=5, help="classes to show of a video; of several, three at most")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write the figures to")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="the same as a table")
     return parser

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_modules.errors import BrokenVideoError, InputError
+from prompt_video.commands import run
 from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.inference.options import (
     add_class_options,
     add_model_options,
+    check_model_options,
     model_of,
     tell_cut_texts,
     texts_of,
 )
 from prompt_video.io import console as logs
+from prompt_video.io.progress import Steps
 from prompt_video.io.run_files import BY_CAPTION
 from prompt_video.io.spreadsheet import text_of
 from prompt_video.io.verb_parser import VerbParser
@@ -57,10 +60,11 @@ def main(arguments: list[str]) -> int:
     from prompt_video.experiment.run_settings import run_of
 
     files = files_of(options.video)
+    check_model_options(options)
     model = model_of(options)
-    run = run_of(options.ckpt)
-    texts = texts_of(options, model.class_names or (_captions(run) if run else []))
-    name = run.absolute().parent.name if run else Path(options.ckpt).stem
+    folder = run_of(options.ckpt)
+    texts = texts_of(options, model.class_names or (_captions(folder) if folder else []))
+    name = folder.absolute().parent.name if folder else Path(options.ckpt).stem
     claim = claim_named(options.out) if options.out else claim_new(options.runs, name, "predict_")
     try:
         log.info("%s", model.describe())
@@ -92,9 +96,7 @@ def parser() -> VerbParser:
 
 
 def _of_test_videos(arguments: list[str]) -> int:
-    from prompt_video.experiment.cli import main as run_experiment
-
-    run_experiment(arguments)
+    run.main(arguments)
     return 0
 
 
@@ -114,17 +116,17 @@ def _predicted(model: "LoadedModel", files: list[Path], texts: list[str], top: i
     segments: dict[str, Sequence[Detection]] = {}
     ranked: list[tuple[str, list[tuple[object, ...]]]] = []
     broken: list[BrokenVideo] = []
-    for number, file in enumerate(files, start=1):
-        try:
-            if model.has_detector:
-                segments[str(file)] = model.segments(file, texts, max_segments=MAX_SEGMENTS).segments
-            else:
-                best = model.score(file, texts).best(top)
-                ranked.append((str(file), [(one.text, one.probability, one.similarity) for one in best]))
-        except BrokenVideoError as error:
-            broken.append(BrokenVideo(str(file), str(error.path), error.reason))
-        if number % max(1, len(files) // 10) == 0:
-            log.info("%d of %d videos", number, len(files))
+    with Steps("predicting", len(files), "videos", stdout=True) as steps:
+        for file in files:
+            try:
+                if model.has_detector:
+                    segments[str(file)] = model.segments(file, texts, max_segments=MAX_SEGMENTS).segments
+                else:
+                    best = model.score(file, texts).best(top)
+                    ranked.append((str(file), [(one.text, one.probability, one.similarity) for one in best]))
+            except BrokenVideoError as error:
+                broken.append(BrokenVideo(str(file), str(error.path), error.reason))
+            steps.advance()
     if model.has_detector:
         return of_detections(model.describe(), segments, broken)
     found = "caption" if model.task == "retrieval" else "class"

@@ -18,6 +18,7 @@ from data_modules.files.text_files import cut
 from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.suggest import nearest
+from prompt_video.io.tables import new_table
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.localization.video_names import annotated_names
 from prompt_video.metrics.evaluation import Evaluation, evaluate
@@ -174,7 +175,7 @@ def _print(evaluation: Evaluation, counts: Mapping[str, int], options: Namespace
 
 
 def _figures(evaluation: Evaluation) -> Table:
-    table = Table()
+    table = new_table()
     table.add_column("figure")
     table.add_column("%", justify="right")
     for name, value in evaluation.figures.items():
@@ -189,10 +190,12 @@ def _classes(evaluation: Evaluation) -> Table:
     """The best and the worst, each once."""
     averages = {label: row["ap_avg"] for label, row in evaluation.per_class.items()}
     ranked = sorted(averages, key=lambda label: -averages[label])
-    table = Table()
+    table = new_table()
     table.add_column("best and worst classes")
     table.add_column("AP, average, %", justify="right")
     for number, label in enumerate(ranked):
         if number < NUM_SHOWN or number >= max(NUM_SHOWN, len(ranked) - NUM_SHOWN):
-            table.add_row(label, f"{100 * averages[label]:.2f}", end_section=number == NUM_SHOWN - 1)
+            table.add_row(label, f"{100 * averages[label]:.2f}")
+        elif number == NUM_SHOWN:
+            table.add_row("...", "")
     return table

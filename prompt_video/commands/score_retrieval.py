@@ -17,6 +17,7 @@ from rich.table import Table
 from data_modules.errors import InputError
 from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import check_file, save, write_json
+from prompt_video.io.tables import new_table
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.metrics.retrieval.caption_videos import video_indices
 from prompt_video.metrics.retrieval.paired import PairedScores
@@ -168,13 +169,13 @@ def _print(
 
 
 def _table(results: Mapping[Rescoring, Mapping[Direction, Ranks]]) -> Table:
-    table = Table()
+    table = new_table()
     table.add_column("", no_wrap=True)
     for name in (*(f"R@{k}" for k in RECALLS), "median\nrank", "mean\nrank"):
         table.add_column(name, justify="right")
     readable = {"dual_softmax": ", dual softmax", "qb_norm": ", QB-Norm"}
     for rescoring, own in results.items():
-        for number, (direction, of_direction) in enumerate(own.items()):
+        for direction, of_direction in own.items():
             figures = of_direction.figures()
             cells = [f"{100 * figures[f'r@{k}']:.2f}" for k in RECALLS]
             cells += [f"{figures['median_rank']:.1f}", f"{figures['mean_rank']:.2f}"]
@@ -182,6 +183,5 @@ def _table(results: Mapping[Rescoring, Mapping[Direction, Ranks]]) -> Table:
                 SHOWN[direction] + readable.get(rescoring.name, ""),
                 *cells,
                 style="bold" if rescoring is PLAIN else "",
-                end_section=number == len(own) - 1,
             )
     return table

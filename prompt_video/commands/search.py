@@ -13,6 +13,7 @@ from rich.table import Table
 
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, save, write_json
+from prompt_video.io.tables import new_table
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.reports.text_formatting import span_text
 
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _table(answer: "Answer") -> Table:
-    table = Table(title=answer.query, title_justify="left", title_style="bold")
+    table = new_table(answer.query)
     table.add_column("rank", justify="right")
     table.add_column("file", overflow="fold")
     table.add_column("span", justify="right", no_wrap=True)

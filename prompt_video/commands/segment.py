@@ -5,23 +5,22 @@ with a text is high, which takes no training and finds less; the command says wh
 is named, and the others go on; the exit code is then 1.
 """
 
-import os
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from data_modules.annotations.activitynet_format import write_detections
 from data_modules.errors import BrokenVideoError
-from prompt_video.inference.options import add_video_options, model_of, tell_cut_texts, texts_of
+from prompt_video.inference.options import add_video_options, model_and_texts, tell_cut_texts
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, check_folder, save
-from prompt_video.io.readable import readable
+from prompt_video.io.progress import Steps
+from prompt_video.io.tables import new_table
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.io.video_files import files_of
+from prompt_video.io.video_files import below_common, files_of
 from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.localization.selection import MIN_SCORE, Selection
 from prompt_video.reports.text_formatting import class_text, clock
@@ -46,41 +45,35 @@ def main(arguments: list[str]) -> int:
     check_file(options.csv, "--csv")
     check_folder(options.srt, "--srt")
     files = files_of(options.video)
-    model = model_of(options)
-    texts = texts_of(options, model.class_names)
+    model, texts = model_and_texts(options)
     console = logs.Terminal()
     console.print(model.describe())
     results: dict[str, VideoSegments] = {}
     broken: list[BrokenVideoError] = []
-    with _bar() as bar:
-        for file in files:
-            task = bar.add_task(readable(file.name), total=None)
+    with Steps("looking for segments", len(files), "videos") as steps:
+        for number, file in enumerate(files):
             try:
-                results[str(file)] = _segments_of(model, file, texts, bar, task)
+                result = model.segments(file, texts, progress=partial(_tell, steps, number))
             except BrokenVideoError as error:
                 broken.append(error)
-            finally:
-                bar.remove_task(task)
-    for result in results.values():
-        console.print(_table(result, selection))
-    for lost in broken:
-        console.print(f"cannot be used: {lost.path}: {lost.reason}")
+                steps.print(f"cannot be used: {error.path}: {error.reason}")
+            else:
+                results[str(file)] = result
+                steps.print(_table(result, selection))
+            steps.to(number + 1)
     tell_cut_texts(model)
+    if len(files) > 1:
+        lost = f"; {len(broken)} of {len(files)} files cannot be used" if broken else ""
+        console.print(f"{sum(len(one.segments) for one in results.values())} segments in {len(results)} videos{lost}")
     if results:
         console.print(f"Segments are {next(iter(results.values())).describe()}")
+    if model.notice:
+        console.print(f"note: {model.notice}")
     return 0 if _write(options, model, results) and not broken else 1
 
 
-def _segments_of(model: "LoadedModel", file: Path, texts: list[str], bar: Progress, task: TaskID) -> "VideoSegments":
-    def tell(done_sec: float, total_sec: float) -> None:
-        bar.update(task, completed=done_sec, total=total_sec)
-
-    return model.segments(file, texts, progress=tell)
-
-
-def _bar() -> Progress:
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    return Progress(*columns, TimeRemainingColumn(), console=logs.Terminal(stderr=True), transient=True)
+def _tell(steps: Steps, before: int, done_sec: float, total_sec: float) -> None:
+    steps.to(before + 0.99 * done_sec / total_sec)
 
 
 def _table(result: "VideoSegments", selection: Selection) -> Table:
@@ -91,7 +84,7 @@ def _table(result: "VideoSegments", selection: Selection) -> Table:
     else:
         caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min_score)"
     title = f"{result.video} ({clock(result.duration_sec)})"
-    table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
+    table = new_table(title, caption)
     table.add_column("from", justify="right", no_wrap=True)
     table.add_column("to", justify="right", no_wrap=True)
     table.add_column("class", overflow="fold")
@@ -106,23 +99,17 @@ def _write(options: Namespace, model: "LoadedModel", results: dict[str, "VideoSe
     if not results:
         return True
     detections = {Path(name).name if len(results) == 1 else name: result.segments for name, result in results.items()}
-    about = {"model": model.describe(), "method": next(iter(results.values())).method}
+    notice = {"notice": model.notice} if model.notice else {}
+    about = {"model": model.describe(), **notice, "method": next(iter(results.values())).method}
     selection = Selection(options.min_score, ALL, overlapping=options.overlapping)
     shown = {name: selection.of(own) for name, own in detections.items()}
-    videos = dict(zip(_below_common(results), shown.values(), strict=True))
+    videos = dict(zip(below_common(results), shown.values(), strict=True))
     are_saved = (
         save(options.json, lambda path: write_detections(path, detections, about), "wrote"),
         save(options.csv, lambda path: write_csv(path, shown), "wrote"),
         save(options.srt, lambda path: write_subtitles(path, videos, 0.0, at_most=ALL, ids_are_files=True), "wrote"),
     )
     return all(are_saved)
-
-
-def _below_common(names: Iterable[str]) -> list[str]:
-    """Paths below the folder that holds all of them: subtitles lie as their videos do."""
-    paths = [Path(os.path.abspath(name)) for name in names]  # noqa: PTH100 - links stay as they were named
-    common = Path(os.path.commonpath([path.parent for path in paths]))
-    return [path.relative_to(common).as_posix() for path in paths]
 
 
 def parser() -> VerbParser:

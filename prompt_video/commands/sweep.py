@@ -8,9 +8,9 @@ import logging
 from pathlib import Path
 
 from data_modules.errors import InputError
-from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
+from prompt_video.experiment.tables.sweep_file import read_sweep
+from prompt_video.experiment.verb import ExperimentVerbParser
 from prompt_video.io import console as logs
-from prompt_video.io.verb_parser import VerbParser
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +25,12 @@ def main(arguments: list[str]) -> int:
     if options.sweep is None:
         raise InputError("name the sweep file first: prompt-video sweep prompt_length --config …")
 
+    sweep = read_sweep(options.sweep)
+
     from prompt_video.experiment.settings import read_settings
     from prompt_video.experiment.tables.results import metric_of, results_table, write_results
     from prompt_video.experiment.tables.running import place, run_points
-    from prompt_video.experiment.tables.sweep_file import read_sweep
 
-    sweep = read_sweep(options.sweep)
     logs.configure()
     settings = read_settings(rest)
     if settings.settings["run_folder"] is not None:
@@ -51,9 +51,9 @@ def main(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def parser() -> VerbParser:
+def parser() -> ExperimentVerbParser:
     """The options."""
-    parser = VerbParser("sweep", __doc__, others=EXPERIMENT_OPTIONS)
+    parser = ExperimentVerbParser("sweep", __doc__)
     parser.add_argument(
         "sweep",
         nargs="?",

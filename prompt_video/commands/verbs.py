@@ -1,9 +1,9 @@
 """The verbs: where each is, and what it does in one line."""
 
 VERBS = {
-    "fit": ("prompt_video.experiment.cli", "train an experiment, then test its best checkpoint"),
-    "validate": ("prompt_video.experiment.cli", "score a checkpoint on the validation split"),
-    "test": ("prompt_video.experiment.cli", "score a checkpoint on the test split"),
+    "fit": ("prompt_video.commands.run", "train an experiment, then test its best checkpoint"),
+    "validate": ("prompt_video.commands.run", "score a checkpoint on the validation split"),
+    "test": ("prompt_video.commands.run", "score a checkpoint on the test split"),
     "predict": ("prompt_video.commands.predict", "what a trained model finds in new videos, or in those of its test"),
     "list": ("prompt_video.commands.list", "the experiments, methods, data sets and more that have a name"),
     "copy": ("prompt_video.commands.copy", "an experiment as a file of one's own, to edit"),

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from data_modules.video.decoding import VideoReader
 from prompt_video.demo.running import Run, figure
+from prompt_video.io.tables import new_table
 from prompt_video.reports import figures, page
 from prompt_video.reports.film_strip import film_strip
 
@@ -95,7 +96,7 @@ def _summary(outcomes: Sequence[Outcome]) -> list[tuple[Method, str, str]]:
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """Figures of every method as a table for the terminal; with several seeds mean and spread."""
-    rich_table = Table(title="moving shapes, closed set, 48 classes, test split", title_justify="left")
+    rich_table = new_table("moving shapes, closed set, 48 classes, test split")
     for column in TITLES:
         rich_table.add_column(column, justify="right" if column.startswith("top") else "left")
     for method, top1, top5 in _summary(outcomes):

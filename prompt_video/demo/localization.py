@@ -9,6 +9,7 @@ from markupsafe import Markup
 from rich.table import Table
 
 from prompt_video.demo.running import Run, figure
+from prompt_video.io.tables import new_table
 from prompt_video.reports import page
 from prompt_video.reports.localization import timelines
 from prompt_video.reports.localization_files import localization
@@ -73,9 +74,7 @@ def _rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """Figures of every method as a table for the terminal; with several seeds mean and spread."""
-    rich_table = Table(
-        title="untrimmed shapes, localization of 48 classes, mean average precision", title_justify="left"
-    )
+    rich_table = new_table("untrimmed shapes, localization of 48 classes, mean average precision")
     for column in TITLES:
         rich_table.add_column(column, justify="left" if column in (TITLES[0], TITLES[-1]) else "right")
     rows = _rows(outcomes)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from rich import box
 from rich.table import Table
 
 from prompt_video.demo.running import Run
+from prompt_video.io.tables import new_table
 from prompt_video.reports import page
 
 KEYS = ("test/base/top1", "test/novel/top1", "test/hm", "test/novel_all/top1", "test/hm_all")
@@ -85,7 +85,7 @@ def _rows(outcomes: Sequence[Outcome]) -> list[list[str]]:
 def table(outcomes: Sequence[Outcome]) -> Table:
     """Figures of every method as a table for the terminal; with several seeds mean and spread."""
     title = "moving shapes, open set, 32 classes seen and 16 unseen, 3 folds"
-    rich_table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    rich_table = new_table(title)
     for column in TITLES:
         rich_table.add_column(column, justify="left" if column == TITLES[0] else "right", no_wrap=True)
     for method, row in zip((FROZEN, *METHODS), _rows(outcomes), strict=True):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from markupsafe import Markup
-from rich import box
 from rich.table import Table
 
 from prompt_video.demo.running import Run
+from prompt_video.io.tables import new_table
 from prompt_video.reports import page
 from prompt_video.reports.retrieval import examples
 from prompt_video.reports.retrieval_media import questions
@@ -77,7 +77,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     """Figures of every method as a table for the terminal; with several seeds mean and spread."""
     title = f"described shapes, retrieval among {outcomes[-1].num_videos} videos, recall in %"
     # Narrow, as there are many columns: eighty letters have to do.
-    rich_table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    rich_table = new_table(title)
     rich_table.add_column("scores", vertical="bottom", no_wrap=True)
     for way in ("text to\nvideo", "video to\ntext"):
         for heading in (f"{way}\nR@1", "R@5", "median\nrank"):

@@ -108,7 +108,7 @@ class ExperimentCLI(ExperimentSettings):
             options["enable_progress_bar"] = False
         options["enable_model_summary"] = bool(options.get("enable_model_summary"))
         if options.get("enable_progress_bar") is not False:
-            callbacks.append(ProgressBar(leave=False))
+            callbacks.append(ProgressBar(self.settings["monitor"] or self.model.monitor))
         logger = options.get("logger")
         if logger is None:
             logger = make_loggers(self.run_folder, f"{self.name}/{self.run_folder.name}", settings["wandb"])
@@ -216,7 +216,7 @@ class ExperimentCLI(ExperimentSettings):
         if self.settings["quiet"]:
             options["enable_progress_bar"] = False
         elif options.get("enable_progress_bar") is not False:
-            own.append(ProgressBar(leave=False))
+            own.append(ProgressBar(self.settings["monitor"] or self.model.monitor))
         options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
         options |= {"enable_model_summary": False, "default_root_dir": self.run_folder}
         return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *files, *callbacks]})
@@ -266,7 +266,7 @@ class ExperimentCLI(ExperimentSettings):
         if options.get("enable_progress_bar") is False:
             wanted["enable_progress_bar"] = False
         else:
-            wanted["callbacks"] = [ProgressBar(leave=False)]
+            wanted["callbacks"] = [ProgressBar()]
         splits: Collection[Split] = SPLITS
         if self.subcommand != "fit":
             bank: tuple[Split, ...] = ("train",) if getattr(self.model, "query_bank", 0) else ()

@@ -10,18 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from data_modules.errors import InputError
 from prompt_video.experiment.class_paths import ForeignClassError, check_class_path
-from prompt_video.experiment.packaged import Kind, file_of, nearest_first, packaged
-from prompt_video.io.bounded_yaml import safe_load
+from prompt_video.experiment.fragments import Fragment, check_method, methods_of, read_fragment
+from prompt_video.experiment.packaged import Kind, file_of, packaged
 from prompt_video.io.suggest import nearest
 from prompt_video.tasks.base import VideoTextTask
 
 FULL = "full"  # the scale of whatever names no other
-
-Fragment = Mapping[str, Any]  # of a file: arguments by class of task; of a method's also such fragments by scale
 
 
 def composed(task: type[VideoTextTask], method: str, scale: str = FULL) -> dict[str, Any]:
@@ -47,7 +43,7 @@ def composed(task: type[VideoTextTask], method: str, scale: str = FULL) -> dict[
 
 def methods_for(task: type[VideoTextTask]) -> list[str]:
     """Names of the packaged methods that a task can be trained with."""
-    return _methods_for([cls.__name__ for cls in task.__mro__])
+    return methods_of([cls.__name__ for cls in task.__mro__])
 
 
 def laid_over(below: Any, above: Any) -> Any:  # noqa: ANN401 - values of YAML
@@ -86,45 +82,20 @@ def _task_classes() -> Iterator[type[VideoTextTask]]:
 
 def _method(name: str, classes: list[str]) -> Fragment:
     """What a method says, if it does of a task with these classes, from the base up."""
-    if Path(name).is_file():
-        fragment = _read("method", name)
-        if not set(classes) & fragment.keys():
-            raise InputError(f"the method {name} says nothing of {classes[-1]}, but of {', '.join(fragment)}.")
-        return fragment
-    known = _methods_for(classes)
-    if name not in known:
-        raise InputError(
-            f"there is no method '{name}' for {classes[-1]}{nearest(name, known)} "
-            f"There are {', '.join(nearest_first(name, known))}; or name a file."
-        )
-    return _read("method", name)
-
-
-def _methods_for(classes: list[str]) -> list[str]:
-    return [name for name, path in packaged("method").items() if set(classes) & _fragment(path).keys()]
+    fragment = _read("method", name) if Path(name).is_file() else None
+    check_method(name, classes)
+    return _read("method", name) if fragment is None else fragment
 
 
 def _read(kind: Kind, name: str) -> Fragment:
     """The file of a method or a scale, its keys looked through."""
     path = file_of(kind, name)
-    fragment = _fragment(path)
+    fragment = read_fragment(path)
     scales = set(packaged("scale")) if kind == "method" else set()
     tasks = {cls.__name__ for cls in _task_classes()}
     keys = [*fragment, *(key for scale in scales for key in fragment.get(scale, {}))]
     if (unknown := next((str(key) for key in keys if key not in tasks | scales), None)) is not None:
         raise InputError(f"{path}: there is no task '{unknown}'{nearest(unknown, tasks)}")
-    return fragment
-
-
-def _fragment(path: Path) -> Fragment:
-    try:
-        fragment = safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(fragment, dict) or not all(isinstance(value, dict) for value in fragment.values()):
-        raise InputError(
-            f"{path} needs arguments by class of task, such as `RecognitionTask: {{prompt: PromptLearner}}`."
-        )
     return fragment
 
 

@@ -13,13 +13,14 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 from urllib.parse import urlparse
 
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from prompt_video.compat import keep_from_wandb
+from prompt_video.experiment.option_names import WandbMode
 from prompt_video.trials.journal import TrialResult
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,6 @@ MOST_BYTES = 1 << 16  # of its answer
 PATIENCE = {"init_timeout": 10.0, "finish_timeout": 30.0}  # seconds, of wandb itself; what is not sent by then is kept
 
 _OFFLINE = "wandb: offline (%s); logs are in %s, `wandb sync` uploads them"
-
-WandbMode = Literal["auto", "online", "offline", "disabled"]
 
 
 def make_loggers(folder: Path, name: str, mode: WandbMode) -> list[Logger]:

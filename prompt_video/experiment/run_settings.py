@@ -1,12 +1,19 @@
 """A checkpoint's own settings: its run folder says what was trained on what, so that using it takes no more words."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prompt_video.io.run_files import CONFIG, TRIALS
+from prompt_video.io.verb_parser import underscored
 
 VERBS = ("validate", "test", "predict")  # what uses a checkpoint; `fit` goes on with it, in the words that began it
 _CHECKPOINT, _SETTINGS, _NAME = "--ckpt_path", ("--config", "-c"), "--name"
+
+
+def as_lightning_calls_them(typed: Iterable[str]) -> list[str]:
+    """Options in their one spelling; a checkpoint is ``--ckpt`` in all verbs."""
+    return [re.sub("^--ckpt(?==|$)", _CHECKPOINT, word) for word in underscored(typed)]
 
 
 def with_settings_of_run(words: Sequence[str]) -> list[str]:

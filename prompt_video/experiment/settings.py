@@ -1,7 +1,6 @@
 """An experiment's settings, read from YAML files and the command line; and its parts, built one by one."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -19,10 +18,9 @@ from prompt_video.experiment.building import build
 from prompt_video.experiment.composing_parser import ComposingParser
 from prompt_video.experiment.config_errors import PARSER_MODE, misconfigured, reading
 from prompt_video.experiment.folder import checked_name, checkpoint_of, newest_checkpoint
-from prompt_video.experiment.loggers import WandbMode
-from prompt_video.experiment.run_settings import with_settings_of_run
+from prompt_video.experiment.option_names import RUN_OPTIONS
+from prompt_video.experiment.run_settings import as_lightning_calls_them, with_settings_of_run
 from prompt_video.io.parser_messages import ConfigError
-from prompt_video.io.verb_parser import underscored
 from prompt_video.model.checkpoints import read_checkpoint, read_learned
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_settings
@@ -39,7 +37,7 @@ class ExperimentSettings(LightningCLI):
 
     def __init__(self, *, args: Sequence[str], **options: Any) -> None:  # noqa: ANN401 - Lightning's
         self.typed = args
-        super().__init__(args=with_settings_of_run(_as_lightning_calls_them(args)), **options)
+        super().__init__(args=with_settings_of_run(as_lightning_calls_them(args)), **options)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning's is static
         """The verb that was typed: to prepare the options of all four takes a start three times as long."""
@@ -49,49 +47,8 @@ class ExperimentSettings(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """What an experiment has besides model, data and trainer."""
         self.verb_parser = parser
-        parser.add_argument(
-            "--method",
-            type=str | None,
-            default=None,
-            help="in the place of the YAML's: name of a packaged one (`prompt-video list methods`), or a file",
-        )
-        parser.add_argument(
-            "--scale", type=str | None, default=None, help="sizes and learning rates of the method: demo or full"
-        )
-        parser.add_argument(
-            "--backbone",
-            type=str | None,
-            default=None,
-            help="the frozen image-text model: the same as --model.backbone",
-        )
-        parser.add_argument(
-            "--name", type=str | None, default=None, help="of the experiment; else the YAML's, and --method's behind it"
-        )
-        parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for run folders")
-        parser.add_argument(
-            "--run_folder", type=Path | None, default=None, help="of this run; else runs/<name>/<date>_<time>"
-        )
-        parser.add_argument(
-            "--wandb", type=WandbMode, default="auto", help="auto goes online where an account is set up"
-        )
-        parser.add_argument("--test_after_fit", type=bool, default=True, help="test the best checkpoint after training")
-        parser.add_argument(
-            "--save_every_n_steps", type=int | None, default=None, help="save last.ckpt also within long epochs"
-        )
-        parser.add_argument("--features_only", type=bool, default=False, help="fill the feature store, and stop")
-        parser.add_argument("--quiet", type=bool, default=False, help="no progress bar and no summary")
-        parser.add_argument(
-            "--trials_at_a_time",
-            type=int | None,
-            default=None,
-            help="in processes of their own; null: small ones on all cores, others one",
-        )
-        parser.add_argument(
-            "--monitor",
-            type=str | None,
-            default=None,
-            help="metric that the best checkpoint is best in; null: the task's",
-        )
+        for option in RUN_OPTIONS:
+            parser.add_argument(f"--{option.name}", type=option.kind, default=option.default, help=option.help)
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
         parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
 
@@ -204,11 +161,6 @@ def parse(arguments: list[str], kind: type[CLI]) -> CLI:
         parser_class=cast(Any, ComposingParser),
         parser_kwargs={"parser_mode": PARSER_MODE},
     )
-
-
-def _as_lightning_calls_them(typed: Iterable[str]) -> list[str]:
-    """Options in their one spelling; a checkpoint is ``--ckpt`` in all verbs."""
-    return [re.sub("^--ckpt(?==|$)", "--ckpt_path", word) for word in underscored(typed)]
 
 
 def image_size(task: VideoTextTask) -> int:

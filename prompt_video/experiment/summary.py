@@ -11,6 +11,7 @@ from rich.table import Table
 from data_modules.loading.dropped_videos import DroppedVideos
 from prompt_video.io.console import Terminal
 from prompt_video.io.run_files import REPORT
+from prompt_video.io.tables import new_table
 
 MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
@@ -79,7 +80,7 @@ def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Tab
     names = [name for name in sorted(metrics) if name.startswith(("test/", "val/")) and "frozen_" not in name]
     if len(names) > MANY:
         names = [name for name in names if MAIN.match(name.rpartition("/")[2])]
-    table = Table(box=None, pad_edge=False)
+    table = new_table()
     table.add_column()
     table.add_column(justify="right", style="bold")
     table.add_column(style="dim")

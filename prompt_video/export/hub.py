@@ -40,7 +40,7 @@ def write_hub_folder(learned: Learned, folder: Path, results: Mapping[str, Any] 
         write_json(place / CONFIG, config)
         (place / WEIGHTS).write_bytes(save(state, {"format": "pt"}))
         (place / "LICENSE").write_text(LICENCE, encoding="utf-8")
-        text = card(config, state, results or {}, folder.resolve().name)
+        text = card(config, state, results or {})
         (place / "README.md").write_text(text, encoding="utf-8")
 
 

@@ -19,14 +19,13 @@ _UNKNOWN: tuple[str, str, list[str]] = ("scoring videos against texts", "video-c
 _MOST_NAMES = 30  # class names that are shown
 
 
-def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mapping[str, Any], name: str) -> str:
+def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mapping[str, Any]) -> str:
     """The whole page.
 
     Args:
         config: the folder's ``config.json``.
         state: the learned weights.
         results: of the run, empty if they are not known.
-        name: of the folder.
     """
     words, pipeline, tags = _TASKS.get(_kind(config, state), _UNKNOWN)
     backbone = config["spec"]["backbone"]["name"]
@@ -40,7 +39,7 @@ def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mappin
         front |= {"base_model": backbone, "base_model_relation": "adapter"}
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
-        f"# {name}",
+        f"# {_title(config, state, words)}",
         _what(config, state, words),
         _figures(results),
         _use(config),
@@ -48,6 +47,20 @@ def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mappin
         _licence(backbone),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _title(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) -> str:
+    """What the model is: ``Action recognition: learned prompts on the frozen CLIP openai/clip-vit-base-patch16``."""
+    prompt = config["spec"]["prompt"]["kind"]
+    if not TEXT_HEADS[prompt].reads_text:
+        learned = "a linear probe"
+    elif any("prompt." in name for name in state):
+        learned = "learned prompts"
+    else:
+        learned = "what was learned of time, with hand-written prompts," if state else "hand-written prompts"
+    backbone = config["spec"]["backbone"]["name"]
+    told = {"tiny": "the built-in toy model", UNNAMED_BACKBONE: "a frozen model of one's own"}
+    return f"{words[0].upper()}{words[1:]}: {learned} on {told.get(backbone, f'the frozen {backbone}')}"
 
 
 def _kind(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:

@@ -20,6 +20,7 @@ from prompt_video.inference.curve import LEAST_SCORE, MOST_SEGMENTS, video_segme
 from prompt_video.inference.detecting import SegmentDetector
 from prompt_video.inference.frames import Progress, all_features, view_features
 from prompt_video.inference.inference_config import InferenceConfig
+from prompt_video.inference.notebook import MOST_SHOWN, html_table
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
 from prompt_video.inference.toy import toy_notice
 from prompt_video.io.readable import check_unicode
@@ -129,6 +130,19 @@ class LoadedModel:
                 f"frozen backbone '{self.model.backbone.name}' with hand-written prompts, {prompts}; nothing is learned"
             )
         return f"{self.task or 'a model'}: {self.model.describe()}"
+
+    def __repr__(self) -> str:
+        names = f", {len(self.class_names)} class names" if self.class_names else ""
+        return f"LoadedModel({self.describe()}{names}, on {self.model.log_temperature.device})"
+
+    def _repr_html_(self) -> str:
+        rows = [("model", self.describe()), ("computes on", str(self.model.log_temperature.device))]
+        if self.class_names:
+            more = f" and {left} more" if (left := len(self.class_names) - MOST_SHOWN) > 0 else ""
+            rows.append(("learned classes", ", ".join(self.class_names[:MOST_SHOWN]) + more))
+        if self.notice:
+            rows.append(("note", self.notice))
+        return html_table(rows)
 
     @torch.inference_mode()
     def score(self, video: str | Path, texts: Sequence[str]) -> VideoScores:

@@ -11,12 +11,14 @@ from data_modules.annotations.class_names import read_class_names, tell_alike
 from data_modules.data_sets.class_lists import CLASS_LISTS, class_list
 from data_modules.errors import InputError
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.model.templates import DEFAULT, template_sets
+from prompt_video.model.templates import DEFAULT, template_sets, templates_of
 
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel
 
 log = logging.getLogger(__name__)
+
+CLASSES = ("classes", "classes_file", "classes_of")  # options that name classes, one of which is taken
 
 
 def add_video_options(parser: VerbParser) -> None:
@@ -64,6 +66,27 @@ def model_of(options: Namespace) -> "LoadedModel":
     return load(options.ckpt, backbone=options.backbone, device=options.device, templates=options.templates)
 
 
+def check_model_options(options: Namespace) -> None:
+    """Tell what is wrong with them before seconds go into loading a model.
+
+    Raises:
+        InputError: when there is no such checkpoint, or no such templates.
+    """
+    if options.ckpt is not None and not options.ckpt.exists():
+        raise InputError(f"there is no checkpoint {options.ckpt}.")
+    if options.templates is not None:
+        templates_of(options.templates)
+
+
+def model_and_texts(options: Namespace) -> tuple["LoadedModel", list[str]]:
+    """The model and the class names that were asked for; what is wrong with the words is told before it is loaded."""
+    check_model_options(options)
+    names_of_checkpoint = options.ckpt is not None and all(options[name] is None for name in CLASSES)
+    texts = [] if names_of_checkpoint else texts_of(options, ())
+    model = model_of(options)
+    return model, texts or texts_of(options, model.class_names)
+
+
 def texts_of(options: Namespace, trained: Sequence[str]) -> list[str]:
     """The class names that were asked for; without any, those that the checkpoint was trained with.
 
@@ -74,7 +97,7 @@ def texts_of(options: Namespace, trained: Sequence[str]) -> list[str]:
     Raises:
         InputError: when there are none or two kinds of them, or their file cannot be read.
     """
-    named = [name for name in ("classes", "classes_file", "classes_of") if options[name] is not None]
+    named = [name for name in CLASSES if options[name] is not None]
     if len(named) > 1:
         raise InputError(f"--{named[0]} and --{named[1]} name classes both: take one of them.")
     if options.classes is not None:

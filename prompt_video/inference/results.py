@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data_modules.annotations.activitynet_format import Detection
+from prompt_video.inference.notebook import MOST_SHOWN, html_table
 
 
 class Ranked(NamedTuple):
@@ -19,7 +20,7 @@ class Ranked(NamedTuple):
     similarity: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class VideoScores:
     """How well each of some texts fits a whole video.
 
@@ -42,8 +43,16 @@ class VideoScores:
         order = self.probability.argsort(descending=True, stable=True)[:n].tolist()
         return [Ranked(self.texts[k], self.probability[k].item(), self.similarity[k].item()) for k in order]
 
+    def __repr__(self) -> str:
+        best = ", ".join(f"{one.text} {one.probability:.1%}" for one in self.best(3))
+        return f"VideoScores({self.video.name}, {len(self.texts)} texts, best: {best})"
 
-@dataclass(frozen=True, eq=False)
+    def _repr_html_(self) -> str:
+        rows = [(one.text, f"{one.probability:.1%}", f"{one.similarity:.3f}") for one in self.best(MOST_SHOWN)]
+        return html_table(rows, ("text", "probability", "similarity"), self.video.name)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class SimilarityCurve:
     """How well each of some texts fits a video, moment by moment.
 
@@ -67,11 +76,25 @@ class SimilarityCurve:
     duration_sec: float
     start_sec: float = 0.0
 
+    def __repr__(self) -> str:
+        return (
+            f"SimilarityCurve({self.video.name}, {len(self.texts)} texts at {len(self.times_sec)} moments of "
+            f"{self.duration_sec:.1f} s)"
+        )
+
+    def _repr_html_(self) -> str:
+        places = self.similarity.argmax(0).tolist()
+        rows = [
+            (text, f"{self.similarity[place, k].item():.3f}", f"{self.times_sec[place].item():.1f} s")
+            for k, (text, place) in enumerate(zip(self.texts, places, strict=True))
+        ]
+        return html_table(rows[:MOST_SHOWN], ("text", "highest similarity", "at"), self.video.name)
+
 
 Method = Literal["detector", "training-free"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VideoSegments:
     """What happens when in a video.
 
@@ -88,6 +111,21 @@ class VideoSegments:
     segments: Sequence[Detection]
     duration_sec: float
     method: Method
+
+    def __repr__(self) -> str:
+        best = ", ".join(
+            f"{one.label} {one.start_sec:.1f}-{one.end_sec:.1f} s {one.score:.2f}" for one in self.segments[:3]
+        )
+        told = f", best: {best}" if best else ""
+        return f"VideoSegments({self.video.name}, {len(self.segments)} segments, {self.method}{told})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (one.label, f"{one.start_sec:.1f} s", f"{one.end_sec:.1f} s", f"{one.score:.2f}")
+            for one in self.segments[:MOST_SHOWN]
+        ]
+        more = f"; {left} more in .segments" if (left := len(self.segments) - MOST_SHOWN) > 0 else ""
+        return html_table(rows, ("text", "from", "to", "score"), f"{self.video.name}, {self.method}{more}")
 
     def describe(self) -> str:
         """How they were found, in words."""

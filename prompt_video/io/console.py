@@ -45,9 +45,24 @@ class _Lines(logging.Formatter):
         return readable_lines(super().format(record))
 
 
+class _Handler(logging.StreamHandler[Any]):
+    """Writes to where standard output is now: a progress bar takes its place while it is drawn."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:  # noqa: ANN401 - an attribute there, of anything with `write`
+        """Standard output."""
+        return sys.stdout
+
+
 def configure() -> None:
-    """Let our own lines through, from one process only; keep the libraries to warnings."""
-    handler = logging.StreamHandler(sys.stdout)
+    """Let our own lines through, from one process only; keep the libraries to warnings.
+
+    To be called once they are imported: Lightning sets a level of its own then.
+    """
+    handler = _Handler()
     handler.setFormatter(_Lines("%(message)s"))
     handler.addFilter(lambda _: getattr(rank_zero_only, "rank", 0) == 0)
     for name in ("prompt_video", "data_modules"):

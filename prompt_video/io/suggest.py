@@ -1,10 +1,17 @@
-"""The nearest valid name to a mistyped one."""
+"""The nearest valid names to a mistyped one."""
 
-import difflib
 from collections.abc import Iterable
+from difflib import SequenceMatcher, get_close_matches
+
+MOST = 3
+NEARLY = 0.1  # less alike than the nearest, and told all the same
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence: ``; did you mean 'x'?``, or a full stop where nothing is near."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else "."
+    """The end of a sentence: ``; did you mean 'x' or 'y'?``, or a full stop where nothing is near."""
+    close = get_close_matches(word, list(known), n=MOST, cutoff=0.5)
+    likeness = [SequenceMatcher(None, name, word).ratio() for name in close]
+    names = [f"'{name}'" for name, ratio in zip(close, likeness, strict=True) if ratio > likeness[0] - NEARLY]
+    if not names:
+        return "."
+    return f"; did you mean {', '.join(names[:-1])}{' or ' if len(names) > 1 else ''}{names[-1]}?"

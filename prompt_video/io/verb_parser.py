@@ -6,7 +6,7 @@ from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace, set_loader
 
@@ -51,7 +51,6 @@ class VerbParser(ArgumentParser):
     def __init__(
         self, verb: str, description: str | None, *, others: Collection[str] = (), epilog: str | None = None
     ) -> None:
-        self._own: set[str] = set()
         self._others = others
         beside = "All else is as for `prompt-video fit`, whose options may stand here." if others else None
         super().__init__(
@@ -65,12 +64,10 @@ class VerbParser(ArgumentParser):
         if others:
             self.add_argument("--config", type=Path, metavar="NAME", help="of the experiment, or its YAML")
 
-    def add_argument(self, *args: Any, **kwargs: Any) -> Action:  # noqa: ANN401 - as argparse's
-        """As argparse's; the name of an option is known with underscores alone."""
-        action: Action = super().add_argument(*args, **kwargs)
-        if action.help != SUPPRESS:
-            self._own.update(action.option_strings)
-        return action
+    @property
+    def _own(self) -> set[str]:
+        """Options that the verb reads itself; their names are known with underscores alone."""
+        return {name for action in self._actions if action.help != SUPPRESS for name in action.option_strings}
 
     @property
     def unread(self) -> set[str]:

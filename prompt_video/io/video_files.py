@@ -3,7 +3,7 @@
 import glob
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_modules.errors import InputError
@@ -12,6 +12,13 @@ from data_modules.files.regular_files import is_folder
 from data_modules.files.text_files import cut
 
 log = logging.getLogger(__name__)
+
+
+def below_common(names: Iterable[str]) -> list[str]:
+    """Paths below the folder that holds all of them."""
+    paths = [Path(os.path.abspath(name)) for name in names]  # noqa: PTH100 - links stay as they were named
+    common = Path(os.path.commonpath([path.parent for path in paths]))
+    return [path.relative_to(common).as_posix() for path in paths]
 
 
 def files_of(patterns: Sequence[str]) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from data_modules.data_sets.hmdb51 import official_names
+from data_modules.annotations.official_names import hmdb51_of_paper
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
 from prompt_video.backbones.backbone import FrozenBackbone
@@ -164,7 +164,9 @@ def _told_counts(content: Any, table: Tensor, backbone: FrozenBackbone) -> tuple
     last = max(row for row, has_moved in enumerate(moved) if has_moved)
     if last == prefix:
         return prefix, 0
-    longest = max(map(len, backbone.tokenize(list(official_names().values()))))  # the one data set that the code is for
+    longest = max(
+        map(len, backbone.tokenize(list(hmdb51_of_paper().values())))
+    )  # the one data set that the code is for
     return (prefix, last - prefix - longest) if last > prefix + longest else None
 
 

@@ -1,7 +1,7 @@
 """Checks of trials and class names: pure, no file is looked at."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data_modules.annotations.class_names import as_read
@@ -25,12 +25,15 @@ def check_labels(trials: Sequence[Trial]) -> CheckResult:
     return CheckResult("labels", "ok", f"every video has one of {count(len(names), 'class name')}")
 
 
-def check_training_classes(trials: Sequence[Trial], learns: bool) -> CheckResult:
+def check_training_classes(
+    trials: Sequence[Trial], learns: bool, missing: Collection[Path] = frozenset()
+) -> CheckResult:
     """Every class name that is trained on needs a training video.
 
     Args:
         trials: of the experiment.
         learns: whether there is anything to learn; otherwise no training video is needed.
+        missing: files that are needed and not there.
     """
     title = "training classes"
     if all(not trial.train.records for trial in trials):
@@ -38,20 +41,24 @@ def check_training_classes(trials: Sequence[Trial], learns: bool) -> CheckResult
     without = [
         f"{where}{name}"
         for trial, where in named(trials)
-        for name in _untouched(trial.train.class_names, [trial.train])
+        for name in _untouched(trial.train.class_names, [trial.train], missing)
     ]
+    there = _there([trial.train for trial in trials], missing)
     if without:
-        summary = f"{count(len(without), 'class')} without a training video"
+        summary = f"{count(len(without), 'class')} without a training video{there and ' that is there'}{there}"
         return CheckResult(title, "warning" if learns else "note", summary, without)
-    return CheckResult(title, "ok", "every class has training videos")
+    return CheckResult(title, "note" if there else "ok", f"every class has training videos{there}")
 
 
-def check_test_classes(trials: Sequence[Trial], dataset_names: Mapping[str, str]) -> CheckResult:
+def check_test_classes(
+    trials: Sequence[Trial], dataset_names: Mapping[str, str], missing: Collection[Path] = frozenset()
+) -> CheckResult:
     """Every class name that is tested should have a test video, in any of the tests on the same data set.
 
     Args:
         trials: of the experiment.
         dataset_names: the data set of each test.
+        missing: files that are needed and not there.
     """
     without: list[str] = []
     for trial, where in named(trials):
@@ -61,11 +68,12 @@ def check_test_classes(trials: Sequence[Trial], dataset_names: Mapping[str, str]
         for dataset_name in sorted({dataset_names.get(name, "") for name in trial.tests}):
             parts = [subset for name, subset in trial.tests.items() if dataset_names.get(name, "") == dataset_name]
             names = dict.fromkeys(name for subset in parts for name in subset.class_names)
-            without += [f"{where}{name}" for name in _untouched(names, parts)]
+            without += [f"{where}{name}" for name in _untouched(names, parts, missing)]
+    there = _there([subset for trial in trials for subset in trial.tests.values()], missing)
     if without:
-        summary = f"{count(len(without), 'class')} without a test video"
+        summary = f"{count(len(without), 'class')} without a test video{there and ' that is there'}{there}"
         return CheckResult("test classes", "warning", summary, without)
-    return CheckResult("test classes", "ok", "every class has test videos")
+    return CheckResult("test classes", "note" if there else "ok", f"every class has test videos{there}")
 
 
 def check_unique_names(trials: Sequence[Trial]) -> CheckResult:
@@ -194,10 +202,18 @@ def _pairs(trial: Trial) -> Iterator[tuple[str, str]]:
         yield from ((first, other) for other in others)
 
 
-def _untouched(names: Iterable[str], parts: Sequence[Subset]) -> list[str]:
-    """The class names that no video has."""
+def _there(parts: Sequence[Subset], missing: Collection[Path]) -> str:
+    """How many of some videos are there; empty where all are."""
+    paths = {record.path for subset in parts for record in subset.records}
+    lost = len(paths & set(missing))
+    return f" ({len(paths) - lost:,} of {count(len(paths), 'video')} are there)" if lost else ""
+
+
+def _untouched(names: Iterable[str], parts: Sequence[Subset], missing: Collection[Path]) -> list[str]:
+    """The class names that no video has which is there."""
     seen: set[str] = set()
     for subset in parts:
-        targets = {target for record in subset.records for target in record.targets}
+        there = (record for record in subset.records if record.path not in missing)
+        targets = {target for record in there for target in record.targets}
         seen |= {name for target, name in enumerate(subset.class_names) if target in targets}
     return [name for name in names if name not in seen]

@@ -1,11 +1,9 @@
 """All checks of one experiment, in the order in which a person mends what they find."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from data_modules.batch import Record
 from data_modules.errors import InputError
@@ -14,6 +12,7 @@ from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols.trial import SPLITS
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.experiment.settings import SettingsCLI
+from prompt_video.io.progress import Steps
 from prompt_video.preflight import captions, checks, segments
 from prompt_video.preflight.check_results import CheckResult
 from prompt_video.preflight.probes import (
@@ -24,7 +23,7 @@ from prompt_video.preflight.probes import (
     probe_videos,
     some_of_each_class,
 )
-from prompt_video.preflight.storage import check_disk, check_store, shares_of, stored_everywhere
+from prompt_video.preflight.storage import Share, check_disk, check_store, shares_of, stored_everywhere
 from prompt_video.preflight.texts import TITLE as NAME_LENGTHS
 from prompt_video.preflight.texts import check_texts
 from prompt_video.tasks.base import VideoTextTask
@@ -70,9 +69,20 @@ def examine(settings: SettingsCLI, decode: Decode, samples: int, workers: int, *
     except InputError as error:
         return Examination(settings.name, [CheckResult("data", "error", str(error)), *model_results])
     probes, decoded = _probe_chosen(parts, decode, samples, workers, show_progress)
-    results = list(_of_trials(data, probes, learns=task is None or task.has_weights))
+    try:
+        shares: list[Share] | InputError = shares_of(data, task.model.backbone if task else None)
+    except InputError as error:
+        shares = error
+    stored = set() if isinstance(shares, InputError) else stored_everywhere(data, shares)
+    missing = {path for path, probe in probes.items() if probe.problem == "missing"} - stored
+    results = list(_of_trials(data, probes, missing, learns=task is None or task.has_weights))
     results += [_of_texts(data, task)] if task else _named_for(data, model_results)
-    results += _of_files(data, task.model.backbone if task else None, parts, probes, decoded)
+    allowed = data.dropped_videos.max_fraction
+    results += [
+        check_missing(parts, probes, stored, allowed),
+        check_broken(parts, probes, stored, decoded, allowed),
+        *_of_stores(data, shares, stored, probes),
+    ]
     return Examination(settings.name, results, probes, parts, decoded)
 
 
@@ -93,25 +103,13 @@ def _named_for(data: VideoDataModule, results: Sequence[CheckResult]) -> list[Ch
     return [replace(one, check=captions.LENGTHS) if one.check == NAME_LENGTHS else one for one in results]
 
 
-def _of_files(
-    data: VideoDataModule,
-    backbone: FrozenBackbone | None,
-    parts: Mapping[str, Sequence[Record]],
-    probes: Mapping[Path, Probe],
-    decoded: int,
+def _of_stores(
+    data: VideoDataModule, shares: Sequence[Share] | InputError, stored: set[Path], probes: Mapping[Path, Probe]
 ) -> Iterator[CheckResult]:
-    """What videos and feature stores tell."""
-    allowed = data.dropped_videos.max_fraction
-    try:
-        shares = shares_of(data, backbone)
-    except InputError as error:
-        yield check_missing(parts, probes, set(), allowed)
-        yield check_broken(parts, probes, set(), decoded, allowed)
-        yield CheckResult("feature store", "error", str(error))
+    """What the feature stores hold, or what is wrong with them."""
+    if isinstance(shares, InputError):
+        yield CheckResult("feature store", "error", str(shares))
         return
-    stored = stored_everywhere(data, shares)
-    yield check_missing(parts, probes, stored, allowed)
-    yield check_broken(parts, probes, stored, decoded, allowed)
     yield check_store(data, shares, stored)
     yield check_disk(data, shares, probes)
 
@@ -129,7 +127,9 @@ def _build_task(settings: SettingsCLI) -> tuple[VideoTextTask | None, list[Check
         return None, [CheckResult("model", "error", str(error))]
 
 
-def _of_trials(data: VideoDataModule, probes: Mapping[Path, Probe], *, learns: bool) -> Iterator[CheckResult]:
+def _of_trials(
+    data: VideoDataModule, probes: Mapping[Path, Probe], missing: Collection[Path], *, learns: bool
+) -> Iterator[CheckResult]:
     """What texts, lists and splits tell without opening a file."""
     trials = list(data.trials)
     dataset_names = {subset: data.owner_of(subset).dataset_name for subset in data.videos()}
@@ -141,8 +141,8 @@ def _of_trials(data: VideoDataModule, probes: Mapping[Path, Probe], *, learns: b
     else:
         yield checks.check_labels(trials)
         yield checks.check_unique_names(trials)
-        yield checks.check_training_classes(trials, learns)
-        yield checks.check_test_classes(trials, dataset_names)
+        yield checks.check_training_classes(trials, learns, missing)
+        yield checks.check_test_classes(trials, dataset_names, missing)
     yield checks.check_repeats(trials, files)
     yield checks.check_overlap(trials, dataset_names, files)
     if (unseen := checks.check_unseen(data.protocol, trials)) is not None:
@@ -177,10 +177,8 @@ def _probe_chosen(
     chosen = {"all": lambda: paths, "sample": lambda: some_of_each_class(parts.values(), samples), "none": list}
     make: Callable[[], list[Path]] = chosen[decode]
     there = [path for path in make() if probes[path].problem is None]
-    columns = (TextColumn("decoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True, disable=not show_progress) as progress:
-        bar = progress.add_task("decoding", total=len(there))
+    with Steps("decoding", len(there), "videos", stdout=True, show=show_progress) as steps:
         for probe in probe_videos(there, workers):
             probes[probe.path] = probe
-            progress.advance(bar)
+            steps.advance()
     return probes, len(there)

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import write_json
 from prompt_video.io.readable import readable, readable_lines
+from prompt_video.io.tables import new_table
 from prompt_video.preflight.check_results import CheckResult, Verdict, worst
 from prompt_video.preflight.examination import Examination
 
@@ -25,15 +25,13 @@ def verdict_of(examination: Examination) -> Verdict:
 def print_report(examination: Examination) -> None:
     """Print a table with a row for each check, its verdict and the first examples."""
     console = Terminal(soft_wrap=False)
-    # Beside the other columns and the lines between them.
-    room = max(console.width - max(len(result.check) for result in examination.results) - 17 - len(BULLET), 20)
-    table = Table(title=f"{examination.name}, before training", title_justify="left", title_style="bold")
+    table = new_table(f"{examination.name}, before training")
     table.add_column("check", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("what was found", overflow="fold")
     for result in examination.results:
         style = STYLES[result.verdict]
-        table.add_row(result.check, Text(result.verdict, style), _in_words(result, room))
+        table.add_row(result.check, Text(result.verdict, style), _in_words(result))
     console.print(table)
 
 
@@ -53,21 +51,13 @@ def write_report(examination: Examination, decode: str, path: Path) -> None:
     write_json(path, _as_json(examination, decode))
 
 
-def _in_words(result: CheckResult, room: int) -> Text:
+def _in_words(result: CheckResult) -> Text:
     words = Text(readable_lines(result.summary))
     for example in result.examples[:NAMED]:
-        words.append(f"\n{BULLET}{_shortened(readable(example), room)}", "dim")
+        words.append(f"\n{BULLET}{readable(example)}", "dim")
     if (more := len(result.examples) - NAMED) > 0:
         words.append(f"\n{BULLET}and {more:,} more", "dim")
     return words
-
-
-def _shortened(text: str, room: int) -> str:
-    """Without the middle where it is too long: of a path and a reason both ends tell more."""
-    if len(text) <= room:
-        return text
-    behind = room // 2
-    return f"{text[: room - behind - 1]}…{text[-behind:]}"
 
 
 def _as_json(examination: Examination, decode: str) -> dict[str, Any]:

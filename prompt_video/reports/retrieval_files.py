@@ -24,7 +24,7 @@ def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
             "video_id": answers.video_ids[own],
             "rank": rank,
             "frozen_rank": frozen_rank,
-            "found": answers.video_ids[best],
+            "first_video": answers.video_ids[best],
         }
         for caption, own, (rank, frozen_rank), best in zip(
             answers.captions, learned.video_index.tolist(), ranks, first, strict=True
@@ -38,7 +38,7 @@ def write_queries(folder: Path, suffix: str, answers: Answers) -> None:
             "video_id": answers.video_ids[video],
             "rank": rank,
             "frozen_rank": frozen_rank,
-            "found": answers.captions[first[video]],
+            "first_caption": answers.captions[first[video]],
         }
         for video, (rank, frozen_rank) in zip(learned.asking.tolist(), ranks, strict=True)
     ]

@@ -67,6 +67,8 @@ class IndexingTask(ExtractionTask):
         cutting: how videos are cut.
     """
 
+    title = "indexing"
+
     def __init__(self, model: VideoTextModel, root: Path, recipe: Recipe, cutting: Cutting) -> None:
         super().__init__(model.backbone, root, recipe)
         self.model = model

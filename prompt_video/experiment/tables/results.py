@@ -8,6 +8,7 @@ from rich.table import Table
 from data_modules.files.json_files import write_json
 from prompt_video.experiment.tables.running import Outcome
 from prompt_video.io.spreadsheet import write_rows
+from prompt_video.io.tables import new_table
 
 
 def metric_of(outcomes: Sequence[Outcome], *wanted: str | None) -> str:
@@ -38,7 +39,7 @@ def write_results(folder: Path, metric: str, outcomes: Sequence[Outcome]) -> Non
 def results_table(metric: str, outcomes: Sequence[Outcome]) -> Table:
     """A line a point: its options, the metric, and the frozen CLIP's beside it."""
     place, _, figure = metric.rpartition("/")
-    table = Table(box=None, pad_edge=False)
+    table = new_table()
     for name in outcomes[0].point.values:
         table.add_column(name)
     table.add_column(metric, justify="right", style="bold")

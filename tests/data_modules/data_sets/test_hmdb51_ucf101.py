@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from data_modules.annotations.official_files import read_packed_hmdb
+from data_modules.annotations.official_names import words_of_capitals
 from data_modules.annotations.published_lists import LISTS
 from data_modules.data_sets.class_lists import class_list
 from data_modules.data_sets.hmdb51 import HMDB51
-from data_modules.data_sets.ucf101 import UCF101, natural
+from data_modules.data_sets.ucf101 import UCF101
 from data_modules.errors import InputError
 
 BRUSH = "April_09_brush_hair_u_nm_np1_ba_goo_0"
@@ -67,7 +68,7 @@ def test_class_names_in_both_spellings(tmp_path: Path) -> None:
     ],
 )
 def test_words_of_ucf101_class_names(label: str, name: str) -> None:
-    assert natural(label) == name
+    assert words_of_capitals(label) == name
 
 
 @pytest.mark.parametrize(

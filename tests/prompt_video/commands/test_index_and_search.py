@@ -182,6 +182,8 @@ def test_words() -> None:
     assert span_text(4.0, 12.001) == "0:04-0:12"
     assert span_text(0.0, 0.13) == "0:00-0:01"
     assert span_text(3725.0, 3733.0) == "1:02:05-1:02:13"
-    options, others = parser().parse_beside(["--config", "a.yaml", "--data.root", "x", "videos", "--quiet", "--span=3"])
+    options, others = parser().parse_beside(
+        ["--config", "demo_closed", "--data.root", "x", "videos", "--quiet", "--span=3"]
+    )
     assert (options.folder, options.quiet, options.span) == (Path("videos"), True, 3.0)
-    assert others == ["--config", "a.yaml", "--data.root", "x"]
+    assert others == ["--config", "demo_closed", "--data.root", "x"]

@@ -38,7 +38,7 @@ def test_all_files_say_what_the_table_says(videos: Path, tmp_path: Path, capsys:
     said = capsys.readouterr().out
     assert "found without a detector" in said
     best = max(found, key=lambda one: one.score)
-    assert f"{clock(best.start_sec)} │ {clock(best.end_sec)} │ {best.label}" in said
+    assert f"{clock(best.start_sec)}  {clock(best.end_sec)}  {best.label}" in said
 
 
 def test_a_bad_file_is_named_and_the_others_go_on(

@@ -23,7 +23,7 @@ DEMO = Path(__file__).parents[3] / "experiments" / "demo_closed.yaml"
         (["--trainer.max_epochs", "abc"], "trainer.max_epochs: expected a whole number or null, not abc."),
         (["--model.temporal.num_heads", "7"], "must divide the width 128, and 7 does not."),
         (["--model.optimizer.lr", "nan"], "model.optimizer.lr: expected a number, not nan."),
-        (["--model.optimizer.class_path", "torch.optim.Adamx"], "no class 'torch.optim.Adamx'; did you mean 'Adamax'?"),
+        (["--model.optimizer.class_path", "torch.optim.Adamx"], "no class 'torch.optim.Adamx'; did you mean 'Adamax'"),
         (["--wandb", "sometimes"], "wandb: expected one of auto, online, offline, disabled, not sometimes."),
         (["--ckpt", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt."),
         (["--ckpt", "last", "--runs", "nowhere"], "no run of 'demo_closed' below nowhere has a checkpoint"),

@@ -111,7 +111,7 @@ def test_tables_agree_with_the_figures(trained: Path) -> None:
     assert sum(ranks) / 7 == pytest.approx(found["test/t2v/mean_rank"])
     assert sum(rank == 1 for rank in ranks) / 7 == pytest.approx(found["test/t2v/r@1"])
     for row in rows:
-        assert (row["found"] == row["video_id"]) == (float(row["rank"]) == 1)
+        assert (row["first_video"] == row["video_id"]) == (float(row["rank"]) == 1)
     frozen = [float(row["frozen_rank"]) for row in table(trained, "by_video")]
     assert sum(frozen) / 7 == pytest.approx(found["test/v2t/frozen_mean_rank"])
 

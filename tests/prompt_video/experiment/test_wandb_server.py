@@ -15,6 +15,7 @@ import wandb
 
 from prompt_video.experiment import loggers
 from prompt_video.experiment.loggers import close_loggers, make_loggers, offline_reason
+from prompt_video.experiment.option_names import WandbMode
 
 KEY = "k" * 40
 NOBODY = json.dumps({"data": {"viewer": None}})
@@ -95,7 +96,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_cannot_be_used(
     place: Callable[[], AbstractContextManager[str]],
     reason: str,
-    mode: loggers.WandbMode,
+    mode: WandbMode,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with place() as address:

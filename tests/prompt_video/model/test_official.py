@@ -197,7 +197,7 @@ def test_the_optimizer_tells_how_many_vectors_there_are(
     counts: tuple[int, int], read: Callable[..., Imported], backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {name: name for name in ("brush hairs", "hit", "swing baseball", "draw sword")}
-    monkeypatch.setattr("prompt_video.model.official.official_names", lambda: names)
+    monkeypatch.setattr("prompt_video.model.official.hmdb51_of_paper", lambda: names)
     found = read(trained(*counts, backbone), None, None, 4)
     assert (found.num_prefix, found.num_suffix, found.counts_in_file) == (*counts, True)
     with pytest.raises(InputError, match=f"was trained with {counts[0]} prompt vectors before a name, not 7"):

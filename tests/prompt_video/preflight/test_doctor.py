@@ -244,7 +244,7 @@ def test_every_fault_of_a_folder(
         "protocol": "ok",
         "labels": "ok",
         "duplicate names": "error",
-        "training classes": "ok",
+        "training classes": "note",
         "test classes": "warning",
         "repeated videos": "ok",
         "overlap": "error",

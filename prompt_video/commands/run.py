@@ -1,0 +1,108 @@
+"""``prompt-video fit``, ``validate`` and ``test``: what there is to an experiment, in short and at once.
+
+Lightning's command line makes its help from all classes that it could build: some 500 lines, after many seconds. Here
+stands what is asked for most; it is left to Lightning's with ``--help all``.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
+
+from prompt_video.backbones.names import SHORT_NAMES
+from prompt_video.commands.verbs import VERBS
+from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS, FILES, OF_TRAINING, RUN_OPTIONS, RunOption
+from prompt_video.experiment.packaged import CHOICES, packaged
+from prompt_video.experiment.run_settings import as_lightning_calls_them, with_settings_of_run
+from prompt_video.experiment.words import check_words
+from prompt_video.io.verb_parser import VerbParser
+
+if TYPE_CHECKING:
+    from prompt_video.experiment.cli import ExperimentCLI
+
+HELP = ("-h", "--help")
+CHECKPOINT = {
+    "fit": "checkpoint to go on from; `last`: where the newest run of this experiment was stopped",
+    "validate": "checkpoint to score; with it alone the settings are those of its run",
+    "test": "checkpoint to score; with it alone the settings are those of its run",
+}
+# Those that are changed most, of some hundred; a test holds that they exist.
+SETTINGS = {
+    "data.root": ("DIR", "folder of the videos"),
+    "data.batch_size": ("N", "videos in a batch, on each device"),
+    "data.num_workers": ("N", "processes that load data, on each device"),
+    "data.features": ("auto|off|DIR", "compute frame features once; decode each time; read these"),
+    "data.protocol": ("NAME", "ClosedSet, FewShot, OpenSet, BaseToNovel, ByList ...; then --data.protocol.shots 4"),
+    "model.prompt.num_prefix": ("N", "learned vectors before each text; num_suffix: behind it"),
+    "model.temporal.num_layers": ("N", "of the temporal Transformer; 0 averages the frames"),
+    "model.optimizer.lr": ("RATE", "learning rate"),
+    "model.start_from": ("FILE", "checkpoint whose prompts and temporal encoder are learned on"),
+    "trainer.max_epochs": ("N", "epochs of training"),
+    "trainer.accelerator": ("auto|cpu|gpu", "what to compute on"),
+    "trainer.devices": ("N", "how many of them"),
+    "trainer.precision": ("KIND", "of what learns: 32-true, bf16-mixed ..."),
+}
+SETTINGS_OF_TRAINING = ("model.optimizer.lr", "model.start_from", "trainer.max_epochs")
+EXAMPLES = {
+    "fit": "--config hmdb51_closed --method linear_probe --data.root my/hmdb51",
+    "validate": "--ckpt runs/demo_closed/2026-01-31_120000/checkpoints/best.ckpt",
+    "test": "--ckpt runs/demo_closed/2026-01-31_120000/checkpoints/best.ckpt",
+}
+ALL = """Every setting of an experiment's YAML is an option of the same name, as those above are. To see all:
+
+  prompt-video list                      experiments, methods and all else that has a name
+  ... {verb} --config NAME --print_config  the settings of an experiment, as it would run
+  ... {verb} --model.help RecognitionTask  the settings of a task, explained
+  ... {verb} --data.help HMDB51            the settings of a data set, explained
+  ... {verb} --help all                    every option there is"""
+
+
+def main(arguments: list[str]) -> "ExperimentCLI | None":
+    """Explain the verb, or run an experiment once nothing is wrong with its words at first sight."""
+    verb, *words = arguments
+    place = next((place for place, word in enumerate(words) if word in HELP), None)
+    if place is None:
+        check_words(with_settings_of_run(as_lightning_calls_them(arguments))[1:])
+    elif words[place + 1 : place + 2] != ["all"]:
+        parser(verb).print_help()
+        return None
+    else:
+        arguments = [verb, "--help"]
+
+    from prompt_video.experiment.cli import main as run_experiment
+
+    return run_experiment(arguments)
+
+
+def parser(verb: str) -> VerbParser:
+    """The options that are asked for most.
+
+    Args:
+        verb: one of the three.
+    """
+    about = VERBS[verb][1]
+    description = f"{about[0].upper()}{about[1:]}, such as\n\n  prompt-video {verb} {EXAMPLES[verb]}"
+    parser = VerbParser(verb, description, others=EXPERIMENT_OPTIONS, epilog=ALL.format(verb=verb))
+    parser.usage = f"prompt-video {verb} --config NAME [options]"
+    parser.add_argument("--ckpt", type=Path, metavar="FILE", help=CHECKPOINT[verb])
+    parser.add_argument("--seed_everything", type=int, default=0, metavar="N", help="of all that is drawn")
+    choices: dict[str, list[str]] = {"backbone": list(SHORT_NAMES), **{kind: list(packaged(kind)) for kind in CHOICES}}
+    for option in RUN_OPTIONS:
+        if verb != "fit" and option.name in OF_TRAINING:
+            continue
+        if option.name in choices:
+            parser.add_argument(f"--{option.name}", choices=choices[option.name], metavar="NAME", help=option.help)
+        else:
+            kind = Path if option.name in FILES else str
+            parser.add_argument(f"--{option.name}", type=kind, metavar=_value(option), help=option.help)
+    settings = parser.add_argument_group("settings that are changed most")
+    for name, (metavar, about) in SETTINGS.items():
+        if verb == "fit" or name not in SETTINGS_OF_TRAINING:
+            settings.add_argument(f"--{name}", type=str, metavar=metavar, help=about)
+    return parser
+
+
+def _value(option: RunOption) -> str:
+    """What stands behind an option in the help."""
+    if get_origin(option.kind) is Literal:
+        return "|".join(get_args(option.kind))
+    kinds = {bool: "true|false", int: "N", Path: "DIR", str: "NAME"}
+    return next(word for kind, word in kinds.items() if kind in (option.kind, *get_args(option.kind)))

@@ -1,0 +1,47 @@
+"""The one look of tables on a terminal: no lines, so that they are narrow, and read alike in a log file."""
+
+from collections.abc import Sequence
+
+from rich.console import JustifyMethod
+from rich.table import Table
+
+
+def new_table(title: str | None = None, caption: str | None = None) -> Table:
+    """A table to add columns and rows to.
+
+    Args:
+        title: above it.
+        caption: below it.
+    """
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
+    )
+
+
+class GrowingTable:
+    """Rows that are printed as they come, below each other in columns of known widths.
+
+    Args:
+        columns: heading, width and alignment of each; 0 is what the cell needs.
+    """
+
+    def __init__(self, columns: Sequence[tuple[str, int, JustifyMethod]]) -> None:
+        self.columns = columns
+        self._has_header = False
+
+    def row(self, *cells: str, style: str = "") -> Table:
+        """One row to print; the first one brings the headings."""
+        table = new_table()
+        table.show_header, self._has_header = not self._has_header, True
+        for heading, width, justify in self.columns:
+            table.add_column(heading, width=width or None, justify=justify, overflow="fold")
+        table.add_row(*cells, style=style)
+        return table
