@@ -238,6 +238,10 @@ class VideoDataModule(LightningDataModule, ABC):
         """The videos as `test_dataloader` gives them."""
         return [self._in_order(self.dataset(name, training=False), name) for name in self.trials[0].tests]
 
+    def examples_dataloader(self) -> DataLoader[Batch]:
+        """What is trained on, each sample once and in order: for methods that keep something of the training videos."""
+        return self._in_order(self.dataset("train", training=True), "train")
+
     def _in_order(self, dataset: KeyedDataset[Any], name: str) -> DataLoader[Batch]:
         """Every sample once, for one process."""
         return DataLoader(

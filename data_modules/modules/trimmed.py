@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from torch.utils.data import DataLoader
+
+from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.loading.dataset import VideoDataset
 from data_modules.loading.sampling import Sampler, WindowSampler
@@ -57,6 +60,12 @@ class TrimmedDataModule(VideoDataModule):
         records, stores = self.usable(name, training=training, number=number)
         crops = self.crops[:1] if training else self.crops
         return VideoDataset(records, self.sampler, stores or crops, training=training, seed=self.seed_of(number))
+
+    def examples_dataloader(self) -> DataLoader[Batch]:
+        """The training videos in the views of testing, in the middle of the frame."""
+        records, stores = self.usable("train", training=True)
+        sources, seed = stores or self.crops[:1], self.seed_of(0)
+        return self._in_order(VideoDataset(records, self.sampler, sources, training=False, seed=seed), "train")
 
     def inference_config(self) -> dict[str, object]:
         """As for all data sets, and the sampler by kind and settings."""

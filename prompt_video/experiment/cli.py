@@ -141,11 +141,14 @@ class ExperimentCLI(ExperimentSettings):
             self._fit_trials(resume=kwargs.get("ckpt_path") is not None)
             return
         if self.model.has_weights:
-            weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a linear probe"
+            weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a vector a class"
             log.info("training %s on frozen backbone '%s'", weights, self.model.model.backbone.name)
             if self._tests_last:
                 self._keep_last()
             self.trainer.fit(model, datamodule=datamodule, **kwargs)
+        elif self.model.model.needs_examples:
+            log.info("nothing to train by steps: the training videos are looked through")
+            self.model.collect_examples(self.datamodule)
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")
         if self.settings["test_after_fit"]:
@@ -153,6 +156,8 @@ class ExperimentCLI(ExperimentSettings):
             if (best := self.record.folder / CHECKPOINTS / BEST).is_file():
                 self.model.load_checkpoint(best)
             self.trainer.test(model, datamodule=datamodule, verbose=False)
+        if self.model.model.needs_examples and not self.model.has_weights and self.settings["test_after_fit"]:
+            self.trainer.save_checkpoint(self.record.folder / CHECKPOINTS / LAST, weights_only=True)
         self._summarize()
 
     def _fit_trials(self, *, resume: bool) -> None:

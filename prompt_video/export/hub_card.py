@@ -132,8 +132,8 @@ def _use(config: Mapping[str, Any]) -> str:
 
 def _limits(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
     lines = ["## Limits", ""]
-    if not TEXT_HEADS[config["spec"]["prompt"]["kind"]].reads_text:
-        lines.append("- It is a linear probe: it scores the classes that it learned, and no other text.")
+    if not (head := TEXT_HEADS[config["spec"]["prompt"]["kind"]]).reads_text:
+        lines.append(f"- It is {head.called}: {head.knows}.")
     else:
         lines.append("- Any text can be scored; how well it does on texts far from those of training is not known.")
     lines.append("- Scores compare texts with one another; they are not probabilities of being right.")

@@ -25,7 +25,7 @@ from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSe
 from prompt_video.inference.toy import toy_notice
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.checkpoints import open_model, read_learned
-from prompt_video.model.embedding import refuse_probe, text_vectors, video_vectors
+from prompt_video.model.embedding import refuse_probe, refuse_weighted, text_vectors, video_vectors
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe
 from prompt_video.model.temporal import TemporalEncoder
@@ -179,9 +179,10 @@ class LoadedModel:
         """A unit vector, whose product with one of `embed_text` is their cosine.
 
         Raises:
-            InputError: when there is no such file.
+            InputError: when there is no such file, or the model has no single vector of a video.
             BrokenVideoError: when the video cannot be used.
         """
+        refuse_weighted(self.model)
         with _open(video) as reader:
             features = view_features(reader, self.config, self.model.backbone)
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
@@ -230,7 +231,7 @@ class LoadedModel:
         for rows in torch.split(torch.from_numpy(cutting.rows(times, duration_sec, start_sec)), SPANS_AT_A_TIME):
             frames = features[rows].to(self.model.backbone.mean.device)
             mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
-            parts.append(video_vectors(self.model, frames, mask).cpu() @ vectors.T)
+            parts.append(self.model.temporal.product(video_vectors(self.model, frames, mask).cpu(), vectors))
         middles = torch.tensor([(start + end) / 2 for start, end in cutting.spans(duration_sec, start_sec)])
         temperature = self.model.temperature.item()
         return SimilarityCurve(
@@ -295,7 +296,7 @@ class LoadedModel:
         if unknown := self.model.prompt.unknown(texts):
             known = len(self.model.prompt.vocabulary or ())
             raise InputError(
-                f"this model is a linear probe: it scores the {known} classes that it learned and reads no "
+                f"this model is {self.model.prompt.called}: it scores the {known} classes that it learned and reads no "
                 f"other text, such as '{unknown[0][:60]}'. Take a model that learned prompts."
             )
 

@@ -16,7 +16,7 @@ def encode_segments(
     segments: Float[Tensor, "R N 2"],
     chosen: Bool[Tensor, "R N"],
     frames_inside: int | None,
-) -> Float[Tensor, "M D"]:
+) -> Float[Tensor, "M E"]:
     """One feature for each of the M chosen segments, not normalised, window by window.
 
     Args:

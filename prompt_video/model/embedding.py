@@ -17,7 +17,7 @@ from prompt_video.model.video_text_model import VideoTextModel
 
 def dim_of(model: VideoTextModel) -> int:
     """Length of the vectors: the joint space's, twice that where the frozen CLIP has a share."""
-    return model.backbone.embed_dim * (2 if model.frozen_share else 1)
+    return model.backbone.embed_dim * (model.temporal.video_parts + bool(model.frozen_share))
 
 
 def video_vectors(
@@ -36,7 +36,8 @@ def text_vectors(model: VideoTextModel, texts: Sequence[str]) -> Float[Tensor, "
 
 def class_vectors(model: VideoTextModel, texts: Sequence[str]) -> Classifier:
     """What makes `video_vectors` the scores of a test, whatever the text head."""
-    own, share = model.classifier(texts), model.frozen_share
+    refuse_weighted(model)
+    own, share = model.classifier(texts).linear(), model.frozen_share
     return joined_classifier(own, model.frozen_text_features(texts), model.temperature, share) if share else own
 
 
@@ -61,6 +62,19 @@ def frozen_model(model: VideoTextModel, templates: str | Sequence[str] | None = 
     )
 
 
+def refuse_weighted(model: VideoTextModel) -> None:
+    """One vector of a video does not stand for frames that each text weights anew.
+
+    Raises:
+        InputError: when the model weights frames so.
+    """
+    if not model.temporal.is_linear:
+        raise InputError(
+            "this model weights the frames of a video by each text, and has no single vector of a video, which is "
+            "needed here: take another method."
+        )
+
+
 def refuse_probe(head: type[TextHead]) -> None:
     """A model that reads no texts cannot be searched with.
 
@@ -68,10 +82,10 @@ def refuse_probe(head: type[TextHead]) -> None:
         head: the class of its text head.
 
     Raises:
-        InputError: when it is a linear probe.
+        InputError: when its scores are no cosines.
     """
     if not head.reads_text:
         raise InputError(
-            "this model is a linear probe: it knows the class names that it learned and reads no other text, so that "
-            "nothing can be searched with it. Take a model that learned prompts, or say --frozen."
+            f"this model is {head.called}: {head.knows}, so that nothing can be searched with it. Take a model that "
+            "learned prompts, or say --frozen."
         )

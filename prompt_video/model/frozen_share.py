@@ -22,7 +22,7 @@ def mixed_scores(scores: Float[Tensor, "*N K"], frozen: Float[Tensor, "*N K"], s
 
 
 def joined_vectors(
-    learned: Float[Tensor, "*N D"], frozen: Float[Tensor, "*N D"], share: float
+    learned: Float[Tensor, "*N L"], frozen: Float[Tensor, "*N D"], share: float
 ) -> Float[Tensor, "*N E"]:
     """Vectors side by side, so that the product of two such, of a video and of a text, mixes the two cosines.
 

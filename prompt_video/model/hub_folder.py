@@ -17,7 +17,7 @@ from data_modules.errors import InputError
 from data_modules.files.text_files import excerpt, read_json
 from prompt_video.model.kept_settings import check_settings, fits
 from prompt_video.model.temporal import TemporalEncoder
-from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
+from prompt_video.model.video_text_model import TEMPORAL_ENCODERS, TEXT_HEADS, VideoTextModel
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND, FORMAT = "prompt-video model", 2
@@ -99,6 +99,16 @@ def _config(path: Path) -> dict[str, Any]:
     return about
 
 
+def _temporal(settings: object) -> tuple[type, object]:
+    """The class of a temporal encoder and its own settings."""
+    if not isinstance(settings, dict):
+        return TemporalEncoder, settings
+    kind = settings.get("kind", TemporalEncoder.__name__)
+    if kind not in TEMPORAL_ENCODERS:
+        raise InputError(f"its spec.temporal.kind cannot be {excerpt(kind)}.")
+    return TEMPORAL_ENCODERS[kind], {name: value for name, value in settings.items() if name != "kind"}
+
+
 def _check(config: Mapping[str, Any]) -> None:
     """Refuse a model that cannot be built, before anything is."""
     spec = config.get("spec")
@@ -116,7 +126,7 @@ def _check(config: Mapping[str, Any]) -> None:
     if head is None:
         raise InputError(f"its spec.prompt.kind cannot be {excerpt(spec['prompt']['kind'])}.")
     check_settings(head, spec["prompt"]["settings"], "spec.prompt.settings")
-    check_settings(TemporalEncoder, spec.get("temporal"), "spec.temporal")
+    check_settings(*_temporal(spec.get("temporal")), "spec.temporal")
     own = {name: value for name, value in spec.items() if name not in ("backbone", "prompt", "temporal", "class_names")}
     check_settings(VideoTextModel, own, "spec")
     for name, value in (("spec.class_names", spec.get("class_names")), ("class_names", config["class_names"])):

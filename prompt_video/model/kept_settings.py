@@ -41,6 +41,8 @@ def fits(value: object, wanted: Any) -> bool:  # noqa: ANN401 - any annotation
         return any(value == one and type(value) is type(one) for one in inner)
     if origin in (tuple, list, Sequence):
         return isinstance(value, list) and all(fits(item, inner[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(fits(k, inner[0]) and fits(v, inner[1]) for k, v in value.items())
     if wanted is float:
         return isinstance(value, int | float) and type(value) is not bool and abs(value) < MOST  # NaN is not
     if wanted is int:

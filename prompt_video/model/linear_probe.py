@@ -20,6 +20,7 @@ class LinearProbe(TextHead):
     """
 
     reads_text: ClassVar[bool] = False
+    called: ClassVar[str] = "a linear probe"
     vocabulary: list[str]
 
     def __init__(self, width: int) -> None:

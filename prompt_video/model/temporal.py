@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
+from prompt_video.model.text_head import cosines
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,16 @@ class TemporalEncoder(nn.Module):
         start: what the encoder computes before training: ``frozen``: the mean of the frames; ``random``: something
             near it.
         position_std: of the normal distribution that the positions start from.
+
+    Attributes:
+        starts_frozen: whether a subclass makes the mean of the frames before it learns.
+        is_linear: whether a score is the product of one vector of the video with one of the text; see `product`.
     """
+
+    starts_frozen: ClassVar[bool] = False
+    is_linear: ClassVar[bool] = True
+    text_parts: int = 1  # vectors side by side that a text must have
+    video_parts: int = 1  # and those of a video
 
     def __init__(
         self,
@@ -57,7 +68,7 @@ class TemporalEncoder(nn.Module):
                 block.zero_init()
         self._interpolation_logged = False
 
-    def forward(self, features: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
+    def forward(self, features: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R E"]:
         """One feature a video; ``mask`` is True at real frames, which stand before all padding."""
         weight = mask.unsqueeze(-1).to(features.dtype)
         return (self.frame_features(features, mask) * weight).sum(-2) / weight.sum(-2).clamp(min=1)
@@ -72,6 +83,33 @@ class TemporalEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, mask)
         return x - positions if self.start == "frozen" else x
+
+    def product(self, videos: Float[Tensor, "R E"], texts: Float[Tensor, "K E"]) -> Float[Tensor, "R K"]:
+        """Cosine of every video with every text.
+
+        Args:
+            videos: unit vectors, as `forward` makes them but for their length.
+            texts: unit vectors.
+        """
+        return cosines(videos, texts)
+
+    def of_pairs(self, texts: Float64[np.ndarray, "C D"], videos: Float64[np.ndarray, "V E"]) -> np.ndarray:
+        """`product`, a row for each text, of arrays in double precision."""
+        with torch.no_grad():
+            scores: np.ndarray = self.product(torch.from_numpy(videos), torch.from_numpy(texts)).T.numpy()
+        return scores
+
+    def set_shots(self, shots: float) -> None:
+        """Say before training how many training videos there are of a class, on average."""
+
+    def penalty(self) -> Float[Tensor, ""] | float:
+        """What it adds to the training loss, whatever the batch."""
+        return 0.0
+
+    def describe(self) -> str:
+        """What it makes of frames, as a phrase for people."""
+        several = "s" if self.num_layers > 1 else ""
+        return f"a temporal encoder of {self.num_layers} layer{several}" if self.num_layers else "frames averaged"
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments without the width, ready for JSON."""

@@ -1,17 +1,45 @@
 """TextHead: what a list of texts becomes, and how videos are scored against it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from prompt_video.backbones.prompted_text import TextEncoder
+from prompt_video.model.examples import Examples
+
+Product: TypeAlias = Callable[[Tensor, Tensor], Tensor]  # of unit vectors of videos and of texts: their cosines
+
+
+def cosines(videos: Float[Tensor, "R D"], texts: Float[Tensor, "K D"]) -> Float[Tensor, "R K"]:
+    """Of unit vectors, one a video and one a text."""
+    return videos @ texts.T
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """What scores unit vectors of videos for some texts."""
+
+    def scores(self, videos: Float[Tensor, "R D"], product: Product = cosines) -> Float[Tensor, "R K"]:
+        """The score of every video for every text.
+
+        Args:
+            videos: unit vectors.
+            product: of a video and a text; the temporal encoder's.
+        """
+
+    def linear(self) -> "Classifier":
+        """The same as one vector a text.
+
+        Raises:
+            InputError: when there is none.
+        """
 
 
 class Classifier(NamedTuple):
-    """What scores unit vectors of videos for some texts.
+    """A `Scorer` with one vector a text.
 
     Args:
         vectors: of the texts.
@@ -23,25 +51,39 @@ class Classifier(NamedTuple):
     temperature: Float[Tensor, ""] | float
     bias: Float[Tensor, " K"] | None = None
 
-    def scores(self, videos: Float[Tensor, "R D"]) -> Float[Tensor, "R K"]:
-        """The score of every video for every text."""
-        products = videos @ self.vectors.T / self.temperature
+    def scores(self, videos: Float[Tensor, "R D"], product: Product = cosines) -> Float[Tensor, "R K"]:
+        """As `Scorer.scores`."""
+        products = product(videos, self.vectors) / self.temperature
         return products if self.bias is None else products + self.bias
+
+    def linear(self) -> "Classifier":
+        """Itself."""
+        return self
 
 
 class TextHead(nn.Module, ABC):
     """The part of a model that texts go through. A subclass is made with the width of CLIP's token embeddings.
 
     Attributes:
-        reads_text: whether it scores any text, by cosine over temperature; else only those of its ``vocabulary``.
-        vocabulary: the texts that it learned, of one that reads none; None for all others.
+        reads_text: whether its score of any text is a cosine over temperature.
+        called: what it is, for messages, of one whose scores are no such cosines.
+        knows: what such a one can score, as a sentence.
+        starts_frozen: whether it scores as the frozen CLIP does before it learns, at the frozen CLIP's temperature.
+        needs_examples: whether it is shown the training videos before it is trained, see `learn_from`.
+        vocabulary: the class names that it has something of its own for; None: none.
+        text_parts: vectors side by side that it makes of a text.
         context_length: positions of CLIP's text encoder that it counts on.
         room: tokens that a text may have.
         truncated: texts that were cut so far, as CLIP was to read them.
     """
 
     reads_text: ClassVar[bool] = True
+    called: ClassVar[str] = "a text head"
+    knows: ClassVar[str] = "it scores the classes that it learned, and no other text"
+    starts_frozen: ClassVar[bool] = False
+    needs_examples: ClassVar[bool] = False
     vocabulary: list[str] | None = None
+    text_parts: int = 1
     context_length: int = 0
     room: int = 0
 
@@ -77,7 +119,7 @@ class TextHead(nn.Module, ABC):
         texts: Sequence[str],
         text_features: Callable[[Sequence[str]], Float[Tensor, "K D"]],
         temperature: Float[Tensor, ""],
-    ) -> Classifier:
+    ) -> Scorer:
         """What scores videos for some texts.
 
         Args:
@@ -88,12 +130,31 @@ class TextHead(nn.Module, ABC):
         return Classifier(text_features(texts), temperature)
 
     def set_vocabulary(self, texts: Sequence[str], embed_dim: int) -> None:
-        """Name the classes before an optimizer is made; only a head that reads no text needs to know.
+        """Name the classes before an optimizer is made; only a head with something for each of them needs to know.
 
         Args:
             texts: names of the classes.
             embed_dim: width of the joint space.
         """
+
+    def learn_from(self, examples: Examples, own: Scorer) -> None:
+        """Take from the training videos what no optimizer learns; called once, before training.
+
+        Args:
+            examples: of all classes of the vocabulary.
+            own: scores videos for the vocabulary, as this head does so far.
+        """
+
+    def make_room(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Get ready for the weights of another model of the same settings.
+
+        Args:
+            shapes: of the weights, by name.
+        """
+
+    def penalty(self) -> Float[Tensor, ""] | float:
+        """What it adds to the training loss, whatever the batch."""
+        return 0.0
 
     def unknown(self, texts: Sequence[str]) -> list[str]:
         """Those of the texts that it cannot score."""

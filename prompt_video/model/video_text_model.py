@@ -19,16 +19,26 @@ from torch.nn import functional as F
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
+from data_modules.files.text_files import cut
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.model.cache import Cache
+from prompt_video.model.descriptions import Descriptions
+from prompt_video.model.examples import Examples
 from prompt_video.model.frozen_share import mixed_scores
+from prompt_video.model.linear_adapter import LinearAdapter
 from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.parts import OrderedParts, QueryWeighted
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe, name_of
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
 from prompt_video.model.text_feature_cache import TextFeatureCache
-from prompt_video.model.text_head import Classifier, TextHead
+from prompt_video.model.text_head import Scorer, TextHead
+from prompt_video.model.text_probe import TextProbe
 
-TEXT_HEADS: dict[str, type[TextHead]] = {head.__name__: head for head in (PromptLearner, TemplatePrompt, LinearProbe)}
+_HEADS = (PromptLearner, TemplatePrompt, LinearProbe, Descriptions, TextProbe, Cache)
+_ENCODERS = (TemporalEncoder, LinearAdapter, OrderedParts, QueryWeighted)
+TEXT_HEADS: dict[str, type[TextHead]] = {head.__name__: head for head in _HEADS}
+TEMPORAL_ENCODERS: dict[str, type[TemporalEncoder]] = {encoder.__name__: encoder for encoder in _ENCODERS}
 TEMPERATURE = 0.07  # the paper's
 SMALLEST_TEMPERATURE = 0.01  # CLIP's own bound while it learned its temperature
 
@@ -41,7 +51,7 @@ class VideoTextModel(nn.Module):
         prompt: makes the text head, given the width of CLIP's token embeddings.
         temporal: makes the temporal encoder, given the width of CLIP's joint space.
         temperature: divides the cosine similarity. None: the paper's 0.07 where anything is learned, and CLIP's own
-            where nothing is.
+            where nothing is, or where training starts at the frozen CLIP.
         learn_temperature: learn it, starting there.
         text_chunk: texts whose inner values are kept at a time in training, so that memory does not grow with their
             number; the result is the same. None keeps all, which is faster.
@@ -81,6 +91,15 @@ class VideoTextModel(nn.Module):
                 f"the prompt counts on {self.prompt.context_length} positions, and the text encoder of CLIP "
                 f"'{backbone.name}' has {backbone.context_length}; set context_length of the prompt."
             )
+        if self.prompt.text_parts != self.temporal.text_parts:
+            raise InputError(
+                f"the prompt makes {self.prompt.text_parts} vectors of a text, and the temporal encoder compares with "
+                f"{self.temporal.text_parts}: sentences in order go with OrderedParts of as many parts."
+            )
+        if frozen_share and not self.temporal.is_linear:
+            raise InputError(
+                "frozen_share is for scores of one vector a video; set it to 0 with this temporal encoder."
+            )
 
     @property
     def temperature(self) -> Float[Tensor, ""]:
@@ -93,9 +112,9 @@ class VideoTextModel(nn.Module):
 
     def scores(
         self,
-        video_features: Float[Tensor, "R D"],
+        video_features: Float[Tensor, "R E"],
         texts: Sequence[str],
-        text_features: Float[Tensor, "K D"] | None = None,
+        text_features: Float[Tensor, "K F"] | None = None,
     ) -> Float[Tensor, "R K"]:
         """The score of every video for every text: what the text head makes of them.
 
@@ -104,18 +123,19 @@ class VideoTextModel(nn.Module):
             texts: the candidates.
             text_features: of these, where they are known already.
         """
-        return self.classifier(texts, text_features).scores(F.normalize(video_features, dim=-1))
+        unit = F.normalize(video_features, dim=-1)
+        return self.classifier(texts, text_features).scores(unit, self.temporal.product)
 
-    def classifier(self, texts: Sequence[str], text_features: Float[Tensor, "K D"] | None = None) -> Classifier:
+    def classifier(self, texts: Sequence[str], text_features: Float[Tensor, "K D"] | None = None) -> Scorer:
         """What scores unit vectors of videos; see `scores`."""
         known = self.text_features if text_features is None else lambda _: text_features
         return self.prompt.classifier(texts, known, self.temperature)
 
     def similarity(
-        self, video_features: Float[Tensor, "R D"], text_features: Float[Tensor, "K D"]
+        self, video_features: Float[Tensor, "R E"], text_features: Float[Tensor, "K F"]
     ) -> Float[Tensor, "R K"]:
         """Cosine over temperature; the videos' features need not be normalised."""
-        return F.normalize(video_features, dim=-1) @ text_features.T / self.temperature
+        return self.temporal.product(F.normalize(video_features, dim=-1), text_features) / self.temperature
 
     def test_scores(self, batch: Batch) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
         """Scores of this model, with its `frozen_share`, and of the frozen CLIP on the same frames."""
@@ -184,18 +204,36 @@ class VideoTextModel(nn.Module):
         self.backbone.compiled = True
         self.temporal.compile(mode="reduce-overhead" if torch.cuda.is_available() else "default")
 
+    @property
+    def needs_examples(self) -> bool:
+        """Whether training has to begin with `learn_from`."""
+        return self.prompt.needs_examples
+
+    def learn_from(self, examples: Examples, texts: Sequence[str]) -> None:
+        """Take from the training videos what no optimizer learns; see `TextHead.learn_from`.
+
+        Args:
+            examples: training videos.
+            texts: the class names that their targets index.
+        """
+        with torch.no_grad():
+            self.prompt.learn_from(examples, self.classifier(texts))
+        self.forget_texts()
+
+    def penalty(self) -> Float[Tensor, ""] | float:
+        """What the parts add to the training loss, whatever the batch."""
+        return self.prompt.penalty() + self.temporal.penalty()
+
     def set_vocabulary(self, texts: Sequence[str]) -> None:
         """Name the classes before an optimizer is made; see `TextHead.set_vocabulary`."""
         self.prompt.set_vocabulary(texts, self.backbone.embed_dim)
 
     def describe(self) -> str:
         """How texts are written and frames are joined, in words."""
-        layers = self.temporal.num_layers
-        several = "s" if layers > 1 else ""
-        frames = f"a temporal encoder of {layers} layer{several}" if layers else "frames averaged"
         share = f"; {self.frozen_share:g} of every score is frozen CLIP's" if self.frozen_share else ""
         frozen = f"{describe(self.frozen_prompt.templates)}, at its own temperature of {self.backbone.temperature:.4g}"
-        return f"{self.prompt.describe()}; {frames}{share}. Frozen backbone '{self.backbone.name}' reads {frozen}."
+        parts = f"{self.prompt.describe()}; {self.temporal.describe()}"
+        return f"{parts}{share}. Frozen backbone '{self.backbone.name}' reads {frozen}."
 
     def frozen_spec(self) -> dict[str, Any]:
         """What the frozen CLIP is that every test is compared with, ready for JSON."""
@@ -207,12 +245,20 @@ class VideoTextModel(nn.Module):
         }
 
     def learned_state(self) -> dict[str, Tensor]:
-        """The learned weights, without CLIP."""
-        return {name: weight.detach() for name, weight in self.named_parameters() if weight.requires_grad}
+        """The learned weights, and what the parts keep of training videos; without CLIP."""
+        learned = {name: weight.detach() for name, weight in self.named_parameters() if weight.requires_grad}
+        for part in ("prompt", "temporal"):
+            module: nn.Module = getattr(self, part)
+            weights = dict(module.named_parameters())
+            kept = {name: value for name, value in module.state_dict().items() if name not in weights}
+            learned |= {f"{part}.{name}": value for name, value in kept.items()}
+        return learned
 
     def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
         """Take learned weights of a model of the same `spec`; a task's ``model.`` in front of a name is ignored."""
         state = {name.removeprefix("model."): weight for name, weight in state.items()}
+        of_prompt = {name.removeprefix("prompt."): tuple(w.shape) for name, w in state.items() if name[:7] == "prompt."}
+        self.prompt.make_room(of_prompt)
         own = self.learned_state()
         wrong = sorted(name for name in own.keys() | state.keys() if _shape(own, name) != _shape(state, name))
         if wrong:
@@ -237,7 +283,7 @@ class VideoTextModel(nn.Module):
                 "embed_dim": backbone.embed_dim,
             },
             "prompt": {"kind": type(self.prompt).__name__, "settings": self.prompt.settings()},
-            "temporal": self.temporal.settings(),
+            "temporal": temporal_spec(self.temporal),
             "temperature": self.temperature.item(),
             "learn_temperature": self.log_temperature.requires_grad,
             "frozen_templates": self.frozen_prompt.templates,
@@ -259,7 +305,7 @@ class VideoTextModel(nn.Module):
         if wrong:
             raise InputError(
                 "these weights were learned with other settings: "
-                + ", ".join(f"{name} was {given.get(name)} and is {own.get(name)}" for name in wrong)
+                + ", ".join(f"{name} was {_told(given, name)} and is {_told(own, name)}" for name in wrong)
             )
 
     @classmethod
@@ -267,7 +313,8 @@ class VideoTextModel(nn.Module):
         """Build a model from its `spec`; its learned weights come by `load_learned_state`."""
         backbone = backbone or FrozenBackbone(spec["backbone"]["name"], spec["backbone"]["dtype"])
         prompt = partial(TEXT_HEADS[spec["prompt"]["kind"]], **spec["prompt"]["settings"])
-        temporal = partial(TemporalEncoder, **spec["temporal"])
+        settings = dict(spec["temporal"])
+        temporal = partial(TEMPORAL_ENCODERS[settings.pop("kind", TemporalEncoder.__name__)], **settings)
         options = {name: spec[name] for name in ("frozen_templates", "frozen_share") if name in spec}
         model = cls(backbone, prompt, temporal, spec["temperature"], spec["learn_temperature"], **options)
         model.set_vocabulary(spec["class_names"] or [])
@@ -276,13 +323,24 @@ class VideoTextModel(nn.Module):
 
 
 def starting_temperature(
-    given: float | None, backbone: FrozenBackbone, prompt: nn.Module, temporal: nn.Module
+    given: float | None, backbone: FrozenBackbone, prompt: TextHead, temporal: TemporalEncoder
 ) -> float:
     """What cosines are divided by before training; see ``temperature`` of `VideoTextModel`."""
     if given is not None:
         return given
-    learns = any(True for _ in chain(prompt.parameters(), temporal.parameters()))
-    return TEMPERATURE if learns else backbone.temperature
+    learned = chain.from_iterable(part.parameters() for part in (prompt, temporal) if not part.starts_frozen)
+    return TEMPERATURE if any(True for _ in learned) else backbone.temperature
+
+
+def temporal_spec(temporal: TemporalEncoder) -> dict[str, Any]:
+    """A temporal encoder's settings, and of another than `TemporalEncoder` its kind."""
+    kind = type(temporal).__name__
+    named = kind in TEMPORAL_ENCODERS and kind != TemporalEncoder.__name__
+    return {"kind": kind, **temporal.settings()} if named else temporal.settings()
+
+
+def _told(settings: Mapping[str, Any], name: str) -> str:
+    return cut(str(settings.get(name)))
 
 
 def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:

@@ -1,6 +1,8 @@
 """What all tasks share: model, optimizer, one loop over validation and tests, checkpoints of learned weights only."""
 
+import logging
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.precision import BackboneDtype, resolve_backbone_dtype
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
+from prompt_video.model.examples import Examples
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.templates import DEFAULT
 from prompt_video.model.temporal import TemporalEncoder
@@ -26,6 +29,8 @@ from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, VideoTextModel
 from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
 from prompt_video.tasks.results import Results
+
+log = logging.getLogger(__name__)
 
 
 class VideoTextTask(LightningModule, ABC):
@@ -37,10 +42,13 @@ class VideoTextTask(LightningModule, ABC):
         backbone_dtype: precision that CLIP computes in; ``auto``: half precision on GPUs (bfloat16, or float16 on those
             without), float32 on CPUs.
         prompt: the text head: `PromptLearner` learns vectors around each text, `TemplatePrompt` is hand-crafted,
-            `LinearProbe` ignores the words and learns one vector a class.
+            `Descriptions` reads sentences of each class, `TextProbe` learns one vector a class that starts at its text,
+            `LinearProbe` one that ignores the words, and `Cache` keeps the training videos.
         temporal: the temporal encoder over the frame features; with ``num_layers`` 0 frames are averaged.
+            `LinearAdapter` learns one matrix, `OrderedParts` and `QueryWeighted` learn nothing.
         temperature: divides the cosine similarity; null: the paper's 0.07 where anything is learned, and CLIP's own
-            where nothing is. The frozen CLIP that every test is compared with has its own in any case.
+            where nothing is, or where training starts at the frozen CLIP. The frozen CLIP that every test is compared
+            with has its own in any case.
         learn_temperature: learn it, starting there.
         frozen_templates: hand-crafted prompts of the frozen CLIP that every test is compared with: sentences with
             ``{}`` where a name goes, the name of a set of them, or a text file with one a line; see `TemplatePrompt`.
@@ -147,7 +155,7 @@ class VideoTextTask(LightningModule, ABC):
         return any(weight.requires_grad for weight in self.model.parameters())
 
     def set_class_names(self, class_names: Sequence[str]) -> None:
-        """Say what the candidates are before training starts; only a linear probe needs to know."""
+        """Say what the candidates are before training starts; a text head with a vector a class needs to know."""
         self.class_names = list(class_names)
         self.model.set_vocabulary(self.class_names)
 
@@ -156,7 +164,7 @@ class VideoTextTask(LightningModule, ABC):
         if not batch["video_id"]:
             # Every video of the batch was broken: a step of no effect keeps all processes in step.
             return torch.stack([weight.sum() * 0.0 for weight in self.parameters() if weight.requires_grad]).sum()
-        loss = self.loss(batch)
+        loss = self.loss(batch) + self.model.penalty()
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["video_id"]))
         return loss
 
@@ -243,6 +251,7 @@ class VideoTextTask(LightningModule, ABC):
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401
         """The learned weights only: the frozen CLIP stays where it came from."""
         learned = {name for name, weight in self.named_parameters() if weight.requires_grad}
+        learned |= {f"model.{name}" for name in self.model.learned_state()}
         return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name in learned}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -321,8 +330,44 @@ class VideoTextTask(LightningModule, ABC):
         self.trial_name = trial.name
         self.set_class_names(trial.train.class_names)
         self.make_results(trial)
-        if stage == "fit" and self.start_from is not None:
-            self.model.load_learned_state(self.starting_weights())
+        if stage == "fit":
+            self.model.temporal.set_shots(shots_of(trial.train))
+            if self.model.needs_examples:
+                self.to(self.trainer.strategy.root_device)  # where it goes next in any case
+                self.collect_examples(datamodule)
+            if self.start_from is not None:
+                self.model.load_learned_state(self.starting_weights())
+
+    def collect_examples(self, data: VideoDataModule) -> None:
+        """Look through the training videos once, for a method that keeps something of them; fitting does it by itself.
+
+        Args:
+            data: of one trial, with open feature stores. On several processes each looks through all of them.
+
+        Raises:
+            InputError: when no training video could be read, or the task cannot do so.
+        """
+        started = time.monotonic()
+        self.set_class_names(data.trials[0].train.class_names)
+        parts = []
+        with torch.no_grad():
+            for batch in data.examples_dataloader():
+                data.dropped_videos.add("train", batch["broken"])
+                if batch["video_id"]:
+                    parts.append(self.examples(data.transfer_batch_to_device(batch, self.device, 0)))
+        if not sum(len(part.target) for part in parts):
+            raise InputError("none of the training videos, which this method keeps, could be read.")
+        found = Examples(torch.cat([part.videos for part in parts]), torch.cat([part.target for part in parts]))
+        self.model.learn_from(found, self.class_names)
+        log.info("looked through %d training examples in %.1f s", len(found.target), time.monotonic() - started)
+
+    def examples(self, batch: Batch) -> Examples:
+        """Vectors and classes of what a batch of training videos shows.
+
+        Raises:
+            InputError: when the task has no classes.
+        """
+        raise InputError(f"{type(self).__name__} has no classes of training videos, which this method needs.")
 
     def make_results(self, trial: Trial) -> None:
         """Get ready for validation and for the tests of a trial."""
@@ -331,6 +376,12 @@ class VideoTextTask(LightningModule, ABC):
     def describe(self) -> str:
         """What is trained and how texts are written, in words."""
         return self.model.describe()
+
+
+def shots_of(train: Subset) -> float:
+    """Training videos that show a class, on average; 1 where there are no classes."""
+    total = sum(len(record.targets) for record in train.records)
+    return total / len(train.class_names) if train.class_names else 1.0
 
 
 def learned_weights(module: nn.Module) -> int:

@@ -27,6 +27,7 @@ from prompt_video.localization.segment_encoding import encode_segments
 from prompt_video.localization.segments import segment_features
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model import losses
+from prompt_video.model.examples import Examples
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.finite import check_scores
@@ -88,7 +89,7 @@ class LocalizationTask(VideoTextTask):
         **options: Unpack[NamingOptions],
     ) -> None:
         super().__init__(**options)
-        check_regularizers(self.model.prompt, text_consistency, video_consistency, feature_noise)
+        check_regularizers(self.model.prompt, self.model.temporal, text_consistency, video_consistency, feature_noise)
         if not 0 < match_tiou <= 1 or not 0 <= external_weight <= 1:
             raise InputError("model: match_tiou must be in (0, 1] and external_weight in [0, 1].")
         if frames_inside is not None and frames_inside < 1:
@@ -127,7 +128,8 @@ class LocalizationTask(VideoTextTask):
         """
         super().make_results(trial)
         if any(self.model.prompt.unknown(results.class_names) for results in self.results.values()):
-            raise InputError("a linear probe cannot name classes that it is not trained on: take another prompt.")
+            called = self.model.prompt.called
+            raise InputError(f"{called} cannot name classes that it is not trained on: take another prompt.")
 
     def new_results(self, name: str, subset: Subset) -> DetectionResults:
         """Detections; says which videos the files of others leave out."""
@@ -170,6 +172,13 @@ class LocalizationTask(VideoTextTask):
         hits = (scores.argmax(-1) == target).float()
         self.log("train/top1", hits.mean(), prog_bar=True, batch_size=len(target))
         return of_detector + loss
+
+    def examples(self, batch: Batch) -> Examples:
+        """The annotated segments of the windows."""
+        frames, mask, actions = self.model.frame_features(batch), batch["mask"], actions_of(batch)
+        videos = encode_segments(self.model.temporal, frames, mask, actions.segments, actions.real, self.frames_inside)
+        target = pad_sequence(batch["windows"]["segment_targets"], batch_first=True)
+        return Examples(F.normalize(videos, dim=-1), target[actions.real])
 
     def _proposals(
         self, batch: Batch, frames: Float[Tensor, "R T D"], actions: Actions, rng: np.random.Generator

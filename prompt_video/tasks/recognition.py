@@ -14,6 +14,7 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import Subset, Trial
 from data_modules.typed_options import Unpack
 from prompt_video.model import losses
+from prompt_video.model.examples import Examples
 from prompt_video.model.temporal import mean_frame
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.classification_results import ClassificationResults, combined
@@ -54,7 +55,7 @@ class RecognitionTask(VideoTextTask):
         super().__init__(**options)
         if classes_per_step is not None and classes_per_step < 2:
             raise InputError("model: classes_per_step must be 2 or more.")
-        check_regularizers(self.model.prompt, text_consistency, video_consistency, feature_noise)
+        check_regularizers(self.model.prompt, self.model.temporal, text_consistency, video_consistency, feature_noise)
         self.classes_per_step = classes_per_step
         self.text_consistency, self.video_consistency = text_consistency, video_consistency
         self.feature_noise = feature_noise
@@ -92,6 +93,13 @@ class RecognitionTask(VideoTextTask):
         self.train_top1((scores.argmax(-1) == target).float())
         self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(target))
         return loss
+
+    def examples(self, batch: Batch) -> Examples:
+        """Each video's mean over its views, of length 1."""
+        views = F.normalize(self.model.video_features(batch), dim=-1)
+        return Examples(
+            F.normalize(torch.unflatten(views, 0, (-1, batch["num_views"])).mean(1), dim=-1), batch["target"]
+        )
 
     def probabilities(self, batch: Batch) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
         """Class probabilities of each video, averaged over its views: of this model and of the frozen CLIP."""

@@ -71,7 +71,9 @@ class RetrievalTask(VideoTextTask):
     ) -> None:
         super().__init__(prompt=prompt, frozen_templates=frozen_templates, **options)
         if not self.model.prompt.reads_text:
-            raise InputError("model: a linear probe knows classes, not sentences: take another prompt.")
+            raise InputError(f"model: {self.model.prompt.called} knows classes, not sentences: take another prompt.")
+        if not self.model.temporal.is_linear and self.has_weights:
+            raise InputError("model: frames weighted by each text go with a prompt that learns nothing, in retrieval.")
         if (video_chunk is not None and video_chunk < 1) or query_bank < 0:
             raise InputError("model: video_chunk must be 1 or more, or null, and query_bank 0 or more.")
         self.video_chunk, self.dual_softmax, self.query_bank = video_chunk, dual_softmax, query_bank
@@ -94,7 +96,8 @@ class RetrievalTask(VideoTextTask):
 
     def new_results(self, name: str, subset: Subset) -> RetrievalResults:
         """Features, which stay on the CPU, where there is room for large tests."""
-        return RetrievalResults(subset, with_frozen=name != "val")
+        temporal = self.model.temporal
+        return RetrievalResults(subset, name != "val", None if temporal.is_linear else temporal.of_pairs)
 
     @property
     def _data(self) -> CaptionedDataModule:
@@ -105,7 +108,7 @@ class RetrievalTask(VideoTextTask):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step; a process whose videos are all broken must still meet the others'."""
-        loss = self.loss(batch)
+        loss = self.loss(batch) + self.model.penalty()
         self.log("train/loss", loss, prog_bar=True, batch_size=max(len(batch["video_id"]), 1))
         return loss
 

@@ -14,13 +14,14 @@ from data_modules.errors import InputError
 from data_modules.protocols.trial import Subset
 from prompt_video.metrics.retrieval.metric import RetrievalMetrics
 from prompt_video.metrics.retrieval.results import Retrieval
+from prompt_video.metrics.retrieval.scores import Pairing
 from prompt_video.tasks.results import Results
 
 
 class Pairs(NamedTuple):
-    """Features whose dot products are the scores."""
+    """Features whose dot products are the scores, or what the temporal encoder makes of them."""
 
-    videos: Float[Tensor, "B D"]
+    videos: Float[Tensor, "B E"]
     texts: Float[Tensor, "K D"]
 
 
@@ -54,15 +55,17 @@ class RetrievalResults(Results):
     Args:
         subset: of the trial.
         with_frozen: whether the frozen CLIP's figures are among those that are computed.
+        pairing: scores of this model, where they are no dot products.
     """
 
-    def __init__(self, subset: Subset, with_frozen: bool = True) -> None:
+    def __init__(self, subset: Subset, with_frozen: bool = True, pairing: Pairing | None = None) -> None:
         super().__init__()
         self.records = [record for record in subset.records if isinstance(record, CaptionedRecord)]
         self._number = {record.video_id: number for number, record in enumerate(self.records)}
         counts = torch.tensor([len(record.captions) for record in self.records])
         self._first = (counts.cumsum(0) - counts).tolist()  # number of each video's first caption
         self.learned, self.frozen = RetrievalMetrics(), RetrievalMetrics()
+        self.learned.pairing = pairing
         self.with_frozen = with_frozen
         self.answers: Answers | None = None  # once all is gathered
 

@@ -64,7 +64,11 @@ class TrialTraining:
                 task.load_checkpoint(Path(best.best_model_path))
             elif keeps:
                 trainer.save_checkpoint(own / LEARNED, weights_only=True)
+        elif task.model.needs_examples:
+            task.collect_examples(data)
         trainer.test(task, datamodule=data, verbose=False)
+        if keeps and not task.has_weights and task.model.needs_examples:
+            trainer.save_checkpoint(own / LEARNED, weights_only=True)
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
         if trainer.is_global_zero:
             shutil.rmtree(own / CHECKPOINTS if keeps else own, ignore_errors=True)

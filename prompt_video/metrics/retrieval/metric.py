@@ -10,6 +10,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from prompt_video.metrics.gathered import GatheredMetric
 from prompt_video.metrics.retrieval.results import Retrieval
+from prompt_video.metrics.retrieval.scores import Pairing
 
 
 class RetrievalMetrics(GatheredMetric):
@@ -17,6 +18,8 @@ class RetrievalMetrics(GatheredMetric):
 
     Features are kept in single precision. Results do not depend on the order in which they come, nor on the processes.
     """
+
+    pairing: Pairing | None = None  # where scores are no dot products
 
     # All of one axis, so that a process without texts or videos need not know how long features are.
     rows: ClassVar = {
@@ -30,7 +33,7 @@ class RetrievalMetrics(GatheredMetric):
     def update(
         self,
         text_features: Float[Tensor, "C D"],
-        video_features: Float[Tensor, "B D"],
+        video_features: Float[Tensor, "B E"],
         text: Int[Tensor, " C"],
         text_video: Int[Tensor, " C"],
         video: Int[Tensor, " B"],
@@ -75,7 +78,7 @@ class RetrievalMetrics(GatheredMetric):
             raise ValueError(f"the video {lost[0]} has a text, but was not given itself.")
         text_features = self._column("text_features").reshape(len(text), -1)[by_text]
         video_features = self._column("video_features").reshape(len(video), -1)[by_video]
-        return Retrieval(text, text_features, video, video_features, video_index)
+        return Retrieval(text, text_features, video, video_features, video_index, self.pairing)
 
     def _column(self, name: str) -> np.ndarray:
         column: np.ndarray = dim_zero_cat(getattr(self, name)).cpu().numpy()

@@ -9,7 +9,7 @@ from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
 from prompt_video.metrics.retrieval.ranks import Ranks, named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import Direction, DualSoftmax
-from prompt_video.metrics.retrieval.scores import FeatureScores
+from prompt_video.metrics.retrieval.scores import FeatureScores, PairedFeatureScores, Pairing
 from prompt_video.metrics.retrieval.top import Top, top
 
 
@@ -22,6 +22,7 @@ class Retrieval:
         video: number of each video.
         video_features: as ``text_features``.
         video_index: the place of each text's video in ``video``.
+        pairing: scores of all pairs of texts and videos, where they are no dot products.
 
     Raises:
         ValueError: when there is no text or no video, or a feature is not finite.
@@ -32,14 +33,16 @@ class Retrieval:
         text: Int[np.ndarray, " C"],
         text_features: Float[np.ndarray, "C D"],
         video: Int[np.ndarray, " V"],
-        video_features: Float[np.ndarray, "V D"],
+        video_features: Float[np.ndarray, "V E"],
         video_index: Int[np.ndarray, " C"],
+        pairing: Pairing | None = None,
     ) -> None:
         self.text = text
         self.text_features = text_features
         self.video = video
         self.video_features = video_features
-        self.scores = PairedScores(FeatureScores(text_features, video_features), video_index)
+        self.pairing = pairing
+        self.scores = PairedScores(self._of_texts(text_features, video_features), video_index)
 
     @property
     def video_index(self) -> Int[np.ndarray, " C"]:
@@ -72,7 +75,7 @@ class Retrieval:
     def qb_norm(
         self,
         text_bank: Float[np.ndarray, "B D"] | None = None,
-        video_bank: Float[np.ndarray, "N D"] | None = None,
+        video_bank: Float[np.ndarray, "N E"] | None = None,
         beta: float = BETA,
     ) -> dict[str, float]:
         """``t2v/qb_norm_r@1`` and so on, by features of training texts; ``v2t`` by those of training videos.
@@ -84,8 +87,20 @@ class Retrieval:
         """
         rescoring = QBNorm(
             self.scores,
-            None if text_bank is None else FeatureScores(text_bank, self.video_features, "bank of texts"),
-            None if video_bank is None else FeatureScores(video_bank, self.text_features, "bank of videos"),
+            None if text_bank is None else self._of_texts(text_bank, self.video_features, "bank of texts"),
+            None if video_bank is None else self._of_videos(video_bank, self.text_features, "bank of videos"),
             beta,
         )
         return named_figures(ranks(self.scores, rescoring), rescoring)
+
+    def _of_texts(self, texts: np.ndarray, videos: np.ndarray, name: str = "scores") -> FeatureScores:
+        """A row for each text."""
+        if self.pairing is None:
+            return FeatureScores(texts, videos, name)
+        return PairedFeatureScores(texts, videos, self.pairing, name)
+
+    def _of_videos(self, videos: np.ndarray, texts: np.ndarray, name: str) -> FeatureScores:
+        """A row for each video."""
+        if (pairing := self.pairing) is None:
+            return FeatureScores(videos, texts, name)
+        return PairedFeatureScores(videos, texts, lambda rows, columns: pairing(columns, rows).T, name)

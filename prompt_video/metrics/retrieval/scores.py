@@ -1,13 +1,15 @@
 """Scores of texts with videos, block by block: from features, or from a matrix that may be larger than memory."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int, Num
 
 BLOCK = (1024, 4096)  # rows and columns; 32 MiB in double precision
+PAIR_BLOCK = (128, 512)  # where a function makes them, which may look at many frames of each pair
+Pairing: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]  # features of rows and of columns to their scores
 
 
 class NotFiniteError(ValueError):
@@ -94,7 +96,7 @@ class FeatureScores(Scores):
     def __init__(
         self,
         row_features: Float[np.ndarray, "C D"],
-        column_features: Float[np.ndarray, "V D"],
+        column_features: Float[np.ndarray, "V E"],
         name: str = "scores",
         block: tuple[int, int] = BLOCK,
     ) -> None:
@@ -122,6 +124,36 @@ class FeatureScores(Scores):
 
     def _of_block(self, rows: slice, columns: slice) -> Float[np.ndarray, "R K"]:
         return _rounded(self.row_features[rows].astype(np.float64) @ self.column_features[columns].astype(np.float64).T)
+
+
+class PairedFeatureScores(FeatureScores):
+    """Scores that a function makes of two features, such as of a text and frames that it weights.
+
+    Args:
+        row_features: see `FeatureScores`.
+        column_features: see `FeatureScores`; of another length, as the function pleases.
+        pairing: scores of all pairs, in double precision.
+        name: what to call the scores in messages.
+    """
+
+    def __init__(
+        self,
+        row_features: Float[np.ndarray, "C D"],
+        column_features: Float[np.ndarray, "V E"],
+        pairing: Pairing,
+        name: str = "scores",
+    ) -> None:
+        super().__init__(row_features, column_features, name, PAIR_BLOCK)
+        self.pairing = pairing
+
+    def of_cells(self, rows: Int[np.ndarray, " P"], columns: Int[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
+        """The scores at these rows and columns."""
+        cells = zip(rows.tolist(), columns.tolist(), strict=True)
+        return np.array([self._of_block(slice(r, r + 1), slice(c, c + 1))[0, 0] for r, c in cells], dtype=np.float32)
+
+    def _of_block(self, rows: slice, columns: slice) -> Float[np.ndarray, "R K"]:
+        one, other = self.row_features[rows].astype(np.float64), self.column_features[columns].astype(np.float64)
+        return _rounded(self.pairing(one, other))
 
 
 def _rounded(products: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

@@ -33,7 +33,7 @@ def test_bash_completes_verbs_options_and_values(tmp_path: Path, capsys: pytest.
     assert completed("doctor", "--decode", "") == ["all", "sample", "none"]
     assert completed("fit", "--ck") == ["--ckpt"]
     assert completed("doctor", "--config", "mi") == ["mine.yaml"]
-    assert completed("fit", "--method", "lin") == ["linear_probe"]
+    assert completed("fit", "--method", "linear_p") == ["linear_probe"]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])

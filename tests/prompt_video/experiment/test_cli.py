@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from data_modules.data_sets.class_lists import class_list
 from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.commands.dry_run import main as dry_run
@@ -287,6 +288,8 @@ def test_predict_writes_the_likeliest_classes(trained: Path, config: Path, tmp_p
 @pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
 def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
     options = ["--config", experiment, "--method", method, "--out", str(tmp_path / "r"), "--quiet=true"]
+    if method.startswith("descriptions"):
+        options.append("--model.prompt.source=hmdb51-temporal")
     metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     scored = {key for key in metrics if key.startswith("test/") and key.endswith("top1")}
     if method != "linear_probe":
@@ -306,6 +309,10 @@ def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, 
         with pytest.raises(InputError, match="linear probe cannot name classes"):
             dry_run(["dry-run", *options])
         return
+    if method.startswith("descriptions"):
+        described = {name: ["seen", "begun", "done", "over"] for name in class_list("thumos14")}
+        (tmp_path / "mine.json").write_text(json.dumps(described))
+        options.append(f"--model.prompt.source={tmp_path / 'mine.json'}")
     metrics = dry_run(["dry-run", *options]).record.results["metrics"]
     assert {"test/clip_only/map@0.3", "test/clip_only/frozen_map_avg", "test/proposals/auc"} <= metrics.keys()
 

@@ -18,27 +18,43 @@ from prompt_video.tasks.retrieval import RetrievalTask
 # learning rate of prompts there, and steps of warming up.
 SETTINGS = {
     RecognitionTask: """
-as_released       PromptLearner  -            1/16 2/16  None/0.01  0/20
-frozen_clip       TemplatePrompt names/names  0/16 0/16  None/0.01  0/20
-frozen_templates  TemplatePrompt video/shapes 0/16 0/16  None/0.01  0/20
-linear_probe      LinearProbe    -            0/16 0/16  1.0/1.0    0/0
-prompts           PromptLearner  -            0/16 0/16  None/0.01  0/20
-prompts_temporal  PromptLearner  -            1/16 2/16  None/0.01  0/20
-regularized       PromptLearner  -            1/16 2/16  None/0.01  0/20
+as_released          PromptLearner  -            1/16 2/16 None/0.01   0/20
+cache                Cache          video/shapes 0/16 0/16 None/0.01   0/20
+descriptions         Descriptions   -            0/16 0/16 None/0.01   0/20
+descriptions_in_order Descriptions  -            -/16 -/16 None/0.01   0/20
+descriptions_prompts Descriptions   -            0/16 0/16 None/0.01   0/20
+frozen_clip          TemplatePrompt names/names  0/16 0/16 None/0.01   0/20
+frozen_templates     TemplatePrompt video/shapes 0/16 0/16 None/0.01   0/20
+linear_adapter       TemplatePrompt video/shapes -/16 -/16 None/0.01   0/0
+linear_probe         LinearProbe    -            0/16 0/16 1.0/1.0     0/0
+prompts              PromptLearner  -            0/16 0/16 None/0.01   0/20
+prompts_temporal     PromptLearner  -            1/16 2/16 None/0.01   0/20
+query_weighted       TemplatePrompt video/shapes -/- -/-   None/0.01   0/20
+regularized          PromptLearner  -            1/16 2/16 None/0.01   0/20
+text_probe           TextProbe      video/shapes 0/16 0/16 0.001/0.001 0/0
 """,
     LocalizationTask: """
+cache                   Cache          video/shapes 0/16  0/16 None/0.01 100/20
+descriptions            Descriptions   -            0/16  0/16 None/0.01 100/20
+descriptions_in_order   Descriptions   -            -/16  -/16 None/0.01 100/20
+descriptions_prompts    Descriptions   -            0/16  0/16 None/0.01 100/20
 frozen_clip             TemplatePrompt names/names  0/16  0/16 None/0.01 100/20
 frozen_templates        TemplatePrompt video/shapes 0/16  0/16 None/0.01 100/20
+linear_adapter          TemplatePrompt video/shapes -/16  -/16 None/0.01 0/0
 linear_probe            LinearProbe    -            0/16  0/16 1.0/1.0   100/20
 prompts                 PromptLearner  -            0/16  0/16 None/0.01 100/20
 prompts_temporal        PromptLearner  -            1/256 2/64 None/0.01 100/20
 prompts_temporal_inside PromptLearner  -            1/16  2/16 None/0.01 100/20
+query_weighted          TemplatePrompt video/shapes -/-   -/-  None/0.01 100/20
 regularized             PromptLearner  -            1/16  2/16 None/0.01 100/20
+text_probe              TextProbe      video/shapes 0/16  0/16 0.001/0.001 0/0
 """,
     RetrievalTask: """
 frozen_clip      TemplatePrompt names/shapes 0/16 0/16 None/0.01 0/20
+linear_adapter   TemplatePrompt names/shapes -/16 -/16 None/0.01 0/0
 prompts          PromptLearner  -            0/16 0/16 None/0.01 0/20
 prompts_temporal PromptLearner  -            1/16 2/16 None/0.01 0/20
+query_weighted   TemplatePrompt names/shapes -/-  -/-  None/0.01 0/20
 temporal         TemplatePrompt names/shapes 1/16 2/16 None/0.01 0/20
 """,
 }
@@ -64,8 +80,9 @@ def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a clas
         both = [fresh(task, method, scale)["init_args"] for scale in BACKBONES]
         templates = "/".join(str(one["prompt"]["init_args"].get("templates", "-")) for one in both)
         encoders = [one["temporal"]["init_args"] for one in both]
-        assert [encoder["num_heads"] for encoder in encoders] == [8, 4]
-        assert [one["optimizer"]["init_args"]["lr"] for one in both] == [1e-4, 2e-3]
+        assert [encoder.get("num_heads", heads) for encoder, heads in zip(encoders, (8, 4), strict=True)] == [8, 4]
+        rates = [1e-3, 1e-3] if method == "linear_adapter" else [1e-4, 2e-3]
+        assert [one["optimizer"]["init_args"]["lr"] for one in both] == rates
         if task is RetrievalTask:
             assert [one["prompt"]["init_args"]["too_long"] for one in both] == ["truncate"] * 2
         rows.append(
@@ -73,7 +90,7 @@ def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a clas
                 method,
                 both[0]["prompt"]["class_path"].rpartition(".")[2],
                 "-" if templates == "-/-" else templates,
-                *(f"{encoder['num_layers']}/{encoder['max_frames']}" for encoder in encoders),
+                *(f"{encoder.get('num_layers', '-')}/{encoder.get('max_frames', '-')}" for encoder in encoders),
                 "/".join(str(one["prompt_lr"]) for one in both),
                 "/".join(str(one["warmup_steps"]) for one in both),
             ]

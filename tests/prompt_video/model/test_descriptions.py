@@ -1,0 +1,152 @@
+"""Classes by sentences that describe them: reading the files, and what becomes of the sentences."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data_modules.data_sets.class_lists import class_list
+from data_modules.errors import InputError
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.model.description_files import packaged_descriptions, read_descriptions, sentences_of
+from prompt_video.model.descriptions import Descriptions
+from prompt_video.model.parts import OrderedParts
+from prompt_video.model.prompt import PromptLearner, TemplatePrompt
+from prompt_video.model.temporal import TemporalEncoder
+from prompt_video.model.video_text_model import VideoTextModel
+
+DESCRIBED = {"star": ["a red star", "the star"], "ring": ["a ring", "red"]}
+
+
+def written(folder: Path, content: object, name: str = "mine.json") -> str:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(path)
+
+
+def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
+    table = 'class,sentence\nstar,a red  star\nring," a ring"\nstar,the star\nring,red\n'
+    expected = DESCRIBED
+    assert read_descriptions(written(tmp_path, DESCRIBED)) == expected
+    assert read_descriptions(written(tmp_path, table, "mine.csv")) == expected
+    assert read_descriptions(written(tmp_path, {"star": "one"}, "one.json")) == {"star": ["one"]}
+
+
+@pytest.mark.parametrize("data_set", ["hmdb51", "ucf101", "kinetics400", "ssv2"])
+@pytest.mark.parametrize("kind", ["spatio", "temporal"])
+def test_packaged_ones_describe_every_class(data_set: str, kind: str) -> None:
+    name = f"{data_set}-{kind}"
+    assert name in packaged_descriptions()
+    sentences = sentences_of(class_list(data_set), read_descriptions(name), name)
+    assert {len(own) for own in sentences} == {4}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"": ["a star"]}, "a description is of no class"),
+        ({"star": []}, "the class 'star' has no sentence"),
+        ({"star": ["one", " "]}, "the class 'star' has an empty description"),
+        ({"star": [3]}, "the descriptions of 'star' must be a list of sentences"),
+        ({"star": {"a": "b"}}, "must be a list of sentences"),
+        ({}, "describes no class"),
+        (["star"], "must be one object"),
+        ({"star": ["x"] * 101}, "has 101 sentences; 100 is the most"),
+    ],
+)
+def test_what_is_wrong_with_a_file(tmp_path: Path, content: object, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_descriptions(written(tmp_path, content))
+
+
+def test_what_is_wrong_with_a_table(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"mine.csv, line 2: a description is of no class"):
+        read_descriptions(written(tmp_path, "class,sentence\n,a star\n", "mine.csv"))
+    with pytest.raises(InputError, match=r"line 3: the class 'star' has an empty description"):
+        read_descriptions(written(tmp_path, "class,sentence\nstar,a star\nstar,\n", "mine.csv"))
+
+
+def test_there_is_no_such_file() -> None:
+    with pytest.raises(InputError, match=r"neither a file of descriptions .* nor one of hmdb51-spatio"):
+        read_descriptions("hmdb51")
+
+
+def test_a_class_without_a_description() -> None:
+    assert sentences_of(["STAR", "Ring!"], DESCRIBED, "mine") == list(DESCRIBED.values())
+    with pytest.raises(InputError, match="mine has no description of the class 'circle', nor of 1 others"):
+        sentences_of(["star", "circle", "square"], DESCRIBED, "mine")
+
+
+def test_sentences_are_averaged_as_a_plain_loop(backbone: FrozenBackbone) -> None:
+    head = Descriptions(backbone.width, described=DESCRIBED)
+    found = head(["ring", "star"], backbone)
+    plain = TemplatePrompt(backbone.width, ["{}"])
+    for row, name in enumerate(["ring", "star"]):
+        first, second = (plain([sentence], backbone)[0] for sentence in DESCRIBED[name])
+        torch.testing.assert_close(found[row], F.normalize((first + second) / 2, dim=0))
+    assert not list(head.parameters())
+
+
+def test_vectors_around_each_sentence_learn(backbone: FrozenBackbone) -> None:
+    head = Descriptions(backbone.width, described=DESCRIBED, num_vectors=2)
+    reader = head.reader
+    assert isinstance(reader, PromptLearner)
+    found = head(["star"], backbone)
+    alone = reader(DESCRIBED["star"], backbone)
+    torch.testing.assert_close(found[0], F.normalize(alone.mean(0), dim=0))
+    (found @ torch.randn(backbone.embed_dim)).sum().backward()
+    assert reader.context.grad is not None
+    assert reader.context.grad.norm() > 0
+
+
+def test_sentences_in_order_meet_the_parts_of_a_video(backbone: FrozenBackbone) -> None:
+    def in_order(width: int) -> Descriptions:
+        return Descriptions(width, join="in_order", described=DESCRIBED)
+
+    model = VideoTextModel(backbone, in_order, lambda width: OrderedParts(width, num_parts=2))
+    frames, mask = torch.randn(1, 4, backbone.embed_dim), torch.ones(1, 4, dtype=torch.bool)
+    scores = model.scores(model.temporal(frames, mask), ["star", "ring"])
+    plain = TemplatePrompt(backbone.width, ["{}"])
+    for column, name in enumerate(["star", "ring"]):
+        total = 0.0
+        for part, sentence in enumerate(DESCRIBED[name]):
+            frame = F.normalize(F.normalize(frames[0, 2 * part : 2 * part + 2], dim=-1).mean(0), dim=0)
+            total += float(frame @ plain([sentence], backbone)[0]) / 2
+        assert scores[0, column].item() == pytest.approx(total / backbone.temperature, rel=1e-3, abs=1e-3)
+
+
+def test_a_checkpoint_holds_its_sentences(backbone: FrozenBackbone, tmp_path: Path) -> None:
+    source = written(tmp_path, DESCRIBED)
+
+    def described(width: int) -> nn.Module:
+        return Descriptions(width, source, num_vectors=1)
+
+    model = VideoTextModel(backbone, described, lambda width: TemporalEncoder(width, num_layers=0, num_heads=1))
+    (tmp_path / "mine.json").unlink()
+    again = VideoTextModel.from_spec(json.loads(json.dumps(model.spec())), backbone)
+    again.load_learned_state(model.learned_state())
+    torch.testing.assert_close(again.text_features(["star"]), model.text_features(["star"]))
+
+
+def test_sentences_and_parts_must_be_as_many(backbone: FrozenBackbone) -> None:
+    def in_order(width: int) -> Descriptions:
+        return Descriptions(width, join="in_order", described=DESCRIBED)
+
+    with pytest.raises(
+        InputError, match="the prompt makes 2 vectors of a text, and the temporal encoder compares with 3"
+    ):
+        VideoTextModel(backbone, in_order, lambda width: OrderedParts(width, num_parts=3))
+    uneven = {"star": ["one", "two"], "ring": ["one"]}
+    with pytest.raises(InputError, match="'star' has 2 and 'ring' 1; set num_sentences, or join: mean"):
+        Descriptions(8, join="in_order", described=uneven)
+    assert Descriptions(8, join="in_order", num_sentences=1, described=uneven).text_parts == 1
+
+
+def test_no_source() -> None:
+    with pytest.raises(InputError, match=r"descriptions need sentences: --model\.prompt\.source FILE"):
+        Descriptions(8)
+    assert math.isfinite(Descriptions(8, described={"a": ["b"]}).room)

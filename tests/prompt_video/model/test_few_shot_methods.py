@@ -1,0 +1,355 @@
+"""Methods on stored features, each against a plain loop of its formula, and in exact cases."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_modules.errors import InputError
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.metrics.retrieval.results import Retrieval
+from prompt_video.model.cache import Cache
+from prompt_video.model.examples import Examples
+from prompt_video.model.linear_adapter import LinearAdapter
+from prompt_video.model.parts import OrderedParts, QueryWeighted, part_shares
+from prompt_video.model.prompt import TemplatePrompt
+from prompt_video.model.temporal import TemporalEncoder, mean_frame
+from prompt_video.model.text_head import Classifier, TextHead, cosines
+from prompt_video.model.text_probe import TextProbe, class_confidence
+from prompt_video.model.video_text_model import VideoTextModel
+
+NAMES = ["star", "a ring", "the red star"]
+
+
+def unit(*shape: int, seed: int = 0) -> Tensor:
+    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+def model_of(
+    backbone: FrozenBackbone, prompt: Callable[[int], TextHead], temporal: type[TemporalEncoder] | None = None
+) -> VideoTextModel:
+    averaged = temporal or (partial(TemporalEncoder, num_layers=0, num_heads=1))
+    model = VideoTextModel(backbone, prompt, averaged)
+    model.set_vocabulary(NAMES)
+    return model
+
+
+def examples_of(backbone: FrozenBackbone, target: list[int]) -> Examples:
+    return Examples(unit(len(target), backbone.embed_dim, seed=1), torch.tensor(target))
+
+
+def softmax(scores: list[float]) -> list[float]:
+    top = max(scores)
+    shares = [math.exp(score - top) for score in scores]
+    return [share / sum(shares) for share in shares]
+
+
+def dot(one: Tensor, other: Tensor) -> float:
+    return float(sum(a * b for a, b in zip(one.tolist(), other.tolist(), strict=True)))
+
+
+# The text probe
+
+
+def test_a_text_probe_starts_at_the_texts(backbone: FrozenBackbone) -> None:
+    probe, frozen = model_of(backbone, TextProbe), model_of(backbone, TemplatePrompt)
+    videos = torch.randn(5, backbone.embed_dim)
+    torch.testing.assert_close(probe.scores(videos, NAMES), frozen.scores(videos, NAMES))
+    assert probe.temperature.item() == pytest.approx(backbone.temperature)
+    assert torch.equal(torch.as_tensor(probe.penalty()), torch.tensor(0.0))
+
+
+def test_how_well_texts_know_their_classes() -> None:
+    scores, target = torch.randn(6, 4), [0, 0, 2, 2, 2, 3]
+    found = class_confidence(scores.softmax(-1), torch.tensor(target))
+    for name in range(4):
+        own = [softmax(row)[name] for row, t in zip(scores.tolist(), target, strict=True) if t == name]
+        assert found[name].item() == pytest.approx(sum(own) / len(own) if own else 1.0)  # class 1 has no example
+
+
+def test_loss_and_gradient_of_a_text_probe_equal_a_plain_loop(backbone: FrozenBackbone) -> None:
+    """CLAP: cross-entropy of s cos(f, w) and the sum of lambda ||w - t||^2."""
+    model = model_of(backbone, TextProbe)
+    shown = examples_of(backbone, [0, 1, 1, 2])
+    model.learn_from(shown, NAMES)
+    head = model.prompt
+    assert isinstance(head, TextProbe)
+    with torch.no_grad():
+        head.offset.copy_(0.3 * torch.randn(head.offset.shape))
+    loss = F.cross_entropy(model.scores(shown.videos, NAMES), shown.target) + model.penalty()
+    loss.backward()  # type: ignore[no-untyped-call]
+
+    texts = model.frozen_text_features(NAMES).double()
+    rows = (texts + head.offset.detach().double()).requires_grad_()
+    zero_shot = [
+        softmax([dot(video, text) / backbone.temperature for text in texts]) for video in shown.videos.double()
+    ]
+    expected = torch.zeros((), dtype=torch.float64)
+    for video, target in zip(shown.videos.double(), shown.target.tolist(), strict=True):
+        scores = torch.stack([video @ row / row.norm() / backbone.temperature for row in rows])
+        expected = expected - (scores[target] - scores.logsumexp(0)) / len(shown.target)
+    for name in range(len(NAMES)):
+        own = [p[name] for p, t in zip(zero_shot, shown.target.tolist(), strict=True) if t == name]
+        expected = expected + sum(own) / len(own) * ((rows[name] - texts[name]) ** 2).sum()
+    expected.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert head.offset.grad is not None
+    assert rows.grad is not None
+    torch.testing.assert_close(head.offset.grad.double(), rows.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_a_very_strong_pull_keeps_a_text_probe_at_the_texts(backbone: FrozenBackbone) -> None:
+    shown = examples_of(backbone, [0, 1, 2])
+    moved = []
+    for strength in (0.0, 1e6):
+        model = model_of(backbone, partial(TextProbe, strength=strength))
+        optimizer = torch.optim.SGD(model.prompt.parameters(), lr=1e-7)
+        model.learn_from(shown, NAMES)
+        for _ in range(50):
+            optimizer.zero_grad()
+            (F.cross_entropy(model.scores(shown.videos, NAMES), shown.target) + model.penalty()).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        moved.append((model.text_features(NAMES) - model.frozen_text_features(NAMES)).abs().max().item())
+    assert moved[1] < moved[0] / 3
+
+
+def test_a_text_probe_reads_names_that_it_never_saw(backbone: FrozenBackbone) -> None:
+    model = model_of(backbone, TextProbe)
+    with torch.no_grad():
+        next(model.prompt.parameters()).copy_(torch.randn(len(NAMES), backbone.embed_dim))
+    others = ["red", NAMES[1]]
+    assert model.prompt.unknown(others) == []
+    features, frozen = model.text_features(others), model.frozen_text_features(others)
+    torch.testing.assert_close(features[0], frozen[0])
+    torch.testing.assert_close(features[1], model.text_features(NAMES)[1])
+    assert not torch.allclose(features[1], frozen[1])
+
+
+# The linear adapter
+
+
+def test_a_linear_adapter_starts_at_the_frozen_clip(backbone: FrozenBackbone) -> None:
+    adapter, frozen = model_of(backbone, TemplatePrompt, LinearAdapter), model_of(backbone, TemplatePrompt)
+    frames, mask = (
+        torch.randn(3, 4, backbone.embed_dim),
+        torch.tensor([[True] * 4, [True] * 2 + [False] * 2, [True] * 4]),
+    )
+    frames[1, 2:] = math.nan  # padding
+    for one in (adapter, frozen):
+        assert one.temperature.item() == pytest.approx(backbone.temperature)
+    torch.testing.assert_close(adapter.temporal(frames, mask), mean_frame(frames, mask))
+
+
+def test_loss_and_gradient_of_a_linear_adapter_equal_a_plain_loop() -> None:
+    torch.manual_seed(0)
+    encoder, texts, target = LinearAdapter(6), unit(3, 6), torch.tensor([0, 2])
+    encoder.set_shots(4.0)
+    with torch.no_grad():
+        encoder.change.copy_(0.2 * torch.randn(6, 6))
+    frames, mask = torch.randn(2, 3, 6), torch.ones(2, 3, dtype=torch.bool)
+    videos = F.normalize(encoder(frames, mask), dim=-1)
+    loss = F.cross_entropy(cosines(videos, texts) / 0.1, target) + encoder.penalty()
+    loss.backward()  # type: ignore[no-untyped-call]
+
+    matrix = (torch.eye(6) + encoder.change.detach()).requires_grad_()
+    expected = torch.zeros(())
+    for video, own in zip(frames, target.tolist(), strict=True):
+        mapped = matrix @ (sum(frame for frame in video) / 3)
+        scores = torch.stack([mapped @ text / mapped.norm() / 0.1 for text in texts])
+        expected = expected - (scores[own] - scores.logsumexp(0)) / 2
+    for row in range(6):
+        for column in range(6):
+            expected = expected + (matrix[row, column] - float(row == column)) ** 2 / 4  # 1 / shots
+    expected.backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(encoder.change.grad, matrix.grad)
+
+
+def test_frames_of_a_linear_adapter_average_to_its_video() -> None:
+    encoder, mask = LinearAdapter(6), torch.tensor([[True, True, False]])
+    with torch.no_grad():
+        encoder.change.copy_(torch.randn(6, 6))
+    frames = torch.randn(1, 3, 6)
+    torch.testing.assert_close(encoder.frame_features(frames, mask)[:, :2].mean(1), encoder(frames, mask))
+
+
+def test_a_linear_adapter_of_one_shot_has_its_full_pull() -> None:
+    encoder = LinearAdapter(4)
+    with torch.no_grad():
+        encoder.change.fill_(0.5)
+    for shots, expected in ((1.0, 4.0), (16.0, 0.25), (0.5, 4.0)):
+        encoder.set_shots(shots)
+        assert encoder.penalty().item() == pytest.approx(expected)
+
+
+# The cache
+
+
+def cached(backbone: FrozenBackbone, target: list[int], alpha: float = 2.0, beta: float = 3.0) -> VideoTextModel:
+    model = model_of(backbone, partial(Cache, alpha=alpha, beta=beta))
+    model.learn_from(examples_of(backbone, target), NAMES)
+    return model
+
+
+def test_scores_of_a_cache_equal_a_plain_loop(backbone: FrozenBackbone) -> None:
+    target = [0, 0, 1, 2, 1]
+    model, shown = cached(backbone, target), examples_of(backbone, target)
+    videos, texts = unit(4, backbone.embed_dim, seed=2), ["a ring", "a new name", "star"]
+    features = model.text_features(texts)
+    scores = model.scores(videos, texts)
+    for row, video in enumerate(videos):
+        for column, text in enumerate(texts):
+            expected = dot(video, features[column]) / backbone.temperature
+            for key, number in zip(shown.videos, target, strict=True):
+                if NAMES[number] == text:
+                    expected += 2.0 * math.exp(-3.0 * (1 - dot(video, key)))
+            assert scores[row, column].item() == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_a_cache_without_weight_is_the_frozen_clip(backbone: FrozenBackbone) -> None:
+    videos = torch.randn(4, backbone.embed_dim)
+    expected = model_of(backbone, TemplatePrompt).scores(videos, NAMES)
+    assert torch.equal(cached(backbone, [0, 1, 2], alpha=0.0).scores(videos, NAMES), expected)
+    assert torch.equal(model_of(backbone, Cache).scores(videos, NAMES), expected)  # it has seen no video yet
+    new = ["red", "ring"]  # none of them has a key
+    torch.testing.assert_close(
+        cached(backbone, [0, 1, 2]).scores(videos, new), model_of(backbone, TemplatePrompt).scores(videos, new)
+    )
+
+
+def test_one_class_and_one_shot(backbone: FrozenBackbone) -> None:
+    model = VideoTextModel(backbone, Cache, partial(TemporalEncoder, num_layers=0, num_heads=1))
+    model.set_vocabulary(["star"])
+    video = unit(1, backbone.embed_dim)
+    model.learn_from(Examples(video, torch.tensor([0])), ["star"])
+    alone = dot(video[0], model.text_features(["star"])[0]) / backbone.temperature
+    assert model.scores(video, ["star"]).item() == pytest.approx(alone + 1.0, rel=1e-4)  # alpha times exp(0)
+
+
+def test_learned_keys_have_gradients(backbone: FrozenBackbone) -> None:
+    model = model_of(backbone, partial(Cache, learn_keys=True))
+    shown = examples_of(backbone, [0, 1, 2])
+    model.learn_from(shown, NAMES)
+    F.cross_entropy(model.scores(shown.videos, NAMES), shown.target).backward()  # type: ignore[no-untyped-call]
+    (keys,) = model.prompt.parameters()
+    assert keys.grad is not None
+    assert keys.grad.norm() > 0
+
+
+def test_a_cache_has_no_vector_a_class(backbone: FrozenBackbone) -> None:
+    with pytest.raises(InputError, match="a cache scores videos by many keys"):
+        cached(backbone, [0, 1, 2]).classifier(NAMES).linear()
+
+
+@pytest.mark.parametrize("head", [TextProbe, Cache])
+def test_what_was_kept_is_saved(backbone: FrozenBackbone, head: type[TextHead]) -> None:
+    model = model_of(backbone, head)
+    model.learn_from(examples_of(backbone, [0, 1, 2, 1]), NAMES)
+    with torch.no_grad():
+        for weight in model.prompt.parameters():
+            weight.add_(torch.randn(weight.shape))
+    again = VideoTextModel.from_spec(model.spec(), backbone)
+    again.load_learned_state(model.learned_state())
+    videos = torch.randn(3, backbone.embed_dim)
+    assert torch.equal(again.scores(videos, NAMES), model.scores(videos, NAMES))
+
+
+# Frames in parts, and frames weighted by texts
+
+
+def test_shares_of_parts_equal_a_plain_loop() -> None:
+    for frames in range(1, 8):
+        for parts in range(1, 6):
+            mask = torch.arange(7)[None] < frames
+            found = part_shares(mask, parts)[0]
+            for part in range(parts):
+                since, to = part * frames / parts, (part + 1) * frames / parts
+                for frame in range(7):
+                    overlap = max(0.0, min(frame + 1, to) - max(frame, since)) if frame < frames else 0.0
+                    assert found[part, frame].item() == pytest.approx(overlap * parts / frames, abs=1e-6)
+
+
+def test_parts_in_order_equal_a_plain_loop() -> None:
+    frames, sentences = torch.randn(1, 6, 5), unit(2, 3, 5)
+    mask = torch.ones(1, 6, dtype=torch.bool)
+    texts = F.normalize(sentences.flatten(1), dim=-1)
+    found = OrderedParts(5, num_parts=3)(frames, mask) @ texts.T
+    for number, own in enumerate(sentences):
+        total = 0.0
+        for part, sentence in enumerate(own):
+            first, second = (F.normalize(frames[0, 2 * part + k], dim=0) for k in range(2))
+            total += dot(F.normalize((first + second) / 2, dim=0), sentence) / 3
+        assert found[0, number].item() == pytest.approx(total, abs=1e-5)
+    turned = OrderedParts(5, num_parts=3)(frames.flip(1), mask) @ texts.T
+    assert not torch.allclose(found, turned, atol=1e-3)
+
+
+def test_query_weighting_equals_a_plain_loop() -> None:
+    encoder, texts = QueryWeighted(5, tau=0.2, num_frames=4), unit(3, 5)
+    frames, mask = torch.randn(2, 4, 5), torch.ones(2, 4, dtype=torch.bool)
+    found = encoder.product(F.normalize(encoder(frames, mask), dim=-1), texts)
+    for row, video in enumerate(F.normalize(frames, dim=-1)):
+        for column, text in enumerate(texts):
+            weights = softmax([dot(frame, text) / 0.2 for frame in video])
+            joined = sum(weight * frame for weight, frame in zip(weights, video, strict=True))
+            assert isinstance(joined, Tensor)
+            assert found[row, column].item() == pytest.approx(dot(F.normalize(joined, dim=0), text), abs=1e-5)
+
+
+def test_query_weighting_at_its_ends() -> None:
+    """Of one frame, its cosine; a small tau takes the best frame, a large one the mean of all."""
+    frames, mask, texts = torch.randn(2, 4, 5), torch.ones(2, 4, dtype=torch.bool), unit(3, 5)
+    cosine = F.normalize(frames, dim=-1) @ texts.T
+    one = QueryWeighted(5, num_frames=1)
+    torch.testing.assert_close(one.product(one(frames[:, :1], mask[:, :1]), texts), cosine[:, 0])
+    best, mean = QueryWeighted(5, tau=1e-4, num_frames=4), QueryWeighted(5, tau=1e4, num_frames=4)
+    torch.testing.assert_close(best.product(best(frames, mask), texts), cosine.amax(1), atol=1e-4, rtol=1e-4)
+    average = F.normalize(F.normalize(frames, dim=-1).mean(1), dim=-1)
+    torch.testing.assert_close(mean.product(mean(frames, mask), texts), average @ texts.T, atol=1e-4, rtol=1e-4)
+
+
+def test_retrieval_scores_frames_as_each_text_weights_them() -> None:
+    encoder, texts = QueryWeighted(6, num_frames=4), unit(5, 6)
+    videos = encoder(torch.randn(3, 4, 6), torch.ones(3, 4, dtype=torch.bool))
+    number = np.arange(3)
+    found = Retrieval(np.arange(5), texts.numpy(), number, videos.numpy(), np.array([0, 1, 2, 0, 1]), encoder.of_pairs)
+    expected = encoder.product(videos, texts).T
+    (block,) = found.scores.blocks()
+    np.testing.assert_allclose(block.scores, expected.numpy(), atol=1e-6)
+    best = found.top(1, "t2v").numbers[:, 0]
+    assert best.tolist() == expected.argmax(1).tolist()
+    assert {"t2v/qb_norm_r@1", "v2t/qb_norm_r@1"} <= found.qb_norm(texts.numpy(), videos.numpy()).keys()
+
+
+@pytest.mark.parametrize("encoder", [OrderedParts(5, 3), QueryWeighted(5, num_frames=3)])
+def test_padding_changes_nothing(encoder: TemporalEncoder) -> None:
+    frames, mask = torch.randn(1, 4, 5), torch.ones(1, 4, dtype=torch.bool)
+    padded = torch.cat([frames, torch.full((1, 2, 5), math.nan)], dim=1)
+    longer = torch.cat([mask, torch.zeros(1, 2, dtype=torch.bool)], dim=1)
+    torch.testing.assert_close(encoder(padded, longer), encoder(frames, mask))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: TextProbe(8, strength=-1.0), "strength of a text probe must be 0 or more, not -1"),
+        (lambda: LinearAdapter(8, strength=-0.5), "strength of a linear adapter must be 0 or more, or null, not -0.5"),
+        (lambda: Cache(8, alpha=-1.0), "alpha of a cache must be 0 or more"),
+        (lambda: Cache(8, beta=0.0), "beta greater than 0"),
+        (lambda: QueryWeighted(8, tau=0.0), "tau of query_weighted must be greater than 0, not 0"),
+        (lambda: OrderedParts(8, num_parts=0), "num_parts of the temporal encoder must be 1 or more, not 0"),
+    ],
+)
+def test_constants_outside_of_their_range(make: type, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make()
+
+
+def test_linear_scores_are_themselves() -> None:
+    own = Classifier(unit(2, 4), 0.5)
+    assert own.linear() is own
