@@ -54,6 +54,7 @@ def test_the_wheel_has_experiments_and_no_benchmark(wheel: Path) -> None:
     assert "prompt_video/experiments/hmdb51_closed.yaml" in names
     assert "prompt_video/experiments/parts/methods/prompts_temporal.yaml" in names
     assert "prompt_video/demo/program.py" in names
+    assert {"prompt_video/web/page.html.jinja", "prompt_video/web/static/page.js"} <= set(names)
     assert not [name for name in names if "/bench/" in name]
 
 

@@ -1,8 +1,8 @@
 """``prompt-video serve``: a page in the browser, for one's own videos and words.
 
-Drop a video, type class names or a sentence, and see the ranking, the similarity over time and the segments; with
---index, search a folder of videos and play what was found. The page can be reached from this machine only, unless
---host says otherwise, and asks no other server for anything.
+Choose a video, type class names or sentences, and see what fits it, and when: click a segment to see it, take
+subtitles, a table or all figures along. With --index, search a folder of videos and play what was found. The page can
+be reached from this machine only, unless --host says otherwise, and asks no other server for anything.
 """
 
 import logging

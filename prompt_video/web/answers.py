@@ -1,17 +1,18 @@
 """What the page answers."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any, TypeVar
 
+from data_modules.annotations.activitynet_format import Detection
 from data_modules.errors import InputError
 from prompt_video.inference.curve import video_segments
 from prompt_video.inference.frames import Progress
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
-from prompt_video.inference.toy import toy_notice
 from prompt_video.localization.selection import Selection
 from prompt_video.reports.text_formatting import plain, span_text
 from prompt_video.search.index import Hit, VideoIndex
@@ -20,7 +21,7 @@ from prompt_video.web.mistakes import Mistake, MistakesError, telling
 from prompt_video.web.uploads import Upload, Uploads
 
 MANY = 10  # texts or hits that are shown; of more, how many there are
-LINES = 6  # texts whose similarity is drawn
+LINES = 6  # texts that have a colour, and whose similarity is drawn: those of the best segments first
 KEPT = 100  # answers of which files can be asked for
 ALL = 1_000_000
 
@@ -51,21 +52,27 @@ class ClipAnswer:
     def content(self) -> Content:
         """What the page draws."""
         best = self.scores.best(MANY)
+        apart = self._shown(overlapping=False)
+        drawn = list(dict.fromkeys([d.label for d in apart] + [one.text for one in best]))[:LINES]
         return {
+            "drawn": [plain(text) for text in drawn],
             "ranked": [{**one._asdict(), "text": plain(one.text)} for one in best],
             "similarity_name": "Similarity (cosine)" if self.curve else "Score",
             "num_texts": len(self.scores.texts),
             "duration_sec": self.scores.duration_sec,
-            "curve": _lines(self.curve, [one.text for one in best[:LINES]]) if self.curve else None,
-            "segments": self._segments(overlapping=True),
-            "apart": self._segments(overlapping=False),
+            "curve": _lines(self.curve, drawn) if self.curve else None,
+            "segments": _segments(self._shown(overlapping=True)),
+            "apart": _segments(apart),
             "method": self.segments.describe() if self.segments else None,
             "notice": self.notice,
         }
 
-    def _segments(self, *, overlapping: bool) -> list[Content]:
-        shown = Selection(0.0, ALL, overlapping=overlapping).of(self.segments.segments if self.segments else ())
-        return [{"text": plain(d.label), "start": d.start_sec, "end": d.end_sec, "score": d.score} for d in shown]
+    def _shown(self, *, overlapping: bool) -> Sequence[Detection]:
+        return Selection(0.0, ALL, overlapping=overlapping).of(self.segments.segments if self.segments else ())
+
+
+def _segments(detections: Sequence[Detection]) -> list[Content]:
+    return [{"text": plain(d.label), "start": d.start_sec, "end": d.end_sec, "score": d.score} for d in detections]
 
 
 def _lines(curve: SimilarityCurve, texts: list[str]) -> Content:
@@ -171,11 +178,7 @@ class Answers:
             (answer,) = self.index.search([query.strip()], MANY)
         return answer.hits
 
-    def hits(self, hits: list[Hit]) -> Content:
-        """What the page draws of them."""
-        assert self.index is not None
-        shown = [
-            {"name": plain(hit.video_id), "span": span_text(hit.start_sec, hit.end_sec), "score": hit.score}
-            for hit in hits
-        ]
-        return {"hits": shown, "notice": toy_notice(self.index.model.backbone.name)}
+
+def shown_hit(hit: Hit) -> Content:
+    """What the page draws of a moment."""
+    return {"name": plain(hit.video_id), "span": span_text(hit.start_sec, hit.end_sec), "score": hit.score}

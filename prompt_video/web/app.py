@@ -19,13 +19,14 @@ from starlette.staticfiles import StaticFiles
 
 from data_modules.errors import InputError
 from prompt_video.inference.frames import Progress
+from prompt_video.inference.toy import toy_notice
 from prompt_video.io.readable import readable
 from prompt_video.io.templates import render
 from prompt_video.localization.selection import MIN_SCORE, Selection
 from prompt_video.reports.text_formatting import clock
 from prompt_video.search.index import Hit
 from prompt_video.web import files
-from prompt_video.web.answers import ALL, Answers, ClipAnswer, Content, Kept
+from prompt_video.web.answers import ALL, Answers, ClipAnswer, Content, Kept, shown_hit
 from prompt_video.web.gate import Gate
 from prompt_video.web.mistakes import About, Mistake, MistakesError, telling
 from prompt_video.web.work import UNFORESEEN, Worker
@@ -92,6 +93,7 @@ class Page:
                 names_left=len(model.class_names) - len(names),
                 min_score=MIN_SCORE,
                 index=index,
+                index_notice=toy_notice(index.model.backbone.name) if index else None,
             )
         )
 
@@ -139,7 +141,7 @@ class Page:
 
         def work(_: Progress) -> Content:
             hits = self.answers.search(_text(question, "query"))
-            return {"id": self._kept.put(hits), **self.answers.hits(hits)}
+            return {"id": self._kept.put(hits), "hits": [shown_hit(hit) for hit in hits]}
 
         return StreamingResponse(self._worker.lines(work), media_type="application/x-ndjson")
 

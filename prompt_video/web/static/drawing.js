@@ -26,12 +26,10 @@ export function clock(seconds, tenths = true) {
 /** A name that may be broken behind its signs, so that no line breaks inside of a word. */
 export const breakable = (name) => name.split(/(?<=[_./-])/).flatMap((part) => [part, element("wbr")]);
 
-export const COLORS = 6;
-
 /** The class that colours a text, the same in the timeline, the curve and the tables. */
 export const colorOf = (answer, text) => {
-  const place = answer.ranked.findIndex((one) => one.text === text);
-  return place >= 0 && place < COLORS ? `color-${place}` : "color-other";
+  const place = answer.drawn.indexOf(text);
+  return place >= 0 ? `color-${place}` : "color-other";
 };
 
 export function table(target, caption, heads, rows) {

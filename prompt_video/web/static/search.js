@@ -18,8 +18,6 @@ async function search() {
   busy($("#search-status"), null, "Searching…");
   try {
     const answer = await ask("hits", { query: $("#query").value }, () => {});
-    $("#search-notice").textContent = answer.notice ?? "";
-    $("#search-notice").hidden = !answer.notice;
     $("#hits").replaceChildren(...answer.hits.map((hit, place) => card(answer.id, hit, place + 1)));
     busy($("#search-status"), null, `Done: ${answer.hits.length} moments, best first. Choose one to play it.`);
   } catch (error) {
