@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from data_modules.batch import Batch, BrokenVideo, CaptionColumns, CaptionedRecord, CaptionedSample
+from data_modules.features.encoder import FrameTransform
 from data_modules.features.store import FeatureStore
 from data_modules.loading.dataset import Collate, KeyedDataset, VideoDataset
 from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.sampling import Sampler
-from data_modules.loading.transforms import ResizeCrop
 
 Pairs = Literal["every_caption", "one_caption"]
 
@@ -32,7 +32,7 @@ class CaptionedDataset(KeyedDataset[CaptionedSample | BrokenVideo]):
         self,
         records: Sequence[CaptionedRecord],
         sampler: Sampler,
-        sources: Sequence[FeatureStore] | Sequence[ResizeCrop],
+        sources: Sequence[FeatureStore] | Sequence[FrameTransform],
         *,
         training: bool,
         seed: int,

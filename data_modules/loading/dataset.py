@@ -11,10 +11,10 @@ from torch.utils.data import Dataset
 
 from data_modules.batch import Batch, BrokenVideo, Record, Sample
 from data_modules.errors import BrokenVideoError
+from data_modules.features.encoder import FrameTransform
 from data_modules.features.store import FeatureStore
 from data_modules.loading.sample_keys import SampleKey
 from data_modules.loading.sampling import Sampler
-from data_modules.loading.transforms import ResizeCrop
 from data_modules.video.decoding import VideoReader
 from data_modules.video.timeline import tick_starts
 
@@ -59,7 +59,7 @@ class VideoDataset(KeyedDataset[Sample | BrokenVideo]):
         self,
         records: Sequence[Record],
         sampler: Sampler,
-        sources: Sequence[FeatureStore] | Sequence[ResizeCrop],
+        sources: Sequence[FeatureStore] | Sequence[FrameTransform],
         *,
         training: bool,
         seed: int,
@@ -67,7 +67,7 @@ class VideoDataset(KeyedDataset[Sample | BrokenVideo]):
         self.records = records
         self.sampler = sampler
         self.stores = [source for source in sources if isinstance(source, FeatureStore)]
-        self.crops = [source for source in sources if isinstance(source, ResizeCrop)]
+        self.crops = [source for source in sources if isinstance(source, FrameTransform)]
         self.training = training
         self.seed = seed
 

@@ -11,7 +11,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import BrokenVideoError
-from data_modules.loading.transforms import ResizeCrop
+from data_modules.features.encoder import FrameTransform
 from data_modules.video.decoding import VideoReader
 
 MOST_A_SECOND = 1000.0  # frames that anyone asks for: no camera of these data sets takes more
@@ -66,7 +66,7 @@ class FrameChunks(IterableDataset[Chunk]):
         frame_rate: frames a second; null for all.
     """
 
-    def __init__(self, records: Sequence[Record], crop: ResizeCrop, frame_rate: float | None) -> None:
+    def __init__(self, records: Sequence[Record], crop: FrameTransform, frame_rate: float | None) -> None:
         self.records = records
         self.crop = crop
         self.frame_rate = frame_rate
@@ -101,8 +101,7 @@ class FrameChunks(IterableDataset[Chunk]):
                 pieces += [piece] if piece.times_sec else []
                 broken.append(BrokenVideo(record.video_id, str(record.path), error.reason))
         if pieces or broken:
-            size = self.crop.size
-            stacked = torch.stack(frames) if frames else torch.empty(0, 3, size, size, dtype=torch.uint8)
+            stacked = torch.stack(frames) if frames else torch.empty(0, 3, *self.crop.shape, dtype=torch.uint8)
             yield Chunk(stacked, pieces, broken)
 
     def _stream(self, reader: VideoReader) -> Iterator[tuple[Tensor, float]]:

@@ -1,6 +1,6 @@
 """From decoded frames to the pictures that a frozen model was trained on. Normalisation happens in the model."""
 
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
 from jaxtyping import UInt8
@@ -8,43 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
+from data_modules.features.encoder import CENTER, Place
 
-Place = Literal["center", "start", "end"]
 Filter = Literal["bicubic", "bilinear"]
-CENTER: Place = "center"
 THREE_CROPS: tuple[Place, ...] = (CENTER, "start", "end")
-
-
-@runtime_checkable
-class FrameTransform(Protocol):
-    """From decoded frames of any size to pictures of one, in bytes."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of what comes out."""
-
-    @property
-    def recipe(self) -> str:
-        """What is done, for the manifest of stored features."""
-
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """What of a frame it can look at; all of it where it leaves nothing out."""
-
-    def at(self, place: Place) -> "FrameTransform":
-        """The same, of another part of the frame.
-
-        Raises:
-            InputError: when it is none of `places`.
-        """
-
-    def __call__(self, frames: UInt8[Tensor, "*N 3 H W"], pixel_aspect: float = 1.0) -> UInt8[Tensor, "*N 3 h w"]:
-        """Resize and cut; any number of leading axes.
-
-        Args:
-            frames: as they are stored.
-            pixel_aspect: width of a pixel to its height; the picture is shown as a player does, with square ones.
-        """
 
 
 class ResizeCrop:
@@ -121,7 +88,7 @@ class Squash:
     def __init__(self, size: int = 224, method: Filter = "bicubic") -> None:
         if size < 1:
             raise InputError(f"size must be 1 or more, not {size}")
-        self.size, self.method = size, method
+        self.size, self.place, self.method = size, CENTER, method
 
     @property
     def shape(self) -> tuple[int, int]:

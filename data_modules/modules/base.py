@@ -13,14 +13,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from data_modules.batch import Batch, BrokenVideo, Record
 from data_modules.errors import InputError
-from data_modules.features.encoder import FrameEncoder
+from data_modules.features.encoder import FrameEncoder, FrameTransform
 from data_modules.features.store import FeatureStore
 from data_modules.loading.dataset import Collate, InOrder, KeyedDataset
 from data_modules.loading.dropped_videos import DroppedVideos
 from data_modules.loading.frames import MOST_A_SECOND, FrameChunks
 from data_modules.loading.loaders import LoaderOptions, loader_options
 from data_modules.loading.sample_keys import KeySampler, LazyLoader, trial_seed
-from data_modules.loading.transforms import CENTER, ResizeCrop
+from data_modules.loading.transforms import ResizeCrop
 from data_modules.protocols import ClosedSet, Protocol
 from data_modules.protocols.limit import Limit, limited
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Subset, Trial
@@ -34,7 +34,7 @@ class VideoOptions(TypedDict, total=False):
     features: str
     features_root: Path
     frame_rate: float | None
-    image_size: int
+    preprocessing: FrameTransform | None
     batch_size: int
     drop_last: bool
     num_workers: int | None
@@ -54,7 +54,8 @@ class VideoDataModule(LightningDataModule, ABC):
             decodes the videos each time; anything else is the path of a feature store to read.
         features_root: where ``auto`` keeps its stores, one folder for each recipe.
         frame_rate: frames a second to compute features for; null for every frame of the video.
-        image_size: side of the square that CLIP sees, pixels; the command line takes it from the CLIP in use.
+        preprocessing: from a decoded frame to what the frozen model sees, a task's ``preprocessing``; the command line
+            takes it from there. null: CLIP's at 224 pixels.
         batch_size: videos in a batch, on each device.
         drop_last: leave out what is over of an epoch's training videos when all full batches are made, other videos
             each epoch, as the paper's released code does.
@@ -74,7 +75,7 @@ class VideoDataModule(LightningDataModule, ABC):
         features: str = "auto",
         features_root: Path = Path("features"),
         frame_rate: float | None = None,
-        image_size: int = 224,
+        preprocessing: FrameTransform | None = None,
         batch_size: int = 64,
         drop_last: bool = False,
         num_workers: int | None = None,
@@ -92,7 +93,7 @@ class VideoDataModule(LightningDataModule, ABC):
         self.root = Path(root)
         self.protocol = protocol or ClosedSet()
         self.trial = trial
-        self.crops: tuple[ResizeCrop, ...] = (ResizeCrop(image_size, CENTER),)
+        self.crops: tuple[FrameTransform, ...] = (preprocessing or ResizeCrop(),)
         self.features = features
         self.features_root = Path(features_root)
         self.frame_rate = frame_rate
@@ -288,12 +289,12 @@ class VideoDataModule(LightningDataModule, ABC):
                 testing alone.
 
         Raises:
-            InputError: when a store is named that is missing or was made with another recipe, or `check_image_size`.
+            InputError: when a store is named that is missing or was made with another recipe, or `check_preprocessing`.
         """
         from data_modules.modules.extraction import open_store  # which knows this class
 
         self.reads = splits
-        self.check_image_size(encoder)
+        self.check_preprocessing(encoder)
         if self.features == "off":
             return
         for module in (self, *self.test_on):
@@ -305,20 +306,21 @@ class VideoDataModule(LightningDataModule, ABC):
                 for crop, records in zip(owner.crops, wanted, strict=True)
             ]
 
-    def check_image_size(self, encoder: FrameEncoder) -> None:
-        """See that frames are cropped to what an encoder sees.
+    def check_preprocessing(self, encoder: FrameEncoder) -> None:
+        """See that frames become what an encoder sees.
 
         Raises:
-            InputError: they are not.
+            InputError: they do not.
         """
-        if (size := self.crops[0].size) != encoder.image_size:
+        own, wanted = self.crops[0].recipe, encoder.frames.recipe
+        if own != wanted:
             raise InputError(
-                f"data.image_size is {size}, and backbone '{encoder.name}' sees {encoder.image_size} pixels: give the "
-                f"data image_size={encoder.image_size}."
+                f"the data's frames are made by {own}, and backbone '{encoder.name}' was trained on {wanted}: give the "
+                "data preprocessing=task.preprocessing."
             )
 
     def frame_chunks(
-        self, records: Sequence[Record], crop: ResizeCrop, *, rank: int = 0, world_size: int = 1
+        self, records: Sequence[Record], crop: FrameTransform, *, rank: int = 0, world_size: int = 1
     ) -> FrameChunks:
         """All frames of the given videos, for feature extraction: this process's share."""
         return FrameChunks(list(records)[rank::world_size], crop, self.frame_rate)

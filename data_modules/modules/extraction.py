@@ -17,14 +17,13 @@ from torch.utils.data import DataLoader
 
 from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
-from data_modules.features.encoder import FrameEncoder
+from data_modules.features.encoder import FrameEncoder, FrameTransform
 from data_modules.features.imported_names import names_in
 from data_modules.features.manifest import IMPORTED
 from data_modules.features.shards import GONE, stamp
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter, pending
 from data_modules.loading.frames import Chunk, FrameChunks
 from data_modules.loading.loaders import loader_options
-from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.base import VideoDataModule
 
 log = logging.getLogger(__name__)
@@ -115,12 +114,12 @@ class ExtractionTask(LightningModule):
             self.writer = None
 
 
-def transform_of(encoder: FrameEncoder, crop: ResizeCrop) -> str:
+def transform_of(encoder: FrameEncoder, crop: FrameTransform) -> str:
     """What is done to the pixels, and what else of an encoder changes features beside its weights."""
     return f"{crop.recipe}/{encoder.configured}"
 
 
-def recipe_of(encoder: FrameEncoder, data: VideoDataModule, crop: ResizeCrop) -> Recipe:
+def recipe_of(encoder: FrameEncoder, data: VideoDataModule, crop: FrameTransform) -> Recipe:
     """What the features of one crop are made with."""
     return Recipe(
         backbone_name=encoder.name,
@@ -142,7 +141,7 @@ def store_root(encoder: FrameEncoder, data: VideoDataModule, recipe: Recipe) -> 
 
 
 def open_store(
-    encoder: FrameEncoder, data: VideoDataModule, crop: ResizeCrop, records: Mapping[str, Record], trainer: Trainer
+    encoder: FrameEncoder, data: VideoDataModule, crop: FrameTransform, records: Mapping[str, Record], trainer: Trainer
 ) -> FeatureStore:
     """The store of one crop, after what it lacks has been computed.
 

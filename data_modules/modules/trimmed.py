@@ -11,7 +11,7 @@ from data_modules.errors import InputError
 from data_modules.loading.dataset import VideoDataset
 from data_modules.loading.sampling import Sampler, WindowSampler
 from data_modules.loading.settings import kind_and_settings
-from data_modules.loading.transforms import THREE_CROPS, ResizeCrop
+from data_modules.loading.transforms import THREE_CROPS
 from data_modules.modules.base import VideoDataModule, VideoOptions
 from data_modules.protocols import CrossDataset
 from data_modules.protocols.trial import Subset, Trial
@@ -34,7 +34,8 @@ class TrimmedDataModule(VideoDataModule):
         sampler: which moments of a video to look at.
         test_on: the data sets that `CrossDataset` tests on; all but their root, their splits and their class names is
             taken from this data set.
-        num_crops: squares that testing looks at in every frame: 1 in the middle; or 3, both ends of the long side too.
+        num_crops: squares that testing looks at in every frame: 1 in the middle; or 3, both ends of the long side too,
+            where the frozen model sees a part of the frame only.
         options: those that all data sets share, see `VideoDataModule`.
     """
 
@@ -49,7 +50,7 @@ class TrimmedDataModule(VideoDataModule):
         super().__init__(root, **options)
         self.sampler = sampler or WindowSampler()
         if num_crops == 3:
-            self.crops = tuple(ResizeCrop(self.crops[0].size, place) for place in THREE_CROPS)
+            self.crops = tuple(self.crops[0].at(place) for place in THREE_CROPS)
         self.test_on: Sequence[TrimmedDataModule] = test_on or []
         for other in self.test_on:
             other._take_settings_of(self)

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from data_modules.features.encoder import FrameTransform
 from data_modules.features.manifest import Precision
-from data_modules.loading.transforms import FrameTransform
 from prompt_video.backbones.checkpoint_files import CheckpointFiles
 from prompt_video.backbones.families import load_towers
 from prompt_video.backbones.gradient_scale import GradientScale
@@ -139,8 +139,8 @@ class FrozenBackbone(nn.Module):
         return features
 
     @torch.no_grad()
-    def encode_frames(self, pixels: UInt8[Tensor, "N 3 S S"]) -> Float[Tensor, "N D"]:
-        """Features of RGB frames of `image_size`, not normalised."""
+    def encode_frames(self, pixels: UInt8[Tensor, "N 3 H W"]) -> Float[Tensor, "N D"]:
+        """Features of RGB frames that `frames` has made, not normalised."""
         weight = self.towers.text.token_embedding.weight
         features = []
         with torch.autocast(weight.device.type, enabled=False), exact_float32():

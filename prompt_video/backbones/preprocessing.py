@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from data_modules.loading.transforms import CENTER, Filter, FrameTransform, ResizeCrop, Squash
+from data_modules.features.encoder import CENTER, FrameTransform
+from data_modules.loading.transforms import Filter, ResizeCrop, Squash
 from prompt_video.backbones.checkpoint_files import CheckpointFiles
 
 _FILTERS: dict[int, Filter] = {2: "bilinear", 3: "bicubic"}  # as Pillow numbers them

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from data_modules.loading.transforms import FrameTransform
+from data_modules.features.encoder import FrameTransform
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.tokenizer import TextTokenizer
 

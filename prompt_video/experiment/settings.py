@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 import data_modules.registry
 import prompt_video.tasks
 from data_modules.errors import InputError
+from data_modules.features.encoder import FrameTransform
 from data_modules.loading.sample_keys import trial_seed
 from data_modules.modules.base import VideoDataModule
 from prompt_video.backbones.precision import allow_tf32, device_type, refuse_half_precision, resolve_backbone_dtype
@@ -50,7 +51,7 @@ class ExperimentSettings(LightningCLI):
         for option in RUN_OPTIONS:
             parser.add_argument(f"--{option.name}", type=option.kind, default=option.default, help=option.help)
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
-        parser.link_arguments("model", "data.init_args.image_size", compute_fn=image_size, apply_on="instantiate")
+        parser.link_arguments("model", "data.init_args.preprocessing", compute_fn=preprocessing, apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - Lightning's signature
         """Read everything, or say in one sentence why it cannot be read."""
@@ -163,9 +164,9 @@ def parse(arguments: list[str], kind: type[CLI]) -> CLI:
     )
 
 
-def image_size(task: VideoTextTask) -> int:
-    """Side of the square that the task's CLIP sees: the data has to be cropped to it."""
-    return task.image_size
+def preprocessing(task: VideoTextTask) -> FrameTransform:
+    """What the task's frozen model sees of a frame: the data has to make it."""
+    return task.preprocessing
 
 
 def read_settings(options: list[str]) -> SettingsCLI:

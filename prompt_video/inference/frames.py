@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from data_modules.loading.transforms import ResizeCrop
+from data_modules.features.encoder import FrameTransform
 from data_modules.video.decoding import VideoReader
 from data_modules.video.timeline import Timeline
 from prompt_video.backbones.backbone import FrozenBackbone
@@ -38,7 +38,7 @@ def view_features(reader: VideoReader, config: InferenceConfig, backbone: Frozen
 def all_features(
     reader: VideoReader,
     frame_rate: float | None,
-    crop: ResizeCrop,
+    crop: FrameTransform,
     backbone: FrozenBackbone,
     progress: Progress | None = None,
 ) -> tuple[Float[Tensor, "N D"], Float64[np.ndarray, " N"]]:
@@ -61,7 +61,7 @@ def all_features(
     return torch.cat(features), stored.times_sec[: sum(map(len, features))]
 
 
-def _chunks(reader: VideoReader, stored: Timeline, crop: ResizeCrop) -> Iterator[tuple[Tensor, list[int], float]]:
+def _chunks(reader: VideoReader, stored: Timeline, crop: FrameTransform) -> Iterator[tuple[Tensor, list[int], float]]:
     """Some cropped frames at a time; which of them is on screen at each moment, and the last moment."""
     held: list[Tensor] = []
     frame_of: list[int] = []

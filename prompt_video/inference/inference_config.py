@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from data_modules.errors import InputError
+from data_modules.features.encoder import FrameTransform, Place
 from data_modules.files.text_files import excerpt
 from data_modules.loading.sampling import Sampler, SegmentSampler, WindowSampler
-from data_modules.loading.transforms import Place, ResizeCrop
 from data_modules.loading.windows import SlidingWindows, WholeVideo, Windows
 from prompt_video.model.kept_settings import check_settings, fits
 
@@ -27,17 +27,17 @@ class InferenceConfig:
     """
 
     sampler: Sampler
-    crops: tuple[ResizeCrop, ...]
+    crops: tuple[FrameTransform, ...]
     frame_rate: float | None
     windows: Windows
 
     @classmethod
-    def of(cls, task: Mapping[str, Any], image_size: int, num_frames: int) -> "InferenceConfig":
+    def of(cls, task: Mapping[str, Any], frames: FrameTransform, num_frames: int) -> "InferenceConfig":
         """As a checkpoint says; what it says nothing of is what suits any video.
 
         Args:
             task: of the checkpoint, see `VideoTextTask.inference_config`; empty for the frozen CLIP.
-            image_size: side of the square that CLIP sees, pixels.
+            frames: from a decoded frame to what the frozen model sees.
             num_frames: that stand for a video where nothing else is known, spread over the whole of it.
 
         Raises:
@@ -52,7 +52,7 @@ class InferenceConfig:
         windows = task.get("windows") or {"kind": "SlidingWindows", "settings": {}}
         return cls(
             _made(SAMPLERS, sampler, "sampler"),
-            tuple(ResizeCrop(image_size, place) for place in places),
+            tuple(map(frames.at, places)),
             task.get("frame_rate"),
             _made(WINDOWS, windows, "windows"),
         )

@@ -110,7 +110,7 @@ class LoadedModel:
         self.model, self.class_names, self.detector = model, class_names, detector
         self.model.text_chunk = TEXT_CHUNK
         self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if detector else None)
-        self.config = InferenceConfig.of(task, model.backbone.image_size, model.temporal.max_frames)
+        self.config = InferenceConfig.of(task, model.backbone.frames, model.temporal.max_frames)
 
     @property
     def has_detector(self) -> bool:

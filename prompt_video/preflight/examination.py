@@ -61,7 +61,7 @@ def examine(settings: SettingsCLI, decode: Decode, samples: int, workers: int, *
         show_progress: draw a progress bar.
     """
     task, model_results = _build_task(settings)
-    data = settings.data(image_size=task.image_size) if task else settings.data()
+    data = settings.data(preprocessing=task.preprocessing) if task else settings.data()
     try:
         for module in (data, *data.test_on):
             module.prepare_data()

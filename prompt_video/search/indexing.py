@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader
 
 from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
+from data_modules.features.encoder import FrameTransform
 from data_modules.features.manifest import MANIFEST
 from data_modules.features.shards import GONE, stamp
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter, pending
 from data_modules.files.listing import Listing
 from data_modules.loading.frames import FrameChunks
 from data_modules.loading.loaders import loader_options
-from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.extraction import MISSING, ExtractionTask, transform_of
 from data_modules.video.timeline import tick_starts
 from prompt_video.model.embedding import dim_of, video_vectors
@@ -95,7 +95,7 @@ class IndexingTask(ExtractionTask):
         writer.add(video_id, torch.cat(parts), starts, duration_sec, path)
 
 
-def recipe_of(manifest: IndexManifest, model: VideoTextModel, crop: ResizeCrop) -> Recipe:
+def recipe_of(manifest: IndexManifest, model: VideoTextModel, crop: FrameTransform) -> Recipe:
     """What the vectors of an index are made with: other weights or other spans make another one."""
     return Recipe(
         backbone_name=model.backbone.name,
@@ -130,7 +130,7 @@ def build_index(
     Raises:
         InputError: when there is no folder or no video in it, or the index was made otherwise or of another folder.
     """
-    manifest, crop = IndexManifest.of(model, folder, cutting), ResizeCrop(model.backbone.image_size)
+    manifest, crop = IndexManifest.of(model, folder, cutting), model.backbone.frames
     recipe = recipe_of(manifest, model, crop)
     videos = find_videos(folder)
     todo = pending(root, recipe, videos.items())

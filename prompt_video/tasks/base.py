@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
+from data_modules.features.encoder import FrameTransform
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.backbone import FrozenBackbone
@@ -145,9 +146,9 @@ class VideoTextTask(LightningModule, ABC):
         return self.model.backbone
 
     @property
-    def image_size(self) -> int:
-        """Side of the square that the frozen CLIP sees, pixels."""
-        return self.model.backbone.image_size
+    def preprocessing(self) -> FrameTransform:
+        """From a decoded frame to what the frozen model sees."""
+        return self.model.backbone.frames
 
     @property
     def has_weights(self) -> bool:
@@ -324,7 +325,7 @@ class VideoTextTask(LightningModule, ABC):
             raise InputError("a task needs a data module for its candidates: trainer.fit(task, data).")
         if (count := len(datamodule.trials)) > 1:
             raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
-        datamodule.check_image_size(self.encoder)
+        datamodule.check_preprocessing(self.encoder)
         (trial,) = datamodule.trials
         self.data_config = datamodule.inference_config()
         self.trial_name = trial.name

@@ -150,6 +150,36 @@ def clip_folder(make_clip_folder: Callable[..., Path]) -> Path:
     return make_clip_folder()
 
 
+@pytest.fixture(scope="session")
+def metaclip2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random MetaCLIP 2 with a vocabulary of its kind, letters and a few words; frames are squashed."""
+    words = [f"▁{word}" for word in ("star", "red", "the", "ring", "moving", "")]
+    signs = [*words, *"abcdefghijklmnopqrstuvwxyz0123456789.,'-éüñ漢字"]
+    special: Any = [(token, 0.0) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    scored = [*special, *((sign, -3.0 - place / 10) for place, sign in enumerate(signs))]
+    tokenizer = transformers.XLMRobertaTokenizer(vocab=scored)
+    tower = {"num_attention_heads": 2, "num_hidden_layers": 2, "hidden_act": "gelu"}
+    text = {**tower, "hidden_size": 32, "intermediate_size": 64, "vocab_size": len(tokenizer) + 3}
+    vision = {**tower, "hidden_size": 40, "intermediate_size": 80, "image_size": IMAGE_SIZE, "patch_size": 8}
+    config = transformers.MetaClip2Config(
+        text_config={**text, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2},
+        vision_config=vision,
+        projection_dim=48,
+    )
+    torch.manual_seed(1)
+    model = transformers.MetaClip2Model(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.1)
+    folder = tmp_path_factory.mktemp("metaclip2")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    size = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
+    processor = transformers.CLIPImageProcessor(size=size, do_center_crop=False, resample=2)
+    processor.save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
 def backbone(clip_folder: Path) -> FrozenBackbone:
     return FrozenBackbone(str(clip_folder))

@@ -13,6 +13,7 @@ from data_modules.batch import Batch, BrokenVideo
 from data_modules.errors import InputError
 from data_modules.features.store import FeatureStore, StoreWriter
 from data_modules.loading.sampling import SegmentSampler
+from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols import BaseToNovel, ClosedSet, FewShot, OpenSet, Protocol, RandomHalves
 from data_modules.protocols.limit import Limit
@@ -219,7 +220,14 @@ def test_a_video_that_cannot_be_decoded_counts_once_however_many_captions_it_has
     tmp_path: Path, make_videos: Callable[[Path, int], Path]
 ) -> None:
     (video,) = [path for path in make_videos(tmp_path / "made", 1).rglob("*.mp4") if "spinning" in str(path)]
-    data = Captioned(tmp_path, SegmentSampler(2), features="off", image_size=16, num_workers=0, max_broken_fraction=0.5)
+    data = Captioned(
+        tmp_path,
+        SegmentSampler(2),
+        features="off",
+        preprocessing=ResizeCrop(16),
+        num_workers=0,
+        max_broken_fraction=0.5,
+    )
     for video_id in video_ids("train")[:16]:
         (tmp_path / f"{video_id}.mp4").symlink_to(video)
     broken = [lost for batch in data.train_dataloader() for lost in batch["broken"]]

@@ -6,6 +6,7 @@ from data_modules.data_sets.hmdb51 import HMDB51
 from data_modules.data_sets.video_folder import VideoFolder
 from data_modules.errors import InputError
 from data_modules.loading.sampling import SegmentSampler
+from data_modules.loading.transforms import ResizeCrop
 from data_modules.protocols import ClosedSet, CrossDataset
 from data_modules.synthetic.moving_shapes import MovingShapes
 
@@ -54,13 +55,15 @@ def test_other_data_sets_are_looked_at_in_the_same_way(tmp_path: Path) -> None:
 
 def test_crops_and_views_in_words_and_in_samples(tmp_path: Path) -> None:
     sampler = SegmentSampler(num_frames=4, num_views=2)
-    data = MovingShapes(tmp_path, 0, 0, 1, sampler=sampler, num_crops=3, features="off", image_size=32, num_workers=0)
+    data = MovingShapes(
+        tmp_path, 0, 0, 1, sampler=sampler, num_crops=3, features="off", preprocessing=ResizeCrop(32), num_workers=0
+    )
     words = "Tested on 2 views of 4 frames spread over the whole video, 3 crops each; probabilities are averaged over"
     assert data.describe_views().startswith(words)
     records, stores = data.usable("test", training=False)
     assert (len(records), stores) == (48, [])
     tested = data.dataset("test", training=False)
-    assert [crop.size for crop in tested.crops] == [32] * 3
+    assert [crop.shape for crop in tested.crops] == [(32, 32)] * 3
     assert len(data.dataset("test", training=True).crops) == 1
 
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from data_modules.batch import Batch, Record
 from data_modules.loading.frames import FrameChunks
-from data_modules.loading.transforms import ResizeCrop
 from data_modules.synthetic.rendering import render, write_mp4
 from prompt_video.cli import main
 from prompt_video.model.embedding import text_vectors, video_vectors
@@ -86,7 +85,7 @@ def test_a_retrieval_checkpoint_with_a_share_of_the_frozen_clip(retrieval: Run, 
     model = model_of_checkpoint(checkpoint).eval()
     assert model.frozen_share == SHARE
     for name, score in hits.items():
-        (chunk,) = FrameChunks([Record(name, folder / name, -1)], ResizeCrop(backbone.image_size), cutting.frame_rate)
+        (chunk,) = FrameChunks([Record(name, folder / name, -1)], backbone.frames, cutting.frame_rate)
         (piece,) = chunk.pieces
         assert piece.duration_sec is not None
         (rows,) = cutting.rows(np.array(piece.times_sec), piece.duration_sec)

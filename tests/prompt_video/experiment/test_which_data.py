@@ -11,6 +11,7 @@ import pytest
 
 from data_modules import VideoFolder
 from data_modules.features.store import FeatureStore
+from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.extraction import recipe_of, store_root
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
@@ -102,7 +103,7 @@ def test_a_store_belongs_to_one_root_however_it_is_written(
 
 
 def test_all_of_a_clip_that_changes_features_is_in_the_recipe(tmp_path: Path, clip_folder: Path) -> None:
-    data = VideoFolder(tmp_path, image_size=16)
+    data = VideoFolder(tmp_path, preprocessing=ResizeCrop(16))
     plain = FrozenBackbone(str(clip_folder))
     recipes = [recipe_of(plain, data, data.crops[0])]
     changes: list[dict[str, Any]] = [{"hidden_act": "gelu"}, {"num_attention_heads": 2}, {"layer_norm_eps": 1e-3}]

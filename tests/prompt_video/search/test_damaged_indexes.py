@@ -10,7 +10,6 @@ import torch
 
 from data_modules.errors import InputError
 from data_modules.features.store import StoreWriter
-from data_modules.loading.transforms import ResizeCrop
 from prompt_video.inference.loaded import load
 from prompt_video.model.embedding import dim_of
 from prompt_video.search.index import VideoIndex
@@ -30,7 +29,7 @@ def make(tmp_path: Path, clip_folder: Path) -> Callable[..., Path]:
         root = tmp_path / "index"
         manifest = IndexManifest.of(model, tmp_path, CUTTING)
         manifest.write(root)
-        with StoreWriter(root, recipe_of(manifest, model, ResizeCrop(model.backbone.image_size))) as writer:
+        with StoreWriter(root, recipe_of(manifest, model, model.backbone.frames)) as writer:
             for video_id in video_ids:
                 vector = torch.nn.functional.normalize(torch.ones(1, dim_of(model)), dim=-1)
                 writer.add(video_id, vector, np.zeros(1), 1.0, tmp_path / video_id)

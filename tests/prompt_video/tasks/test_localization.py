@@ -17,7 +17,6 @@ from torch import Tensor
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.features.store import Recipe, StoreWriter
-from data_modules.loading.transforms import CENTER, ResizeCrop
 from data_modules.modules.extraction import transform_of
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
@@ -51,7 +50,7 @@ Annotated = Mapping[str, Sequence[tuple[str, float, float]]]  # label, start and
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
     backbone = FrozenBackbone("tiny")
-    transform = transform_of(backbone, ResizeCrop(backbone.image_size, CENTER))
+    transform = transform_of(backbone, backbone.frames)
     return Recipe("tiny", backbone.fingerprint, backbone.embed_dim, RATE, transform)
 
 

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from data_modules import CaptionedShapes, MovingShapes, UntrimmedShapes, VideoDataModule, VideoFolder
 from data_modules.errors import InputError
+from data_modules.loading.transforms import ResizeCrop
 from data_modules.protocols import FewShot
 from prompt_video.cli import main
 from prompt_video.model.temporal import TemporalEncoder
@@ -34,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, 
 
 
 def folder_data(root: Path, tmp_path: Path, **options: Any) -> VideoFolder:  # noqa: ANN401 - the constructor's
-    known: dict[str, Any] = {"features_root": tmp_path / "features", "image_size": 64, "num_workers": 0}
+    known: dict[str, Any] = {"features_root": tmp_path / "features", "preprocessing": ResizeCrop(64), "num_workers": 0}
     return VideoFolder(root, val_fraction=0.25, test_fraction=0.25, **{**known, "batch_size": 4, **options})
 
 
@@ -63,17 +64,21 @@ def test_the_figures_are_those_of_the_command_line(root: Path, tmp_path: Path) -
 
 
 def recognition(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
-    data = MovingShapes(folder / "videos", 1, 1, 1, features_root=folder, image_size=64, num_workers=0)
+    data = MovingShapes(folder / "videos", 1, 1, 1, features_root=folder, preprocessing=ResizeCrop(64), num_workers=0)
     return RecognitionTask(backbone="tiny", temporal=TEMPORAL), data
 
 
 def localization(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
-    data = UntrimmedShapes(folder / "videos", 2, 1, 1, features_root=folder, image_size=64, num_workers=0)
+    data = UntrimmedShapes(
+        folder / "videos", 2, 1, 1, features_root=folder, preprocessing=ResizeCrop(64), num_workers=0
+    )
     return LocalizationTask(backbone="tiny", temporal=TEMPORAL), data
 
 
 def retrieval(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
-    data = CaptionedShapes(folder / "videos", 4, 2, 4, features_root=folder, image_size=64, num_workers=0)
+    data = CaptionedShapes(
+        folder / "videos", 4, 2, 4, features_root=folder, preprocessing=ResizeCrop(64), num_workers=0
+    )
     return RetrievalTask(backbone="tiny", temporal=TEMPORAL), data
 
 
@@ -126,12 +131,13 @@ def test_one_trainer_extracts_fits_and_tests_and_frames_need_no_extraction(root:
 
 def test_a_mistake_is_told_in_a_sentence(root: Path, tmp_path: Path) -> None:
     task = RecognitionTask(backbone="tiny", temporal=TEMPORAL)
-    large = folder_data(root, tmp_path, image_size=224, features="off")
+    large = folder_data(root, tmp_path, preprocessing=ResizeCrop(224), features="off")
     with pytest.raises(
-        InputError, match=r"image_size is 224, and backbone 'tiny' sees 64 pixels: give .* image_size=64"
+        InputError,
+        match=r"made by resize224-bicubic.*backbone 'tiny' was trained on resize64-bicubic.*=task\.preprocessing",
     ):
         plain_trainer(tmp_path).fit(task, large)
-    with pytest.raises(InputError, match="image_size=64"):
+    with pytest.raises(InputError, match="trained on resize64"):
         large.extract(task.encoder)
     few = FewShot(source="drawn", shots=1, num_trials=2)
     with pytest.raises(InputError, match=r"the protocol has 2 trials; name the one that is meant"):

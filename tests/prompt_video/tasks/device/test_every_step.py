@@ -17,9 +17,10 @@ from torch.utils._pytree import tree_leaves
 from data_modules.data_sets.captioned_folder import CaptionedFolder
 from data_modules.data_sets.untrimmed_folder import UntrimmedFolder
 from data_modules.data_sets.video_folder import VideoFolder
+from data_modules.features.encoder import CENTER
 from data_modules.features.store import Recipe, StoreWriter
 from data_modules.loading.sampling import SegmentSampler, WindowSampler
-from data_modules.loading.transforms import CENTER, ResizeCrop
+from data_modules.loading.transforms import ResizeCrop
 from data_modules.loading.windows import SlidingWindows
 from data_modules.modules.extraction import transform_of
 from prompt_video.backbones.backbone import FrozenBackbone
@@ -108,7 +109,7 @@ def settings(store: Store) -> Callable[[Iterable[str]], dict[str, Any]]:
     """What the data modules share."""
 
     def make(video_ids: Iterable[str]) -> dict[str, Any]:
-        options = {"frame_rate": RATE, "image_size": IMAGE_SIZE, "batch_size": 6, "num_workers": 0}
+        options = {"frame_rate": RATE, "preprocessing": ResizeCrop(IMAGE_SIZE), "batch_size": 6, "num_workers": 0}
         return {"features": str(store(video_ids)), **options}
 
     return make
@@ -258,7 +259,7 @@ def test_from_video_files(
         features=features,
         features_root=tmp_path / "features",
         frame_rate=2.0,
-        image_size=IMAGE_SIZE,
+        preprocessing=ResizeCrop(IMAGE_SIZE),
         batch_size=2,
         num_workers=0,
     )

@@ -1,0 +1,151 @@
+"""MetaCLIP 2 against transformers: texts with and without vectors, gradients, frames, tokens."""
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import torch
+import transformers
+from torch import Tensor, nn
+
+from data_modules.errors import InputError
+from data_modules.loading.transforms import Squash
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.model.prompt import PromptLearner
+
+TEXTS = ["a star", "the red ring", "", "moving 漢字 zebra, quickly", "x " * 20]
+
+
+def plain(folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 - transformers is untyped
+    model: Any = transformers.MetaClip2Model.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    return model.eval().requires_grad_(False)
+
+
+class _Given(nn.Module):
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        return self.rows
+
+
+def features_of(model: Any, texts: PromptedText) -> Tensor:  # noqa: ANN401 - as above
+    """Every text in 77 positions, padding and all, with vectors in the places of an ordinary token."""
+    embedding = model.text_model.embeddings.token_embedding
+    ids, rows = torch.ones(len(texts.tokens), 77, dtype=torch.long), []
+    for row, tokens in zip(ids, texts.tokens, strict=True):
+        first = [0, *[5] * len(texts.prefix), *tokens]
+        whole = [*first, *[5] * texts.num_suffix, 2]
+        row[: len(whole)] = torch.tensor(whole)
+        given = embedding(row)
+        start = 1 + len(texts.prefix)
+        suffix = texts.suffix_after(len(tokens))
+        own, rest = given[start : len(first)], given[len(first) + texts.num_suffix :]
+        rows.append(torch.cat([given[:1], texts.prefix, own, suffix, rest]))
+    model.text_model.embeddings.token_embedding = _Given(torch.stack(rows))
+    try:
+        features: Tensor = model.get_text_features(input_ids=ids).pooler_output
+        return features
+    finally:
+        model.text_model.embeddings.token_embedding = embedding
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("way", ["packed", "padded"])
+@pytest.mark.parametrize("layout", ["shared", "by_position"])
+def test_texts_equal_transformers(
+    metaclip2_folder: Path, dtype: torch.dtype, tolerance: float, way: str, layout: Literal["shared", "by_position"]
+) -> None:
+    backbone: Any = copy.deepcopy(FrozenBackbone(str(metaclip2_folder))).to(dtype)
+    backbone.towers.text.way = way
+    model, tokens = plain(metaclip2_folder, dtype), backbone.tokenize(TEXTS)
+    nothing = torch.empty(0, backbone.width, dtype=dtype)
+    own = PromptedText(tokens, nothing, nothing, 0)
+    wanted = features_of(model, own)
+    assert (backbone.encode_text(own) - wanted).abs().max() <= tolerance * wanted.abs().max()
+    prompt = PromptLearner(backbone.width, 3, 2, layout=layout, init_std=0.5).to(dtype)
+    features = [backbone.encode_text(prompt.surround(tokens)), features_of(model, prompt.surround(tokens))]
+    gradients = [torch.autograd.grad(one[:, :5].sum(), prompt.context)[0] for one in features]
+    for one, other in (features, gradients):
+        assert (one - other).abs().max() <= 2 * tolerance * other.abs().max()
+
+
+def test_frames_equal_transformers(metaclip2_folder: Path) -> None:
+    backbone = FrozenBackbone(str(metaclip2_folder))
+    pixels = torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    normalised = (pixels / 255 - backbone.mean) / backbone.std
+    wanted = plain(metaclip2_folder, torch.float32).get_image_features(normalised).pooler_output
+    assert (backbone.encode_frames(pixels) - wanted).abs().max() <= 1e-5 * wanted.abs().max()
+
+
+def test_frames_are_made_as_its_files_say(metaclip2_folder: Path) -> None:
+    backbone = FrozenBackbone(str(metaclip2_folder))
+    assert isinstance(backbone.frames, Squash)
+    frame = torch.randint(0, 256, (3, 40, 70), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    auto: Any = transformers.AutoImageProcessor
+    processor = auto.from_pretrained(metaclip2_folder)
+    wanted = processor(frame, return_tensors="pt")["pixel_values"][0]
+    ours = (backbone.frames(frame) / 255 - backbone.mean) / backbone.std
+    assert (ours - wanted).abs().max() <= 2 / 255 / backbone.std.min()
+
+
+def test_tokens_are_those_of_transformers(metaclip2_folder: Path) -> None:
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(metaclip2_folder)
+    backbone = FrozenBackbone(str(metaclip2_folder))
+    assert [[0, *own, 2] for own in backbone.tokenize(TEXTS)] == tokenizer(TEXTS)["input_ids"]
+    assert backbone.facts.family == "MetaCLIP 2"
+
+
+def test_capitals_count(metaclip2_folder: Path) -> None:
+    """Unlike CLIP's vocabulary, which has none."""
+    one, other = FrozenBackbone(str(metaclip2_folder)).tokenize(["red", "RED"])
+    assert one != other
+
+
+def damage_end(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["eos_token_id"] = 49407
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def damage_vocabulary(folder: Path) -> None:
+    file = folder / "tokenizer.json"
+    content = json.loads(file.read_text())
+    content["model"]["vocab"] = content["model"]["vocab"][:8]
+    content["added_tokens"] = [token for token in content["added_tokens"] if token["id"] < 8]
+    file.write_text(json.dumps(content))
+
+
+def damage_frames(folder: Path) -> None:
+    path = next(
+        file for file in (folder / "preprocessor_config.json", folder / "processor_config.json") if file.is_file()
+    )
+    path.write_text(path.read_text().replace(": 16", ": 32"))
+
+
+def damage_filter(folder: Path) -> None:
+    path = next(
+        file for file in (folder / "preprocessor_config.json", folder / "processor_config.json") if file.is_file()
+    )
+    path.write_text(path.read_text().replace('"resample": 2', '"resample": 5'))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (damage_end, "its features are read at the token 49407, and its tokenizer ends texts with 2"),
+        (damage_vocabulary, "has 8 tokens, and its weights are for"),
+        (damage_frames, "makes pictures of 32 x 32 pixels, and its image encoder sees 16 x 16"),
+        (damage_filter, "asks for the filter 5; known: 2 bilinear, 3 bicubic"),
+    ],
+)
+def test_damaged_folder(metaclip2_folder: Path, tmp_path: Path, damage: Any, says: str) -> None:  # noqa: ANN401
+    folder = shutil.copytree(metaclip2_folder, tmp_path / "copy")
+    damage(folder)
+    with pytest.raises(InputError, match=says):
+        FrozenBackbone(str(folder))
