@@ -7,9 +7,10 @@ PACKAGES := prompt_video data_modules tests
 EXP ?=
 METHOD ?=
 SWEEP ?=
+TABLE ?=
 CKPT ?=
 ARGS ?=
-SEEDS ?= 1
+SEEDS ?=
 SIZE ?= small
 
 EXPERIMENT = --config $(EXP) $(if $(METHOD),--method $(METHOD))
@@ -21,7 +22,7 @@ TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=1717986918
 PYTEST = $(BIN)/pytest -q --numprocesses logical --dist worksteal --durations 25 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep bench tiny-clip format lint types imports test test-all check clean
+.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep table bench tiny-clip format lint types imports test test-all check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -39,7 +40,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "installed"
 
 demo: $(READY) ## the whole method on the built-in worlds; report in runs/demo (SEEDS=3 runs three seeds, SIZE=full longer runs)
-	@$(TRAIN_ENV) $(BIN)/prompt-video demo --seeds $(SEEDS) --size $(SIZE) $(ARGS)
+	@$(TRAIN_ENV) $(BIN)/prompt-video demo --seeds $(or $(SEEDS),1) --size $(SIZE) $(ARGS)
 
 train: $(READY) ## train and test an experiment: make train EXP=demo_closed
 	@test -n "$(EXP)" || { echo "name an experiment: make train EXP=demo_closed; there are"; $(BIN)/prompt-video list experiments; exit 2; }
@@ -70,7 +71,11 @@ dashboard: $(READY) ## lay out an experiment's wandb workspace, without an accou
 
 sweep: $(READY) ## run an ablation on this machine: make sweep EXP=demo_closed SWEEP=prompt_length
 	@test -n "$(EXP)" -a -n "$(SWEEP)" || { echo "name both: make sweep EXP=demo_closed SWEEP=prompt_length; there are"; $(BIN)/prompt-video list sweeps; exit 2; }
-	@$(TRAIN_ENV) $(BIN)/prompt-video sweep $(SWEEP) $(EXPERIMENT) $(ARGS)
+	@$(TRAIN_ENV) $(BIN)/prompt-video sweep $(SWEEP) $(EXPERIMENT) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+table: $(READY) ## run all of a table of the paper, and write it: make table TABLE=hmdb51_closed_ablation
+	@test -n "$(TABLE)" || { echo "name a table: make table TABLE=hmdb51_closed_ablation; there are"; $(BIN)/prompt-video list tables; exit 2; }
+	@$(TRAIN_ENV) $(BIN)/prompt-video table $(TABLE) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 bench: $(READY) ## measure every part against the plain way; ratios in runs/bench (ARGS=--quick: two minutes)
 	@$(TRAIN_ENV) $(BIN)/prompt-video bench $(ARGS)

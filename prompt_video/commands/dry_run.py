@@ -15,21 +15,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SMALL = (
-    "--data.batch_size=4",
-    "--data.num_workers=0",
-    "--model.backbone=tiny",
-    "--model.backbone_dtype=float32",
-    "--trainer.accelerator=cpu",
-    "--trainer.devices=1",
-    "--trainer.num_nodes=1",
-    "--trainer.strategy=auto",
-    "--trainer.precision=32-true",
-    "--trainer.max_epochs=1",
-    "--wandb=disabled",
-    "--run_folder=null",
-)
-
 
 def main(arguments: list[str]) -> "ExperimentCLI":
     """Run one experiment on a miniature of its data."""
@@ -37,7 +22,7 @@ def main(arguments: list[str]) -> "ExperimentCLI":
 
     from prompt_video.experiment.cli import main as run_experiment
     from prompt_video.experiment.settings import read_settings
-    from prompt_video.preflight.dry_run import make_miniature, open_folder
+    from prompt_video.preflight.dry_run import dry_run_options, open_folder
 
     console.configure()
     settings = read_settings(rest)
@@ -46,11 +31,8 @@ def main(arguments: list[str]) -> "ExperimentCLI":
         "DRY RUN of %s with made-up videos in %s and the tiny CLIP: its figures are no results", settings.name, folder
     )
     open_folder(folder)
-    miniature = make_miniature(settings, folder / "data")
-    places = [f"--data.features_root={folder / 'features'}", f"--runs={folder / 'runs'}", f"--name={settings.name}"]
-    if settings.settings["data"]["init_args"]["features"] != "off":
-        places.append("--data.features=auto")
-    return run_experiment(["fit", *rest, *SMALL, *miniature, *places])
+    small = dry_run_options(settings, folder)
+    return run_experiment(["fit", *rest, *small, f"--runs={folder / 'runs'}", "--run_folder=null"])
 
 
 def parser() -> ExperimentVerbParser:

@@ -19,11 +19,13 @@ KINDS = {
     "data_sets": "data.class_path of an experiment",
     "class_lists": "--classes_of NAME of label and others",
     "templates": "--templates NAME of label and others, --model.frozen_templates NAME",
+    "tables": "prompt-video table NAME; make table TABLE=NAME",
     "sweeps": "prompt-video sweep NAME --config EXPERIMENT; make sweep EXP=... SWEEP=NAME",
 }
 _FILES: Mapping[str, Kind] = {
     "experiments": "experiment",
     "methods": "method",
+    "tables": "table",
     "sweeps": "sweep",
 }
 _MANY = 3  # sentences that are told one by one

@@ -32,6 +32,7 @@ VERBS = {
         "prompt_video.commands.dashboard",
         "lay out an experiment's wandb workspace, or write how it would look",
     ),
+    "table": ("prompt_video.commands.table", "run all rows of a table, such as the paper's, and write it"),
     "sweep": ("prompt_video.commands.sweep", "run every point of a wandb sweep file on this machine"),
     "export": ("prompt_video.commands.export", "a trained model as ONNX, or as a folder for the HuggingFace hub"),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in worlds, in a minute or two"),

@@ -80,6 +80,18 @@ class Claim:
         return bool(self.made) and self.made[-1] == self.folder and _is_unused(self.folder)
 
 
+def is_claimed(folder: Path) -> bool:
+    """Whether a process writes to a run folder."""
+    if fcntl is None or not (folder / LOCK).is_file():
+        return False
+    with suppress(OSError), (folder / LOCK).open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def claim_new(root: Path, name: str, kind: str = "") -> Claim:
     """A folder that no other run has: ``root/name/<kind><date>_<time>``.
 

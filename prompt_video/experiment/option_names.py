@@ -61,3 +61,5 @@ EXPERIMENT_OPTIONS = frozenset(
         "weights_only",
     }
 )
+
+MOST_SEED = 2**32 - 1  # of numpy

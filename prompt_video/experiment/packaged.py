@@ -1,4 +1,4 @@
-"""Files that come with the program: experiments, methods, scales and sweeps, found by their names."""
+"""Files that come with the program: experiments, methods, scales, sweeps and tables, found by their names."""
 
 import re
 from difflib import SequenceMatcher
@@ -8,13 +8,14 @@ from typing import Literal
 from data_modules.errors import InputError
 from prompt_video.io.suggest import nearest
 
-Kind = Literal["experiment", "method", "scale", "sweep"]
+Kind = Literal["experiment", "method", "scale", "sweep", "table"]
 CHOICES: tuple[Kind, ...] = ("method", "scale")  # of which an experiment's model is put together
 _PLACES: dict[Kind, str] = {
     "experiment": ".",
     "method": "parts/methods",
     "scale": "parts/scales",
     "sweep": "sweeps",
+    "table": "tables",
 }
 
 

@@ -19,7 +19,7 @@ from prompt_video.experiment.building import build
 from prompt_video.experiment.composing_parser import ComposingParser
 from prompt_video.experiment.config_errors import PARSER_MODE, misconfigured, reading
 from prompt_video.experiment.folder import checked_name, checkpoint_of, newest_checkpoint
-from prompt_video.experiment.option_names import RUN_OPTIONS
+from prompt_video.experiment.option_names import MOST_SEED, RUN_OPTIONS
 from prompt_video.experiment.run_settings import as_lightning_calls_them, with_settings_of_run
 from prompt_video.io.parser_messages import ConfigError
 from prompt_video.model.checkpoints import read_checkpoint, read_learned
@@ -27,8 +27,6 @@ from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_settings
 
 __all__ = ["ExperimentSettings", "SettingsCLI", "data_modules", "parse", "prompt_video", "read_settings"]
-
-MOST_SEED = 2**32 - 1  # of numpy
 
 CLI = TypeVar("CLI", bound="ExperimentSettings")
 

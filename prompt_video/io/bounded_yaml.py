@@ -1,9 +1,12 @@
 """YAML that asks for no more than it is long: nested lists overflow the reader's stack, and aliases multiply."""
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, get_loader, set_loader
+
+from data_modules.errors import InputError
 
 MOST_LEVELS = 100
 MOST_NODES = 1_000_000
@@ -46,6 +49,19 @@ def safe_load(text: str) -> Any:  # noqa: ANN401 - what the text says
     """
     check_bounds(text)
     return yaml.safe_load(text)
+
+
+def read_mapping(path: Path) -> dict[Any, Any]:
+    """What a file says of itself, by name; nothing where it says something else.
+
+    Raises:
+        InputError: when it is no YAML.
+    """
+    try:
+        content = safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    return content if isinstance(content, dict) else {}
 
 
 def bound_loader(mode: str) -> None:

@@ -1,14 +1,18 @@
 """A miniature of an experiment's data: the layout of the real data set, made-up videos, a few of a few classes."""
 
 import json
+import logging
+import re
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from data_modules.batch import Record, UntrimmedRecord
 from data_modules.data_sets.video_folder import VideoFolder
 from data_modules.errors import InputError
+from data_modules.files.json_files import write_json
 from data_modules.modules.base import VideoDataModule
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.modules.untrimmed import UntrimmedDataModule
@@ -17,13 +21,30 @@ from data_modules.synthetic.captioned_shapes import CaptionedShapes
 from data_modules.synthetic.moving_shapes import MovingShapes
 from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from data_modules.synthetic.video_fixtures import SCENES, SLOW_RATE, Action, long_video, video
-from prompt_video.experiment.settings import SettingsCLI
+from prompt_video.experiment.settings import SettingsCLI, read_settings
+from prompt_video.experiment.tables.plan import Plan
+
+log = logging.getLogger(__name__)
 
 MARKER = ".made_by_dry_run"
 LIMIT = {"trials": 2, "classes": 3, "videos": 2}
 LIMIT_OF_LONG = {"trials": 2, "classes": 3, "videos": 1}  # each is minutes long
 SMALL_BATCH = 4  # where batches must be full
 FOLDER_VIDEOS = 30  # of each class of a folder: enough for the usual fractions, and for 16 shots
+SMALL = (
+    "--data.batch_size=4",
+    "--data.num_workers=0",
+    "--model.backbone=tiny",
+    "--model.backbone_dtype=float32",
+    "--trainer.accelerator=cpu",
+    "--trainer.devices=1",
+    "--trainer.num_nodes=1",
+    "--trainer.strategy=auto",
+    "--trainer.precision=32-true",
+    "--trainer.max_epochs=1",
+    "--wandb=disabled",
+)
+OPTIONS = "options.json"  # of a table's miniature, once it is whole
 # Of the user's, where a data set has such options.
 NO_LISTS: Mapping[str, Any] = {"annotations": None, "labels": None, "captions": None}
 
@@ -40,6 +61,44 @@ def open_folder(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / MARKER).touch()
+
+
+def dry_run_options(settings: SettingsCLI, folder: Path) -> list[str]:
+    """The options that make a run of an experiment small, behind its own; writes the data that it then takes.
+
+    Args:
+        settings: of the experiment.
+        folder: for all that the run leaves.
+    """
+    features = settings.settings["data"]["init_args"]["features"]
+    options = [*SMALL, *make_miniature(settings, folder / "data"), f"--data.features_root={folder / 'features'}"]
+    return [*options, f"--name={settings.name}", *([] if features == "off" else ["--data.features=auto"])]
+
+
+def on_miniatures(plan: Plan, folder: Path) -> Plan:
+    """A table that takes made-up data; what was made for it before is taken again, so that it can go on.
+
+    Args:
+        plan: of the table.
+        folder: for the data, one folder for each experiment.
+    """
+    rows = []
+    for row in plan.rows:
+        own = [option for option in row.options if option.startswith(("--config", "--data"))]
+        settings = read_settings(list(row.options))
+        place = folder / "_".join([Path(str(settings.settings["config"][0])).stem, *map(_word, own[1:])])
+        known = place / OPTIONS
+        if not known.is_file():
+            open_folder(place)
+            write_json(known, dry_run_options(settings, place))
+        small = [option for option in json.loads(known.read_text()) if not option.startswith("--name=")]
+        rows.append(replace(row, options=[*row.options, *small]))
+    log.info("DRY RUN of %s on made-up videos in %s and the tiny CLIP: its figures are no results", plan.name, folder)
+    return replace(plan, title=f"DRY RUN, no results. {plan.title}", rows=rows)
+
+
+def _word(option: str) -> str:
+    return re.sub(r"[^\w.]+", "_", option.removeprefix("--data.")).strip("_")[:60]
 
 
 def make_miniature(settings: SettingsCLI, folder: Path) -> list[str]:

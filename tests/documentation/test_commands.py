@@ -17,6 +17,7 @@ from prompt_video.cli import main
 from prompt_video.commands.verbs import VERBS
 from prompt_video.experiment.packaged import file_of
 from prompt_video.experiment.settings import read_settings
+from prompt_video.experiment.tables.table_file import read_table
 
 REPOSITORY = Path(__file__).parents[2]
 AsRun = Callable[[str], tuple[dict[str, str], list[str]]]
@@ -72,6 +73,9 @@ def test_all_that_a_command_names_can_be_read(
     assert not environment
     (tmp_path / "experiments").symlink_to(REPOSITORY / "experiments")
     monkeypatch.chdir(tmp_path)
+    if verb == "table":
+        assert read_table(Path(options[0])).rows
+        return
     if verb == "sweep":
         assert file_of("sweep", options.pop(0)).is_file()
     config = Path(options[options.index("--config") + 1]).stem

@@ -1,1 +1,1 @@
-"""Many runs of one experiment, each with other options, from the sweep files of wandb."""
+"""Many runs as one table: rows of experiments, methods and settings, several seeds each; a sweep is such a table."""

@@ -1,4 +1,4 @@
-"""The points of a sweep, one after the other on this machine, each in a process of its own."""
+"""The runs of a table, one after the other on this machine, each in a process of its own; what is done stays done."""
 
 import hashlib
 import json
@@ -6,90 +6,137 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from statistics import mean
 
 from data_modules.errors import InputError
+from prompt_video.experiment.claim import is_claimed
 from prompt_video.experiment.settings import read_settings
 from prompt_video.experiment.stopping import Stopped
-from prompt_video.experiment.tables.sweep_file import Point, Sweep
+from prompt_video.experiment.tables.plan import Plan, PlannedRow
 from prompt_video.io.run_files import TRAINED
+from prompt_video.reports.comparison.rows import PASSING
+from prompt_video.reports.comparison.runs import LeftOutError, Run, read_run
+from prompt_video.reports.text_formatting import clock
 
 log = logging.getLogger(__name__)
 
 LEAVE_SEC = 60.0  # that a stopped run has to write what it has computed
-# Settings that change no figure; of a method, a scale and a backbone the model has all.
-_NO_MATTER = ("config", "method", "scale", "backbone", "name", "runs", "run_folder", "quiet", "wandb")
+POLL_SEC = 5.0
+FOLDER = Path("tables") / "runs"  # of the runs of all tables, which share those of the same settings
+# Settings that change no figure; of a method and a scale the model has all, and the seed has a place of its own.
+_NO_MATTER = (PASSING | {"config", "method", "scale", "seed"}) - {"root"}
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one point.
+class PlannedRun:
+    """One row with one seed.
 
     Args:
-        point: of the sweep.
-        folder: of its run.
-        metrics: of its test; none if it failed.
+        row: that it is of.
+        experiment: name of its file.
+        seed: that it is run with.
+        folder: of the run, named after its settings: those of other settings are other runs.
     """
 
-    point: Point
+    row: PlannedRow
+    experiment: str
+    seed: int
     folder: Path
-    metrics: dict[str, float]
 
     @property
-    def is_done(self) -> bool:
-        """It was tested."""
-        return any(name.startswith("test/") for name in self.metrics)
+    def told(self) -> str:
+        """Which it is, in words."""
+        return f"{self.experiment}, {self.row.name}, seed {self.seed}"
+
+    @cached_property
+    def result(self) -> Run | None:
+        """What it came to; None while it is not tested. Kept once it is known."""
+        try:
+            return read_run(self.folder, dry_runs=True)
+        except LeftOutError:  # it goes on, or says itself what is wrong with its folder
+            return None
+
+    def forget(self) -> None:
+        """Look at the folder again when asked for the result."""
+        self.__dict__.pop("result", None)
 
 
-def place(sweep: Sweep, options: Sequence[str], folder: Path | None = None) -> list[tuple[Point, Path]]:
-    """The run folder of every point, named also after its settings: those of other settings are other runs.
+def place(plan: Plan, root: Path) -> list[PlannedRun]:
+    """Every run of a table, and where it is to be.
 
     Args:
-        sweep: what to run.
-        options: of the experiment, as typed after ``prompt-video fit``.
-        folder: for the run folders; None for one named after experiment and sweep.
+        plan: of the table.
+        root: folder for run folders.
 
     Raises:
         InputError: when an option is wrong, before anything runs.
     """
     placed = []
-    for point in sweep.points:
-        cli = read_settings([*options, *point.options])
-        settings = cli.settings.clone()
-        for name in _NO_MATTER:
-            settings.pop(name, None)
-        digest = hashlib.sha256(cli.verb_parser.dump(settings, skip_validation=True).encode()).hexdigest()
-        place = folder or cli.runs / "sweeps" / f"{cli.name}_{sweep.name}"
-        placed.append((point, place / f"{point.name}-{digest[:8]}"))
+    for row in plan.rows:
+        cli = read_settings(list(row.options))
+        settings = cli.settings
+        if settings["run_folder"] is not None:
+            raise InputError("each run of a table has a folder of its own: take --runs in the place of --run_folder.")
+        digest = hashlib.sha256(json.dumps(_lasting(settings.as_dict()), sort_keys=True, default=str).encode())
+        runs = root / FOLDER / cli.name
+        name = f"{row.words}-{digest.hexdigest()[:8]}".lstrip("-")
+        known = next(iter(sorted(runs.glob(f"*{digest.hexdigest()[:8]}-seed*"))), None)
+        if known is not None:  # of another table, which has another word for it
+            name = known.name.rpartition("-seed")[0]
+        files = settings.get("config") or []
+        experiment = Path(str(files[0])).stem if files else cli.name
+        placed += [PlannedRun(row, experiment, seed, runs / f"{name}-seed{seed}") for seed in plan.seeds]
     return placed
 
 
-def run_points(placed: Sequence[tuple[Point, Path]], options: Sequence[str]) -> list[Outcome]:
-    """Run what has not been run; a point that fails is left behind, and the next one runs.
+def run_all(planned: Sequence[PlannedRun]) -> None:
+    """Run what has not been run; one that fails is left behind, and the next one runs.
 
-    Args:
-        placed: points and their run folders.
-        options: of the experiment, as typed after ``prompt-video fit``.
+    What another process is running is waited for, so that the same command on another GPU shares the work.
     """
-    outcomes = []
-    for number, (point, folder) in enumerate(placed, start=1):
-        outcome = _outcome(point, folder)
-        told = f"point {number} of {len(placed)}, {point.name}"
-        if outcome.is_done:
-            log.info("%s: has been run, %s", told, folder)
-        else:
-            log.info("%s", told)
-            command = [sys.executable, "-m", "prompt_video", "fit", *options, *point.options, f"--run_folder={folder}"]
-            if any((folder / mark).is_file() for mark in TRAINED):
-                command.append("--ckpt=last")
-            _run(command)
-            outcome = _outcome(point, folder)
-            if not outcome.is_done:
-                log.warning("%s: FAILED", told)
-        outcomes.append(outcome)
-    return outcomes
+    durations: list[float] = []
+    number = {run.folder: f"run {place} of {len(planned)}: {run.told}" for place, run in enumerate(planned, start=1)}
+    for run in planned:
+        if run.result is not None:
+            log.info("%s: has been run, %s", number[run.folder], run.folder)
+    waiting = [run for run in planned if run.result is None]
+    while waiting:
+        free = [run for run in waiting if not is_claimed(run.folder)]
+        if not free:
+            time.sleep(POLL_SEC)
+            continue
+        run = free[0]
+        run.forget()
+        if run.result is None:
+            left = f" (about {clock(mean(durations) * len(waiting))} left)" if durations else ""
+            log.info("%s%s", number[run.folder], left)
+            started = time.monotonic()
+            _run(_command(run))
+            durations.append(time.monotonic() - started)
+            run.forget()
+            if run.result is None and is_claimed(run.folder):  # another process was faster
+                continue
+            if run.result is None:
+                log.warning("%s: FAILED", number[run.folder])
+        waiting.remove(run)
+
+
+def _command(run: PlannedRun) -> list[str]:
+    command = [sys.executable, "-m", "prompt_video", "fit", *run.row.options]
+    command += [f"--seed_everything={run.seed}", f"--run_folder={run.folder}"]
+    return [*command, "--ckpt=last"] if any((run.folder / mark).is_file() for mark in TRAINED) else command
+
+
+def _lasting(settings: object) -> object:
+    """What decides on the figures of a run."""
+    if isinstance(settings, Mapping):
+        return {key: _lasting(value) for key, value in settings.items() if key not in _NO_MATTER}
+    return settings
 
 
 def _run(command: Sequence[str]) -> None:
@@ -106,12 +153,3 @@ def _run(command: Sequence[str]) -> None:
         raise
     if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):  # as the command ends when it is stopped
         raise Stopped(code - 128)
-
-
-def _outcome(point: Point, folder: Path) -> Outcome:
-    path = folder / "results.json"
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"] if path.is_file() else {}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged; remove the folder to run that point again.") from error
-    return Outcome(point, folder, metrics)

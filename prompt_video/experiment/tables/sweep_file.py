@@ -1,39 +1,17 @@
-"""A sweep file of wandb as a list of points, each with the options that `wandb agent` would give it."""
+"""A sweep file of wandb as a table: a row for each point of its grid, with the options that its agent would give it."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from data_modules.errors import InputError
-from prompt_video.experiment.packaged import file_of
-from prompt_video.io.bounded_yaml import safe_load
+from prompt_video.experiment.packaged import file_of, headline
+from prompt_video.experiment.tables.plan import Plan, PlannedRow, checked_seeds, options_of, told
+from prompt_video.io.bounded_yaml import read_mapping
 
-
-@dataclass(frozen=True)
-class Point:
-    """One run of a sweep.
-
-    Args:
-        values: of the options, by name.
-    """
-
-    values: Mapping[str, Any]
-
-    @property
-    def options(self) -> list[str]:
-        """As typed after ``prompt-video fit``; word for word what ``${args}`` stands for in a sweep file."""
-        return [f"--{name}={value}" for name, value in self.values.items()]
-
-    @property
-    def name(self) -> str:
-        """For people and for folders: ``num_layers_2``."""
-        told = "_".join(f"{name.rpartition('.')[2]}_{value}" for name, value in self.values.items())
-        return re.sub(r"[^\w.-]+", "_", told).replace("init_args_", "").strip("_")[:100]
+SEED = "seed_everything"
 
 
 @dataclass(frozen=True)
@@ -42,13 +20,35 @@ class Sweep:
 
     Args:
         name: of the file.
+        title: what it says of itself.
         metric: that tells how good a run is; None where the file names none.
         points: all of the grid, in the order in which wandb would run them.
     """
 
     name: str
+    title: str
     metric: str | None
-    points: tuple[Point, ...]
+    points: tuple[dict[str, Any], ...]
+
+    def plan(self, experiment: str, options: Sequence[str], seeds: Sequence[int]) -> Plan:
+        """The sweep as a table.
+
+        Args:
+            experiment: name of what is swept.
+            options: of it, as typed after ``prompt-video fit``.
+            seeds: of each point, unless the sweep is over seeds itself.
+        """
+        rows: dict[str, PlannedRow] = {}
+        own_seeds = [point[SEED] for point in self.points if SEED in point]
+        for point in self.points:
+            values = {name: value for name, value in point.items() if name != SEED}
+            rows.setdefault(
+                str(values), PlannedRow(told(values) or experiment, [*options, *options_of(values)], values)
+            )
+        if own_seeds:
+            seeds = checked_seeds(list(dict.fromkeys(own_seeds)), self.name)
+        name = f"{experiment}_{self.name}"
+        return Plan(name, f"{experiment}: {self.title or self.name}", list(rows.values()), seeds, is_sweep=True)
 
 
 def read_sweep(file: Path) -> Sweep:
@@ -61,11 +61,8 @@ def read_sweep(file: Path) -> Sweep:
         InputError: when it is none, or asks for something other than a grid of values.
     """
     path = file_of("sweep", str(file))
-    try:
-        found = safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    parameters = found.get("parameters") if isinstance(found, dict) else None
+    found = read_mapping(path)
+    parameters = found.get("parameters")
     if not isinstance(parameters, dict) or not parameters:
         raise InputError(f"{path} is no sweep file: it has no `parameters`.")
     if found.get("method") != "grid":
@@ -74,9 +71,9 @@ def read_sweep(file: Path) -> Sweep:
             f"an account: `wandb sweep {path}`, then `wandb agent`."
         )
     values = [_values(path, name, said) for name, said in parameters.items()]
-    points = tuple(Point(dict(zip(parameters, chosen, strict=True))) for chosen in product(*values))
+    points = tuple(dict(zip(parameters, chosen, strict=True)) for chosen in product(*values))
     metric = found.get("metric")
-    return Sweep(path.stem, metric.get("name") if isinstance(metric, dict) else None, points)
+    return Sweep(path.stem, headline(path), metric.get("name") if isinstance(metric, dict) else None, points)
 
 
 def _values(path: Path, name: str, said: Any) -> list[Any]:  # noqa: ANN401 - what the file says

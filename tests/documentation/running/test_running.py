@@ -15,7 +15,13 @@ from prompt_video.cli import main
 pytestmark = pytest.mark.slow
 
 AsRun = Callable[[str], tuple[dict[str, str], list[str]]]
-LEFT = {"fit": "results.json", "dry-run": "results.json", "dashboard": "demo_closed.json", "sweep": "results.csv"}
+LEFT = {
+    "fit": "results.json",
+    "dry-run": "results.json",
+    "dashboard": "demo_closed.json",
+    "sweep": "runs.csv",
+    "table": "runs.csv",
+}
 OUTPUTS = ("--csv", "--json", "--out", "--onnx", "--hub", "--srt")
 
 
@@ -69,6 +75,8 @@ def test_a_command_runs_on_made_up_data(
     if verb in ("fit", "sweep"):
         options += [*small_options, f"--data.features_root={tmp_path / 'features'}"]
         options += ["--trainer.max_epochs=1", "--wandb=disabled", "--quiet=true"]
+    if verb == "table":
+        options += ["--quiet=true"]
     if verb in ("fit", "sweep") and "--data.root" not in arguments:
         folder, made = miniature(Path(arguments[arguments.index("--config") + 1]).stem)
         monkeypatch.setenv("DATA_ROOT", str(folder))

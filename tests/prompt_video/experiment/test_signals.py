@@ -143,7 +143,7 @@ def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: St
     error = (tmp_path / "begun.err").read_text()
     assert "prompt-video: stopped by" in error.splitlines()[-1]
     assert "Traceback" not in error
-    assert len(list((tmp_path / "runs" / "sweeps").glob("*/*"))) == 1, "the second point has not begun"
+    assert len(list((tmp_path / "runs" / "tables" / "runs").glob("*/*"))) == 1, "the second point has not begun"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])

@@ -12,7 +12,8 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 from data_modules.errors import InputError
 from prompt_video.commands.sweep import main
 from prompt_video.experiment.settings import read_settings
-from prompt_video.experiment.tables.sweep_file import read_sweep
+from prompt_video.experiment.tables.plan import options_of
+from prompt_video.experiment.tables.sweep_file import Sweep, read_sweep
 
 EXPERIMENTS = Path(__file__).parents[4] / "experiments"
 SWEEPS = sorted((EXPERIMENTS / "sweeps").glob("*.yaml"))
@@ -57,23 +58,32 @@ def test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails(
     assert main(["sweep", str(file), *options]) == 1
     told = capfd.readouterr()
     assert "leave no room for a text" in told.err
-    assert "1 of 2 points failed: num_prefix_60_num_suffix_60" in told.out
-    folder = tmp_path / "runs" / "sweeps" / "small_lengths"
-    with (folder / "results.csv").open(newline="") as opened:
+    assert "FAILED: small, num_prefix 60, num_suffix 60, seed 0" in told.out
+    assert "1 of 2 runs failed" in told.out
+    folder = tmp_path / "runs" / "tables" / "small_lengths"
+    with (folder / "runs.csv").open(newline="") as opened:
         done, failed = csv.DictReader(opened)
-    assert [row["model.prompt.init_args"] for row in (done, failed)] == list(LENGTHS)
-    run = folder / done["folder"]
+    assert [row["row"] for row in (done, failed)] == ["num_prefix 0, num_suffix 0", "num_prefix 60, num_suffix 60"]
+    run = Path(done["folder"])
     metrics = json.loads((run / "results.json").read_text())["metrics"]
     assert float(done["test/top1"]) == pytest.approx(metrics["test/top1"])
     assert failed["test/top1"] == ""
     assert "num_prefix: 0\n" in (run / "config.yaml").read_text()
-    assert json.loads((folder / "results.json").read_text())["metric"] == "test/top1"
+    assert "num_prefix 0" in (folder / "table.html").read_text()
 
     before = (run / "results.json").stat().st_mtime_ns
     one = sweep_file(tmp_path, f"method: grid\nparameters:\n  model.prompt.init_args:\n    value: '{LENGTHS[0]}'\n")
     assert main(["sweep", str(one), *options]) == 0
     assert "has been run" in capfd.readouterr().out
     assert (run / "results.json").stat().st_mtime_ns == before
+
+
+def test_seeds_of_a_sweep_are_those_of_its_rows() -> None:
+    sweep = Sweep("s", "", None, ({"seed_everything": 1, "a": 0}, {"seed_everything": 4, "a": 0}))
+    plan = sweep.plan("mine", ["--config=x"], (0,))
+    assert plan.seeds == (1, 4)
+    assert [row.options for row in plan.rows] == [["--config=x", "--a=0"]]
+    assert sweep.plan("mine", [], (0,)).name == "mine_s"
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
@@ -88,9 +98,9 @@ def test_points_are_what_the_agent_of_wandb_would_run(path: Path, monkeypatch: p
     assert command == ["${env}", "prompt-video", "fit", "--config", experiment, "${args}"]
     seen = []
     for point in sweep.points:
-        flags = create_sweep_command_args({"args": {name: {"value": value} for name, value in point.values.items()}})
-        assert flags["args"] == point.options
-        settings = read_settings(["--config", experiment, *point.options]).settings
+        flags = create_sweep_command_args({"args": {name: {"value": value} for name, value in point.items()}})
+        assert flags["args"] == options_of(point)
+        settings = read_settings(["--config", experiment, *options_of(point)]).settings
         model = settings["model"]["init_args"]
         prompt, temporal = model["prompt"]["init_args"], model["temporal"]["init_args"]
         assert prompt["num_prefix"] == prompt["num_suffix"]
@@ -106,7 +116,7 @@ def test_points_are_what_the_agent_of_wandb_would_run(path: Path, monkeypatch: p
 
 def test_prompts_of_retrieval_keep_their_other_settings() -> None:
     for point in read_sweep(EXPERIMENTS / "sweeps" / "prompt_length.yaml").points:
-        settings = read_settings(["--config", "demo_retrieval", *point.options]).settings
+        settings = read_settings(["--config", "demo_retrieval", *options_of(point)]).settings
         assert settings["model"]["init_args"]["prompt"]["init_args"]["too_long"] == "truncate"
 
 
