@@ -122,6 +122,10 @@ class LoadedModel:
         """What people must know of its figures, see `toy_notice`; None where there is nothing."""
         return toy_notice(self.model.backbone.name)
 
+    def has_cut(self, text: str) -> bool:
+        """Whether only the beginning of a text that it was asked about fitted into it."""
+        return self.model.prompt.has_cut(text) or self.model.frozen_prompt.has_cut(text)
+
     def describe(self) -> str:
         """What it is, in words."""
         if self.task is None and isinstance(self.model.prompt, TemplatePrompt) and not self.model.temporal.num_layers:

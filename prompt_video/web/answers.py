@@ -15,7 +15,7 @@ from prompt_video.inference.loaded import LoadedModel
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
 from prompt_video.localization.selection import Selection
 from prompt_video.reports.text_formatting import plain, span_text
-from prompt_video.search.index import Hit, VideoIndex
+from prompt_video.search.index import Answer, Hit, VideoIndex
 from prompt_video.web.limits import check_letters, texts_of
 from prompt_video.web.mistakes import Mistake, MistakesError, telling
 from prompt_video.web.uploads import Upload, Uploads
@@ -38,6 +38,7 @@ class ClipAnswer:
         scores: of the whole clip.
         curve: similarity over time; None where moments cannot be compared with texts.
         segments: what happens when; None likewise.
+        num_cut: texts of which only the beginning fits into the model.
         model: in words.
         notice: what people must know of these figures.
     """
@@ -46,6 +47,7 @@ class ClipAnswer:
     scores: VideoScores
     curve: SimilarityCurve | None
     segments: VideoSegments | None
+    num_cut: int
     model: str
     notice: str | None
 
@@ -59,6 +61,7 @@ class ClipAnswer:
             "ranked": [{**one._asdict(), "text": plain(one.text)} for one in best],
             "similarity_name": "Similarity (cosine)" if self.curve else "Score",
             "num_texts": len(self.scores.texts),
+            "num_cut": self.num_cut,
             "duration_sec": self.scores.duration_sec,
             "curve": _lines(self.curve, drawn) if self.curve else None,
             "segments": _segments(self._shown(overlapping=True)),
@@ -73,6 +76,15 @@ class ClipAnswer:
 
 def _segments(detections: Sequence[Detection]) -> list[Content]:
     return [{"text": plain(d.label), "start": d.start_sec, "end": d.end_sec, "score": d.score} for d in detections]
+
+
+def _passes(progress: Progress, count: int) -> list[Progress]:
+    """One for each pass over the whole video, which together are told of as one."""
+
+    def part(number: int) -> Progress:
+        return lambda done, of: progress((number * of + done) / count, of)
+
+    return [part(number) for number in range(count)]
 
 
 def _lines(curve: SimilarityCurve, texts: list[str]) -> Content:
@@ -138,12 +150,14 @@ class Answers:
         with telling("work"):
             scores = self.model.score(upload.path, texts)
             curve = None
+            passes = iter(_passes(progress, self.model.model.prompt.reads_text + self.model.has_detector))
             if self.model.model.prompt.reads_text:  # else moments have no similarity
-                curve = self.model.similarity(upload.path, texts, progress=progress)
+                curve = self.model.similarity(upload.path, texts, progress=next(passes))
             segments = video_segments(curve) if curve else None
             if self.model.has_detector:
-                segments = self.model.segments(upload.path, texts, progress=progress)
-        return ClipAnswer(upload.name, scores, curve, segments, self.describe(), self.model.notice)
+                segments = self.model.segments(upload.path, texts, progress=next(passes))
+        num_cut = sum(map(self.model.has_cut, texts))
+        return ClipAnswer(upload.name, scores, curve, segments, num_cut, self.describe(), self.model.notice)
 
     def _asked(self, word: str | None, typed: str) -> tuple[Upload, list[str]]:
         """What is asked about; of both mistakes each is told."""
@@ -163,7 +177,7 @@ class Answers:
             raise MistakesError(*mistakes)
         return upload, texts
 
-    def search(self, query: str) -> list[Hit]:
+    def search(self, query: str) -> Answer:
         """The moments of the index that fit best.
 
         Raises:
@@ -176,7 +190,7 @@ class Answers:
                 raise InputError("there is no text yet: type what to look for.")
             check_letters(query.strip())
             (answer,) = self.index.search([query.strip()], MANY)
-        return answer.hits
+        return answer
 
 
 def shown_hit(hit: Hit) -> Content:

@@ -24,7 +24,7 @@ from prompt_video.io.readable import readable
 from prompt_video.io.templates import render
 from prompt_video.localization.selection import MIN_SCORE, Selection
 from prompt_video.reports.text_formatting import clock
-from prompt_video.search.index import Hit
+from prompt_video.search.index import Answer, Hit
 from prompt_video.web import files
 from prompt_video.web.answers import ALL, Answers, ClipAnswer, Content, Kept, shown_hit
 from prompt_video.web.gate import Gate
@@ -140,8 +140,9 @@ class Page:
         question = await _question(request)
 
         def work(_: Progress) -> Content:
-            hits = self.answers.search(_text(question, "query"))
-            return {"id": self._kept.put(hits), "hits": [shown_hit(hit) for hit in hits]}
+            answer = self.answers.search(_text(question, "query"))
+            shown = [shown_hit(hit) for hit in answer.hits]
+            return {"id": self._kept.put(answer), "hits": shown, "truncated": answer.truncated}
 
         return StreamingResponse(self._worker.lines(work), media_type="application/x-ndjson")
 
@@ -159,7 +160,7 @@ class Page:
 
     def _hit(self, request: Request) -> Hit:
         with telling("query"):
-            hits: list[Hit] = self._kept.get(request.path_params["word"], list)
+            hits = self._kept.get(request.path_params["word"], Answer).hits
             rank = int(request.path_params["rank"])
             if not 0 < rank <= len(hits):
                 raise InputError("there is no such moment.")

@@ -1,6 +1,6 @@
 // One video: choose it, ask about it, and go through the answer.
 
-import { breakable, cell, clock, colorOf, element, table } from "./drawing.js";
+import { breakable, cell, clock, colorOf, element, short, table } from "./drawing.js";
 import { ask, Mistakes, upload } from "./server.js";
 import { drawCurve, drawLanes } from "./timeline.js";
 import { busy, forget, tell } from "./telling.js";
@@ -45,7 +45,9 @@ function dragged(event) {
 /** Show a file and hand it over; what was known of another one goes. */
 function choose(file) {
   forget("video", "work");
-  answer = null;
+  stop?.abort(); // what is asked about another one
+  answer = stop = null;
+  $("#stop").hidden = true;
   $("#result").hidden = true;
   $("#file-name").replaceChildren(...breakable(file.name));
   const most = Number($("#file").dataset.maxMb);
@@ -132,7 +134,7 @@ async function score() {
 
 const said = () => {
   const [best] = answer.ranked;
-  return `${best.text} fits best, at ${(100 * best.probability).toFixed(0)} %. The details stand below.`;
+  return `${short(best.text)} fits best, at ${(100 * best.probability).toFixed(0)} %. The details stand below.`;
 };
 
 function draw() {
@@ -147,14 +149,15 @@ function drawRanking() {
   const rows = answer.ranked.map((one) => {
     const bar = element("i", { className: `bar ${colorOf(answer, one.text)}` });
     bar.style.width = `${100 * one.probability}%`;
-    return [cell("text", one.text, element("span", { className: "rail" }, bar)),
+    return [cell("text", short(one.text), element("span", { className: "rail" }, bar)),
       cell("number", `${(100 * one.probability).toFixed(1)} %`), cell("number", one.similarity.toFixed(3))];
   });
   table($("#ranking"), "Texts by how well they fit the whole video",
     [["Text", "text"], ["Probability", "number"], [answer.similarity_name, "number"]], rows);
   const left = answer.num_texts - answer.ranked.length;
   $("#ranking-hint").textContent = `Probabilities are among these ${answer.num_texts} texts and add up to 100 %`
-    + (left > 0 ? `; ${left.toLocaleString("en")} more are less likely.` : ".");
+    + (left > 0 ? `; ${left.toLocaleString("en")} more are less likely.` : ".")
+    + (answer.num_cut ? ` ${answer.num_cut} of them are too long for the model: only their beginning counts.` : "");
 }
 
 /** What the slider and the box choose, in the timeline, the table and the files. */
@@ -169,7 +172,7 @@ function drawSegments() {
   const rows = shown.map((one) => [
     cell("number", element("button", { type: "button", className: "time", onclick: () => goTo(one.start) }, clock(one.start))),
     cell("number", clock(one.end)),
-    cell("text", element("i", { className: `key ${colorOf(answer, one.text)}` }), one.text),
+    cell("text", element("i", { className: `key ${colorOf(answer, one.text)}` }), short(one.text)),
     cell("number", one.score.toFixed(2)),
   ]);
   table($("#segments"), "Segments in the order of the video",

@@ -23,6 +23,11 @@ export function clock(seconds, tenths = true) {
   return tenths ? text : text.slice(0, -2);
 }
 
+const LONG = 120;
+
+/** A text of one's own in the room that there is. */
+export const short = (text) => (text.length > LONG ? `${text.slice(0, LONG - 1).trimEnd()}…` : text);
+
 /** A name that may be broken behind its signs, so that no line breaks inside of a word. */
 export const breakable = (name) => name.split(/(?<=[_./-])/).flatMap((part) => [part, element("wbr")]);
 

@@ -18,8 +18,9 @@ async function search() {
   busy($("#search-status"), null, "Searching…");
   try {
     const answer = await ask("hits", { query: $("#query").value }, () => {});
+    const cut = answer.truncated ? " The text is too long for the model: only its beginning counts." : "";
     $("#hits").replaceChildren(...answer.hits.map((hit, place) => card(answer.id, hit, place + 1)));
-    busy($("#search-status"), null, `Done: ${answer.hits.length} moments, best first. Choose one to play it.`);
+    busy($("#search-status"), null, `Done: ${answer.hits.length} moments, best first. Choose one to play it.${cut}`);
   } catch (error) {
     busy($("#search-status"), null, "");
     $("#hits").replaceChildren();

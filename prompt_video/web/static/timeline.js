@@ -1,6 +1,6 @@
 // Segments on the time of the video, a lane for each text, and the similarity below on the same scale of time.
 
-import { clock, colorOf, element } from "./drawing.js";
+import { clock, colorOf, element, short } from "./drawing.js";
 
 const TICKS = 4;
 
@@ -12,14 +12,14 @@ export function drawLanes(target, answer, segments, seek) {
     lanes.get(one.text).push(one);
   }
   const rows = [...lanes].flatMap(([text, own]) => [
-    element("div", { className: "lane-name" }, element("i", { className: `key ${colorOf(answer, text)}` }), text),
+    element("div", { className: "lane-name" }, element("i", { className: `key ${colorOf(answer, text)}` }), short(text)),
     track(answer, own.map((one) => segment(answer, one, seek)), seek),
   ]);
   target.replaceChildren(...rows, element("div", { className: "lane-name axis" }, "Time (m:ss)"), ruler(answer.duration_sec));
 }
 
 function segment(answer, one, seek) {
-  const name = `${one.text}, ${clock(one.start)} to ${clock(one.end)}, score ${one.score.toFixed(2)}`;
+  const name = `${short(one.text)}, ${clock(one.start)} to ${clock(one.end)}, score ${one.score.toFixed(2)}`;
   const button = element("button", { type: "button", className: `segment ${colorOf(answer, one.text)}`, title: name, "aria-label": name });
   button.style.left = `${(100 * one.start) / answer.duration_sec}%`;
   button.style.width = `${(100 * (one.end - one.start)) / answer.duration_sec}%`;
@@ -68,7 +68,7 @@ export function drawCurve(target, answer, seek) {
   }
   const axis = element("div", { className: "lane-name y-axis" },
     element("span", {}, high.toFixed(3)), element("b", {}, "Similarity (cosine)"), element("span", {}, low.toFixed(3)));
-  const legend = lines.map((line) => element("span", {}, element("i", { className: `key ${colorOf(answer, line.text)}` }), line.text));
+  const legend = lines.map((line) => element("span", {}, element("i", { className: `key ${colorOf(answer, line.text)}` }), short(line.text)));
   target.replaceChildren(axis, track(answer, [picture], seek),
     element("p", { className: "legend" }, ...legend));
 }

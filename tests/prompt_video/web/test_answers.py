@@ -54,8 +54,8 @@ class Asking:
         """The last line, and before it steps alone."""
         answer = self.client.post(path, content=json.dumps(question))
         assert answer.status_code == 200, answer.text
-        *steps, last = map(json.loads, answer.text.splitlines())
-        assert all(0 <= step["done"] <= step["of"] for step in steps)
+        *self.steps, last = map(json.loads, answer.text.splitlines())
+        assert all(0 <= step["done"] <= step["of"] for step in self.steps)
         assert isinstance(last, dict)
         return last
 
@@ -80,6 +80,7 @@ def test_a_clip_is_scored_as_a_whole_and_over_time(page: Asking, shapes: Path) -
     answer = page.ask("/scores", video=word, texts="\n".join([*names, EVIL, "word " * 190]))["answer"]
     assert len(answer["ranked"]) == MANY
     assert answer["num_texts"] == 22
+    assert answer["num_cut"] == 1
     assert answer["similarity_name"] == "Similarity (cosine)"
     ranked = [one["text"] for one in answer["ranked"]]
     chances = [one["probability"] for one in answer["ranked"]]
@@ -202,6 +203,9 @@ def test_every_checkpoint_is_answered_with(
     else:
         assert answer["curve"]
         assert ("checkpoint's detector" in answer["method"]) == (task == "localization")
+        steps = page.steps
+        assert [step["done"] for step in steps] == sorted(step["done"] for step in steps), "passes are told of as one"
+        assert steps[-1]["done"] == pytest.approx(steps[-1]["of"])
 
 
 def test_a_file_that_a_browser_cannot_play_gets_a_copy(page: Asking, videos: Path, tmp_path: Path) -> None:
@@ -229,6 +233,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory, shapes: Path, frozen: Loa
 def test_moments_are_found_seen_and_played(searched: Callable[[], Asking], shapes: Path) -> None:
     page = searched()
     answer = page.ask("/hits", query="a red square")["answer"]
+    assert not answer["truncated"]
+    assert page.ask("/hits", query="square " * 90)["answer"]["truncated"]
     hit = answer["hits"][0]
     assert hit["name"] == "square.mp4"
     assert re.fullmatch(r"\d:\d\d-\d:\d\d", hit["span"])

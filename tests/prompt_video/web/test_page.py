@@ -172,6 +172,7 @@ def test_what_cannot_be_used_is_told_once_beside_it(
     browser.wait(f"({told}).some((one) => one.startsWith('The video cannot be used'))")
     assert browser.look("document.querySelector('#bar').hidden"), "nothing seems to go on"
     browser.upload(videos / "flv_h264.flv")
+    assert browser.look("document.querySelector('#result').hidden"), "what was known of another one"
     browser.wait("document.querySelector('#player').videoWidth > 0")
     assert browser.look("document.querySelector('#player').dataset.kind") == "copy"
     browser.click("#score")
