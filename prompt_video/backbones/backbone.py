@@ -5,14 +5,15 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from data_modules.features.encoder import FrameTransform
 from data_modules.features.manifest import Precision
 from prompt_video.backbones.checkpoint_files import CheckpointFiles
-from prompt_video.backbones.families import load_towers
+from prompt_video.backbones.families import load_towers, source_of
 from prompt_video.backbones.gradient_scale import GradientScale
+from prompt_video.backbones.open_clip_names import OpenClipModel
 from prompt_video.backbones.precision import exact_float32
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.towers import BackboneFacts, FrozenTowers
@@ -47,7 +48,7 @@ class FrozenBackbone(nn.Module):
 
     def __init__(self, name: str = "tiny", dtype: Precision = "float32") -> None:
         super().__init__()
-        files = CheckpointFiles.of(name)
+        files = source_of(name)
         self.name, self.dtype = files.name, dtype
         self.towers = _towers(files, dtype)
         self.compiled = False  # the text path of training, by torch.compile
@@ -145,9 +146,14 @@ class FrozenBackbone(nn.Module):
         features = []
         with torch.autocast(weight.device.type, enabled=False), exact_float32():
             for part in torch.split(pixels, self._frames_per_pass(weight)):
-                normalised = ((part / 255 - self.mean) / self.std).to(weight.dtype)
-                features.append(_at_least_float32(self.towers.vision(normalised)))
+                features.append(_at_least_float32(self.towers.vision(self.prepared(part))))
         return torch.cat(features)
+
+    def prepared(self, pixels: UInt8[Tensor, "N 3 H W"]) -> Shaped[Tensor, "N 3 H W"]:
+        """What its image tower is given of frames: normalised, or as they are where it does that itself."""
+        if self.towers.vision.takes_bytes:
+            return pixels
+        return ((pixels / 255 - self.mean) / self.std).to(self.towers.text.token_embedding.weight.dtype)
 
     def _frames_per_pass(self, like: Tensor) -> int:
         most = bytes_per_pass(like.device) // (like.element_size() * self.towers.vision.largest_layer)
@@ -169,7 +175,7 @@ def _at_least_float32(features: Tensor) -> Tensor:
     return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
-def _towers(files: CheckpointFiles, dtype: Precision) -> FrozenTowers:
+def _towers(files: CheckpointFiles | OpenClipModel, dtype: Precision) -> FrozenTowers:
     """Those that are there already, or else those of the files."""
     key = (*files.identity, dtype)
     towers = _shared_towers.get(key)

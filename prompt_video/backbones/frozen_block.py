@@ -1,6 +1,7 @@
 """One pre-LN Transformer block with frozen weights, laid out for speed; both towers are made of it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,26 +10,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.frozen_linear import frozen_linear
+from prompt_video.backbones.frozen_linear import frozen_linear, linear_of
 from prompt_video.backbones.weights import Weights
 
-# Both activations as (function, slope): x -> function(slope * x) / slope. QuickGELU is x * sigmoid(1.702 x).
+# Activations as (function, slope): x -> function(slope * x) / slope. QuickGELU is x * sigmoid(1.702 x).
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "quick_gelu": (F.silu, 1.702),
     "gelu": (F.gelu, 1.0),
+    "gelu_pytorch_tanh": (partial(F.gelu, approximate="tanh"), 1.0),
 }
 
 
 class FrozenBlock(nn.Module):
     """``x + attention(norm(x))``, then ``x + mlp(norm(x))``, what the heads bring together left to the caller.
 
-    q, k and v come out of one product.
-
     Args:
-        norm1: before attention.
-        query: attention's first product, and so on.
-        key: see ``query``.
-        value: see ``query``.
+        norm1: before attention; an identity where there is none.
+        qkv: attention's first product: queries, keys and values of all heads, in this order.
         out: attention's last product.
         norm2: before the MLP.
         fc1: the MLP's first product.
@@ -39,10 +37,8 @@ class FrozenBlock(nn.Module):
 
     def __init__(
         self,
-        norm1: nn.LayerNorm,
-        query: nn.Linear,
-        key: nn.Linear,
-        value: nn.Linear,
+        norm1: nn.LayerNorm | nn.Identity,
+        qkv: nn.Linear,
         out: nn.Linear,
         norm2: nn.LayerNorm,
         fc1: nn.Linear,
@@ -52,13 +48,8 @@ class FrozenBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.norm1, self.norm2 = norm1, norm2
-        self.qkv = nn.Linear(query.in_features, 3 * query.out_features, device="meta")  # nothing is drawn for it
-        with torch.no_grad():
-            products = (query, key, value)
-            self.qkv.weight = nn.Parameter(torch.cat([product.weight for product in products]), requires_grad=False)
-            self.qkv.bias = nn.Parameter(torch.cat([product.bias for product in products]), requires_grad=False)
-        self.out, self.fc1, self.fc2 = out, fc1, fc2
-        self.width, self.num_heads = query.out_features, num_heads
+        self.qkv, self.out, self.fc1, self.fc2 = qkv, out, fc1, fc2
+        self.width, self.num_heads = out.in_features, num_heads
         self.activation, self.slope = ACTIVATIONS[activation]
         self._scaled: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
@@ -119,16 +110,12 @@ def blocks(weights: Weights, name: str, config: Mapping[str, Any]) -> list[Froze
             f"backbone '{weights.name}' has the activation '{activation}'; known: {', '.join(ACTIVATIONS)}."
         )
 
-    def product(name: str) -> nn.Linear:
-        return weights.linear(name, width, width)
-
     def block(layer: str) -> FrozenBlock:
+        products = [weights.linear(f"{layer}.self_attn.{part}_proj", width, width) for part in "qkv"]
         return FrozenBlock(
             weights.norm(f"{layer}.layer_norm1", width, config["layer_norm_eps"]),
-            product(f"{layer}.self_attn.q_proj"),
-            product(f"{layer}.self_attn.k_proj"),
-            product(f"{layer}.self_attn.v_proj"),
-            product(f"{layer}.self_attn.out_proj"),
+            linear_of(*(torch.cat([getattr(one, part) for one in products]) for part in ("weight", "bias"))),
+            weights.linear(f"{layer}.self_attn.out_proj", width, width),
             weights.norm(f"{layer}.layer_norm2", width, config["layer_norm_eps"]),
             weights.linear(f"{layer}.mlp.fc1", width, config["intermediate_size"]),
             weights.linear(f"{layer}.mlp.fc2", config["intermediate_size"], width),

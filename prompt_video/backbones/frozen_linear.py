@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -22,6 +22,15 @@ def frozen_linear(x: Float[Tensor, "*N I"], weight: Float[Tensor, "O I"], bias: 
     if torch.is_grad_enabled() and x.requires_grad:
         return _Product.apply(x, weight, bias)  # type: ignore[no-any-return]
     return CPU_LINEAR(x, weight, bias)
+
+
+def linear_of(weight: Float[Tensor, "O I"], bias: Float[Tensor, " O"] | None = None) -> nn.Linear:
+    """A product with these weights, which are frozen."""
+    module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")  # nothing is drawn
+    module.weight = nn.Parameter(weight.detach().contiguous(), requires_grad=False)
+    if bias is not None:
+        module.bias = nn.Parameter(bias.detach(), requires_grad=False)
+    return module
 
 
 class _Product(torch.autograd.Function):

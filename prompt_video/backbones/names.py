@@ -1,4 +1,4 @@
-"""Short names of well-known frozen image-text models; any other name is an id of the HuggingFace hub, or a folder."""
+"""Short names of well-known frozen image-text models; others are ids of the hub, folders, or ``open_clip:...``."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,7 +8,7 @@ class Named(NamedTuple):
     """A model that has a short name.
 
     Args:
-        full: id on the hub.
+        full: id on the hub, or a model of open_clip.
         about: what it is, as a phrase.
     """
 
@@ -24,6 +24,14 @@ SHORT_NAMES: Mapping[str, Named] = {
     "vit_l14_336": Named("openai/clip-vit-large-patch14-336", "OpenAI's CLIP ViT-L/14 at 336 pixels"),
     "laion_h14": Named("laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "LAION's CLIP ViT-H/14"),
     "laion_bigg14": Named("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", "LAION's CLIP ViT-bigG/14"),
+    "siglip_b16": Named("google/siglip-base-patch16-224", "SigLIP B/16"),
+    "siglip2_b16": Named("google/siglip2-base-patch16-224", "SigLIP 2 B/16, texts of many languages"),
+    "siglip2_so400m": Named("google/siglip2-so400m-patch14-384", "SigLIP 2 So400m/14 at 384 pixels"),
+    "siglip2_naflex_b16": Named("google/siglip2-base-patch16-naflex", "SigLIP 2 B/16 of frames of any aspect"),
+    "dfn_h14": Named("open_clip:ViT-H-14-quickgelu:dfn5b", "Apple's DFN5B CLIP ViT-H/14"),
+    "pe_core_b16": Named("open_clip:PE-Core-B-16:meta", "Meta's Perception Encoder B/16"),
+    "eva02_b16": Named("open_clip:EVA02-B-16:merged2b_s8b_b131k", "BAAI's EVA02-CLIP B/16"),
+    "mobileclip2_s0": Named("open_clip:MobileCLIP2-S0:dfndr2b", "Apple's MobileCLIP2 S0, small and fast"),
 }
 
 

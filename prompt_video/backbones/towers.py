@@ -9,8 +9,9 @@ weights and on their device.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from data_modules.features.encoder import FrameTransform
@@ -40,7 +41,13 @@ class FrozenTextTower(nn.Module, ABC):
 
 
 class FrozenImageTower(nn.Module, ABC):
-    """An image encoder."""
+    """An image encoder.
+
+    Attributes:
+        takes_bytes: whether it is given frames as they are, to normalise them itself.
+    """
+
+    takes_bytes: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -48,7 +55,7 @@ class FrozenImageTower(nn.Module, ABC):
         """Numbers that the widest layer has of a frame, by which passes are cut."""
 
     @abstractmethod
-    def forward(self, pixels: Float[Tensor, "N 3 H W"]) -> Float[Tensor, "N D"]:
+    def forward(self, pixels: Shaped[Tensor, "N 3 H W"]) -> Float[Tensor, "N D"]:
         """Features of normalised pixels, not normalised."""
 
 

@@ -15,7 +15,7 @@ from prompt_video.model.templates import template_sets
 KINDS = {
     "experiments": "--config NAME of fit, test, doctor and others; make train EXP=NAME",
     "methods": "--method NAME in the place of an experiment's own; make train EXP=... METHOD=NAME",
-    "backbones": "--backbone NAME of all commands, or an id of the hub, or a local folder",
+    "backbones": "--backbone NAME of all commands, or an id of the hub, a folder, or open_clip:ARCHITECTURE:WEIGHTS",
     "data_sets": "data.class_path of an experiment",
     "class_lists": "--classes_of NAME of label and others",
     "templates": "--templates NAME of label and others, --model.frozen_templates NAME",

@@ -34,11 +34,11 @@ class FramesToEmbedding(nn.Module):
         super().__init__()
         self.model = _for_any_length(model)
 
-    def forward(self, frames: UInt8[Tensor, "N T 3 S S"], mask: Bool[Tensor, "N T"]) -> Float[Tensor, "N E"]:
+    def forward(self, frames: UInt8[Tensor, "N T 3 H W"], mask: Bool[Tensor, "N T"]) -> Float[Tensor, "N E"]:
         """Every frame is encoded, padding too; it does not count."""
         backbone = self.model.backbone
-        pixels = (frames.flatten(0, 1) / 255 - backbone.mean) / backbone.std
-        return video_vectors(self.model, backbone.towers.vision(pixels).unflatten(0, mask.shape), mask)
+        features = backbone.towers.vision(backbone.prepared(frames.flatten(0, 1)))
+        return video_vectors(self.model, features.unflatten(0, mask.shape), mask)
 
 
 class FeaturesToEmbedding(nn.Module):

@@ -1,0 +1,149 @@
+"""SigLIP, SigLIP 2 and SigLIP 2 NaFlex: bidirectional texts, pooled patches, a calibrated score of one text."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from data_modules.loading.patch_strip import PatchStrip
+from data_modules.loading.transforms import Squash
+from prompt_video.backbones.bidirectional_text import BidirectionalTextTower, Surroundings
+from prompt_video.backbones.checkpoint_files import CheckpointFiles
+from prompt_video.backbones.frozen_block import FrozenBlock, blocks
+from prompt_video.backbones.frozen_linear import linear_of
+from prompt_video.backbones.naflex_vision import NaflexVisionTower
+from prompt_video.backbones.pooling_vision import PoolingEncoder, PoolingVisionTower
+from prompt_video.backbones.preprocessing import Preprocessing, preprocessing_of
+from prompt_video.backbones.siglip_tokenizer import tokenizer_of
+from prompt_video.backbones.towers import BackboneFacts, FrozenTowers
+from prompt_video.backbones.weights import Weights
+
+HALF = (0.5, 0.5, 0.5)  # mean and deviation of the pixels where a checkpoint names no other
+# What holds where a config says nothing; Google's base models say next to nothing.
+# Source: configuration_siglip.py and configuration_siglip2.py of transformers.
+TEXT = {
+    "vocab_size": 32000,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "max_position_embeddings": 64,
+    "hidden_act": "gelu_pytorch_tanh",
+    "layer_norm_eps": 1e-6,
+}
+VISION = {**TEXT, "image_size": 224, "patch_size": 16, "num_patches": 256, "vision_use_head": True}
+
+
+def load(files: CheckpointFiles) -> FrozenTowers:
+    """Read a checkpoint; see `prompt_video.backbones.towers`."""
+    text, vision = files.tower_config("text_config", TEXT), files.tower_config("vision_config", VISION)
+    if not vision["vision_use_head"]:
+        raise files.error("its image encoder has no pooling head, so that frames and texts share no space")
+    tokenizer, surroundings = tokenizer_of(files, text["vocab_size"])
+    is_naflex = files.config["model_type"] == "siglip2"
+    preprocessing = _strips(files, vision) if is_naflex else _squares(files, vision["image_size"])
+    weights, dim = files.weights(), text.get("projection_size") or text["hidden_size"]
+    if dim != vision["hidden_size"]:
+        raise files.error(f"its texts have {dim} features and its frames {vision['hidden_size']}")
+    towers = (
+        _text(weights, text, dim, surroundings),
+        _naflex(weights, vision, preprocessing) if is_naflex else _vision(weights, vision),
+    )
+    logit_scale, bias = (float(weights.parameter(name, 1)) for name in ("logit_scale", "logit_bias"))
+    weights.check()
+    temperature = math.exp(-logit_scale)
+    if not 0 < temperature < math.inf:
+        raise files.error(f"it is damaged: its logit_scale is {logit_scale}")
+    facts = BackboneFacts(
+        family="SigLIP 2 NaFlex" if is_naflex else "SigLIP",
+        width=text["hidden_size"],
+        context_length=text["max_position_embeddings"],
+        own_positions=len(surroundings.start) + len(surroundings.end),
+        embed_dim=dim,
+        frames=preprocessing.frames,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+        configured=preprocessing.configured(
+            vision["hidden_act"], vision["num_attention_heads"], vision["layer_norm_eps"]
+        ),
+        temperature=temperature,
+        bias=bias,
+        licence="Apache 2.0",
+    )
+    return FrozenTowers(*towers, tokenizer, facts, weights.fingerprint)
+
+
+def _squares(files: CheckpointFiles, image_size: int) -> Preprocessing:
+    return preprocessing_of(files, image_size, Preprocessing(Squash(image_size), HALF, HALF))
+
+
+def _strips(files: CheckpointFiles, config: Mapping[str, Any]) -> Preprocessing:
+    said = files.preprocessor
+    frames = PatchStrip(said.get("patch_size", config["patch_size"]), said.get("max_num_patches", 256))
+    if frames.patch != config["patch_size"]:
+        raise files.error(
+            f"its preprocessor_config.json makes patches of {frames.patch} pixels, not {config['patch_size']}"
+        )
+    return Preprocessing(frames, said.get("image_mean", HALF), said.get("image_std", HALF))
+
+
+def _text(weights: Weights, config: Mapping[str, Any], dim: int, surroundings: Surroundings) -> BidirectionalTextTower:
+    width = config["hidden_size"]
+    return BidirectionalTextTower(
+        weights.embedding("text_model.embeddings.token_embedding", config["vocab_size"], width),
+        weights.embedding("text_model.embeddings.position_embedding", config["max_position_embeddings"], width),
+        blocks(weights, "text_model.encoder.layers", config),
+        weights.norm("text_model.final_layer_norm", width, config["layer_norm_eps"]),
+        weights.linear("text_model.head", width, dim),
+        surroundings,
+    )
+
+
+def _vision(weights: Weights, config: Mapping[str, Any]) -> PoolingVisionTower:
+    width, name = config["hidden_size"], "vision_model.embeddings"
+    return PoolingVisionTower(
+        weights.patches(f"{name}.patch_embedding", width, config["patch_size"], bias=True),
+        weights.embedding(f"{name}.position_embedding", (config["image_size"] // config["patch_size"]) ** 2, width),
+        _encoder(weights, config),
+    )
+
+
+def _naflex(weights: Weights, config: Mapping[str, Any], preprocessing: Preprocessing) -> NaflexVisionTower:
+    width, name, patch = config["hidden_size"], "vision_model.embeddings", config["patch_size"]
+    return NaflexVisionTower(
+        weights.linear(f"{name}.patch_embedding", 3 * patch * patch, width),
+        weights.embedding(f"{name}.position_embedding", config["num_patches"], width),
+        _encoder(weights, config),
+        preprocessing.mean,
+        preprocessing.std,
+        *preprocessing.frames.shape,
+    )
+
+
+def _encoder(weights: Weights, config: Mapping[str, Any]) -> PoolingEncoder:
+    width, name = config["hidden_size"], "vision_model"
+    return PoolingEncoder(
+        blocks(weights, f"{name}.encoder.layers", config),
+        weights.norm(f"{name}.post_layernorm", width, config["layer_norm_eps"]),
+        weights.parameter(f"{name}.head.probe", 1, 1, width),
+        _pooling(weights, f"{name}.head", config),
+    )
+
+
+def _pooling(weights: Weights, name: str, config: Mapping[str, Any]) -> FrozenBlock:
+    width, inner = config["hidden_size"], config["intermediate_size"]
+    qkv = linear_of(
+        weights.parameter(f"{name}.attention.in_proj_weight", 3 * width, width),
+        weights.parameter(f"{name}.attention.in_proj_bias", 3 * width),
+    )
+    return FrozenBlock(
+        nn.Identity(),
+        qkv,
+        weights.linear(f"{name}.attention.out_proj", width, width),
+        weights.norm(f"{name}.layernorm", width, config["layer_norm_eps"]),
+        weights.linear(f"{name}.mlp.fc1", width, inner),
+        weights.linear(f"{name}.mlp.fc2", inner, width),
+        config["num_attention_heads"],
+        config["hidden_act"],
+    )

@@ -1,0 +1,131 @@
+"""Small random models of every family, and their own libraries' computation as the reference."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+WORDS = ("star", "red", "circle", "moving", "left", "the", "car", "ring", "two", "squares", "video", "of", "a", "top")
+
+
+def gemma_like() -> Tokenizer:
+    """SigLIP 2's rules: BPE over characters with bytes to fall back on, blanks as signs, one end token behind."""
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    vocab = [*special, *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581", *map(chr, range(33, 127))]
+    merges: list[tuple[str, str]] = []
+    for word in (*WORDS, *(f"\u2581{word}" for word in WORDS)):
+        for end in range(1, len(word)):
+            pair = word[:end], word[end]
+            if "".join(pair) not in vocab:
+                vocab.append("".join(pair))
+                merges.append(pair)
+    numbers = {token: number for number, token in enumerate(vocab)}
+    tokenizer = Tokenizer(
+        models.BPE(vocab=numbers, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.post_processor = processors.TemplateProcessing("$A <eos>", special_tokens=[("<eos>", numbers["<eos>"])])
+    tokenizer.add_special_tokens(special)
+    return tokenizer
+
+
+def write_sentencepiece(folder: Path) -> int:
+    """SigLIP's own file, trained on a few words; returns how many tokens it has."""
+    import sentencepiece
+
+    sentences = [" ".join(WORDS[start:] + WORDS[:start]) for start in range(len(WORDS))] * 20
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([*sentences, "abcdefghijklmnopqrstuvwxyz 0123456789"]),
+        model_prefix=str(folder / "spiece"),
+        vocab_size=80,
+        hard_vocab_limit=False,
+        pad_id=-1,
+        bos_id=-1,
+        eos_id=1,
+        unk_id=2,
+        control_symbols=["<pad>"],
+        minloglevel=2,
+    )
+    (folder / "spiece.vocab").unlink()
+    return int(sentencepiece.SentencePieceProcessor(model_file=str(folder / "spiece.model")).get_piece_size())
+
+
+def random_siglip(kind: str, text: dict[str, int], vision: dict[str, int]) -> Any:  # noqa: ANN401 - transformers' own
+    """One of transformers, with random weights."""
+    torch.manual_seed(0)
+    text_config, vision_config = {"vocab_size": 32_000, **text}, dict(vision)
+    if kind == "naflex":
+        config: Any = transformers.Siglip2Config(text_config=text_config, vision_config=vision_config)
+    else:
+        config = transformers.SiglipConfig(text_config=text_config, vision_config=vision_config)
+    for token in ("bos", "eos", "pad"):  # the defaults of transformers are CLIP's
+        setattr(config.text_config, f"{token}_token_id", 1)
+    maker: Any = transformers.AutoModel
+    model = maker.from_config(config, attn_implementation="sdpa")
+    with torch.no_grad():
+        for weight in model.parameters():
+            # As initialised all offsets are zero and all gains one: errors in them would not be seen.
+            weight.add_(torch.randn_like(weight) * 0.1 / max(1, weight.shape[-1] / 40) ** 0.5)
+        model.logit_scale.fill_(3.0)
+        model.logit_bias.fill_(-7.0)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def siglip_model() -> Callable[..., Any]:
+    """Makes a random one."""
+    return random_siglip
+
+
+SMALL = {"num_attention_heads": 4, "num_hidden_layers": 3}
+TEXT = {**SMALL, "hidden_size": 32, "intermediate_size": 64, "projection_size": 40}
+VISION = {**SMALL, "hidden_size": 40, "intermediate_size": 80, "patch_size": 8}
+SIZES = {"siglip": {"image_size": 24}, "siglip2": {"image_size": 24}, "naflex": {"num_patches": 16}}
+PREPROCESSORS: dict[str, dict[str, Any]] = {
+    "siglip": {"image_processor_type": "SiglipImageProcessor", "size": {"height": 24, "width": 24}, "resample": 3},
+    "siglip2": {"image_processor_type": "SiglipImageProcessor", "size": {"height": 24, "width": 24}, "resample": 2},
+    "naflex": {"image_processor_type": "Siglip2ImageProcessor", "patch_size": 8, "max_num_patches": 30, "resample": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def make_siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``siglip``: with SentencePiece; ``siglip2``: with a tokenizer.json; ``naflex``: of pictures of any aspect."""
+
+    @cache
+    def make(kind: str) -> Path:
+        folder = tmp_path_factory.mktemp(kind)
+        settings = {"do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, **PREPROCESSORS[kind]}
+        (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+        if kind == "siglip":
+            num_tokens = write_sentencepiece(folder)
+            names = {
+                "tokenizer_class": "SiglipTokenizer",
+                "eos_token": "</s>",
+                "pad_token": "</s>",
+                "unk_token": "<unk>",
+            }
+        else:
+            tokenizer = gemma_like()
+            tokenizer.save(str(folder / "tokenizer.json"))
+            num_tokens = tokenizer.get_vocab_size()
+            names = {
+                "tokenizer_class": "GemmaTokenizer",
+                "eos_token": "<eos>",
+                "pad_token": "<pad>",
+                "unk_token": "<unk>",
+            }
+        (folder / "tokenizer_config.json").write_text(json.dumps({**names, "padding_side": "right"}))
+        model = random_siglip(kind, {**TEXT, "vocab_size": num_tokens}, {**VISION, **SIZES[kind]})
+        model.save_pretrained(folder)
+        return folder
+
+    return make

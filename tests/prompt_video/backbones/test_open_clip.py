@@ -1,0 +1,282 @@
+"""Models of open_clip against open_clip itself: texts with vectors, gradients, frames, tokens, and wrong names."""
+
+import copy
+import json
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from data_modules.errors import InputError
+from data_modules.video.decoding import VideoReader
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.families import source_of
+from prompt_video.backbones.names import SHORT_NAMES
+from prompt_video.backbones.open_clip_names import PREFIX, OpenClipModel
+from prompt_video.backbones.open_clip_towers import OpenClipVisionTower, text_tower, vision_tower
+from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.backbones.vision_tower import VisionTower
+from prompt_video.model.prompt import PromptLearner
+
+TEXTS = ["star", "a red circle", "", "two squares moving to the left", "A star!"]
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+VIT = {"image_size": 32, "layers": 2, "width": 32, "head_width": 8, "patch_size": 8}
+TIMM = {"image_size": 32, "timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": None}
+TEXT = {"vocab_size": 49408, "width": 24, "heads": 4, "layers": 3}
+MODELS: dict[str, dict[str, Any]] = {
+    "laion": {"embed_dim": 16, "vision_cfg": VIT, "text_cfg": TEXT},
+    "dfn": {"embed_dim": 16, "vision_cfg": VIT, "text_cfg": TEXT, "quick_gelu": True},
+    "pe": {"embed_dim": 64, "vision_cfg": TIMM, "text_cfg": {**TEXT, "context_length": 32}, "custom_text": True},
+    "mobile": {"embed_dim": 64, "vision_cfg": TIMM, "text_cfg": {**TEXT, "no_causal_mask": True}, "custom_text": True},
+}
+FRAMES: dict[str, dict[str, Any]] = {
+    "laion": {},
+    "dfn": {"resize_mode": "squash"},
+    "pe": {"resize_mode": "squash", "interpolation": "bilinear", "mean": [0.5] * 3, "std": [0.5] * 3},
+    "mobile": {"interpolation": "bilinear"},
+}
+
+
+@pytest.fixture(scope="session")
+def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder as open_clip writes it, with random weights."""
+
+    @cache
+    def make(kind: str) -> Path:
+        import open_clip
+
+        folder = tmp_path_factory.mktemp(kind)
+        about = {"model_cfg": MODELS[kind], "preprocess_cfg": FRAMES[kind]}
+        (folder / "open_clip_config.json").write_text(json.dumps(about))
+        torch.manual_seed(0)
+        library: Any = open_clip
+        model = library.create_model(f"local-dir:{folder}")
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.add_(torch.randn_like(weight) * 0.1)
+            model.logit_scale.fill_(4.0)
+        torch.save(model.state_dict(), folder / "open_clip_pytorch_model.bin")
+        return folder
+
+    return make
+
+
+@cache
+def library_of(folder: Path) -> tuple[Any, Any, Any]:
+    """open_clip's own model, what it does to frames, and its tokenizer."""
+    import open_clip
+
+    library: Any = open_clip
+    name = f"local-dir:{folder}"
+    model, _, transform = library.create_model_and_transforms(name)
+    return model.eval().requires_grad_(False), transform, library.get_tokenizer(name)
+
+
+def backbone_of(folder: Path, dtype: torch.dtype = torch.float32) -> FrozenBackbone:
+    backbone = FrozenBackbone(f"open_clip:local-dir:{folder}")
+    return backbone if dtype == torch.float32 else copy.deepcopy(backbone).double()
+
+
+class Given(nn.Module):
+    """Stands in for the token embedding, and gives what it was told to."""
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.rows
+
+
+def plain_text(model: Any, tokenizer: Any, texts: PromptedText) -> Tensor:  # noqa: ANN401 - open_clip is untyped
+    """open_clip's features of prompted texts, padding and all."""
+    inner = getattr(model, "text", model)
+    embedding, length = inner.token_embedding, inner.context_length
+    ids = torch.zeros(len(texts.tokens), length, dtype=torch.long)
+    rows = []
+    for row, tokens in zip(ids, texts.tokens, strict=True):
+        start = len(tokens) if texts.by_position else 0
+        suffix = texts.suffix[start : start + texts.num_suffix]
+        own = [tokenizer.sot_token_id, *[5] * len(texts.prefix), *tokens, *[5] * len(suffix), tokenizer.eot_token_id]
+        row[: len(own)] = torch.tensor(own)
+        table, behind = embedding.weight[row], 1 + len(texts.prefix) + len(tokens)
+        parts = table[:1], texts.prefix, table[1 + len(texts.prefix) : behind], suffix, table[behind + len(suffix) :]
+        rows.append(torch.cat(parts))
+    inner.token_embedding = Given(torch.stack(rows))
+    try:
+        features: Tensor = model.encode_text(ids)
+        return features
+    finally:
+        inner.token_embedding = embedding
+
+
+def with_gradient(encode: Callable[[PromptedText], Tensor], texts: PromptedText, context: Tensor) -> list[Tensor]:
+    context.grad = None
+    features = encode(texts)
+    if features.requires_grad:
+        torch.autograd.backward((features * torch.linspace(-1, 1, features.numel()).view_as(features)).sum())
+    return [features.detach(), torch.zeros_like(context) if context.grad is None else context.grad]
+
+
+def assert_equal(found: list[Tensor], wanted: list[Tensor], tolerance: float) -> None:
+    for one, other in zip(found, wanted, strict=True):
+        assert one.shape == other.shape
+        if other.numel():
+            assert (one - other).abs().max() <= tolerance * other.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("layout", ["shared", "by_position"])
+@pytest.mark.parametrize("kind", list(MODELS))
+def test_texts_equal_open_clip(make_folder: Callable[[str], Path], kind: str, layout: str, dtype: torch.dtype) -> None:
+    backbone = backbone_of(make_folder(kind), dtype)
+    model, _, tokenizer = library_of(make_folder(kind))
+    model = copy.deepcopy(model).to(dtype)
+    tokens = backbone.tokenize(TEXTS)
+    for num_prefix, num_suffix in ((4, 4), (0, 3), (0, 0)):
+        torch.manual_seed(1)
+        settings: dict[str, Any] = {"layout": layout, "init_std": 0.5, "context_length": backbone.context_length}
+        prompt = PromptLearner(backbone.width, num_prefix, num_suffix, **settings).to(dtype)
+        wanted = with_gradient(
+            lambda texts: plain_text(model, tokenizer, texts), prompt.surround(tokens), prompt.context
+        )
+        found = with_gradient(backbone.encode_text, prompt.surround(tokens), prompt.context)
+        assert_equal(found, wanted, TOLERANCE[dtype])
+        chunked = with_gradient(lambda texts: backbone.encode_text(texts, 2), prompt.surround(tokens), prompt.context)
+        assert_equal(chunked, wanted, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", list(MODELS))
+def test_frames_equal_open_clip(
+    make_folder: Callable[[str], Path], videos: Path, kind: str, dtype: torch.dtype
+) -> None:
+    """From the same pixels the same features; and from a video's frames the pixels of open_clip's own transform."""
+    backbone, (model, transform, _) = backbone_of(make_folder(kind), dtype), library_of(make_folder(kind))
+    assert isinstance(backbone.towers.vision, VisionTower if kind in ("laion", "dfn") else OpenClipVisionTower)
+    for video in ("cleaning_pool_h264.mp4", "rotated_90.mov"):
+        with VideoReader(videos / video) as reader:
+            frame = reader.decode(np.array([reader.timeline.start_sec]), lambda frame: frame)[0][0]
+        pixels = backbone.frames(frame)
+        normalised = ((pixels / 255).to(dtype) - backbone.mean) / backbone.std
+        theirs = transform(Image.fromarray(frame.permute(1, 2, 0).numpy()))
+        assert (normalised - theirs).abs().max() <= 3 / 255 / min(backbone.facts.std)
+        wanted = copy.deepcopy(model).to(dtype).encode_image(normalised[None])
+        found = backbone.encode_frames(pixels[None])
+        assert (found - wanted).abs().max() <= TOLERANCE[dtype] * wanted.abs().max()
+
+
+def test_facts_are_the_models(make_folder: Callable[[str], Path]) -> None:
+    facts = backbone_of(make_folder("pe")).facts
+    assert (facts.width, facts.embed_dim, facts.context_length, facts.own_positions) == (24, 64, 32, 2)
+    assert facts.frames.recipe == "squash32-bilinear-antialias"
+    assert facts.temperature == pytest.approx(torch.tensor(-4.0).exp().item())
+    assert facts.bias is None
+    assert backbone_of(make_folder("laion")).facts.configured != backbone_of(make_folder("dfn")).facts.configured
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_tokens_are_open_clips(make_folder: Callable[[str], Path], count: int) -> None:
+    backbone, (_, _, tokenizer) = backbone_of(make_folder("laion")), library_of(make_folder("laion"))
+    words = ["A", "dog's", "running", "ünïcödé", "42", "(left)", "it&amp;s", "JUMP!", "滑板", "😀", "e.g.", "x_y"]
+    generator = np.random.default_rng(0)
+    texts = [" ".join(generator.choice(words, size)) for size in generator.integers(0, 9, count)]
+    wanted = tokenizer(texts)
+    for text, tokens, row in zip(texts, backbone.tokenize(texts), wanted, strict=True):
+        assert row[: len(tokens) + 2].tolist() == [tokenizer.sot_token_id, *tokens, tokenizer.eot_token_id], text
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ViT-B-61", r"no architecture 'ViT-B-61'; did you mean 'ViT-B-16'\?"),
+        ("ViT-B-16", "names no weights; write open_clip:ViT-B-16:<weights>, which is one of openai, "),
+        ("ViT-B-16:laion2b_s34b_b88", "no file laion2b_s34b_b88.*did you mean 'laion2b_s34b_b88k'"),
+        ("ViT-H-14-quickgelu:FILE", "differ in it; put the file into a folder with its open_clip_config.json"),
+        ("ViT-B-16-plus:FILE", "are none; put the file into a folder"),
+        ("ViT-H-14-quickgelu:laion2b_s32b_b79k", "no file laion2b_s32b_b79k"),
+        ("MobileCLIP2-S0:FILE", "open_clip says: "),
+        ("local-dir:FOLDER", "open_clip says: "),
+    ],
+)
+def test_wrong_names_are_told_of_in_a_sentence(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "weights.pt").write_bytes(b"no weights")
+    name = name.replace("FILE", str(tmp_path / "weights.pt")).replace("FOLDER", str(tmp_path))
+    with pytest.raises(InputError, match=message) as told:
+        FrozenBackbone(f"open_clip:{name}")
+    assert "\n" not in str(told.value)
+
+
+def test_a_folder_without_weights_is_no_random_model(make_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    """open_clip would draw some, and say so in a line of its log."""
+    text = (make_folder("laion") / "open_clip_config.json").read_text()
+    (tmp_path / "open_clip_config.json").write_text(text)
+    with pytest.raises(InputError, match="could not be loaded"):
+        FrozenBackbone(f"open_clip:local-dir:{tmp_path}")
+
+
+def test_weights_of_a_file_are_prepared_for_as_the_others_of_its_architecture(tmp_path: Path) -> None:
+    """open_clip would take OpenAI's mean and crop for PE-Core, without a word."""
+    path = tmp_path / "weights.pt"
+    path.touch()
+    found = OpenClipModel.of(f"open_clip:PE-Core-B-16:{path}")
+    assert found.pixels == {
+        "mean": (0.5,) * 3,
+        "std": (0.5,) * 3,
+        "interpolation": "bilinear",
+        "resize_mode": "squash",
+    }
+    assert OpenClipModel.of("open_clip:PE-Core-B-16").weights == "meta"
+    assert OpenClipModel.of("open_clip:ViT-B/16:openai").quick_gelu
+
+
+@pytest.mark.parametrize("name", [short for short, named in SHORT_NAMES.items() if named.full.startswith(PREFIX)])
+def test_short_names_are_models_of_open_clip(name: str) -> None:
+    found = source_of(name)
+    assert isinstance(found, OpenClipModel)
+    assert found.repository is not None
+
+
+def test_a_missing_extra_is_told_of_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(InputError, match=r"pip install 'prompt-video\[open-clip\]'"):
+        FrozenBackbone("open_clip:ViT-B-16:openai")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "ViT-B-32",
+        "ViT-B-16-quickgelu",
+        "EVA02-B-16",
+        "PE-Core-S-16-384",
+        "PE-Core-B-16",
+        "MobileCLIP2-S0",
+        "MobileCLIP2-B",
+    ],
+)
+def test_real_shapes_equal_open_clip(architecture: str) -> None:
+    import open_clip
+
+    library: Any = open_clip
+    torch.manual_seed(0)
+    model = library.create_model(architecture).eval().requires_grad_(False)
+    inner, tokenizer = getattr(model, "text", model), library.get_tokenizer(architecture)
+    text = text_tower(architecture, inner, tokenizer.sot_token_id, tokenizer.eot_token_id)
+    size = library.get_model_preprocess_cfg(model)["size"]
+    size = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    context = (torch.randn(8, text.token_embedding.embedding_dim) * 0.05).requires_grad_()
+    texts = PromptedText([tokenizer.encode(text) for text in TEXTS], context[:4], context[4:], 4)
+    wanted = with_gradient(lambda texts: plain_text(model, tokenizer, texts), texts, context)
+    assert_equal(with_gradient(lambda texts: text(texts, None), texts, context), wanted, 2e-5)
+    frames = torch.randn(2, 3, *size)
+    with torch.no_grad():
+        assert_equal([vision_tower(model.visual, size)(frames)], [model.encode_image(frames)], 2e-5)
