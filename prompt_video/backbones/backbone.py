@@ -15,7 +15,7 @@ from prompt_video.backbones.families import load_towers, source_of
 from prompt_video.backbones.gradient_scale import GradientScale
 from prompt_video.backbones.open_clip_names import OpenClipModel
 from prompt_video.backbones.precision import exact_float32
-from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.backbones.prompted_text import PromptedText, TextShape
 from prompt_video.backbones.towers import BackboneFacts, FrozenTowers
 
 MOST_TOKENIZED = 100_000  # texts whose tokens are remembered, but for those of one call
@@ -81,6 +81,11 @@ class FrozenBackbone(nn.Module):
     def context_length(self) -> int:
         """Positions of its text encoder."""
         return self.facts.context_length
+
+    @property
+    def text_shape(self) -> TextShape:
+        """What its text encoder takes."""
+        return TextShape(self.width, self.context_length, self.facts.own_positions)
 
     @property
     def embed_dim(self) -> int:

@@ -9,6 +9,30 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class TextShape:
+    """What a text encoder takes.
+
+    Args:
+        width: of its token embeddings.
+        context_length: positions that it has.
+        own_positions: how many of them it takes for itself, for tokens that begin or end a text.
+    """
+
+    width: int
+    context_length: int = 77
+    own_positions: int = 2
+
+    @classmethod
+    def of(cls, shape: "TextShape | int") -> "TextShape":
+        """A shape, or that of a CLIP of this width."""
+        return cls(shape) if isinstance(shape, int) else shape
+
+    def room(self, num_vectors: int) -> int:
+        """Tokens that a text may have beside so many learned vectors; less than 1 where there is no room."""
+        return self.context_length - self.own_positions - num_vectors
+
+
+@dataclass(frozen=True)
 class PromptedText:
     """Texts as ``[prefix + own tokens + suffix]``, before the encoder adds its start and end tokens.
 

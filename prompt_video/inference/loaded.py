@@ -89,7 +89,7 @@ def load(
 
 def _frozen(backbone: FrozenBackbone, templates: str | Sequence[str]) -> VideoTextModel:
     """Nothing but CLIP, at its own temperature: hand-written prompts, and frames averaged."""
-    prompt = partial(TemplatePrompt, templates=templates, context_length=backbone.context_length, too_long="truncate")
+    prompt = partial(TemplatePrompt, templates=templates, too_long="truncate")
     temporal = partial(TemporalEncoder, num_layers=0, num_heads=1)
     return VideoTextModel(backbone, prompt, temporal, frozen_templates=templates).eval().requires_grad_(False)
 

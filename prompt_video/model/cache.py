@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.examples import Examples
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT
@@ -60,12 +61,11 @@ class Cache(TemplatePrompt):
     A text that is no training class has no keys, and the score of its text alone.
 
     Args:
-        width: of CLIP's token embeddings.
+        shape: what the text encoder takes; a number is the width of CLIP's.
         alpha: weight of the cache's scores beside those of the texts; 0 for the texts alone.
         beta: how fast a key's say falls with its distance.
         learn_keys: train the keys too, starting at the training videos (Tip-Adapter-F).
         templates: see `TemplatePrompt`.
-        context_length: positions that CLIP's text encoder has.
         too_long: see `TemplatePrompt`.
 
     Source: Tip-Adapter (Zhang et al., ECCV 2022), equations 4 to 6; its defaults are alpha 1 and beta 5.5. Changed: a
@@ -84,15 +84,14 @@ class Cache(TemplatePrompt):
 
     def __init__(
         self,
-        width: int,
+        shape: TextShape | int,
         alpha: float = 1.0,
         beta: float = 5.5,
         learn_keys: bool = False,
         templates: str | Sequence[str] = DEFAULT,
-        context_length: int = 77,
         too_long: Literal["error", "truncate"] = "error",
     ) -> None:
-        super().__init__(width, templates, context_length, too_long)
+        super().__init__(shape, templates, too_long)
         if alpha < 0 or beta <= 0:
             raise InputError(f"alpha of a cache must be 0 or more and beta greater than 0, not {alpha:g} and {beta:g}.")
         self.alpha, self.beta, self.learn_keys = alpha, beta, learn_keys

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import TextEncoder
+from prompt_video.backbones.prompted_text import TextEncoder, TextShape
 from prompt_video.model.description_files import read_descriptions, sentences_of
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.text_head import TextHead
@@ -19,7 +19,7 @@ class Descriptions(TextHead):
     """A class is read as the sentences that describe it, instead of its name; nothing is learned without vectors.
 
     Args:
-        width: of CLIP's token embeddings.
+        shape: what the text encoder takes; a number is the width of CLIP's.
         source: a JSON or CSV of one's own, or a packaged one by its name; see `read_descriptions`.
         join: ``mean``: the unit features of a class's sentences are averaged. ``in_order``: they stay side by side, for
             the temporal encoder `OrderedParts`, which compares them with as many parts of a video, one after another;
@@ -27,7 +27,6 @@ class Descriptions(TextHead):
         num_sentences: how many of a class are read, the first ones; null for all.
         num_vectors: learned vectors in front of every sentence, and as many behind it, as those of `PromptLearner`; 0
             for none.
-        context_length: positions that CLIP's text encoder has; of a sentence that does not fit, the beginning counts.
         described: the sentences themselves, in the place of those in ``source``: so a checkpoint needs no file.
 
     Source: CuPL (Pratt et al., ICCV 2023) for averaged sentences; OST (Chen et al., CVPR 2024) for those in order.
@@ -42,12 +41,11 @@ class Descriptions(TextHead):
 
     def __init__(
         self,
-        width: int,
+        shape: TextShape | int,
         source: str | None = None,
         join: Literal["mean", "in_order"] = "mean",
         num_sentences: int | None = None,
         num_vectors: int = 0,
-        context_length: int = 77,
         described: dict[str, list[str]] | None = None,
     ) -> None:
         super().__init__()
@@ -56,14 +54,14 @@ class Descriptions(TextHead):
         if num_sentences is not None and num_sentences < 1:
             raise InputError(f"num_sentences of descriptions must be 1 or more, or null, not {num_sentences}.")
         self.source, self.join, self.num_sentences = source, join, num_sentences
-        self.num_vectors, self.context_length = num_vectors, context_length
+        self.num_vectors = num_vectors
         self.described = described if described is not None else read_descriptions(str(source))
         if not self.described or not all(self.described.values()):
             raise InputError("descriptions need one class at least, and a sentence of each.")
         self.reader: TextHead = (
-            PromptLearner(width, num_vectors, num_vectors, context_length=context_length, too_long="truncate")
+            PromptLearner(shape, num_vectors, num_vectors, too_long="truncate")
             if num_vectors
-            else TemplatePrompt(width, ["{}"], context_length, too_long="truncate")
+            else TemplatePrompt(shape, ["{}"], too_long="truncate")
         )
         self.room = self.reader.room
         if join == "in_order":
@@ -89,7 +87,7 @@ class Descriptions(TextHead):
 
     def settings(self) -> dict[str, object]:
         """The constructor's arguments without the width, ready for JSON; the sentences in the place of their file."""
-        names = ("join", "num_sentences", "num_vectors", "context_length")
+        names = ("join", "num_sentences", "num_vectors")
         return {"described": self.described, **{name: getattr(self, name) for name in names}}
 
     def describe(self) -> str:

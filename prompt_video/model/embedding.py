@@ -54,7 +54,6 @@ def frozen_model(model: VideoTextModel, templates: str | Sequence[str] | None = 
         partial(
             TemplatePrompt,
             templates=templates,
-            context_length=model.backbone.context_length,
             too_long="truncate",
         ),
         partial(TemporalEncoder, num_layers=0, num_heads=temporal.num_heads, max_frames=temporal.max_frames),

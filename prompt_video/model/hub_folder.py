@@ -77,9 +77,14 @@ def has_public_name(backbone: str) -> bool:
 
 def todays(spec: Any) -> Any:  # noqa: ANN401 - whatever stands there
     """A model's spec of before other frozen models than CLIP could be taken, in the words of today."""
-    if not isinstance(spec, dict) or "clip" not in spec:
+    if not isinstance(spec, dict):
         return spec
-    return {"backbone" if name == "clip" else name: value for name, value in spec.items()}
+    spec = {"backbone" if name == "clip" else name: value for name, value in spec.items()}
+    if isinstance(prompt := spec.get("prompt"), dict) and isinstance(settings := prompt.get("settings"), dict):
+        # The positions are the backbone's.
+        kept = {name: value for name, value in settings.items() if name != "context_length"}
+        spec["prompt"] = {**prompt, "settings": kept}
+    return spec
 
 
 def _config(path: Path) -> dict[str, Any]:

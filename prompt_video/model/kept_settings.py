@@ -25,7 +25,7 @@ def check_settings(kind: type, settings: object, place: str) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise InputError(f"{place} must be an object, not {excerpt(settings)}.")
     for name, value in settings.items():
-        if name not in types or name in ("return", "width"):  # the width is the CLIP's
+        if name not in types or name in ("return", "width", "shape"):  # both are the backbone's
             raise InputError(f"{place}: {kind.__name__} has no setting {excerpt(name)}.")
         if not fits(value, types[name]):
             raise InputError(f"{place}.{name} cannot be {excerpt(value)}.")

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import TextEncoder
+from prompt_video.backbones.prompted_text import TextEncoder, TextShape
 from prompt_video.model.text_head import Classifier, TextHead
 
 
@@ -16,14 +16,14 @@ class LinearProbe(TextHead):
     """``W x + b`` on the unit video features, with a row of W and an entry of b for every class name.
 
     Args:
-        width: of CLIP's token embeddings; not used, since a probe stands in the joint space.
+        shape: what the text encoder takes; not used, since a probe stands in the joint space.
     """
 
     reads_text: ClassVar[bool] = False
     called: ClassVar[str] = "a linear probe"
     vocabulary: list[str]
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, shape: TextShape | int) -> None:
         super().__init__()
         self.vocabulary = []
         self.weight, self.bias = nn.Parameter(torch.empty(0, 0)), nn.Parameter(torch.empty(0))

@@ -9,42 +9,46 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import PromptedText, TextEncoder
+from prompt_video.backbones.prompted_text import PromptedText, TextEncoder, TextShape
 from prompt_video.model.templates import DEFAULT, describe, templates_of
 from prompt_video.model.text_head import TextHead
+
+USUAL = 16  # learned vectors in front of a text, and as many behind it: the paper's
+LEAST_ROOM = 20  # tokens that are left for a text where the numbers are chosen
 
 
 class PromptLearner(TextHead):
     """``[k + X + k]``: learned vectors before and behind the tokens of any text, shared by all texts.
 
     Args:
-        width: of CLIP's token embeddings.
-        num_prefix: learned vectors in front of a text.
-        num_suffix: learned vectors behind it.
+        shape: what the text encoder takes; a number is the width of CLIP's.
+        num_prefix: learned vectors in front of a text; ``auto``: the paper's 16, and as many behind it, or, where that
+            leaves less than 20 tokens for a text, as many on both sides as leave them.
+        num_suffix: learned vectors behind it; see ``num_prefix``.
         layout: ``shared``: the same suffix vectors for every text, as the paper writes it. ``by_position``: what the
             paper's released code does, one vector for each absolute position: a text's own tokens cover some of them,
             so texts of different length have shifted, partly different suffixes. Two different models.
         init_std: of the normal distribution that the vectors start from.
-        context_length: positions that CLIP's text encoder has.
         too_long: what to do with a text that does not fit: ``error``, or ``truncate`` it, for sentences.
     """
 
     def __init__(
         self,
-        width: int,
-        num_prefix: int = 16,
-        num_suffix: int = 16,
+        shape: TextShape | int,
+        num_prefix: int | Literal["auto"] = "auto",
+        num_suffix: int | Literal["auto"] = "auto",
         layout: Literal["shared", "by_position"] = "shared",
         init_std: float = 0.01,
-        context_length: int = 77,
         too_long: Literal["error", "truncate"] = "error",
     ) -> None:
         super().__init__()
-        self.num_prefix, self.num_suffix, self.layout = num_prefix, num_suffix, layout
-        self.init_std, self.context_length, self.too_long = init_std, context_length, too_long
-        self.room = _room(context_length, num_prefix + num_suffix)
-        num_context = context_length if layout == "by_position" else num_prefix + num_suffix
-        self.context = nn.Parameter(torch.randn(num_context, width) * init_std)
+        shape = TextShape.of(shape)
+        self.num_prefix, self.num_suffix = fitting(shape, num_prefix, num_suffix)
+        self.layout, self.init_std, self.too_long = layout, init_std, too_long
+        num_vectors = self.num_prefix + self.num_suffix
+        self.room = _room(shape, num_vectors)
+        num_context = shape.context_length if layout == "by_position" else num_vectors
+        self.context = nn.Parameter(torch.randn(num_context, shape.width) * init_std)
 
     def forward(
         self,
@@ -67,7 +71,7 @@ class PromptLearner(TextHead):
 
     def settings(self) -> dict[str, object]:
         """The constructor's arguments without the width, ready for JSON."""
-        names = ("num_prefix", "num_suffix", "layout", "init_std", "context_length", "too_long")
+        names = ("num_prefix", "num_suffix", "layout", "init_std", "too_long")
         return {name: getattr(self, name) for name in names}
 
     def describe(self) -> str:
@@ -79,24 +83,22 @@ class TemplatePrompt(TextHead):
     """Hand-written prompts: a text is put into every template, and the unit features are averaged, as CLIP does.
 
     Args:
-        width: of CLIP's token embeddings.
+        shape: what the text encoder takes; a number is the width of CLIP's.
         templates: sentences with ``{}`` where the text goes, the name of a set of them (``names``: the text alone,
             ``video``, ``clip-ucf101``, ``clip-kinetics``, ``shapes``), or a text file with one a line.
-        context_length: positions that CLIP's text encoder has.
         too_long: what to do with a text that does not fit: ``error``, or ``truncate`` it, for sentences.
     """
 
     def __init__(
         self,
-        width: int,
+        shape: TextShape | int,
         templates: str | Sequence[str] = DEFAULT,
-        context_length: int = 77,
         too_long: Literal["error", "truncate"] = "error",
     ) -> None:
         super().__init__()
-        self.width, self.templates = width, templates_of(templates)
-        self.context_length, self.too_long = context_length, too_long
-        self.room = _room(context_length, 0)
+        shape = TextShape.of(shape)
+        self.width, self.templates, self.too_long = shape.width, templates_of(templates), too_long
+        self.room = _room(shape, 0)
 
     def forward(
         self,
@@ -118,20 +120,32 @@ class TemplatePrompt(TextHead):
 
     def settings(self) -> dict[str, object]:
         """The constructor's arguments without the width, ready for JSON."""
-        return {name: getattr(self, name) for name in ("templates", "context_length", "too_long")}
+        return {name: getattr(self, name) for name in ("templates", "too_long")}
 
     def describe(self) -> str:
         """As `TextHead.describe`."""
         return f"texts in hand-crafted prompts: {describe(self.templates)}"
 
 
-def _room(context_length: int, num_context: int) -> int:
-    """Tokens that a text may have beside the start token, the end token and the learned vectors."""
-    room = context_length - 2 - num_context
+def fitting(
+    shape: TextShape, num_prefix: int | Literal["auto"] = "auto", num_suffix: int | Literal["auto"] = "auto"
+) -> tuple[int, int]:
+    """Numbers of learned vectors in front of a text and behind it, where they are to suit a text encoder."""
+    given = [number for number in (num_prefix, num_suffix) if number != "auto"]
+    spare = max(0, shape.room(sum(given)) - LEAST_ROOM)
+    each = min(USUAL, spare // (2 - len(given) or 1))
+    return each if num_prefix == "auto" else num_prefix, each if num_suffix == "auto" else num_suffix
+
+
+def _room(shape: TextShape, num_vectors: int) -> int:
+    """Tokens that a text may have beside the encoder's own and the learned vectors."""
+    room = shape.room(num_vectors)
     if room < 1:
+        fits = fitting(shape)[0]
         raise InputError(
-            f"{num_context} learned vectors leave no room for a text in the {context_length} positions of the text "
-            "encoder, two of which are its own; make num_prefix + num_suffix smaller."
+            f"{num_vectors} learned vectors leave no room for a text in the {shape.context_length} positions of the "
+            f"text encoder, {shape.own_positions} of which are its own; num_prefix {fits} and num_suffix {fits}, which "
+            f"are what auto takes, leave {shape.room(2 * fits)} tokens."
         )
     return room
 

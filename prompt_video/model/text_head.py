@@ -62,7 +62,7 @@ class Classifier(NamedTuple):
 
 
 class TextHead(nn.Module, ABC):
-    """The part of a model that texts go through. A subclass is made with the width of CLIP's token embeddings.
+    """The part of a model that texts go through. A subclass is made with what the text encoder takes.
 
     Attributes:
         reads_text: whether its score of any text is a cosine over temperature.
@@ -72,7 +72,6 @@ class TextHead(nn.Module, ABC):
         needs_examples: whether it is shown the training videos before it is trained, see `learn_from`.
         vocabulary: the class names that it has something of its own for; None: none.
         text_parts: vectors side by side that it makes of a text.
-        context_length: positions of CLIP's text encoder that it counts on.
         room: tokens that a text may have.
         truncated: texts that were cut so far, as CLIP was to read them.
     """
@@ -84,7 +83,6 @@ class TextHead(nn.Module, ABC):
     needs_examples: ClassVar[bool] = False
     vocabulary: list[str] | None = None
     text_parts: int = 1
-    context_length: int = 0
     room: int = 0
 
     def __init__(self) -> None:

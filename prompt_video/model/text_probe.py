@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from prompt_video.backbones.prompted_text import TextEncoder
+from prompt_video.backbones.prompted_text import TextEncoder, TextShape
 from prompt_video.model.examples import Examples
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT
@@ -25,10 +25,9 @@ class TextProbe(TemplatePrompt):
     class keeps its text feature, so that any name can be scored.
 
     Args:
-        width: of CLIP's token embeddings.
+        shape: what the text encoder takes; a number is the width of CLIP's.
         strength: of the pull towards the texts; 0 for none.
         templates: see `TemplatePrompt`.
-        context_length: positions that CLIP's text encoder has.
         too_long: see `TemplatePrompt`.
 
     Source: CLAP (Silva-Rodriguez et al., CVPR 2024), equations 5 and 9, and ``adapters.py`` of jusiro/CLAP. Changed:
@@ -42,13 +41,12 @@ class TextProbe(TemplatePrompt):
 
     def __init__(
         self,
-        width: int,
+        shape: TextShape | int,
         strength: float = 1.0,
         templates: str | Sequence[str] = DEFAULT,
-        context_length: int = 77,
         too_long: Literal["error", "truncate"] = "error",
     ) -> None:
-        super().__init__(width, templates, context_length, too_long)
+        super().__init__(shape, templates, too_long)
         if strength < 0:
             raise InputError(f"strength of a text probe must be 0 or more, not {strength:g}.")
         self.strength = strength

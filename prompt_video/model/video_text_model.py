@@ -21,6 +21,7 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.files.text_files import cut
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.cache import Cache
 from prompt_video.model.descriptions import Descriptions
 from prompt_video.model.examples import Examples
@@ -48,7 +49,7 @@ class VideoTextModel(nn.Module):
 
     Args:
         backbone: the frozen CLIP; several models may share one.
-        prompt: makes the text head, given the width of CLIP's token embeddings.
+        prompt: makes the text head, given what the text encoder takes.
         temporal: makes the temporal encoder, given the width of CLIP's joint space.
         temperature: divides the cosine similarity. None: the paper's 0.07 where anything is learned, and CLIP's own
             where nothing is, or where training starts at the frozen CLIP.
@@ -63,7 +64,7 @@ class VideoTextModel(nn.Module):
     def __init__(
         self,
         backbone: FrozenBackbone,
-        prompt: Callable[[int], nn.Module],
+        prompt: Callable[[TextShape], nn.Module],
         temporal: Callable[[int], TemporalEncoder],
         temperature: float | None = None,
         learn_temperature: bool = False,
@@ -73,24 +74,17 @@ class VideoTextModel(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.prompt = cast(TextHead, prompt(backbone.width))
+        self.prompt = cast(TextHead, prompt(backbone.text_shape))
         self.temporal = temporal(backbone.embed_dim)
         start = starting_temperature(temperature, backbone, self.prompt, self.temporal)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(start)), requires_grad=learn_temperature)
         self.smallest_temperature = min(SMALLEST_TEMPERATURE, start)
         self.text_chunk = text_chunk
-        self.frozen_prompt = TemplatePrompt(
-            backbone.width, frozen_templates, backbone.context_length, too_long="truncate"
-        )
+        self.frozen_prompt = TemplatePrompt(backbone.text_shape, frozen_templates, too_long="truncate")
         self.frozen_share = frozen_share
         self._text_cache = TextFeatureCache()
         if not 0 <= frozen_share <= 1:
             raise InputError(f"frozen_share must be in [0, 1], not {frozen_share}")
-        if self.prompt.context_length > backbone.context_length:
-            raise InputError(
-                f"the prompt counts on {self.prompt.context_length} positions, and the text encoder of CLIP "
-                f"'{backbone.name}' has {backbone.context_length}; set context_length of the prompt."
-            )
         if self.prompt.text_parts != self.temporal.text_parts:
             raise InputError(
                 f"the prompt makes {self.prompt.text_parts} vectors of a text, and the temporal encoder compares with "

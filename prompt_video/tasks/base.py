@@ -21,6 +21,7 @@ from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.precision import BackboneDtype, resolve_backbone_dtype
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.model.examples import Examples
 from prompt_video.model.prompt import PromptLearner
@@ -71,7 +72,7 @@ class VideoTextTask(LightningModule, ABC):
         self,
         backbone: str = "tiny",
         backbone_dtype: BackboneDtype = "auto",
-        prompt: Callable[[int], TextHead] = PromptLearner,
+        prompt: Callable[[TextShape], TextHead] = PromptLearner,
         temporal: Callable[[int], TemporalEncoder] = TemporalEncoder,
         temperature: float | None = None,
         learn_temperature: bool = False,

@@ -7,6 +7,7 @@ from typing import TypedDict
 from lightning.pytorch.cli import OptimizerCallable
 
 from prompt_video.backbones.precision import BackboneDtype
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.text_head import TextHead
 from prompt_video.tasks.optimization import Decayed, Schedule
@@ -34,5 +35,5 @@ class TaskOptions(TypedDict, total=False):
 class NamingOptions(TaskOptions, total=False):
     """Those of tasks that name classes: their texts are read as those of `VideoTextTask` are."""
 
-    prompt: Callable[[int], TextHead]
+    prompt: Callable[[TextShape], TextHead]
     frozen_templates: str | Sequence[str]

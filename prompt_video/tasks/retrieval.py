@@ -14,6 +14,7 @@ from data_modules.errors import InputError
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.protocols.trial import Subset, Trial
 from data_modules.typed_options import Unpack
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
 from prompt_video.model.embedding import text_vectors, video_vectors
 from prompt_video.model.gradient_cache import in_chunks
@@ -30,8 +31,8 @@ CAPTION_VIDEOS = 10  # that a prediction names for each caption
 log = logging.getLogger(__name__)
 
 
-def _sentence_prompt(width: int) -> TextHead:
-    return PromptLearner(width, too_long="truncate")
+def _sentence_prompt(shape: TextShape) -> TextHead:
+    return PromptLearner(shape, too_long="truncate")
 
 
 class RetrievalTask(VideoTextTask):
@@ -62,7 +63,7 @@ class RetrievalTask(VideoTextTask):
 
     def __init__(
         self,
-        prompt: Callable[[int], TextHead] = _sentence_prompt,
+        prompt: Callable[[TextShape], TextHead] = _sentence_prompt,
         frozen_templates: str | Sequence[str] = "names",
         video_chunk: int | None = None,
         dual_softmax: bool = True,

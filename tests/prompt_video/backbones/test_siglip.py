@@ -99,7 +99,7 @@ def siglip(request: pytest.FixtureRequest, make_siglip_folder: Callable[[str], P
 def learner(backbone: FrozenBackbone, **settings: object) -> PromptLearner:
     torch.manual_seed(1)
     dtype = backbone.towers.text.token_embedding.weight.dtype
-    return PromptLearner(backbone.width, init_std=0.5, context_length=POSITIONS, **settings).to(dtype)  # type: ignore[arg-type]
+    return PromptLearner(backbone.text_shape, init_std=0.5, **settings).to(dtype)  # type: ignore[arg-type]
 
 
 def with_gradient(

@@ -97,7 +97,7 @@ def test_damage_gets_one_message(
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("spec.prompt.settings.context_length", [77], r"spec\.prompt\.settings\.context_length cannot be \[77\]"),
+        ("spec.prompt.settings.num_suffix", [77], r"spec\.prompt\.settings\.num_suffix cannot be \[77\]"),
         ("spec.prompt.settings.num_prefix", -1, r"settings\.num_prefix cannot be -1"),
         ("spec.prompt.settings.num_prefix", 10**300, r"settings\.num_prefix cannot be 1000"),
         ("spec.prompt.settings.layout", "other", r'settings\.layout cannot be "other"'),
@@ -141,6 +141,7 @@ def test_a_folder_that_says_clip_is_read(hub_folder: Path, backbone: FrozenBackb
     folder = shutil.copytree(hub_folder, tmp_path / "copy")
     config = json.loads((folder / "config.json").read_text())
     config["format"], config["spec"]["clip"] = 1, config["spec"].pop("backbone")
+    config["spec"]["prompt"]["settings"]["context_length"] = 77
     (folder / "config.json").write_text(json.dumps(config))
     assert prompt_video.load(folder, backbone=backbone.name).model.backbone.towers is backbone.towers
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from data_modules.data_sets.class_lists import class_list
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.description_files import packaged_descriptions, read_descriptions, sentences_of
 from prompt_video.model.descriptions import Descriptions
 from prompt_video.model.parts import OrderedParts
@@ -104,8 +105,8 @@ def test_vectors_around_each_sentence_learn(backbone: FrozenBackbone) -> None:
 
 
 def test_sentences_in_order_meet_the_parts_of_a_video(backbone: FrozenBackbone) -> None:
-    def in_order(width: int) -> Descriptions:
-        return Descriptions(width, join="in_order", described=DESCRIBED)
+    def in_order(shape: TextShape) -> Descriptions:
+        return Descriptions(shape, join="in_order", described=DESCRIBED)
 
     model = VideoTextModel(backbone, in_order, lambda width: OrderedParts(width, num_parts=2))
     frames, mask = torch.randn(1, 4, backbone.embed_dim), torch.ones(1, 4, dtype=torch.bool)
@@ -122,8 +123,8 @@ def test_sentences_in_order_meet_the_parts_of_a_video(backbone: FrozenBackbone) 
 def test_a_checkpoint_holds_its_sentences(backbone: FrozenBackbone, tmp_path: Path) -> None:
     source = written(tmp_path, DESCRIBED)
 
-    def described(width: int) -> nn.Module:
-        return Descriptions(width, source, num_vectors=1)
+    def described(shape: TextShape) -> nn.Module:
+        return Descriptions(shape, source, num_vectors=1)
 
     model = VideoTextModel(backbone, described, lambda width: TemporalEncoder(width, num_layers=0, num_heads=1))
     (tmp_path / "mine.json").unlink()
@@ -133,8 +134,8 @@ def test_a_checkpoint_holds_its_sentences(backbone: FrozenBackbone, tmp_path: Pa
 
 
 def test_sentences_and_parts_must_be_as_many(backbone: FrozenBackbone) -> None:
-    def in_order(width: int) -> Descriptions:
-        return Descriptions(width, join="in_order", described=DESCRIBED)
+    def in_order(shape: TextShape) -> Descriptions:
+        return Descriptions(shape, join="in_order", described=DESCRIBED)
 
     with pytest.raises(
         InputError, match="the prompt makes 2 vectors of a text, and the temporal encoder compares with 3"

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.metrics.retrieval.results import Retrieval
 from prompt_video.model.cache import Cache
 from prompt_video.model.examples import Examples
@@ -31,7 +32,7 @@ def unit(*shape: int, seed: int = 0) -> Tensor:
 
 
 def model_of(
-    backbone: FrozenBackbone, prompt: Callable[[int], TextHead], temporal: type[TemporalEncoder] | None = None
+    backbone: FrozenBackbone, prompt: Callable[[TextShape], TextHead], temporal: type[TemporalEncoder] | None = None
 ) -> VideoTextModel:
     averaged = temporal or (partial(TemporalEncoder, num_layers=0, num_heads=1))
     model = VideoTextModel(backbone, prompt, averaged)

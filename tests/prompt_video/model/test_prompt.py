@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
-from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.backbones.prompted_text import PromptedText, TextShape
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 
+Number = int | Literal["auto"]
 LONG = "x " * 44  # one token a letter
 
 
@@ -69,8 +70,35 @@ def test_truncation_is_counted(backbone: FrozenBackbone) -> None:
 
 
 def test_no_room_at_all() -> None:
-    with pytest.raises(InputError, match="75 learned vectors leave no room"):
+    says = "75 learned vectors leave no room .* num_prefix 16 and num_suffix 16, .* what auto takes, leave 43 tokens"
+    with pytest.raises(InputError, match=says):
         PromptLearner(8, num_prefix=40, num_suffix=35)
+    says = "32 learned vectors .* 32 positions .* 2 of which .* num_prefix 5 and num_suffix 5.* leave 20 tokens"
+    with pytest.raises(InputError, match=says):
+        PromptLearner(TextShape(8, 32), 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("context_length", "own", "given", "wanted"),
+    [
+        (77, 2, ("auto", "auto"), (16, 16)),  # CLIP, MetaCLIP 2
+        (64, 1, ("auto", "auto"), (16, 16)),  # SigLIP
+        (32, 2, ("auto", "auto"), (5, 5)),  # PE-Core
+        (55, 2, ("auto", "auto"), (16, 16)),
+        (53, 2, ("auto", "auto"), (15, 15)),
+        (32, 2, (2, "auto"), (2, 8)),
+        (32, 2, ("auto", 20), (0, 20)),
+        (32, 2, (8, 8), (8, 8)),
+        (16, 2, ("auto", "auto"), (0, 0)),
+    ],
+)
+def test_numbers_of_vectors_suit_the_positions(
+    context_length: int, own: int, given: tuple[Number, Number], wanted: tuple[int, int]
+) -> None:
+    prompt = PromptLearner(TextShape(8, context_length, own), *given)
+    assert (prompt.num_prefix, prompt.num_suffix) == wanted
+    assert prompt.settings()["num_prefix"] == wanted[0], "what was chosen is saved"
+    assert prompt.room == context_length - own - sum(wanted)
 
 
 def test_no_texts(backbone: FrozenBackbone) -> None:

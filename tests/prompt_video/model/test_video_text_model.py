@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from data_modules.batch import Batch
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.embedding import frozen_model
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
@@ -39,7 +40,7 @@ def batch(**changes: object) -> Batch:
 
 def model(
     backbone: FrozenBackbone,
-    prompt: Callable[[int], nn.Module] = PromptLearner,
+    prompt: Callable[[TextShape], nn.Module] = PromptLearner,
     **settings: Any,  # noqa: ANN401 - handed on
 ) -> VideoTextModel:
     torch.manual_seed(3)
@@ -202,7 +203,7 @@ def test_linear_probe(backbone: FrozenBackbone) -> None:
         partial(TemplatePrompt, templates=["a {}", "{}"]),
     ],
 )
-def test_rebuilt_from_its_spec(backbone: FrozenBackbone, prompt: Callable[[int], nn.Module]) -> None:
+def test_rebuilt_from_its_spec(backbone: FrozenBackbone, prompt: Callable[[TextShape], nn.Module]) -> None:
     scorer = model(backbone, prompt, temperature=0.2)
     rebuilt = VideoTextModel.from_spec(json.loads(json.dumps(scorer.spec())))
     rebuilt.load_learned_state({f"model.{name}": weight for name, weight in scorer.learned_state().items()})
@@ -230,11 +231,6 @@ def test_weights_of_another_shape_are_refused(backbone: FrozenBackbone) -> None:
     state["unheard.of"] = torch.zeros(1)
     with pytest.raises(InputError, match=r"prompt.context is \(19, 32\) instead of \(32, 32\), unheard.of"):
         model(backbone).load_learned_state(state)
-
-
-def test_a_prompt_for_more_positions_is_refused(backbone: FrozenBackbone) -> None:
-    with pytest.raises(InputError, match="counts on 100 positions"):
-        model(backbone, partial(PromptLearner, context_length=100))
 
 
 def test_size_of_what_is_saved(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from data_modules.annotations.captions import CaptionTally
 from data_modules.batch import CaptionedRecord
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.cli import main
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder
@@ -85,8 +86,8 @@ def test_captions_that_are_read_alike() -> None:
 
 
 def model(backbone: FrozenBackbone, **options: Any) -> VideoTextModel:  # noqa: ANN401
-    def prompt(width: int) -> PromptLearner:
-        return PromptLearner(width, **options)
+    def prompt(shape: TextShape) -> PromptLearner:
+        return PromptLearner(shape, **options)
 
     return VideoTextModel(backbone, prompt, lambda dim: TemporalEncoder(dim, num_layers=1, num_heads=1))
 
