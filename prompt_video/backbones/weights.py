@@ -66,9 +66,8 @@ class Weights:
 
     def embedding(self, name: str, rows: int, width: int) -> nn.Embedding:
         """A table."""
-        module = nn.Embedding(rows, width, device="meta")
-        module.weight = self.parameter(f"{name}.weight", rows, width)
-        return module
+        # To draw values, even those of "meta" that are none, would load torch's compiler.
+        return nn.Embedding.from_pretrained(self.parameter(f"{name}.weight", rows, width).data)
 
     def patches(self, name: str, width: int, size: int, *, bias: bool = False) -> nn.Conv2d:
         """Squares of pixels to vectors."""

@@ -2,11 +2,12 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -22,7 +23,8 @@ import json
 import sys
 from prompt_video.cli import main
 
-HEAVY = {"torch", "lightning", "torchmetrics", "transformers", "wandb", "starlette", "uvicorn", "matplotlib", "av"}
+HEAVY = set(sys.argv[2:])
+HEAVY |= {"torch", "lightning", "torchmetrics", "transformers", "wandb", "starlette", "uvicorn", "matplotlib", "av"}
 loaded = {}
 for words in json.loads(sys.argv[1]):
     try:
@@ -59,9 +61,16 @@ MISTAKES = [
 ]
 
 
-def loaded_by(words: list[list[str]], folder: Path) -> tuple[dict[str, Any], str, list[str]]:
-    """What is loaded after each command, one after the other, and what they print."""
-    command = [sys.executable, "-c", LOADED, json.dumps(words)]
+class Run(Protocol):
+    """What the fixtures of tasks train."""
+
+    @property
+    def checkpoint(self) -> Path: ...
+
+
+def loaded_by(words: list[list[str]], folder: Path, *more: str) -> tuple[dict[str, Any], str, list[str]]:
+    """What is loaded after each command, one after the other, and what they print; ``more`` to be looked for."""
+    command = [sys.executable, "-c", LOADED, json.dumps(words), *more]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
     *said, last = done.stderr.splitlines()
     return json.loads(last), done.stdout, said
@@ -99,6 +108,23 @@ def test_help_is_there_in_half_the_time_that_torch_takes(tmp_path: Path) -> None
         for words in (("-m", "prompt_video", "fit", "--help"), ("-c", "import torch"))
     )
     assert help_sec < torch_sec / 2
+
+
+def test_scoring_ones_own_videos_loads_nothing_that_trains_and_no_compiler(
+    videos: Path, recognition: Run, tmp_path: Path
+) -> None:
+    shutil.copy(videos / "flv_h264.flv", tmp_path)
+    index = ["index", str(tmp_path), "--out", str(tmp_path / "ix"), "--config=demo_closed", "--frozen", "--quiet"]
+    assert main([*index, "--num_workers=0", "--trainer.accelerator=cpu"]) == 0
+    video = str(tmp_path / "flv_h264.flv")
+    words = [
+        ["label", video, "--classes_of", "hmdb51"],
+        ["label", video, "--ckpt", str(recognition.checkpoint)],
+        ["segment", video, "--classes", "a dog,a cat"],
+        ["search", str(tmp_path / "ix"), "a dog"],
+    ]
+    loaded, _, _ = loaded_by(words, tmp_path, "torch._dynamo")
+    assert [[0, ["av", "torch"]]] * len(words) == list(loaded.values())
 
 
 @pytest.mark.parametrize("verb", RUNS)
