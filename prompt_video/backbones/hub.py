@@ -1,6 +1,7 @@
 """Checkpoints of the HuggingFace hub, fetched once; its library tries for half a minute where it cannot be reached."""
 
 import socket
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -42,9 +43,7 @@ def snapshot_of(name: str) -> Path:
 
 
 def check_reachable(name: str) -> None:
-    """Refuse to ask a hub that does not answer.
-
-    Behind a proxy only the proxy knows, and nothing is refused.
+    """Refuse to ask a hub that does not answer; behind a proxy, one that does not.
 
     Args:
         name: id of the model on the hub.
@@ -54,17 +53,37 @@ def check_reachable(name: str) -> None:
     """
     from huggingface_hub import constants
 
-    hub = urlsplit(constants.ENDPOINT)
-    if constants.HF_HUB_OFFLINE or hub.scheme in getproxies():
+    if constants.HF_HUB_OFFLINE:
         return
-    try:
-        socket.create_connection((hub.hostname or "", hub.port or _PORTS.get(hub.scheme, 443)), timeout=SECONDS).close()
-    except OSError as error:
+    hub = urlsplit(constants.ENDPOINT)
+    proxy = getproxies().get(hub.scheme)
+    asked = urlsplit(proxy) if proxy else hub
+    port = asked.port or _PORTS.get(asked.scheme, 443)
+    if (reason := _why_silent(asked.hostname or "", port)) is not None:
+        place = f"the proxy {asked.hostname}" if proxy else asked.hostname
         raise InputError(
             f"cannot load backbone '{name}': there is no such folder, it has not been fetched from the hub before, and "
-            f"{hub.hostname} cannot be reached now ({error.strerror or error}). With a network it is fetched once; "
-            "without one name a local folder with a HuggingFace model, or 'tiny', which is built in."
-        ) from error
+            f"{place} cannot be reached now ({reason}). With a network it is fetched once; without one name a local "
+            "folder with a HuggingFace model, or 'tiny', which is built in."
+        )
+
+
+def _why_silent(host: str, port: int) -> str | None:
+    """Why nobody answers there, or None; known in seconds."""
+    told: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            socket.create_connection((host, port), timeout=SECONDS).close()
+            told.append(None)
+        except OSError as error:
+            told.append(error.strerror or str(error))
+
+    # In a thread, since nothing else bounds the time in which a name is looked up.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(SECONDS)
+    return told[0] if told else f"no answer in {SECONDS:g} s"
 
 
 def _cached(name: str) -> Path | None:

@@ -67,7 +67,9 @@ class Weights:
     def embedding(self, name: str, rows: int, width: int) -> nn.Embedding:
         """A table."""
         # To draw values, even those of "meta" that are none, would load torch's compiler.
-        return nn.Embedding.from_pretrained(self.parameter(f"{name}.weight", rows, width).data)
+        table = self.parameter(f"{name}.weight", rows, width).data
+        module: nn.Embedding = nn.Embedding.from_pretrained(table)  # type: ignore[no-untyped-call]
+        return module
 
     def patches(self, name: str, width: int, size: int, *, bias: bool = False) -> nn.Conv2d:
         """Squares of pixels to vectors."""

@@ -90,7 +90,13 @@ class ExperimentCLI(ExperimentSettings):
             refused=refused,
             writes=not settings.get("features_only"),
         )
-        super().instantiate_classes()
+        try:
+            super().instantiate_classes()
+        except InputError as error:
+            # Where both the videos and the backbone are missing, a person fetches the videos first.
+            if (missing := _why_no_data(settings)) is not None:
+                raise InputError(missing) from None
+            raise error
         if self.claim is not None:
             self.record.begin(anew=self.subcommand != "predict")
 
@@ -310,6 +316,25 @@ def _test_video(data: VideoDataModule) -> Path | None:
     """One that is there to try a model on."""
     of_tests = (records for name, records in data.videos().items() if name not in ("train", "val"))
     return next((records[0].path for records in of_tests if records and records[0].path.is_file()), None)
+
+
+def _why_no_data(settings: Any) -> str | None:  # noqa: ANN401 - a namespace of the configuration
+    """What is wrong with the data of an experiment, found without its model; None where they can be used."""
+    try:
+        data = cast(VideoDataModule, build(VideoDataModule, settings["data"]))
+        paths = {record.path for records in data.videos().values() for record in records}
+    except InputError as error:
+        return str(error)
+    # A world that renders its videos need not have them yet, and stored features may have outlived theirs.
+    if type(data).prepare_data is not VideoDataModule.prepare_data or data.features not in ("auto", "off"):
+        return None
+    lost = sorted(path for path in paths if not path.exists())
+    if len(lost) <= data.dropped_videos.max_fraction * len(paths):
+        return None
+    return (
+        f"{len(lost):,} of the {len(paths):,} videos of {type(data).__name__} are not there, the first being "
+        f"{lost[0]}; `prompt-video doctor` names all, and data.root says where they are."
+    )
 
 
 def _with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Lightning takes

@@ -1,12 +1,14 @@
 """Mistakes in a configuration, said in one readable message with the nearest valid name."""
 
 import inspect
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NoReturn
 
+import torch
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -113,9 +115,35 @@ def making_trainer() -> Iterator[None]:
     except InputError:
         raise
     except (MisconfigurationException, ValueError, TypeError, RuntimeError, ImportError) as error:
-        said = _first_line(error)
-        hint = "; --trainer.accelerator auto takes what is there" if re.search("accelerator|backend", said) else ""
+        said = " ".join(str(error).split())
+        if re.search("No supported gpu backend|CUDAAccelerator. can not run", said):
+            said = "there is no GPU here that torch can use"
+        elif asked := re.search(r"You requested gpu: (.*?) But your machine only has: (.*)$", said):
+            said = f"GPUs {asked[1].strip('[]')} are asked for, and here are {asked[2].strip('[]') or 'none'}"
+        else:
+            said = _first_line(error)
+        is_place = re.search("accelerator|backend|GPU", said)
+        hint = "; --trainer.accelerator auto --trainer.devices auto take what is there" if is_place else ""
         raise ConfigError(f"trainer: {said}{hint}.") from error
+
+
+def check_devices(accelerator: object, devices: object) -> None:
+    """Refuse devices that are not there; Lightning would start as many processes on the CPU.
+
+    Args:
+        accelerator: as the trainer's option.
+        devices: as the trainer's option.
+
+    Raises:
+        ConfigError: when more are asked for than there are GPUs, and than the CPU has cores.
+    """
+    cores = os.cpu_count() or 1
+    wanted = int(str(devices)) if str(devices).isdecimal() else 0
+    if accelerator == "auto" and not torch.cuda.is_available() and wanted > cores:
+        raise ConfigError(
+            f"trainer: {wanted} devices are asked for, and here is no GPU and a CPU of {cores} cores; "
+            "--trainer.devices auto takes what is there."
+        )
 
 
 @contextmanager

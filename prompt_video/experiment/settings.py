@@ -17,7 +17,7 @@ from data_modules.modules.base import VideoDataModule
 from prompt_video.backbones.precision import allow_tf32, device_type, refuse_half_precision, resolve_backbone_dtype
 from prompt_video.experiment.building import build
 from prompt_video.experiment.composing_parser import ComposingParser
-from prompt_video.experiment.config_errors import PARSER_MODE, misconfigured, reading
+from prompt_video.experiment.config_errors import PARSER_MODE, check_devices, misconfigured, reading
 from prompt_video.experiment.folder import checked_name, checkpoint_of, newest_checkpoint
 from prompt_video.experiment.option_names import MOST_SEED, RUN_OPTIONS
 from prompt_video.experiment.run_settings import as_lightning_calls_them, with_settings_of_run
@@ -82,6 +82,7 @@ class ExperimentSettings(LightningCLI):
             # Initial weights are drawn as they are where all trials run.
             seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)
         self._settle_precision()
+        check_devices(settings["trainer"]["accelerator"], settings["trainer"]["devices"])
 
     def _own_name(self) -> str:
         """That of the first YAML, and of the method that was typed."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
 
 def new_table(title: str | None = None, caption: str | None = None) -> Table:
@@ -37,7 +38,7 @@ class GrowingTable:
         self.columns = columns
         self._has_header = False
 
-    def row(self, *cells: str, style: str = "") -> Table:
+    def row(self, *cells: str | Text, style: str = "") -> Table:
         """One row to print; the first one brings the headings."""
         table = new_table()
         table.show_header, self._has_header = not self._has_header, True

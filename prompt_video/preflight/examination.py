@@ -76,13 +76,11 @@ def examine(settings: SettingsCLI, decode: Decode, samples: int, workers: int, *
     stored = set() if isinstance(shares, InputError) else stored_everywhere(data, shares)
     missing = {path for path, probe in probes.items() if probe.problem == "missing"} - stored
     results = list(_of_trials(data, probes, missing, learns=task is None or task.has_weights))
-    results += [_of_texts(data, task)] if task else _named_for(data, model_results)
     allowed = data.dropped_videos.max_fraction
-    results += [
-        check_missing(parts, probes, stored, allowed),
-        check_broken(parts, probes, stored, decoded, allowed),
-        *_of_stores(data, shares, stored, probes),
-    ]
+    results.append(check_missing(parts, probes, stored, allowed))
+    results.append(check_broken(parts, probes, stored, decoded, allowed))
+    results += [_of_texts(data, task)] if task else _named_for(data, model_results)
+    results += _of_stores(data, shares, stored, probes)
     return Examination(settings.name, results, probes, parts, decoded)
 
 

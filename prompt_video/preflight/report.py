@@ -8,13 +8,13 @@ from rich.text import Text
 from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import write_json
 from prompt_video.io.readable import readable, readable_lines
-from prompt_video.io.tables import new_table
-from prompt_video.preflight.check_results import CheckResult, Verdict, worst
+from prompt_video.io.tables import GrowingTable
+from prompt_video.preflight.check_results import Verdict, worst
 from prompt_video.preflight.examination import Examination
 
 STYLES: dict[Verdict, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red"}
-BULLET = "· "
-NAMED = 3  # examples that stand in the table; the JSON file has all
+BULLET = "  · "
+NAMED = 3  # examples that are printed; the JSON file has all
 
 
 def verdict_of(examination: Examination) -> Verdict:
@@ -23,16 +23,17 @@ def verdict_of(examination: Examination) -> Verdict:
 
 
 def print_report(examination: Examination) -> None:
-    """Print a table with a row for each check, its verdict and the first examples."""
+    """Print a row for each check, its verdict, and below it the first examples, whole: file names are to be copied."""
     console = Terminal(soft_wrap=False)
-    table = new_table(f"{examination.name}, before training")
-    table.add_column("check", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("what was found", overflow="fold")
+    console.print(f"{examination.name}, before training", style="bold")
+    width = max(len(result.check) for result in examination.results)
+    table = GrowingTable([("check", width, "left"), ("verdict", len("verdict"), "left"), ("what was found", 0, "left")])
     for result in examination.results:
-        style = STYLES[result.verdict]
-        table.add_row(result.check, Text(result.verdict, style), _in_words(result))
-    console.print(table)
+        verdict = Text(result.verdict, STYLES[result.verdict])
+        console.print(table.row(result.check, verdict, Text(readable_lines(result.summary))))
+        more = len(result.examples) - NAMED
+        for example in [*result.examples[:NAMED], *([f"and {more:,} more"] if more > 0 else [])]:
+            console.print(f"{BULLET}{readable(example)}", style="dim", soft_wrap=True)
 
 
 def outcome_of(examination: Examination) -> str:
@@ -49,15 +50,6 @@ def outcome_of(examination: Examination) -> str:
 def write_report(examination: Examination, decode: str, path: Path) -> None:
     """Write everything, the full lists of missing and broken videos too."""
     write_json(path, _as_json(examination, decode))
-
-
-def _in_words(result: CheckResult) -> Text:
-    words = Text(readable_lines(result.summary))
-    for example in result.examples[:NAMED]:
-        words.append(f"\n{BULLET}{readable(example)}", "dim")
-    if (more := len(result.examples) - NAMED) > 0:
-        words.append(f"\n{BULLET}and {more:,} more", "dim")
-    return words
 
 
 def _as_json(examination: Examination, decode: str) -> dict[str, Any]:

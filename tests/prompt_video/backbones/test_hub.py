@@ -48,8 +48,13 @@ def test_what_is_in_the_cache_needs_no_hub(
 
 
 def test_a_hub_that_answers_or_need_not_is_asked(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as behind_a_proxy:
-        behind_a_proxy.setattr("prompt_video.backbones.hub.getproxies", lambda: {"http": "http://proxy"})
+    with monkeypatch.context() as behind_a_proxy, socket.socket() as proxy:
+        proxy.bind(("127.0.0.1", 0))
+        address = f"http://localhost:{proxy.getsockname()[1]}"
+        behind_a_proxy.setattr("prompt_video.backbones.hub.getproxies", lambda: {"http": address})
+        with pytest.raises(InputError, match="the proxy localhost cannot be reached now"):
+            check_reachable("someone/clip")
+        proxy.listen()
         check_reachable("someone/clip")
     with monkeypatch.context() as offline:
         offline.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -58,6 +63,17 @@ def test_a_hub_that_answers_or_need_not_is_asked(port: int, monkeypatch: pytest.
         hub.bind(("127.0.0.1", 0))
         hub.listen()
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
+        check_reachable("someone/clip")
+
+
+def test_a_name_that_is_looked_up_for_long_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_: object, **__: object) -> socket.socket:
+        time.sleep(0.3)
+        return socket.socket()
+
+    monkeypatch.setattr("socket.create_connection", slow)
+    monkeypatch.setattr("prompt_video.backbones.hub.SECONDS", 0.05)
+    with pytest.raises(InputError, match=r"cannot be reached now \(no answer in 0.05 s\)"):
         check_reachable("someone/clip")
 
 

@@ -16,7 +16,7 @@ DEMO = Path(__file__).parents[3] / "experiments" / "demo_closed.yaml"
         (["--model.temporal.num_layerz", "3"], "no option 'num_layerz'; did you mean 'num_layers'?"),
         (["--model.temporal.num_layers", "x"], "model.temporal.num_layers: expected a whole number, not x."),
         (["--model.schedule", "cosin"], "model.schedule: expected one of constant, cosine, not cosin."),
-        (["--model.prompt", "PromptLerner"], "no class 'PromptLerner'; did you mean 'PromptLearner'?"),
+        (["--model.prompt", "PromptLerner"], "no class 'PromptLerner'; did you mean 'PromptLearner'"),
         (["--data", "MovingShape"], "data: there is no class 'MovingShape'; did you mean 'MovingShapes'?"),
         (["--data.features_rot", "x"], "no option 'features_rot'; did you mean 'features_root'?"),
         (["--data.sampler.strides", "[x]"], "data.sampler.strides: expected a whole number, not x."),
@@ -24,6 +24,11 @@ DEMO = Path(__file__).parents[3] / "experiments" / "demo_closed.yaml"
         (["--model.temporal.num_heads", "7"], "must divide the width 128, and 7 does not."),
         (["--model.optimizer.lr", "nan"], "model.optimizer.lr: expected a number, not nan."),
         (["--model.optimizer.class_path", "torch.optim.Adamx"], "no class 'torch.optim.Adamx'; did you mean 'Adamax'"),
+        (
+            ["--trainer.accelerator", "gpu"],
+            "trainer: there is no GPU here that torch can use; --trainer.accelerator auto",
+        ),
+        (["--trainer.devices", "800"], "trainer: 800 devices are asked for, and here is no GPU and a CPU of"),
         (["--wandb", "sometimes"], "wandb: expected one of auto, online, offline, disabled, not sometimes."),
         (["--ckpt", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt."),
         (["--ckpt", "last", "--runs", "nowhere"], "no run of 'demo_closed' below nowhere has a checkpoint"),
@@ -75,3 +80,18 @@ def test_the_names_of_options_that_are_known_without_lightning() -> None:
     parser = read_settings(["--config", str(DEMO)]).verb_parser
     names = {action.dest.split(".")[0] for action in parser._actions if action.dest != "help"}
     assert names | {"ckpt"} == EXPERIMENT_OPTIONS
+
+
+def test_missing_videos_are_told_before_a_missing_backbone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.chdir(tmp_path)
+    run = ["fit", "--config=hmdb51_closed", "--wandb=disabled", "--backbone=someone/clip"]
+    assert main(run) == 1
+    assert "there is no folder data/hmdb51; set data.root" in capsys.readouterr().err
+    (tmp_path / "data" / "hmdb51").mkdir(parents=True)
+    assert main(run) == 1
+    assert "5,100 of the 5,100 videos of HMDB51 are not there, the first being" in capsys.readouterr().err
+    assert main([*run, "--data=MovingShapes", f"--data.root={tmp_path / 'shapes'}"]) == 1
+    assert "cannot load backbone 'someone/clip'" in capsys.readouterr().err
