@@ -16,6 +16,8 @@ from prompt_video.backbones.gradient_scale import GradientScale
 from prompt_video.backbones.open_clip_names import OpenClipModel
 from prompt_video.backbones.precision import exact_float32
 from prompt_video.backbones.prompted_text import PromptedText, TextShape
+from prompt_video.backbones.text_rows import TextRows, encode_rows, text_rows
+from prompt_video.backbones.text_tower import TextTower
 from prompt_video.backbones.towers import BackboneFacts, FrozenTowers
 
 MOST_TOKENIZED = 100_000  # texts whose tokens are remembered, but for those of one call
@@ -138,6 +140,38 @@ class FrozenBackbone(nn.Module):
             scale = GradientScale()
             texts = replace(texts, prefix=scale.before(texts.prefix), suffix=scale.before(texts.suffix))
             return scale.behind(_at_least_float32(self._read(texts.to(weight), chunk_size)))
+
+    def encode_rows(
+        self, prefix: Float[Tensor, "*B P W"], suffix: Float[Tensor, "*B R W"], rows: TextRows
+    ) -> Float[Tensor, "*B K D"]:
+        """As `encode_text`, of several short lists of texts at a time; see `encodes_rows`.
+
+        Args:
+            prefix: learned vectors in front of each list's texts.
+            suffix: behind them, see `PromptedText`.
+            rows: where they and the texts' tokens stand, of `text_rows`.
+        """
+        tower = self._rows_tower()
+        weight = tower.token_embedding.weight
+        with torch.autocast(weight.device.type, enabled=False):
+            return _at_least_float32(encode_rows(tower, prefix.to(weight), suffix.to(weight), rows))
+
+    def text_rows(self, lists: Sequence[PromptedText]) -> TextRows:
+        """Where several lists of texts stand for `encode_rows`, with one axis in front: a place for each list.
+
+        Args:
+            lists: of equally many texts, with equally many learned vectors.
+        """
+        return text_rows(self._rows_tower(), lists)
+
+    @property
+    def encodes_rows(self) -> bool:
+        """Whether it has `encode_rows`."""
+        return type(self.towers.text) is TextTower and self.dtype != "float16"
+
+    def _rows_tower(self) -> TextTower:
+        assert isinstance(self.towers.text, TextTower)
+        return self.towers.text
 
     def _read(self, texts: PromptedText, chunk_size: int | None) -> Float[Tensor, "K D"]:
         # Without gradients texts come in lists of any length, each of which would have to be compiled.

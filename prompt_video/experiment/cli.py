@@ -38,7 +38,9 @@ from prompt_video.tasks.finite import StopAtNotFinite
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.journal import summarise, write_table
 from prompt_video.trials.one_trial import TrialTraining
-from prompt_video.trials.runner import at_a_time, run_trials
+from prompt_video.trials.progress import LossCurve
+from prompt_video.trials.runner import run_trials
+from prompt_video.trials.stacked_trials import at_a_time, why_not_stacked
 
 log = logging.getLogger(__name__)
 
@@ -167,37 +169,52 @@ class ExperimentCLI(ExperimentSettings):
         self._summarize()
 
     def _fit_trials(self, *, resume: bool) -> None:
-        """Train and test all trials of the protocol: small ones side by side, others one by one."""
+        """Train and test all trials of the protocol: small ones several at a time, others one by one."""
         task, data = self.model, self.datamodule
         data.setup("fit")
         self.record.note_losses(data)
-        device = device_type(self.settings["trainer"]["accelerator"])
-        count: int = self.settings["trials_at_a_time"] or at_a_time(task, data, device)
+        count = self._trials_at_a_time()
         if count > 1 and not self.trainer.is_global_zero:
-            return  # trials side by side are the first process's, not shared out over devices
-        training = self.trial_training(side_by_side=count > 1)
-        reopen = partial(open_trials, self.run_folder)
-        results = run_trials(training, count, resume=resume, device=device, reopen=reopen)
-        write_table(results, self.run_folder / "trials.csv")
-        self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
-        log_trials(self.trainer.loggers, results, self.record.results["metrics"])
-        self._summarize()
-
-    def trial_training(self, *, side_by_side: bool) -> TrialTraining:
-        """How a trial of the protocol is trained and tested.
-
-        Args:
-            side_by_side: with others, each on one device and without a progress bar.
-        """
-        return TrialTraining(
+            return  # trials that are trained together are the first process's, not shared out over devices
+        training = TrialTraining(
             lambda: cast(VideoTextTask, build(VideoTextTask, self.settings["model"])),
-            self.datamodule,
+            data,
             self.run_folder,
-            partial(self._trainer_of_a_trial, side_by_side),
+            partial(self._trainer_of_a_trial, count > 1),
             self.settings["save_every_n_steps"],
             self.settings["monitor"],
             tests_best=not self._tests_last,
         )
+        bar = self.config_init[self.subcommand]["trainer"].get("enable_progress_bar") is not False
+        curve = LossCurve()
+        results = run_trials(training, count, resume=resume, curve=curve, bar=bar)
+        write_table(results, self.run_folder / "trials.csv")
+        self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
+        log_trials(self.trainer.loggers, results, self.record.results["metrics"], curve.means())
+        self._summarize()
+
+    def _trials_at_a_time(self) -> int:
+        """How many trials are trained together.
+
+        Raises:
+            InputError: when more than one is asked for, and they cannot be.
+        """
+        asked: int | None = self.settings["trials_at_a_time"]
+        if asked == 1:
+            return 1
+        options = self.config_init[self.subcommand]["trainer"]
+        reasons = {
+            "the trainer has callbacks of its own": bool(self._own_callbacks),
+            f"trainer.precision is {options['precision']}": options["precision"] == "16-mixed",
+        }
+        reason = why_not_stacked(self.model, self.datamodule)
+        reason = reason or next((reason for reason, holds in reasons.items() if holds), None)
+        if reason is None:
+            device = device_type(options["accelerator"])
+            return asked or at_a_time(self.model, self.datamodule, device)
+        if asked is not None:
+            raise InputError(f"--trials_at_a_time is {asked}, and these trials are trained one by one: {reason}.")
+        return 1
 
     @property
     def _tests_last(self) -> bool:
@@ -210,12 +227,12 @@ class ExperimentCLI(ExperimentSettings):
         is_one_of_several = len(data.trials) > 1 or data.trial is not None
         return data.trials[0].val is None or (isinstance(self.model, RecognitionTask) and is_one_of_several)
 
-    def _trainer_of_a_trial(self, side_by_side: bool, callbacks: list[Callback], folder: Path | None) -> Trainer:
+    def _trainer_of_a_trial(self, together: bool, callbacks: list[Callback], folder: Path | None) -> Trainer:
         """As the experiment's own; the trial's curves are in its own folder."""
         changes: dict[str, Any] = {"logger": CSVLogger(folder, name="", version="logs") if folder else False}
         if self._tests_last:
             changes["limit_val_batches"] = 0
-        if side_by_side:
+        if together:
             changes |= {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_progress_bar": False}
         return self._trainer_like(callbacks, changes, [TrialFiles(folder)] if folder else [])
 
@@ -351,33 +368,3 @@ def main(arguments: list[str]) -> ExperimentCLI:
     """
     console.configure()
     return parse(arguments, ExperimentCLI)
-
-
-def open_trials(folder: Path) -> TrialTraining:
-    """How the trials of a run are trained, in a process that has no copy of the run.
-
-    Args:
-        folder: of the run.
-    """
-    options = [f"--config={folder / 'config.yaml'}", f"--run_folder={folder}", "--ckpt=null"]
-    return parse(["fit", *options], _TrialsCLI).trial_training(side_by_side=True)
-
-
-class _TrialsCLI(ExperimentCLI):
-    """A run's settings once more, for some of its trials."""
-
-    def instantiate_classes(self) -> None:
-        """The parts of the run, in its folder."""
-        self.run_folder = Path(self.settings["run_folder"])
-        ExperimentSettings.instantiate_classes(self)
-
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 - Lightning's signature
-        """None for all: each trial has its own."""
-        options = self.config_init[self.subcommand]["trainer"]
-        self._own_callbacks = list(options.get("callbacks") or [])
-        return Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, barebones=False)
-
-    def fit(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
-        """Open what the run has opened, and train nothing yet."""
-        self._open_features()
-        self.datamodule.setup("fit")

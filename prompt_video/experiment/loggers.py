@@ -93,9 +93,23 @@ class _Wandb(WandbLogger):
             return self._instead.experiment
 
 
-def log_trials(loggers: Sequence[Logger], results: Sequence[TrialResult], means: Mapping[str, float]) -> None:
-    """The figures of all trials, and of each as one row of a table on the dashboard."""
+def log_trials(
+    loggers: Sequence[Logger],
+    results: Sequence[TrialResult],
+    means: Mapping[str, float],
+    losses: Sequence[tuple[int, float]] = (),
+) -> None:
+    """The figures of all trials, and of each as one row of a table on the dashboard.
+
+    Args:
+        loggers: of the run.
+        results: of the trials.
+        means: of the figures.
+        losses: the mean loss at some steps.
+    """
     for logger in loggers:
+        for step, loss in losses:
+            logger.log_metrics({"train/loss": loss}, step=step)
         logger.log_metrics(dict(means))
         if isinstance(logger, WandbLogger):
             columns = ["trial", "name", "seed", *results[0].metrics]

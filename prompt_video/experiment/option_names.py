@@ -39,7 +39,7 @@ RUN_OPTIONS = (
     RunOption("features_only", bool, False, "fill the feature store, and stop"),
     RunOption("quiet", bool, False, "no progress bar and no summary"),
     RunOption(
-        "trials_at_a_time", int | None, None, "in processes of their own; null: small ones on all cores, others one"
+        "trials_at_a_time", int | None, None, "trained together; null: of small ones as many as gain, of others one"
     ),
     RunOption("monitor", str | None, None, "metric that the best checkpoint is best in; null: the task's"),
 )

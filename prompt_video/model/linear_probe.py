@@ -21,6 +21,7 @@ class LinearProbe(TextHead):
 
     reads_text: ClassVar[bool] = False
     called: ClassVar[str] = "a linear probe"
+    stackable: ClassVar[bool] = True
     vocabulary: list[str]
 
     def __init__(self, shape: TextShape | int) -> None:

@@ -1,7 +1,7 @@
 """The text head: learned vectors around a text's tokens, or hand-written templates around its words."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,8 @@ class PromptLearner(TextHead):
         init_std: of the normal distribution that the vectors start from.
         too_long: what to do with a text that does not fit: ``error``, or ``truncate`` it, for sentences.
     """
+
+    stackable: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -88,6 +90,8 @@ class TemplatePrompt(TextHead):
             ``video``, ``clip-ucf101``, ``clip-kinetics``, ``shapes``), or a text file with one a line.
         too_long: what to do with a text that does not fit: ``error``, or ``truncate`` it, for sentences.
     """
+
+    stackable: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -66,6 +66,8 @@ class TextHead(nn.Module, ABC):
 
     Attributes:
         reads_text: whether its score of any text is a cosine over temperature.
+        stackable: whether torch.func may compute those of several models at once: nothing that it does depends on the
+            values of its weights, and on the texts only through what the encoder is asked for. A subclass says so anew.
         called: what it is, for messages, of one whose scores are no such cosines.
         knows: what such a one can score, as a sentence.
         starts_frozen: whether it scores as the frozen CLIP does before it learns, at the frozen CLIP's temperature.
@@ -81,6 +83,7 @@ class TextHead(nn.Module, ABC):
     knows: ClassVar[str] = "it scores the classes that it learned, and no other text"
     starts_frozen: ClassVar[bool] = False
     needs_examples: ClassVar[bool] = False
+    stackable: ClassVar[bool] = False
     vocabulary: list[str] | None = None
     text_parts: int = 1
     room: int = 0

@@ -324,6 +324,18 @@ class VideoTextTask(LightningModule, ABC):
         datamodule: VideoDataModule | None = getattr(self.trainer, "datamodule", None)
         if datamodule is None:
             raise InputError("a task needs a data module for its candidates: trainer.fit(task, data).")
+        self.prepare_for(datamodule, stage)
+
+    def prepare_for(self, datamodule: VideoDataModule, stage: str) -> None:
+        """Take the candidates from data of one trial and, before training, the weights that it starts from.
+
+        Args:
+            datamodule: the data.
+            stage: as Lightning names it: ``fit``, ``validate``, ``test`` or ``predict``.
+
+        Raises:
+            InputError: when the data have several trials, or frames of another size, or the weights do not fit.
+        """
         if (count := len(datamodule.trials)) > 1:
             raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
         datamodule.check_preprocessing(self.encoder)

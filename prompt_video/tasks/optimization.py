@@ -1,7 +1,7 @@
 """How learned weights are changed: groups of them, learning rates, schedule."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,18 +25,21 @@ class Optimization:
     schedule: Schedule = "constant"
     decayed: Decayed = "matrices"
 
-    def configure(self, model: nn.Module, total_steps: int) -> OptimizerLRSchedulerConfig:
+    def configure(
+        self, model: nn.Module, total_steps: int, instead: Mapping[str, nn.Parameter] | None = None
+    ) -> OptimizerLRSchedulerConfig:
         """The optimizer over a model's learned weights.
 
         Args:
             model: names its weights as `VideoTextModel` does, or as a task that has one.
             total_steps: of the whole training.
+            instead: by name, what is changed in the place of the model's own.
 
         Raises:
             InputError: when the optimizer does not take its settings.
         """
         try:
-            optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, self.decayed))
+            optimizer = self.optimizer(parameter_groups(model, self.prompt_lr, self.decayed, instead))
         except ValueError as error:  # a rate, or another of its settings, out of its bounds
             raise InputError(f"model.optimizer: {error}") from error
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate(step, total_steps))
@@ -52,19 +55,20 @@ class Optimization:
 
 
 def parameter_groups(
-    model: nn.Module, prompt_lr: float | None, decayed_weights: Decayed = "matrices"
+    model: nn.Module,
+    prompt_lr: float | None,
+    decayed_weights: Decayed = "matrices",
+    instead: Mapping[str, nn.Parameter] | None = None,
 ) -> list[dict[str, Any]]:
     """The learned weights: which of them decay, and prompts at their own rate; see `Optimization.configure`."""
-    decayed, plain, prompts = [], [], []
+    decayed, plain, prompts = list[nn.Parameter](), list[nn.Parameter](), list[nn.Parameter]()
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
             continue
-        if name.removeprefix("model.").startswith("prompt."):
-            prompts.append(weight)
-        elif weight.ndim >= 2 and "position" not in name:
-            decayed.append(weight)
-        else:
-            plain.append(weight)
+        is_prompt = name.removeprefix("model.").startswith("prompt.")
+        is_matrix = weight.ndim >= 2 and "position" not in name
+        place = prompts if is_prompt else decayed if is_matrix else plain
+        place.append(weight if instead is None else instead[name])
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain}, {"params": prompts}]
     if decayed_weights == "matrices":
         # Vectors that stand for words, positions or offsets have no reason to be drawn to zero.

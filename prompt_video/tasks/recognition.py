@@ -1,10 +1,11 @@
 """Recognition: which of the class names is it?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MeanMetric
@@ -76,23 +77,57 @@ class RecognitionTask(VideoTextTask):
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of each view against its video's class, and how far features have drifted from frozen CLIP."""
         rng = losses.step_rng(torch.initial_seed(), self.global_step, self.global_rank)
+        texts, drawn = self.drawn(batch, rng)
+        text_features = self.model.text_features(texts) if self.model.prompt.reads_text else None
+        loss, right = self.objective(texts, **drawn, text_features=text_features)
+        self.train_top1(right)
+        self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(right))
+        return loss
+
+    def drawn(self, batch: Batch, rng: np.random.Generator) -> tuple[list[str], dict[str, Tensor]]:
+        """The candidates of a step, and by name the tensors of `objective` that nothing learned has changed yet.
+
+        Args:
+            batch: of at least one video.
+            rng: all that is up to chance is drawn from it.
+        """
         texts, target = batch["text"], batch["target"].repeat_interleave(batch["num_views"])
         if self.classes_per_step is not None and self.classes_per_step < len(texts):
             texts, target = losses.some_candidates(texts, target, self.classes_per_step, rng)
         mask = batch["mask"]
         frames = losses.feature_noise(self.model.frame_features(batch), mask, self.feature_noise, rng)
+        drawn = {"frames": frames, "mask": mask, "target": target}
+        if self.text_consistency:
+            drawn["frozen_texts"] = self.model.frozen_text_features(texts)
+        return texts, drawn
+
+    def objective(
+        self,
+        texts: Sequence[str],
+        frames: Float[Tensor, "R T D"],
+        mask: Bool[Tensor, "R T"],
+        target: Int[Tensor, " R"],
+        text_features: Float[Tensor, "K D"] | None = None,
+        frozen_texts: Float[Tensor, "K D"] | None = None,
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, " R"]]:
+        """The loss, and which views were named rightly: of tensors alone, so that torch.func can compute many at once.
+
+        Args:
+            texts: the candidates.
+            frames: of the frozen CLIP, with their noise.
+            mask: True at real frames.
+            target: index into the candidates.
+            text_features: of the candidates; None where the text head has none.
+            frozen_texts: the frozen CLIP's features of the candidates, for ``text_consistency``.
+        """
         video_features = self.model.temporal(frames, mask)
-        text_features = self.model.text_features(texts) if self.text_consistency else None
         scores = self.model.scores(video_features, texts, text_features)
         loss = F.cross_entropy(scores, target)
-        if text_features is not None:
-            drift = losses.drift(text_features, self.model.frozen_text_features(texts))
-            loss = loss + self.text_consistency * drift.mean()
+        if text_features is not None and frozen_texts is not None:
+            loss = loss + self.text_consistency * losses.drift(text_features, frozen_texts).mean()
         if self.video_consistency:
             loss = loss + self.video_consistency * losses.drift(video_features, mean_frame(frames, mask)).mean()
-        self.train_top1((scores.argmax(-1) == target).float())
-        self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(target))
-        return loss
+        return loss, (scores.argmax(-1) == target).float()
 
     def examples(self, batch: Batch) -> Examples:
         """Each video's mean over its views, of length 1."""

@@ -1,1 +1,1 @@
-"""Experiments of several trials: small ones side by side in processes of their own, large ones one by one."""
+"""Experiments of several trials: small ones trained several at a time as one module, large ones one by one."""

@@ -1,7 +1,7 @@
 """One trial of an experiment, trained and tested as an experiment of its own, resumable after a kill."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ MOST_KEPT = 20  # trials of a run that each leave a folder behind; of more, the 
 
 @dataclass(frozen=True)
 class TrialTraining:
-    """How the trials of an experiment are trained, in this process or in others, now or after a kill.
+    """How the trials of an experiment are trained, now or after a kill.
 
     Args:
         make_task: a new task, with weights drawn by the seed that is set.
@@ -42,40 +42,65 @@ class TrialTraining:
     monitor: str | None = None
     tests_best: bool = True
 
-    def run(self, number: int, *, resume: bool = False) -> TrialResult:
+    @property
+    def keeps(self) -> bool:
+        """Whether each trial leaves a folder behind."""
+        return len(self.data.trials) <= MOST_KEPT
+
+    def folder_of(self, number: int) -> Path:
+        """What a trial leaves behind."""
+        return self.folder / TRIALS / f"{number:03d}"
+
+    def begin(self, number: int) -> tuple[VideoTextTask, VideoDataModule]:
+        """The task of a trial, with weights drawn by its seed, and its data alone."""
+        seed_everything(self.data.seed_of(number), verbose=False)
+        return self.make_task(), self.data.alone(number)
+
+    def run(self, number: int, *, resume: bool = False, watching: Sequence[Callback] = ()) -> TrialResult:
         """Train a trial with a model of its own, and test it.
 
         Args:
             number: of the trial.
             resume: go on from its last checkpoint, if there is one.
+            watching: more callbacks, of the training alone.
         """
-        trial, seed, own = self.data.trials[number], self.data.seed_of(number), self.folder / TRIALS / f"{number:03d}"
+        trial, own = self.data.trials[number], self.folder_of(number)
         kept = last_checkpoint(own) if resume else None
-        seed_everything(seed, verbose=False)
-        task, data = self.make_task(), self.data.alone(number)
+        task, data = self.begin(number)
         best = _best(own, self.monitor or task.monitor) if self.tests_best and trial.val is not None else None
-        _put_logs_aside(own)
-        callbacks = [*([best] if best else []), self._last(own / CHECKPOINTS)]
-        keeps = len(self.data.trials) <= MOST_KEPT
-        trainer = self.make_trainer(callbacks, own if keeps else None)
+        put_logs_aside(own)
+        callbacks = [*([best] if best else []), self.last(own / CHECKPOINTS), *watching]
+        trainer = self.make_trainer(callbacks, own if self.keeps else None)
         if task.has_weights:
             trainer.fit(task, datamodule=data, ckpt_path=str(kept) if kept else None, weights_only=True)
             if best and best.best_model_path:
                 task.load_checkpoint(Path(best.best_model_path))
-            elif keeps:
+            elif self.keeps:
                 trainer.save_checkpoint(own / LEARNED, weights_only=True)
         elif task.model.needs_examples:
             task.collect_examples(data)
-        trainer.test(task, datamodule=data, verbose=False)
-        if keeps and not task.has_weights and task.model.needs_examples:
+        result = self.test(number, task, data, trainer)
+        if self.keeps and not task.has_weights and task.model.needs_examples:
             trainer.save_checkpoint(own / LEARNED, weights_only=True)
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
         if trainer.is_global_zero:
-            shutil.rmtree(own / CHECKPOINTS if keeps else own, ignore_errors=True)
+            shutil.rmtree(own / CHECKPOINTS if self.keeps else own, ignore_errors=True)
         trainer.strategy.barrier("trial")
-        return TrialResult(number, trial.name, seed, metrics)
+        return result
 
-    def _last(self, folder: Path) -> Callback:
+    def test(self, number: int, task: VideoTextTask, data: VideoDataModule, trainer: Trainer) -> TrialResult:
+        """Test a trial that is trained.
+
+        Args:
+            number: of the trial.
+            task: its own.
+            data: its own.
+            trainer: its own.
+        """
+        trainer.test(task, datamodule=data, verbose=False)
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
+        return TrialResult(number, self.data.trials[number].name, self.data.seed_of(number), metrics)
+
+    def last(self, folder: Path) -> Callback:
         """Keeps what is needed to go on; an epoch of a few videos is a blink, and one of many takes hours."""
         steps = self.save_every_n_steps
         return ModelCheckpoint(
@@ -94,7 +119,11 @@ def _best(own: Path, monitor: str) -> ModelCheckpoint:
 
 
 @rank_zero_only
-def _put_logs_aside(own: Path) -> None:
-    """Those of a trial that was killed: Lightning would delete them."""
+def put_logs_aside(own: Path) -> None:
+    """Those of a trial that was killed: Lightning would delete them.
+
+    Args:
+        own: folder of the trial.
+    """
     if (logs := own / "logs").exists():
         logs.rename(own / f"logs_{len(list(own.glob('logs*')))}")

@@ -17,7 +17,7 @@ def test_image_encoder(setting: Setting) -> None:
 
 
 def test_trials(setting: Setting) -> None:
-    figures, _ = recorded(trials.run(setting, count=3, rounds=2, processes=2))
+    figures, _ = recorded(trials.run(setting, count=3, rounds=2))
     _assert_between(figures, "speedup")
     assert figures["ms"] > 0
 

@@ -1,0 +1,52 @@
+"""The product with learned weights, by the faster of torch's two matrix libraries on CPUs."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from prompt_video.backbones.frozen_linear import CPU_LINEAR
+
+
+class Linear(nn.Linear):
+    """As torch's."""
+
+    def forward(self, x: Float[Tensor, "*N I"]) -> Float[Tensor, "*N O"]:
+        """``x @ weight.T + bias``."""
+        # torch.compile chooses a library by itself, and so does what runs an exported graph.
+        is_traced = torch.compiler.is_compiling() or torch.compiler.is_exporting()
+        is_plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+        if is_traced or not is_plain:
+            return F.linear(x, self.weight, self.bias)
+        product = _Product.apply if torch.is_grad_enabled() else CPU_LINEAR
+        return product(x.flatten(0, -2), self.weight, self.bias).view(*x.shape[:-1], -1)
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return CPU_LINEAR(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:  # noqa: ANN401 - torch's
+        ctx.save_for_backward(*inputs[:2])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - torch's own
+        x, weight = ctx.saved_tensors
+        of_x = CPU_LINEAR(gradient, weight.t(), None) if ctx.needs_input_grad[0] else None
+        of_weight = CPU_LINEAR(gradient.t(), x.t(), None) if ctx.needs_input_grad[1] else None
+        return of_x, of_weight, gradient.sum(0)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *inputs: Tensor) -> tuple[Tensor, int]:  # noqa: ANN401 - torch's own
+        """Of several models: one product after another."""
+        parts = (
+            [part] * info.batch_size if axis is None else part.unbind(axis)
+            for part, axis in zip(inputs, in_dims, strict=True)
+        )
+        return torch.stack([_Product.apply(*own) for own in zip(*parts, strict=True)]), 0
