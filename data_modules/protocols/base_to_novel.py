@@ -78,7 +78,8 @@ class BaseToNovel(Protocol):
         first = trials[0]
         base, novel = (len(first.tests[name].class_names) for name in ("base", "novel"))
         also = "; both also among all names" if self.among_all else ""
-        several = f"{len(trials)} {self.source} trials" if len(trials) > 1 else f"one {self.source} trial"
+        source = index.published_word if self.source == "published" else self.source
+        several = f"{len(trials)} {source} trials" if len(trials) > 1 else f"one {source} trial"
         return (
             f"base-to-novel: {base} base classes are seen in training ({len(first.train.records):,} videos), {novel} "
             f"novel classes are not; each tested among its own names{also}; {several}; {sizes(first)} videos."

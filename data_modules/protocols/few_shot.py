@@ -72,7 +72,8 @@ class FewShot(Protocol):
         first = trials[0]
         names, shots = len(first.train.class_names), len(first.train.records)
         ways = "all" if self.ways is None else f"drawn out of {_drawn_from(trials)}"
-        draws = f"{len(trials)} {self.source} trial{'s' if len(trials) > 1 else ''}"
+        source = index.published_word if self.source == "published" else self.source
+        draws = f"{len(trials)} {source} trial{'s' if len(trials) > 1 else ''}"
         return (
             f"few-shot: {shots} training videos of {names} classes ({ways}), no others; {draws}; "
             f"{sizes(first)} videos{' in the first' if len(trials) > 1 else ''}."

@@ -53,8 +53,8 @@ class OpenSet(Protocol):
         seen, unseen = len(first.train.class_names), len(first.tests["test"].class_names)
         if len(trials) > 1:
             return (
-                f"open set: {len(trials)} published splits of the classes; in each, {seen} are seen in training, and "
-                f"tested are {unseen} others, among their own names; {sizes(first)} videos in the first."
+                f"open set: {len(trials)} {index.published_word} splits of the classes; in each, {seen} are seen in "
+                f"training, and tested are {unseen} others, among their own names; {sizes(first)} videos in the first."
             )
         return (
             f"open set: {seen} classes are seen in training, and tested are {unseen} others, among their own names; "

@@ -70,6 +70,7 @@ class DatasetIndex:
         labels: the official spelling of each class name; empty where it is the same.
         published: trials that others have published for this data set, by name; read when they are called for.
         read_list: reads a list of videos and labels, of any origin.
+        is_made_up: its videos are made here, and its trials with them: protocols call them its own.
     """
 
     class_names: Sequence[str]
@@ -77,6 +78,12 @@ class DatasetIndex:
     labels: Sequence[str] = ()
     published: Mapping[str, Callable[[], Sequence[Trial]]] = field(default_factory=dict)
     read_list: Callable[[str], Subset] | None = None
+    is_made_up: bool = False
+
+    @property
+    def published_word(self) -> str:
+        """What its published trials are in words."""
+        return "own" if self.is_made_up else "published"
 
     def subset(self, split: Split) -> Subset:
         """One official split, all classes."""

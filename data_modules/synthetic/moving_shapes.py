@@ -86,6 +86,7 @@ class MovingShapes(TrimmedDataModule):
             index,
             read_list=lambda path: read_list(Path(path), names, names, known_records(everything)),
             published={"base_to_novel": lambda: [_fold(index, fold) for fold in range(FOLDS)]},
+            is_made_up=True,
         )
 
     def _files(self, split: Split) -> Iterable[tuple[Path, _Script]]:

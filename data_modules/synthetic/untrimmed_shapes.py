@@ -84,7 +84,8 @@ class UntrimmedShapes(UntrimmedDataModule):
         names = [class_name(*pair) for pair in PAIRS]
         records = {split: [self._record(*file) for file in self._files(split)] for split in SPLITS}
         index = DatasetIndex(names, records)
-        return replace(index, published={"open_set": lambda: [_fold(index, fold) for fold in range(FOLDS)]})
+        folds = {"open_set": lambda: [_fold(index, fold) for fold in range(FOLDS)]}
+        return replace(index, published=folds, is_made_up=True)
 
     def _record(self, path: Path, script: _Script) -> UntrimmedRecord:
         video_script = script.video_script

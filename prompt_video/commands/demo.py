@@ -7,7 +7,6 @@ from typing import get_args
 from rich.console import Console
 
 from data_modules.errors import InputError
-from data_modules.files.atomic import write_whole
 from data_modules.files.json_files import write_json
 from prompt_video.demo.sizes import Size
 from prompt_video.io.verb_parser import VerbParser
@@ -20,6 +19,7 @@ def main(arguments: list[str]) -> None:
         raise InputError(f"--seeds must be 1 or more, not {options.seeds}.")
 
     from prompt_video.demo.program import Demo
+    from prompt_video.reports.html import write_page
 
     started = time.monotonic()
     console = Console()
@@ -28,8 +28,7 @@ def main(arguments: list[str]) -> None:
     seconds = time.monotonic() - started
     write_json(options.out / "results.json", {"rows": demo.rows(), "seconds": round(seconds, 1)})
     report = options.out / "report.html"
-    html = demo.page(seconds)
-    write_whole(report, lambda partial: partial.write_text(html, encoding="utf-8"))
+    write_page(report, demo.document(seconds))
     for table in demo.tables():
         console.print(table)
     console.print(f"{time.monotonic() - started:.0f} s; report: {report}", highlight=False, soft_wrap=True)

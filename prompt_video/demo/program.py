@@ -7,14 +7,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
 
-from prompt_video.demo import closed_set, localization, open_set, retrieval
+from prompt_video.demo.chapters import (
+    CHAPTERS,
+    CLOSED,
+    LOCALIZATION,
+    OPEN,
+    RETRIEVAL,
+    Chapter,
+    Outcome,
+    chapter_of,
+    json_rows,
+    page,
+    run_method,
+    table,
+)
 from prompt_video.demo.running import Run, Stage, finished
 from prompt_video.demo.sizes import SECONDS, Size
-from prompt_video.io.templates import render
+from prompt_video.reports.document import Document, Facts
+from prompt_video.reports.tables import Link
+from prompt_video.reports.terminal import rich_table
+
+_SIZES: dict[Size, str] = {
+    "small": "small worlds and short runs; --size full takes the experiments as they stand in their files",
+    "full": "the experiments as they stand in their files",
+}
 
 
 class Demo:
@@ -29,10 +48,7 @@ class Demo:
 
     def __init__(self, out: Path, size: Size, seeds: int, console: Console) -> None:
         self.out, self.size, self.seeds, self.console = out, size, seeds, console
-        self.closed: list[closed_set.Outcome] = []
-        self.opened: list[open_set.Outcome] = []
-        self.located: list[localization.Outcome] = []
-        self.retrieved: list[retrieval.Outcome] = []
+        self.outcomes: list[Outcome] = []
 
     def run(self) -> None:
         """Train and test every method with every seed."""
@@ -49,15 +65,15 @@ class Demo:
                 bar.update(task, completed=done, left="" if left is None else f"about {left:.0f} s left")
 
             for count, (stage, outcome, seconds) in enumerate(finished(stages, tick), start=1):
-                said = self._note(stage.run, outcome)
+                self.outcomes.append(outcome)
+                said = _note(outcome)
                 self.console.print(
                     f"{count:>{len(str(len(stages)))}}/{len(stages)}  seed {stage.run.seed}  {said}   {seconds:5.1f} s",
                     highlight=False,
                 )
-        self.closed.sort(key=lambda outcome: (outcome.seed, closed_set.METHODS.index(outcome.method)))
-        self.opened.sort(key=lambda outcome: outcome.seed)
-        self.located.sort(key=lambda outcome: outcome.seed)
-        self.retrieved.sort(key=lambda outcome: outcome.seed)
+        self.outcomes.sort(
+            key=lambda outcome: (CHAPTERS.index(chapter_of(outcome.run)), outcome.run.seed, _place(outcome))
+        )
 
     def stages(self) -> list[Stage]:
         """Every run, in the order in which they start where what they need allows."""
@@ -70,14 +86,14 @@ class Demo:
             short = frozenset({first})
             # The small demo teaches the names on short videos, so that the long ones need only teach where they are.
             start_from = learned.folder / "checkpoints" / "best.ckpt" if self.size == "small" else None
-            locate = partial(localization.run_method, start_from=start_from)
+            locate = partial(run_method, start_from=start_from)
             order: list[tuple[Run, Callable[[Run], Any], frozenset[Run]]] = [
-                (frozen, closed_set.run_method, short),
-                (described, retrieval.run_method, frozenset({first_described})),
-                (learned, closed_set.run_method, short),
+                (frozen, run_method, short),
+                (described, run_method, frozenset({first_described})),
+                (learned, run_method, short),
                 (long, locate, frozenset({learned, first_long})),
-                *((run, open_set.run_method, short) for run in reversed(opened.values())),
-                *((closed[key], closed_set.run_method, short) for key in ("prompts", "linear_probe")),
+                *((run, run_method, short) for run in reversed(opened.values())),
+                *((closed[key], run_method, short) for key in ("prompts", "linear_probe")),
             ]
             stages += [Stage(run, main, needs - {run}, SECONDS[self.size][run.method]) for run, main, needs in order]
         return stages
@@ -95,70 +111,53 @@ class Demo:
             return Run(experiment, method, seed, self.size, folder)
 
         return (
-            {method.key: run("demo_closed", method.key) for method in closed_set.METHODS},
-            {method.key: run("demo_openset", method.key) for method in open_set.METHODS},
-            run("demo_localization", "localization"),
-            run("demo_retrieval", "retrieval"),
+            {method.key: run(CLOSED.experiment, method.key) for method in CLOSED.methods},
+            {method.key: run(OPEN.experiment, method.key) for method in OPEN.methods},
+            run(LOCALIZATION.experiment, "localization"),
+            run(RETRIEVAL.experiment, "retrieval"),
         )
-
-    def _note(
-        self,
-        run: Run,
-        outcome: closed_set.Outcome | list[open_set.Outcome] | localization.Outcome | retrieval.Outcome,
-    ) -> str:
-        """Keep what a run came to; one line on it."""
-        if isinstance(outcome, closed_set.Outcome):
-            self.closed.append(outcome)
-            return f"{outcome.method.title:<19} top-1 {outcome.top1:6.1%}"
-        if isinstance(outcome, list):
-            self.opened.extend(outcome)
-            hm = [fold.metrics["test/hm"] for fold in outcome if fold.method.key == run.method]
-            return f"open set, {run.method:<9} harmonic mean {sum(hm) / len(hm):6.1%}"
-        if isinstance(outcome, localization.Outcome):
-            self.located.append(outcome)
-            return f"localization        mAP@0.5 {outcome.metrics['test/clip_only/map@0.5']:4.1%}"
-        self.retrieved.append(outcome)
-        return f"retrieval           R@1 {outcome.metrics['test/t2v/r@1']:8.1%}"
 
     def rows(self) -> list[dict[str, str | int | float]]:
         """One a run and method, ready for JSON."""
-        return [
-            *closed_set.results(self.closed),
-            *open_set.results(self.opened),
-            *localization.results(self.located),
-            *retrieval.results(self.retrieved),
-        ]
+        return json_rows(self.outcomes)
 
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[Group]:
         """One for each part of the demo, for the terminal."""
-        return [
-            closed_set.table(self.closed),
-            open_set.table(self.opened),
-            localization.table(self.located),
-            retrieval.table(self.retrieved),
-        ]
+        return [rich_table(table(chapter, self._of(chapter)), chapter.terminal) for chapter in CHAPTERS]
 
-    def page(self, seconds: float) -> str:
-        """The report, as HTML.
+    def document(self, seconds: float) -> Document:
+        """The report.
 
         Args:
             seconds: that all of it took.
         """
-        return render(
-            "demo/report.html.jinja",
-            title="Prompting a frozen CLIP to understand video",
-            protocol=self.closed[-1].protocol,
-            seeds=self.seeds,
-            seconds=seconds,
-            size=self.size,
-            closed=closed_set.page_table(self.closed),
-            opened=open_set.page_table(self.opened),
-            located=localization.page_table(self.located),
-            recall=localization.recall(self.located),
-            timelines=self.located[-1].timelines,
-            starts_from_closed_set=self.located[-1].starts_from_closed_set,
-            retrieved=retrieval.page_table(self.retrieved),
-            num_captions=self.retrieved[-1].num_captions,
-            examples_of_retrieval=self.retrieved[-1].examples,
-            **closed_set.page_figures(self.closed),
+        facts = Facts(
+            [
+                ("seeds", ", ".join(map(str, range(self.seeds)))),
+                ("date", f"{datetime.now():%Y-%m-%d %H:%M}, {seconds:.0f} s in all"),
+                ("size", _SIZES[self.size]),
+                ("command", f"prompt-video demo --seeds {self.seeds} --size {self.size}"),
+                ("run folders", [Link(str(self.out / "runs"), self.out / "runs")]),
+            ]
         )
+        return page(self.outcomes, facts)
+
+    def _of(self, chapter: Chapter) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.run.experiment == chapter.experiment]
+
+
+def _place(outcome: Outcome) -> int:
+    return [method.key for method in chapter_of(outcome.run).methods].index(outcome.run.method)
+
+
+def _note(outcome: Outcome) -> str:
+    """One line on what a run came to."""
+    chapter = chapter_of(outcome.run)
+    name, figure = {
+        CLOSED: ("top-1", "test/top1"),
+        OPEN: ("harmonic mean", "test/hm"),
+        LOCALIZATION: ("mAP at 0.5", "test/clip_only/map@0.5"),
+        RETRIEVAL: ("R@1", "test/t2v/r@1"),
+    }[chapter]
+    what = f"{chapter.title.partition(':')[0].lower()}, {chapter.methods[_place(outcome)].title}"
+    return f"{what:<34} {name:>13} {outcome.metrics[figure]:6.1%}"

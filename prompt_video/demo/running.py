@@ -110,8 +110,3 @@ def _progress(stages: Sequence[Stage], done: set[Run], running: Iterable[tuple[S
     now = time.monotonic()
     behind = sum(stage.seconds for stage in stages if stage.run in done)
     return behind + sum(min(now - since, 0.95 * stage.seconds) for stage, since in running)
-
-
-def figure(mean: float, spread: float | None) -> str:
-    """A share as a person reads it."""
-    return f"{mean:.1%}" if spread is None else f"{mean:.1%} ± {spread:.1%}"

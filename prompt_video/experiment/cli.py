@@ -33,6 +33,7 @@ from prompt_video.experiment.summary import commands_for, print_summary
 from prompt_video.io import console
 from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, LEARNED, NO_CHECKPOINT, TRAINED, TRIALS
 from prompt_video.reports.results import write_predictions
+from prompt_video.reports.run_report import write_run_report
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
 from prompt_video.tasks.recognition import RecognitionTask
@@ -190,6 +191,8 @@ class ExperimentCLI(ExperimentSettings):
         results = run_trials(training, count, resume=resume, curve=curve, bar=bar)
         write_table(results, self.run_folder / "trials.csv")
         self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
+        if self.trainer.is_global_zero:
+            write_run_report(self.run_folder)
         log_trials(self.trainer.loggers, results, self.record.results["metrics"], curve.means())
         self._summarize()
 

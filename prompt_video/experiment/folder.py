@@ -21,7 +21,9 @@ from prompt_video.io.run_files import CHECKPOINTS, CONFIG, FAILED, JOURNAL, LAST
 from prompt_video.model.checkpoints import last_checkpoint
 from prompt_video.model.prompt_words import prompt_words
 from prompt_video.reports.dashboard.items import log_items
+from prompt_video.reports.document import Section
 from prompt_video.reports.results import media, write_prompt_words, write_test
+from prompt_video.reports.run_report import test_sections, write_run_report, write_trial_report
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 
 log = logging.getLogger(__name__)
@@ -122,7 +124,9 @@ class TrialFiles(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write it, on the first process."""
         if trainer.is_global_zero and isinstance(pl_module, VideoTextTask):
-            write_test(self.folder, pl_module.trial_name or "", pl_module.tests, pl_module.describe())
+            write_test(self.folder, pl_module.tests, pl_module.describe())
+            protocol, name = _data_of(trainer).describe_protocol(), pl_module.trial_name or self.folder.name
+            write_trial_report(self.folder, self.folder.parents[1], name, protocol, pl_module.tests)
 
 
 class RunRecord(Callback):
@@ -141,6 +145,7 @@ class RunRecord(Callback):
         self.seed = seed
         self.command = command
         self.results: dict[str, Any] = {"metrics": {}}
+        self.sections: list[Section] = []  # what the test shows beyond its figures
         self._started = time.monotonic()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -184,7 +189,9 @@ class RunRecord(Callback):
         """Keep the test metrics, and write what people read of the test."""
         self._record(trainer, pl_module)
         if trainer.is_global_zero and isinstance(pl_module, VideoTextTask):
-            write_test(self.folder, self.folder.parent.name, pl_module.tests, pl_module.describe())
+            write_test(self.folder, pl_module.tests, pl_module.describe())
+            self.sections = test_sections(pl_module.tests)
+            write_run_report(self.folder, self.sections)
             words = prompt_words(pl_module.model.prompt, pl_module.model.backbone)
             write_prompt_words(self.folder, words)
             log_items(pl_module.loggers, lambda: media(pl_module.tests, words))

@@ -26,8 +26,8 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
     def write(partial: Path) -> None:
         with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow([_inert(cell) for cell in header])
-            writer.writerows([_inert(cell) for cell in row] for row in rows)
+            writer.writerow([inert(cell) for cell in header])
+            writer.writerows([inert(cell) for cell in row] for row in rows)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, write)
@@ -44,7 +44,8 @@ def text_of(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell
 
 
-def _inert(cell: object) -> object:
+def inert(cell: object) -> object:
+    """A cell of a table: text that a spreadsheet program would compute gets an apostrophe in front."""
     if not isinstance(cell, str):
         return cell
     text = readable_lines(cell)

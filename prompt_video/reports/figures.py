@@ -1,117 +1,132 @@
-"""Figures of a report, each as an element of an HTML page that needs nothing else."""
+"""Pictures of a report as SVG in the colours of its page, which are others in the dark: see ``page.css``."""
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from types import MappingProxyType
-from typing import Any
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float
 from markupsafe import Markup
 
-from prompt_video.reports.text_formatting import plain, shortened
+from prompt_video.reports.document import Plot
+from prompt_video.reports.text_formatting import plain, room, shortened
 
-# Okabe and Ito's palette: told apart by colour-blind readers too.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("-", "--", ":", "-.")  # beyond the palette, the colours come again
-LEGEND = 44  # letters
-FEW_CURVES = 3
-STYLE: dict[Any, Any] = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"}
+# Told apart by colour-blind readers too, and from light paper by all; --s0 and so on, which have others for the dark.
+COLORS = ("#0072b2", "#c04a00", "#00805c", "#a8427f", "#8a6400", "#5a55c4")
+DASHES = ("solid", "dashed", "dotted", "dashdot")  # beyond the palette, the colours come again
+_WIDTH, _HEIGHT = 440.0, 270.0  # as wide as a telephone, nearly: letters are read on it too
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 12.0, 10.0, 44.0  # margins
+_CELL, _LETTER = 22.0, 6.6  # of a confusion matrix: side of a cell; width of a letter of its names
+_LONGEST = 26  # letters of such a name
 
-
-def learning_curves(
-    curves: Mapping[str, Sequence[tuple[int, float]]], title: str, ylabel: str, xlabel: str = "step"
-) -> Markup:
-    """Lines of (step, value), one for each name."""
-    with _figure(5.2, 3.1) as figure:
-        axes = figure.subplots()
-        for index, (name, points) in enumerate(curves.items()):
-            turn, place = divmod(index, len(COLORS))
-            steps, values = [step for step, _ in points], [value for _, value in points]
-            dashes = DASHES[turn % len(DASHES)]
-            # A blank before it, since names that begin with an underscore are left out of a legend.
-            axes.plot(
-                steps,
-                values,
-                label=f" {shortened(plain(name), LEGEND)}",
-                color=COLORS[place],
-                linestyle=dashes,
-                linewidth=1.8,
-            )
-        axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-        axes.grid(alpha=0.25)
-        if curves:
-            few = len(curves) <= FEW_CURVES  # of more, the legend would lie on them
-            beside = axes.legend if few else partial(figure.legend, loc="outside lower center", ncols=2, fontsize=7.5)
-            legend = beside(frameon=False)
-            for text in legend.get_texts():
-                text.set_parse_math(False)
-        return svg(figure)
+_NOTHING = Markup()
+Curve = Sequence[tuple[int, float]]
 
 
-def confusion(matrix: Int[np.ndarray, "K K"], names: Sequence[str], title: str) -> Markup:
-    """A confusion matrix as shares of each row (the truth)."""
-    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    side = 2.2 + 0.125 * len(names)
-    with _figure(side, side, {"axes.spines.top": True, "axes.spines.right": True}) as figure:
-        axes = figure.subplots()
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=5.5)
-        axes.set_yticks(range(len(names)), names, fontsize=5.5)
-        axes.tick_params(length=0)
-        axes.set(title=title, xlabel="predicted", ylabel="true")
-        return svg(figure)
-
-
-def bars(
-    values: Mapping[str, float], title: str, xlabel: str, longest: float, marks: Mapping[str, float], mark: str = ""
-) -> Markup:
-    """One horizontal bar for each name, from the top down.
+def lines(curves: Mapping[str, Curve], title: str, ylabel: str, xlabel: str = "training step", note: str = "") -> Plot:
+    """Lines of (step, value), one for each name; the names stand above them, where they hide nothing.
 
     Args:
-        values: lengths, from 0 on.
+        curves: by what they show.
         title: above.
-        xlabel: below.
-        longest: where the axis ends, at least.
-        marks: dots to compare with, of some of the names.
-        mark: what the dots are.
+        ylabel: with the unit.
+        xlabel: the same of the steps.
+        note: below.
     """
-    places = range(len(values))
-    dots = {place: marks[name] for place, name in enumerate(values) if name in marks}
-    with _figure(5.2, 0.8 + 0.19 * max(len(values), 3)) as figure:
-        axes = figure.subplots()
-        axes.barh(places, list(values.values()), color=COLORS[0], height=0.7)
-        if dots:
-            axes.scatter(
-                list(dots.values()), list(dots), color=COLORS[1], s=26, edgecolors="white", label=mark, zorder=3
-            )
-            figure.legend(frameon=False, loc="outside upper right", fontsize=8)
-        names = [shortened(plain(name), 40) for name in values]
-        axes.set_yticks(places, names, fontsize=7.5, parse_math=False)
-        right = 1.04 * max(longest, *dots.values(), *values.values())
-        axes.set(xlim=(0, right or 1), ylim=(len(values) - 0.4, -0.6), xlabel=xlabel)
-        axes.set_title(shortened(plain(title), LEGEND), parse_math=False)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x", alpha=0.25)
-        return svg(figure)
+    points = [point for curve in curves.values() for point in curve] or [(0, 0.0)]
+    x_ticks, y_ticks = (ticks(float(min(values)), float(max(values))) for values in zip(*points, strict=True))
+    (left, right), (low, high) = ((one[0], one[-1]) for one in (x_ticks, y_ticks))
+
+    def x(step: float | int) -> float:
+        return _LEFT + (step - left) / (right - left) * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+
+    drawn = [
+        Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(_LEFT, y(tick), _WIDTH - _RIGHT) for tick in y_ticks
+    ]
+    drawn += [_text(_LEFT - 7, y(tick) + 4, axis_number(tick), "end") for tick in y_ticks]
+    drawn += [_text(x(tick), _HEIGHT - _BOTTOM + 18, axis_number(tick)) for tick in x_ticks]
+    drawn.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, xlabel))
+    middle = (_TOP + _HEIGHT - _BOTTOM) / 2
+    drawn.append(_text(14.0, middle, ylabel, more=Markup(' transform="rotate(-90 14 {})"').format(middle)))
+    legend = []
+    for index, (name, curve) in enumerate(curves.items()):
+        turn, place = divmod(index, len(COLORS))
+        dashes = DASHES[turn % len(DASHES)]
+        path = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in curve)
+        drawn.append(
+            Markup(
+                '<polyline class="line {}" style="stroke:var(--s{})" points="{}"><title>{}</title></polyline>'
+            ).format(dashes, place, path, plain(name))
+        )
+        legend.append((place, dashes, plain(name)))
+    return Plot(title, svg(drawn, _WIDTH, _HEIGHT, title), legend, note=note)
 
 
-@contextmanager
-def _figure(width: float, height: float, style: Mapping[Any, Any] = MappingProxyType({})) -> Iterator[Any]:
-    """An empty figure, in inches, and our style (with changes of it) while it is drawn."""
-    # Imported late: half a second, for the few runs that draw.
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+def confusion(shares: Float[np.ndarray, "K K"], names: Sequence[str], title: str, note: str = "") -> Plot:
+    """What each class was taken for, with a bar that tells what the colours mean.
 
-    with mpl.rc_context({**STYLE, **style}):
-        yield Figure(figsize=(width, height), layout="constrained")
+    Args:
+        shares: of the videos of the true class, rows the truth; in [0, 1].
+        names: of the classes; few enough to be read.
+        title: above.
+        note: below.
+    """
+    labels = [shortened(plain(name), _LONGEST) for name in names]
+    margin = 34 + _LETTER * max(map(room, labels), default=0)
+    side = _CELL * len(names)
+    drawn = []
+    for row, column in np.argwhere(shares).tolist():
+        share = float(shares[row, column])
+        told = f"{names[row]}: {100 * share:.0f} % taken for {names[column]}"
+        place = margin + _CELL * column, _CELL * row
+        drawn.append(_cell(*place, _CELL, share, told))
+    drawn.append(Markup('<rect class="frame" x="{}" y="0" width="{}" height="{}"/>').format(margin, side, side))
+    for number, label in enumerate(labels):
+        middle = _CELL * (number + 0.5) + 4
+        turned = Markup(' transform="rotate(-90 {} {})"').format(margin + middle, side + 8)
+        drawn += [_text(margin - 7, middle, label, "end"), _text(margin + middle, side + 8, label, "end", turned)]
+    end = margin + side
+    drawn += [
+        _cell(end + 16, side * (1 - (step + 1) / 20), 12.0, (step + 0.5) / 20, "", side / 20) for step in range(20)
+    ]
+    drawn += [
+        _text(end + 34, max(side * (1 - share) + 4.0, 10.0), f"{100 * share:.0f} %", "start") for share in (0, 0.5, 1)
+    ]
+    drawn.append(_text(margin + side / 2, side + margin - 12, "taken for"))
+    turned = Markup(' transform="rotate(-90 12 {})"').format(side / 2)
+    drawn.append(_text(12.0, side / 2, "true class", more=turned))
+    return Plot(title, svg(drawn, end + 76, side + margin, title), is_wide=True, note=note)
 
 
-def svg(figure: Any) -> Markup:  # noqa: ANN401 - matplotlib is imported late
-    """A figure as an element of a page; matplotlib has escaped its texts."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return Markup(text[text.index("<svg") :])
+def svg(drawn: Iterable[Markup], width: float, height: float, title: str) -> Markup:
+    """A picture from its elements, which tells its title to those who do not see it."""
+    head = '<svg role="img" aria-label="{}" viewBox="0 0 {:.0f} {:.0f}" style="max-width:{:.0f}px">{}</svg>'
+    return Markup(head).format(
+        plain(title), width, height, 1.5 * width if width <= _WIDTH else width, Markup("\n").join(drawn)
+    )
+
+
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """Round numbers from below the lowest to above the highest value, about so many."""
+    span = high - low or abs(high) or 1.0
+    size = 10 ** math.floor(math.log10(span / count))
+    step = next(size * of for of in (1, 2, 2.5, 5, 10) if span / (size * of) <= count * (1 + 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [float(step * place) for place in range(first, max(last, first + 1) + 1)]
+
+
+def axis_number(value: float) -> str:
+    """On an axis: no more digits than tell it from its neighbours."""
+    return f"{value:.6g}"
+
+
+def _text(x: float, y: float, text: str, anchor: str = "middle", more: Markup = _NOTHING) -> Markup:
+    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}"{}>{}</text>').format(x, y, anchor, more, text)
+
+
+def _cell(x: float, y: float, width: float, share: float, told: str, height: float = _CELL) -> Markup:
+    cell = '<rect class="share" x="{:.1f}" y="{:.1f}" width="{}" height="{:.1f}" fill-opacity="{:.2f}">{}</rect>'
+    title = Markup("<title>{}</title>").format(told) if told else ""
+    return Markup(cell).format(x, y, width, height, share, title)

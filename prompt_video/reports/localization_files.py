@@ -1,17 +1,16 @@
-"""What a localization test leaves in its run folder: result files, tables, subtitles and a report."""
+"""What a localization test leaves in its run folder: result files, tables and subtitles."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from data_modules.annotations.activitynet_format import Detection, write_detections
-from prompt_video.io.run_files import BY_CLASS, BY_VIDEO, REPORT
+from prompt_video.io.run_files import BY_CLASS, BY_VIDEO
 from prompt_video.io.spreadsheet import write_rows, write_table
 from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.localization.selection import balanced_selection
 from prompt_video.localization.verdicts import judge
-from prompt_video.metrics.tables import RECALLS
-from prompt_video.reports.localization import Localization, Proposals, Scores, write_report
+from prompt_video.reports.localization import shown
 from prompt_video.tasks.detection_results import CLIP_ONLY, FROZEN, DetectionResults
 
 
@@ -34,39 +33,21 @@ def write_detections_by(
     write_subtitles(place / "subtitles", detections, min_score)
 
 
-def write_localization(
-    folder: Path, title: str, tests: Mapping[str, DetectionResults], about: Mapping[str, Any]
-) -> None:
-    """Write all that is known of a test, a folder for each part where there are several, and one report.
+def write_localization(folder: Path, tests: Mapping[str, DetectionResults], about: Mapping[str, Any]) -> None:
+    """Write the detections of every test and score and precision by class, a folder for each test if there are several.
 
     Args:
         folder: of the run.
-        title: of the report.
         tests: by name.
         about: what made them: texts.
     """
-    reported = {name: localization(results) for name, results in tests.items()}
     for name, results in tests.items():
         place = folder if len(tests) == 1 else folder / name
-        selection = reported[name].selection
+        min_score = shown(results).selection.min_score
         for score, detections in results.detections.items():
-            write_detections_by(place, score, detections, selection.min_score, about)
+            write_detections_by(place, score, detections, min_score, about)
         _write_classes(place / f"{BY_CLASS}.csv", results)
         write_rows(place / f"{BY_VIDEO}.csv", by_video(results))
-    write_report(folder / REPORT, title, ". ".join(str(value) for value in about.values()), reported)
-
-
-def localization(results: DetectionResults) -> Localization:
-    """A test as reports want it: ``clip_only`` first, then the frozen CLIP, then what has external scores."""
-    figures = results.figures
-    scores = []
-    for name in results.detections:
-        maps = {tiou: figures[results.key(name, f"map@{tiou:g}")] for tiou in results.tious}
-        scores.append(Scores(name, maps, figures[results.key(name, "map_avg")], results.class_ap[name]))
-    recall_at = {count: figures[f"proposals/ar@{count}"] for count in RECALLS}
-    proposals = Proposals(recall_at, figures["proposals/auc"])
-    by_clip = next(iter(results.detections.values()))
-    return Localization(scores, by_clip, results.truth(), proposals, results.paths())
 
 
 def by_video(results: DetectionResults) -> list[dict[str, Any]]:
@@ -76,13 +57,13 @@ def by_video(results: DetectionResults) -> list[dict[str, Any]]:
         results: of one test.
     """
     truth = results.truth()
-    shown = {}
+    selected = {}
     for score in (CLIP_ONLY, FROZEN):
         selection = balanced_selection(results.detections[score], truth)
-        shown[score] = {name: selection.of(own) for name, own in results.detections[score].items()}
+        selected[score] = {name: selection.of(own) for name, own in results.detections[score].items()}
     rows = []
     for video_id, video in truth.items():
-        learned, frozen = (judge(shown[score][video_id], video.annotations) for score in (CLIP_ONLY, FROZEN))
+        learned, frozen = (judge(selected[score][video_id], video.annotations) for score in (CLIP_ONLY, FROZEN))
         rows.append(
             {
                 "video_id": video_id,

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from data_modules.annotations.activitynet_format import Annotation, Detection
-from prompt_video.reports.localization import timelines
-from prompt_video.reports.localization_files import localization
+from prompt_video.reports.localization import shown, timelines
 from prompt_video.reports.media import NUM_VIDEOS, Cell, MediaItem, Table, VideoCell
 from prompt_video.reports.text_formatting import clock
 from prompt_video.tasks.detection_results import DetectionResults
@@ -21,7 +20,7 @@ def localization_media(tests: Mapping[str, DetectionResults]) -> dict[str, Media
     """
     from prompt_video.reports.timeline import timeline_picture  # imported late, as it says
 
-    reported = {name: localization(results) for name, results in tests.items()}
+    reported = {name: shown(results) for name, results in tests.items()}
     scores = list(dict.fromkeys(score for results in tests.values() for score in results.class_ap))
     classes: list[list[Cell]] = [
         [name, label, *(_rounded(results.class_ap.get(score, {}).get(label)) for score in scores)]

@@ -24,19 +24,18 @@ from prompt_video.tasks.retrieval_results import RetrievalResults
 R = TypeVar("R", bound=Results)
 
 
-def write_test(folder: Path, name: str, tests: Mapping[str, Results], model: str) -> None:
+def write_test(folder: Path, tests: Mapping[str, Results], model: str) -> None:
     """Write what a test came to beside its metrics.
 
     Args:
         folder: for the files.
-        name: of the experiment or of the trial, for a report.
         tests: the results of each test.
         model: what made them, in words.
     """
     for test, classified in _scored(tests).items():
         write_recognition(folder, _suffix(test), classified)
     if detected := _of_kind(DetectionResults, tests):
-        write_localization(folder, f"Actions in videos: {name}", detected, {"model": model})
+        write_localization(folder, detected, {"model": model})
     for test, retrieved in _of_kind(RetrievalResults, tests).items():
         if retrieved.answers is not None:
             write_queries(folder, _suffix(test), retrieved.answers)

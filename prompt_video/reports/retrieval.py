@@ -1,4 +1,4 @@
-"""Sentences that asked for their video, and which came first: examples of a retrieval test as a part of a page."""
+"""Sentences that asked for their video, and which came first: examples of a retrieval test for a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,14 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from data_modules.batch import CaptionedRecord
 from data_modules.errors import BrokenVideoError
 from prompt_video.io.templates import render
+from prompt_video.reports.document import Section
 from prompt_video.reports.film_strip import film_strip, read_strip
 from prompt_video.reports.media import spread
 from prompt_video.reports.text_formatting import plain, shortened
+from prompt_video.tasks.retrieval_results import Answers, RetrievalResults
 
 NUM_HITS, NUM_MISSES = 3, 3
 _MAX_SIGNS = 400  # of a sentence; people have written whole paragraphs
@@ -52,6 +55,31 @@ class Question:
         return self.first.path != self.own.path
 
 
+def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Question]:
+    """Every sentence of a test with its video and the one that was found.
+
+    Args:
+        answers: of the test.
+        records: its videos.
+    """
+    of_id = {record.video_id: record for record in records}
+    videos = [of_id[video_id] for video_id in answers.video_ids]
+    ranks = answers.learned.ranks["t2v"].expected().tolist()
+    frozen_ranks = answers.frozen.ranks["t2v"].expected().tolist()
+    video_index, first = answers.learned.video_index.tolist(), answers.learned.top(1, "t2v").numbers[:, 0].tolist()
+    return [
+        Question(
+            own=Described(videos[own].path, caption),
+            first=Described(videos[best].path, videos[best].captions[0]),
+            rank=rank,
+            frozen_rank=frozen_rank,
+        )
+        for caption, own, best, rank, frozen_rank in zip(
+            answers.captions, video_index, first, ranks, frozen_ranks, strict=True
+        )
+    ]
+
+
 def hits(questions: Sequence[Question], count: int = NUM_HITS) -> list[Question]:
     """Some that found their video, evenly spread from the one that was easiest for the frozen CLIP to the hardest.
 
@@ -87,6 +115,12 @@ def examples(questions: Sequence[Question]) -> Markup:
         sentence=_sentence,
         image_of=_image,
     )
+
+
+def retrieval_sections(results: RetrievalResults) -> list[Section]:
+    """Sentences and what they found, of one test whose answers were gathered."""
+    assert results.answers is not None
+    return [Section("Sentences and the videos they found", [examples(questions(results.answers, results.records))])]
 
 
 def _sentence(video: Described) -> str:

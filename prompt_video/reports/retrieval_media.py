@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from data_modules.batch import CaptionedRecord
 from prompt_video.reports.media import NUM_VIDEOS, Cell, MediaItem, Table, VideoCell, half_wrong
-from prompt_video.reports.retrieval import Described, Question, hits, misses
+from prompt_video.reports.retrieval import hits, misses, questions
 from prompt_video.tasks.retrieval_results import Answers, RetrievalResults
 
 
@@ -48,28 +48,3 @@ def _videos(name: str, answers: Answers, records: Sequence[CaptionedRecord], cou
         row += [answers.captions[best], rank, "right" if is_right else "wrong"]
         (right if is_right else wrong).append(row)
     return half_wrong(right, wrong, count)
-
-
-def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Question]:
-    """Every sentence of a test with its video and the one that was found.
-
-    Args:
-        answers: of the test.
-        records: its videos.
-    """
-    of_id = {record.video_id: record for record in records}
-    videos = [of_id[video_id] for video_id in answers.video_ids]
-    ranks = answers.learned.ranks["t2v"].expected().tolist()
-    frozen_ranks = answers.frozen.ranks["t2v"].expected().tolist()
-    video_index, first = answers.learned.video_index.tolist(), answers.learned.top(1, "t2v").numbers[:, 0].tolist()
-    return [
-        Question(
-            own=Described(videos[own].path, caption),
-            first=Described(videos[best].path, videos[best].captions[0]),
-            rank=rank,
-            frozen_rank=frozen_rank,
-        )
-        for caption, own, best, rank, frozen_rank in zip(
-            answers.captions, video_index, first, ranks, frozen_ranks, strict=True
-        )
-    ]

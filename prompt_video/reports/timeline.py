@@ -1,6 +1,8 @@
 """Timelines as pictures. Imported late by who draws one: half a second goes into matplotlib."""
 
+import hashlib
 import io
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,20 +13,29 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from PIL import Image
 
 from prompt_video.localization.detection_files import NO_LABEL
 from prompt_video.localization.verdicts import TIOU
-from prompt_video.reports.figures import COLORS, STYLE, svg
+from prompt_video.reports.document import Plot
+from prompt_video.reports.figures import COLORS
 from prompt_video.reports.film_strip import FilmStrip
 from prompt_video.reports.text_formatting import clock, plain, room, shortened
 from prompt_video.reports.timeline_rows import Bar, Kind, Timeline, TimelineRow, timeline_rows
 
 MAX_ROWS = 10
-INK, SOFT, BAND = "#2b313b", "#6b7482", "#f1f3f5"
+INK, SOFT, BAND = "#1c2330", "#525d6c", "#edf0f3"
+# What is drawn in these is drawn in the variables of page.css on a page.
+_VARIABLES = {INK: "ink", SOFT: "soft", BAND: "band", **{color: f"s{number}" for number, color in enumerate(COLORS)}}
+_STYLE: dict[Any, Any] = {
+    **{"font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "timeline"},
+    **{"axes.spines.top": False, "axes.spines.right": False},
+    **{"text.color": INK, "ytick.labelcolor": INK, "figure.facecolor": "none", "axes.facecolor": "none"},
+}
+# How strong the colour of the poorest and of the best detection is: in light and in the dark, a score is read on both.
+WEAKEST, STRONGEST = 0.08, 0.45
 KINDS: dict[Kind, tuple[str, str]] = {
     "annotated": (INK, "annotated"),
     "right": (COLORS[0], f"detected, right (overlap of {TIOU} or more)"),
@@ -40,10 +51,24 @@ _STEPS_SEC = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300
 _FONTS = ("DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Emoji", "Arial Unicode MS")
 
 
-def timeline_svg(timeline: Timeline) -> Markup:
-    """A timeline as an element of a page."""
+def timeline_plot(timeline: Timeline) -> Plot:
+    """A timeline for a page."""
     with _style():
-        return svg(_draw(timeline))
+        buffer = io.StringIO()
+        _draw(timeline, has_title=False).savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    title, note = plain(timeline.title), plain(timeline.note)
+    return Plot(title, _in_variables(buffer.getvalue(), f"{title}: {note}"), is_wide=True, note=note)
+
+
+def _in_variables(text: str, title: str) -> Markup:
+    """What matplotlib has drawn, its texts escaped, as an element of a page beside others."""
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r' id="[a-z][\w.]*?_\d+"', "", text)
+    mine = hashlib.sha256(text.encode()).hexdigest()[:8]  # ids of other timelines are the same
+    text = re.sub(r'(id="|url\(#|href="#)([\w-]+)', rf"\g<1>t{mine}\g<2>", text)
+    for color, name in _VARIABLES.items():
+        text = re.sub(rf"(?<=: ){color}\b", f"var(--{name})", text, flags=re.IGNORECASE)
+    return Markup(text.replace("<svg ", Markup('<svg role="img" aria-label="{}" ').format(title), 1))
 
 
 def timeline_picture(timeline: Timeline, dpi: float = 150.0) -> Image.Image:
@@ -55,7 +80,7 @@ def timeline_picture(timeline: Timeline, dpi: float = 150.0) -> Image.Image:
     """
     buffer = io.BytesIO()
     with _style():
-        _draw(timeline).savefig(buffer, format="png", dpi=dpi)
+        _draw(timeline).savefig(buffer, format="png", dpi=dpi, facecolor="white")
     return Image.open(buffer).convert("RGB")
 
 
@@ -63,28 +88,29 @@ def timeline_picture(timeline: Timeline, dpi: float = 150.0) -> Image.Image:
 def _style() -> Iterator[None]:
     installed = set(font_manager.get_font_names())
     fonts = [font for font in _FONTS if font in installed]
-    style = {**STYLE, "font.family": fonts or ["sans-serif"], "svg.hashsalt": "timeline"}
+    style = {**_STYLE, "font.family": fonts or ["sans-serif"]}
     with mpl.rc_context(style), warnings.catch_warnings():
         # A sign that no installed font has is drawn as a box.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield
 
 
-def _draw(timeline: Timeline) -> Figure:
+def _draw(timeline: Timeline, *, has_title: bool = True) -> Figure:
     rows = timeline_rows(timeline.detections, timeline.truth)
     drawn, span = rows[:MAX_ROWS], _span_sec(timeline)
     left = _EDGE + 0.1 + _EM * max((room(_name(row)) for row in drawn), default=0)
     width = _WIDTH - left - 2 * _EDGE
     frames = _frame_size(timeline.strip, width / span) if timeline.strip else (0.0, 0.0)
-    above = _TITLE + frames[1] + (0.06 if timeline.strip else 0)
+    above = (_TITLE if has_title else _EDGE / 2) + frames[1] + (0.06 if timeline.strip else 0)
     height = sum(_height(row) for row in drawn or [TimelineRow("", ())])
     whole = above + height + _AXIS
     figure = Figure(figsize=(_WIDTH, whole))
-    note = plain(timeline.note)
-    title = shortened(plain(timeline.title), 115 - room(note))
-    figure.text(_EDGE / _WIDTH, 1 - _EDGE / whole, title, va="top", weight="bold", parse_math=False)
     right = 1 - 2 * _EDGE / _WIDTH
-    figure.text(right, 1 - _EDGE / whole, note, va="top", ha="right", color=SOFT, parse_math=False)
+    if has_title:
+        note = plain(timeline.note)
+        title = shortened(plain(timeline.title), 115 - room(note))
+        figure.text(_EDGE / _WIDTH, 1 - _EDGE / whole, title, va="top", weight="bold", parse_math=False)
+        figure.text(right, 1 - _EDGE / whole, note, va="top", ha="right", color=SOFT, parse_math=False)
     # Both ways in what can be thought of: seconds to the right, inches down.
     axes = figure.add_axes((left / _WIDTH, _AXIS / whole, width / _WIDTH, height / whole))
     axes.set(xlim=(0, span), ylim=(height, 0))
@@ -120,17 +146,18 @@ def _draw_rows(axes: Axes, rows: Sequence[TimelineRow], timeline: Timeline, inch
 
 
 def _draw_bar(axes: Axes, bar: Bar, top: float, full: float, inch: float) -> None:
-    shade = 1.0 if bar.score is None else 0.2 + 0.8 * min(bar.score / full, 1.0)
-    color = tuple(1 - shade * (1 - channel) for channel in to_rgb(KINDS[bar.kind][0]))
+    color = KINDS[bar.kind][0]
+    share = 0.0 if bar.score is None else min(bar.score / full, 1.0)
+    strength = 1.0 if bar.score is None else WEAKEST + (STRONGEST - WEAKEST) * share
     width = max(bar.end_sec - bar.start_sec, 0.03 / inch)  # the shortest can still be seen
-    stretch = Rectangle((bar.start_sec, top + 0.015), width, _LEVEL - 0.03)
-    stretch.set(facecolor=color, edgecolor="white", linewidth=0.5)
-    axes.add_patch(stretch)
+    place, height = (bar.start_sec, top + 0.015), _LEVEL - 0.03
+    axes.add_patch(Rectangle(place, width, height, facecolor=BAND, linewidth=0))  # nothing below shines through
+    axes.add_patch(Rectangle(place, width, height, facecolor=color, alpha=strength, linewidth=0))
+    axes.add_patch(Rectangle(place, width, height, fill=False, edgecolor=color, linewidth=0.96))
     if bar.score is not None and not bar.is_covered and width * inch > 0.3:
-        place = (bar.start_sec + width / 2, top + _LEVEL / 2)
-        is_dark = np.dot(color, (0.2126, 0.7152, 0.0722)) < 0.5
-        ink = "white" if is_dark else INK
-        axes.text(*place, f"{bar.score:.2f}", color=ink, size=6.5, ha="center", va="center_baseline", clip_on=True)
+        middle = (bar.start_sec + width / 2, top + _LEVEL / 2)
+        style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "clip_on": True}
+        axes.text(*middle, f"{bar.score:.2f}", color=INK, size=7, **style)
 
 
 def _draw_strip(axes: Axes, strip: FilmStrip, size: tuple[float, float]) -> None:
@@ -163,7 +190,7 @@ def _label_seconds(axes: Axes, span: float) -> None:
 def _draw_legend(figure: Figure, kinds: set[Kind], corner: tuple[float, float]) -> None:
     patches = [Patch(color=color, label=title) for kind, (color, title) in KINDS.items() if kind in kinds]
     if kinds - {"annotated"}:
-        patches.append(Patch(alpha=0, label="the darker, the higher the score"))
+        patches.append(Patch(alpha=0, label="the fuller, the higher the score"))
     style: dict[str, Any] = {"ncols": 4, "frameon": False, "fontsize": 7.5, "handlelength": 1.2}
     figure.legend(handles=patches, loc="lower right", bbox_to_anchor=corner, borderaxespad=0, borderpad=0, **style)
 

@@ -4,19 +4,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
-
-from data_modules.files.atomic import write_whole
 from prompt_video.experiment.tables.plan import Plan
 from prompt_video.experiment.tables.running import PlannedRun, place, run_all
 from prompt_video.io import console
 from prompt_video.io.spreadsheet import write_rows
-from prompt_video.io.tables import new_table
-from prompt_video.reports import page
-from prompt_video.reports.comparison.html import html
-from prompt_video.reports.comparison.markdown import markdown
-from prompt_video.reports.comparison.report_model import report_model
+from prompt_video.reports.comparison.report_model import report, results_table
 from prompt_video.reports.comparison.rows import Row
+from prompt_video.reports.exports import csv_text, latex, markdown
+from prompt_video.reports.html import write_page, write_text
+from prompt_video.reports.terminal import rich_table
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +33,7 @@ def run_and_write(plan: Plan, runs: Path) -> int:
     run_all(planned)
     failed = [run for run in planned if run.result is None]
     if len(failed) < len(planned):
-        _write(runs / "tables" / plan.name, planned)
+        _write(runs / "tables" / plan.name, plan, planned)
     for run in failed:
         log.warning("FAILED: %s%s", run.told, f", see {run.folder}" if run.folder.exists() else "")
     if failed:
@@ -57,17 +53,20 @@ def rows_of(planned: Sequence[PlannedRun]) -> dict[str, list[Row]]:
     return rows
 
 
-def _write(folder: Path, planned: Sequence[PlannedRun]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    report = report_model(rows_of(planned), [f"{run.told}: failed, {run.folder}" for run in planned if not run.result])
-    write_whole(folder / f"{NAME}.html", lambda whole: whole.write_text(html(report), encoding="utf-8"))
-    write_whole(folder / f"{NAME}.md", lambda whole: whole.write_text(markdown(report), encoding="utf-8"))
+def _write(folder: Path, plan: Plan, planned: Sequence[PlannedRun]) -> None:
+    left_out = [f"{run.told}: failed, {run.folder}" for run in planned if not run.result]
+    command = f"prompt-video {'sweep' if plan.is_sweep else 'table'} {plan.name}"
+    rows = rows_of(planned)
+    document = report(rows, left_out, command, plan.title or plan.name)
+    write_page(folder / f"{NAME}.html", document)
+    for end, text in ((".md", markdown(document)), (".tex", latex(document)), (".csv", csv_text(document))):
+        write_text(folder / f"{NAME}{end}", text)
     _write_runs(folder / "runs.csv", planned)
     terminal = console.Terminal(soft_wrap=False)
-    for experiment in report.experiments:
-        terminal.rule(experiment.name, align="left")
-        terminal.print(_on_terminal(experiment.results))
-    terminal.print(f"table: {folder / NAME}.html and .md; every run in {folder / 'runs.csv'}", soft_wrap=True)
+    for experiment, of_name in rows.items():
+        terminal.print(rich_table(results_table(experiment, of_name), experiment))
+    told = f"table: {folder / NAME}.html, .md, .tex and .csv; every run in {folder / 'runs.csv'}"
+    terminal.print(told, soft_wrap=True)
 
 
 def _write_runs(path: Path, planned: Sequence[PlannedRun]) -> None:
@@ -83,12 +82,3 @@ def _write_runs(path: Path, planned: Sequence[PlannedRun]) -> None:
         for run, own in zip(planned, metrics, strict=True)
     ]
     write_rows(path, rows)
-
-
-def _on_terminal(table: page.Table) -> Table:
-    shown = new_table()
-    for number, heading in enumerate(table.header):
-        shown.add_column(heading, justify="right" if 0 < number < len(table.header) - 1 else "left")
-    for number, row in enumerate(table.rows):
-        shown.add_row(*row, style="dim" if number in table.quoted else "")
-    return shown

@@ -10,7 +10,7 @@ from prompt_video.reports.comparison.runs import Run
 
 MAIN = ("test/hm", "test/clip_only/map_avg", "test/clip_only/map@0.5", "test/t2v/r@1", "test/top1")
 # Finer figures stay in results.json.
-_SHOWN = re.compile(r"(top[15]|hm(_all)?|map_avg|map@[\d.]+|r@\d+|median_rank)$")
+_SHOWN = re.compile(r"/(top[15]|hm(_all)?|map_avg|map@[\d.]+|a?r@\d+|median_rank)$")
 _FEW_OVERLAPS = re.compile(r"map@0\.(5|75|95)$")
 _MANY = 6  # overlaps; of more, those that are commonly printed
 
@@ -21,7 +21,7 @@ class Aggregate:
 
     Args:
         value: mean over the seeds.
-        spread: as ``over`` says; None for a single number.
+        spread: sample standard deviation over what ``counted`` says; None for a single number.
     """
 
     value: float
@@ -39,21 +39,16 @@ def aggregate(row: Row, figure: str) -> Aggregate | None:
     return Aggregate(values[0], _spread_within(runs[0], figure))
 
 
-def over(row: Row) -> str:
-    """What the mean and the spread of a row are over."""
+def counted(row: Row) -> str:
+    """What the mean and the spread of a row are over: ``3 seeds``, ``10 trials of 1 seed``."""
     seeds = len(row.runs)
     words = f"{seeds} seeds" if seeds > 1 else "1 seed"
     inside = max((_trials(run) for run in row.runs), default=1)
     tests = max((_tests(run) for run in row.runs), default=1)
-    if inside > 1:
-        words += f" of {inside} trials"
-    if tests > 1:
-        words += f" of {tests} tests"
-    if seeds > 1:
-        return f"{words}; ± std over seeds"
-    if inside > 1:
-        return f"{words}; ± 95 % over trials"
-    return f"{words}; ± std over tests" if tests > 1 else words
+    kind, number = ("trials", inside) if inside > 1 else ("tests", tests)
+    if number <= 1:
+        return words if seeds > 1 else f"{words}: no spread"
+    return f"{words} of {number} {kind} each" if seeds > 1 else f"{number} {kind} of {words}"
 
 
 def frozen_name(figure: str) -> str:
@@ -98,16 +93,16 @@ def main_figure(figures: Sequence[str]) -> str:
 def _order(name: str) -> tuple[bool, bool, bool, str, bool, list[float]]:
     place, _, figure = name.rpartition("/")
     numbers = [float(number) for number in re.findall(r"[\d.]+", figure)]
-    is_mean = figure.startswith("hm")
-    return is_mean, figure.endswith("_all"), place == "test/v2t", place, not numbers, numbers
+    is_among_all = place.endswith("_all") or figure.endswith("_all")
+    return is_among_all, figure.startswith("hm"), place == "test/v2t", place, not numbers, numbers
 
 
 def _spread_within(run: Run, figure: str) -> float | None:
     """Of the trials or tests of one run."""
     confidence = run.results.get("confidence", {}).get(figure)
     if confidence is not None:
-        spread: float | None = confidence.get("ci95")
-        return spread
+        spread: float | None = confidence.get("std")
+        return spread if confidence.get("trials", 1) > 1 else None
     return run.metrics.get(f"{figure}_std")
 
 

@@ -10,7 +10,7 @@ RESULTS: Mapping[str, Any] = {
     "seed": (int, type(None)),
     "tested": (str, type(None)),
     "metrics": {"*": NUMBER},
-    "confidence": {"*": {"ci95": (*NUMBER, type(None)), "trials": int}},
+    "confidence": {"*": {"std": (*NUMBER, type(None)), "ci95": (*NUMBER, type(None)), "trials": int}},
 }
 ENVIRONMENT: Mapping[str, Any] = {
     "command": [str],

@@ -1,230 +1,267 @@
-"""The report as plain parts, which HTML and Markdown then write down, so that both hold the same numbers."""
+"""Runs side by side as a document: of each experiment results, curves, classes, and how each run was made."""
 
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
+from itertools import chain
 
 from prompt_video.reports.comparison.aggregates import (
     Aggregate,
     aggregate,
     columns,
+    counted,
     frozen_name,
     gain,
     main_figure,
-    over,
 )
 from prompt_video.reports.comparison.classes import ClassGain, class_gains
-from prompt_video.reports.comparison.curves import Curve, curves, validated
+from prompt_video.reports.comparison.curves import Curve, curves, smoothed, validated
+from prompt_video.reports.comparison.facts import command_of, facts_of, origin
 from prompt_video.reports.comparison.published import Published, published
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.runs import Run
-from prompt_video.reports.page import Table
+from prompt_video.reports.document import Code, Document, Facts, Fold, Note, Part, Plot, Plots, Section
+from prompt_video.reports.figures import lines
+from prompt_video.reports.tables import ABOUT_BEST, ABOUT_SPREAD, Cell, Column, Figure, Table, text_of
+from prompt_video.reports.titles import column_of, title_of
 
-NONE = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
 FEW_CLASSES = 10  # of the largest gains, and as many of the smallest
-
-ABOUT_SPREAD = (
-    "Per cent, but for ranks. Of several seeds: mean ± standard deviation over the seeds. Of one seed: of many trials "
-    "the mean ± half the width of Student's 95 % interval over the trials, of several tests the mean ± standard "
-    "deviation over them. Δ is the gain on the frozen CLIP on the same frames, run by run."
-)
+FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
+ABOUT_BARS = "The mark in a bar is the frozen CLIP's figure."
+ABOUT_GAIN = "Δ: gain on the frozen CLIP on the same videos, run by run."
 ABOUT_PUBLISHED = "Published figures are for CLIP ViT-B/16 and were not measured here."
+_OF_ONE = ("protocol", "run folder", "run folders")  # stand with each experiment where there are several
 
 
-@dataclass(frozen=True)
-class Origin:
-    """How one run was made.
-
-    Args:
-        row: name of the row that it is part of.
-        seed: of the run.
-        command: that can be typed again.
-        facts: (name, value).
-    """
-
-    row: str
-    seed: str
-    command: str
-    facts: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """All that is told of one experiment.
-
-    Args:
-        name: of the experiment.
-        protocols: what its runs say of theirs; several where they differ.
-        results: the table of rows.
-        sources: of the published rows.
-        main: the figure that rows are compared by.
-        classes: of each row, largest gain first.
-        curves: (what it is, lines of (step, value) by row).
-        origins: of each run.
-    """
-
-    name: str
-    protocols: Sequence[str]
-    results: Table
-    sources: Sequence[str]
-    main: str
-    classes: Mapping[str, Sequence[ClassGain]]
-    curves: Sequence[tuple[str, Mapping[str, Curve]]]
-    origins: Sequence[Origin]
-
-
-@dataclass(frozen=True)
-class ReportModel:
-    """The whole report.
-
-    Args:
-        experiments: in the order of their names.
-        left_out: what is not in it, and why.
-    """
-
-    experiments: Sequence[Experiment]
-    left_out: Sequence[str] = field(default_factory=tuple)
-
-    @property
-    def num_runs(self) -> int:
-        """Of all experiments together."""
-        return sum(len(experiment.origins) for experiment in self.experiments)
-
-
-def report_model(rows: Mapping[str, Sequence[Row]], left_out: Sequence[str]) -> ReportModel:
-    """What is to be told of some rows.
+def report(
+    rows: Mapping[str, Sequence[Row]], left_out: Sequence[str], command: str, title: str = "Runs side by side"
+) -> Document:
+    """All rows of all experiments.
 
     Args:
         rows: by experiment.
         left_out: lines on what is not in the report.
+        command: that writes it.
+        title: of the page.
     """
     notes = list(left_out)
-    experiments = [_experiment(name, of_name, notes) for name, of_name in sorted(rows.items())]
-    return ReportModel(experiments, notes)
+    sections = [experiment_section(name, of_name, notes) for name, of_name in sorted(rows.items())]
+    runs = [run for of_name in rows.values() for row in of_name for run in row.runs]
+    if notes:
+        told = f"{len(notes)} of the folders and files, and why"
+        sections.append(Section("Left out", [Fold(told, [Code("\n".join(notes))])]))
+    of_runs = facts_of(runs).rows if len(rows) == 1 else [row for row in facts_of(runs).rows if row[0] not in _OF_ONE]
+    facts = Facts([("runs", f"{len(runs)}, of {', '.join(sorted(rows))}"), *of_runs, ("command", command)])
+    return Document(title, facts, sections)
 
 
-def class_table(gains: Sequence[ClassGain]) -> Table:
-    """The classes that gain most and least on the frozen CLIP."""
-    listed = list(gains)
-    if len(listed) > 2 * FEW_CLASSES:
-        listed = [*gains[:FEW_CLASSES], *gains[-FEW_CLASSES:]]
-    rows = [(one.name, _percent(one.learned), _percent(one.frozen), _signed(one.gain)) for one in listed]
-    return Table(("class", "learned", "frozen CLIP", "Δ"), rows)
+def experiment_section(name: str, rows: Sequence[Row], notes: list[str]) -> Section:
+    """What is told of one experiment.
+
+    Args:
+        name: of the experiment.
+        rows: of its runs.
+        notes: gets a line for each file that cannot be read.
+    """
+    runs = [run for row in rows for run in row.runs]
+    made = [
+        Fold(f"{row.name}, seed {run.seed}", [Code(command_of(run)), origin(run)]) for row in rows for run in row.runs
+    ]
+    classes = class_parts(rows, notes)
+    return Section(
+        name,
+        [
+            facts_of(runs),
+            results_table(name, rows),
+            *curve_parts(rows, notes),
+            *([Section("Classes against the frozen CLIP", classes)] if classes else []),
+            Fold(f"How each row was made: command and versions of {_runs(len(runs))}", made),
+        ],
+    )
 
 
-def class_note(gains: Sequence[ClassGain]) -> str:
-    """How many classes there are, and how they fare."""
-    better = sum(one.gain > 0 for one in gains)
-    worse = sum(one.gain < 0 for one in gains)
-    words = f"{len(gains)} classes: {better} above the frozen CLIP, {worse} below, {len(gains) - better - worse} equal."
-    if len(gains) > 2 * FEW_CLASSES:
-        words += f" Shown are the {FEW_CLASSES} largest gains and the {FEW_CLASSES} smallest."
-    return words
+def curve_parts(rows: Sequence[Row], notes: list[str]) -> list[Part]:
+    """Training loss, and the figure of validation that runs have, each with a line a row, of its newest run.
 
-
-def figure_title(figure: str) -> str:
-    """A figure's name in a heading: ``test/t2v/r@1`` becomes ``t2v R@1``."""
-    words = figure.removeprefix("test/").removeprefix("clip_only/").replace("/", " ").replace("_", " ")
-    for plain, usual in (
-        ("r@", "R@"),
-        ("map@", "mAP@"),
-        ("map avg", "mAP average"),
-        ("top1", "top-1"),
-        ("top5", "top-5"),
-    ):
-        words = words.replace(plain, usual)
-    return words
-
-
-def _experiment(name: str, rows: Sequence[Row], notes: list[str]) -> Experiment:
-    others = published(name)
-    measured = [figure for row in rows for run in row.runs for figure in run.metrics]
-    figures = columns([*measured, *(figure for other in others for figure in other.figures)])
-    main = main_figure([figure for figure in figures if figure in measured] or figures)
-    gains = {}
+    Args:
+        rows: to compare.
+        notes: gets a line for each file that cannot be read.
+    """
     logged: dict[str, dict[str, Curve]] = {}
     for row in rows:
-        try:
-            gains[row.name] = class_gains(row)
-        except ValueError as error:
-            notes.append(str(error))
         try:
             logged[row.name] = curves(row.newest)
         except ValueError as error:
             notes.append(str(error))
-    return Experiment(
-        name=name,
-        protocols=list(dict.fromkeys(str(run.results["protocol"]) for row in rows for run in row.runs)),
-        results=_results(rows, others, figures, main),
-        sources=[_source(other) for other in {other.letter: other for other in others}.values()],
-        main=main,
-        classes={row: own for row, own in gains.items() if any(one.gain for one in own)},
-        curves=_curves(logged),
-        origins=[_origin(row.name, run) for row in rows for run in row.runs],
-    )
+    plots = []
+    for name in dict.fromkeys(["train/loss", validated(list(logged.values()))]):
+        drawn = {row: own[name] for row, own in logged.items() if name in own}
+        if name is not None and drawn:
+            plots.append(_plot(name, drawn))
+    return [Plots(plots)] if plots else []
 
 
-def _results(rows: Sequence[Row], others: Sequence[Published], figures: Sequence[str], main: str) -> Table:
-    header = ("", *(figure_title(figure) for figure in figures), f"frozen CLIP: {figure_title(main)}", "Δ", "over")
-    lines = []
+def class_parts(rows: Sequence[Row], notes: list[str]) -> list[Part]:
+    """What classes gain on the frozen CLIP, a table a row.
+
+    Args:
+        rows: to tell of; those whose classes gain nothing are left out.
+        notes: gets a line for each file that cannot be read.
+    """
+    found: dict[str, Sequence[ClassGain]] = {}
     for row in rows:
-        cells = (_cell(aggregate(row, figure), figure) for figure in figures)
-        frozen, gained = _cell(aggregate(row, frozen_name(main)), main), gain(row, main)
-        lines.append((row.name, *cells, frozen, NONE if gained is None else _signed(gained.value), over(row)))
+        try:
+            found[row.name] = class_gains(row)
+        except ValueError as error:
+            notes.append(str(error))
+    shown = {row: own for row, own in found.items() if any(one.gain for one in own)}
+    is_precision = any("map_avg" in name for row in rows for run in row.runs for name in run.metrics)
+    tables = {row: class_table(own, is_precision=is_precision) for row, own in shown.items()}
+    if len(rows) == 1:
+        return [Note(ABOUT_BARS), *tables.values()] if tables else []
+    folds = [Fold(row, [table], len(shown) <= FEW_ROWS) for row, table in tables.items()]
+    return [Note(ABOUT_BARS), *folds] if folds else []
+
+
+def trial_parts(run: Run) -> list[Part]:
+    """The main figures of each trial of a run of many; nothing of others."""
+    trials = run.results.get("trials", [])
+    if len(trials) < 2:
+        return []
+    figures = columns(name for trial in trials for name in trial["metrics"])
+    rows: list[list[Cell]] = [
+        [str(trial["name"]), *(_figure(_single(trial["metrics"].get(figure)), figure) for figure in figures)]
+        for trial in trials
+    ]
+    heads = [replace(column_of(figure), better=None) for figure in figures]
+    return [Fold(f"{len(trials)} trials, one by one", [Table("Trials", [Column("trial", is_text=True), *heads], rows)])]
+
+
+def results_table(experiment: str, rows: Sequence[Row], figures: Sequence[str] | None = None) -> Table:
+    """A line a row, the frozen CLIP's first, published ones last.
+
+    Args:
+        experiment: whose published rows stand beside.
+        rows: in their order.
+        figures: to show, by name; None for the main ones that were measured or published.
+    """
+    others = published(experiment)
+    measured = [figure for row in rows for run in row.runs for figure in run.metrics]
+    figures = figures or columns([*measured, *chain.from_iterable(other.figures for other in others)])
+    main = main_figure([figure for figure in figures if figure in measured] or figures)
+    of_figures = [column_of(figure) for figure in figures]
+    with_gain = any(gain(row, main) for row in rows)
+    cells: list[list[Cell]] = []
+    cells += _references(rows, figures, main)
+    for row in rows:
+        gained = gain(row, main)
+        delta = None if gained is None else Figure(100 * gained.value, _percent(gained.spread), is_gain=True)
+        values = (_figure(aggregate(row, figure), figure) for figure in figures)
+        cells.append([row.name, *values, *([delta] if with_gain else []), counted(row)])
+    first_quoted = len(cells)
     for other in others:
         values = (
-            _cell(Aggregate(other.figures[figure], other.spread.get(figure)), figure)
+            _figure(Aggregate(other.figures[figure], other.spread.get(figure)), figure)
             if figure in other.figures
-            else NONE
+            else None
             for figure in figures
         )
         mark = other.letter if other.state == "found" else f"{other.letter}, {other.state}"
         note = f"; {other.note}" if other.note else ""
-        lines.append((f"published: {other.who}", *values, "", "", f"{mark}{note}"))
-    return Table(header, lines, quoted=range(len(rows), len(lines)))
+        cells.append([f"published: {other.who}", *values, *([None] if with_gain else []), f"source {mark}{note}"])
+    main_column = column_of(main)
+    delta_column = Column(f"Δ {main_column.title}", main_column.unit, "higher")
+    return Table(
+        "Results of the test",
+        [
+            Column("method", is_text=True),
+            *of_figures,
+            *([delta_column] if with_gain else []),
+            Column("n", is_text=True),
+        ],
+        cells,
+        range(first_quoted, len(cells)),
+        [
+            " ".join([ABOUT_BEST, ABOUT_SPREAD, *([ABOUT_GAIN] if with_gain else [])]),
+            *([f"{ABOUT_PUBLISHED} Sources: {'; '.join(_sources(others))}."] if others else []),
+        ],
+    )
 
 
-def _source(other: Published) -> str:
-    state = "" if other.state == "found" else f" ({other.state})"
-    return f"{other.letter}: {other.source}{state}"
-
-
-def _curves(logged: Mapping[str, dict[str, Curve]]) -> list[tuple[str, Mapping[str, Curve]]]:
-    names = dict.fromkeys(["train/loss", validated(list(logged.values()))])
-    drawn = ((name, {row: curves[name] for row, curves in logged.items() if name in curves}) for name in names if name)
-    return [(name, lines) for name, lines in drawn if lines]
-
-
-def _origin(row: str, run: Run) -> Origin:
-    git = run.environment.get("git") or {}
-    commit = str(git.get("commit", "not recorded"))[:12] + (", changed since" if git.get("changed") else "")
-    packages: Mapping[str, str | None] = run.environment.get("packages", {})
-    versions = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
-    gpus = ", ".join(run.environment.get("gpus", [])) or run.environment.get("processor", "not recorded")
-    facts = [
-        ("folder", str(run.folder)),
-        ("seed", str(run.seed)),
-        ("commit", commit),
-        ("python", str(run.environment.get("python", "not recorded"))),
-        ("packages", versions or "not recorded"),
-        ("machine", str(gpus)),
-        ("model", str(run.results.get("model", "not recorded"))),
+def class_table(gains: Sequence[ClassGain], *, is_precision: bool) -> Table:
+    """The classes that gain most and least on the frozen CLIP, whose figures are marks in the bars of the learned."""
+    listed = list(gains)
+    better, worse = (sum(sign * one.gain > 0 for one in gains) for sign in (1, -1))
+    words = f"{len(gains)} classes: {better} above the frozen CLIP, {worse} below, {len(gains) - better - worse} equal."
+    if len(listed) > 2 * FEW_CLASSES:
+        listed = [*gains[:FEW_CLASSES], *gains[-FEW_CLASSES:]]
+        words += f" Shown are the {FEW_CLASSES} largest gains and the {FEW_CLASSES} smallest."
+    rows: list[list[Cell]] = [
+        [
+            one.name,
+            Figure(100 * one.learned, mark=100 * one.frozen),
+            Figure(100 * one.frozen),
+            Figure(100 * one.gain, is_gain=True),
+        ]
+        for one in listed
     ]
-    return Origin(row, str(run.seed), shlex.join(str(word) for word in run.command) or "not recorded", facts)
+    what = "average precision, mean over overlaps" if is_precision else "accuracy"
+    head = [Column("class", is_text=True), Column("learned", "%"), Column("frozen CLIP", "%"), Column("Δ", "%")]
+    return Table(f"Classes: {what}", head, rows, notes=[words])
 
 
-def _cell(aggregate: Aggregate | None, figure: str) -> str:
-    if aggregate is None:
-        return NONE
+def _plot(name: str, drawn: Mapping[str, Curve]) -> Plot:
+    unit, is_noisy = column_of(name.partition("/")[2]).unit, name.startswith("train/")
+    scale = 100 if unit else 1
+    curves_of = {row: smoothed(own) if is_noisy else own for row, own in drawn.items()}
+    scaled = {row: [(step, scale * value) for step, value in own] for row, own in curves_of.items()}
+    title = title_of(name)
+    axis = f"{title.partition(' on ')[0]}{', %' if unit else ''}"
+    note = "Mean of neighbouring steps, since batches differ in size." if is_noisy else ""
+    return lines(scaled, title[0].upper() + title[1:], axis, note=note)
+
+
+def _single(value: float | None) -> Aggregate | None:
+    return None if value is None else Aggregate(value)
+
+
+def _references(rows: Sequence[Row], figures: Sequence[str], main: str) -> list[list[Cell]]:
+    """The frozen CLIP that the tests have scored beside what was learned; several lines where rows differ in it."""
+    with_gain = any(gain(row, main) for row in rows)
+    found: dict[tuple[str, ...], list[Cell]] = {}
+    frozen_rows = {_text(aggregate(row, main), main) for row in rows if row.newest.method.startswith("frozen")}
+    for row in rows:
+        if _text(aggregate(row, frozen_name(main)), main) in frozen_rows:
+            continue  # it has been run by itself
+        values = [_figure(aggregate(row, frozen_name(figure)), figure) for figure in figures]
+        if all(value is None for value in values):
+            continue
+        texts = tuple(_text(aggregate(row, frozen_name(figure)), figure) for figure in figures)
+        beside = "" if not found else f", beside {row.name}"
+        found.setdefault(texts, [f"frozen CLIP{beside}", *values, *([None] if with_gain else []), counted(row)])
+    return list(found.values())
+
+
+def _figure(found: Aggregate | None, figure: str) -> Figure | None:
+    if found is None:
+        return None
     if figure.endswith("rank"):
-        return f"{aggregate.value:.1f}" + (f" ± {aggregate.spread:.1f}" if aggregate.spread is not None else "")
-    return _percent(aggregate.value) + (f" ± {100 * aggregate.spread:.1f}" if aggregate.spread is not None else "")
+        return Figure(found.value, found.spread)
+    return Figure(100 * found.value, _percent(found.spread))
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _text(found: Aggregate | None, figure: str) -> str:
+    return text_of(_figure(found, figure), column_of(figure))
 
 
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", MINUS)
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _sources(others: Sequence[Published]) -> list[str]:
+    states = {other.letter: "" if other.state == "found" else f" ({other.state})" for other in others}
+    names = {other.letter: other.source for other in others}
+    return [f"{letter}: {name}{states[letter]}" for letter, name in names.items()]
+
+
+def _runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"

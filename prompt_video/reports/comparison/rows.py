@@ -7,6 +7,7 @@ from typing import Any
 
 from prompt_video.io.run_files import CHECKPOINTS
 from prompt_video.reports.comparison.runs import Run
+from prompt_video.reports.titles import method_order, method_title
 
 # Settings that do not change what a run is: where things lie, how fast it goes, whom it tells.
 PASSING = {
@@ -56,8 +57,10 @@ def rows_of(runs: Sequence[Run]) -> tuple[dict[str, list[Row]], list[str]]:
             same.append(run)
     experiments: dict[str, list[Row]] = {}
     left_out = []
-    for (experiment, method, tested), clusters in sorted(groups.items()):
-        names = _names(f"{method}, test of {_short_path(tested)}" if tested else method, clusters)
+    ordered_groups = sorted(groups.items(), key=lambda item: (item[0][0], method_order(item[0][1]), item[0][2]))
+    for (experiment, method, tested), clusters in ordered_groups:
+        title = method_title(method)
+        names = _names(f"{title}, test of {_short_path(tested)}" if tested else title, clusters)
         for name, cluster in sorted(zip(names, clusters, strict=True), key=lambda pair: pair[0]):
             by_seed: dict[int | None, Run] = {}
             for run in cluster:  # newest first

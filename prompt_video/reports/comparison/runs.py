@@ -95,17 +95,19 @@ class LeftOutError(Exception):
     """Why a folder is not in the report."""
 
 
-def read_run(folder: Path, *, dry_runs: bool = False) -> Run:
+def read_run(folder: Path, *, dry_runs: bool = False, results: Mapping[str, Any] | None = None) -> Run:
     """The run in a folder.
 
     Args:
         folder: of the run.
         dry_runs: take those too, whose figures are no results.
+        results: of a run that has none yet; it need not be tested.
 
     Raises:
         LeftOutError: when there is none that was tested, or its files cannot be read.
     """
-    results = _mapping(folder / "results.json")
+    is_under_way = results is not None
+    results = _mapping(folder / "results.json") if results is None else results
     if "protocol" not in results or not isinstance(results.get("metrics"), dict):
         raise LeftOutError("its results.json is not of a run")
     if not dry_runs and any(mark in str(results["protocol"]) for mark in DRY_RUN_MARKS):
@@ -125,7 +127,7 @@ def read_run(folder: Path, *, dry_runs: bool = False) -> Run:
     experiment = _experiment(options) or _tested_experiment(results) or folder.absolute().parent.name
     method = Path(str(config.get("method") or "own settings")).stem
     run = Run(folder, experiment, method, results, config, environment, _tested(results, command, options))
-    if not run.is_tested:
+    if not run.is_tested and not is_under_way:
         raise LeftOutError("it has no figures of a test")
     return run
 

@@ -129,7 +129,7 @@ def test_prediction_lists_the_likeliest_videos_of_each_caption(trained: Path, co
     rows = json.loads((tmp_path / "predictions.json").read_text())["predictions"]
     expected = table(trained, "by_caption")
     assert [row["caption"] for row in rows] == [row["caption"] for row in expected]
-    assert [row["best"][0]["video"] for row in rows] == [row["found"] for row in expected]
+    assert [row["best"][0]["video"] for row in rows] == [row["first_video"] for row in expected]
     for row in rows:
         scores = [one["score"] for one in row["best"]]
         assert len(scores) == 7
@@ -187,7 +187,7 @@ def test_broken_videos_are_counted_with_their_captions(config: Path, root: Path,
     for name in ("stored", "decoded"):
         rows = table(tmp_path / name, "by_caption")
         assert len(rows) == 6
-        assert "test/0003.mp4" not in {row[key] for row in rows for key in ("video_id", "found")}
+        assert "test/0003.mp4" not in {row[key] for row in rows for key in ("video_id", "first_video")}
 
 
 METHODS = {

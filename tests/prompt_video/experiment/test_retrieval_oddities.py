@@ -164,7 +164,7 @@ def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
     found = json.loads((tmp_path / "again" / "predictions.json").read_text(encoding="utf-8"))["predictions"]
     first = [row["best"][0]["video"] for row in found]
     if name != "short test":  # whose limit is not the prediction's
-        assert first == [row["found"] for row in table(tmp_path / "run", "by_caption")]
+        assert first == [row["first_video"] for row in table(tmp_path / "run", "by_caption")]
 
 
 def test_odd_captions(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,19 +1,13 @@
-"""Retrieval in the demo's report, from plain data."""
+"""Sentences and what they found, from plain data."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
-from markupsafe import Markup
-from rich.console import Console
 
 from data_modules.batch import CaptionedRecord
-from prompt_video.demo import retrieval as demo
 from prompt_video.metrics.retrieval.results import Retrieval
-from prompt_video.reports.retrieval import Described, Question, examples, hits, misses
-from prompt_video.reports.retrieval_media import questions
+from prompt_video.reports.retrieval import Described, Question, examples, hits, misses, questions
 from prompt_video.tasks.retrieval_results import Answers
 
 NOWHERE = Path("nowhere")
@@ -27,16 +21,6 @@ def question(number: int, rank: float, frozen_rank: float = 1.0, folder: Path = 
 
 def numbers(questions: list[Question]) -> list[str]:
     return [shown.own.path.stem for shown in questions]
-
-
-def metrics(scale: float) -> dict[str, float]:
-    names = [f"{prefix}{name}" for prefix in ("frozen_", "") for name in demo.FIGURES]
-    return {f"test/{way}/{name}": scale * (1 + place) for way in ("t2v", "v2t") for place, name in enumerate(names)}
-
-
-@pytest.fixture
-def outcomes() -> list[demo.Outcome]:
-    return [demo.Outcome(seed, metrics(scale), 150, 150, Markup()) for seed, scale in enumerate((0.18, 0.2))]
 
 
 def test_hits_and_misses_are_spread_over_their_ranks() -> None:
@@ -91,31 +75,6 @@ def test_captions_cannot_break_the_report() -> None:
     assert "a &lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; &#34;b&#34;" in html
     assert html.count("</article>") == 1
     assert len(html) < 3000
-
-
-def test_one_row_with_and_one_without_learning(outcomes: list[demo.Outcome]) -> None:
-    rows = demo.results(outcomes)
-    assert [(row["method"], row["seed"]) for row in rows] == [
-        ("frozen_clip", 0),
-        ("prompts_temporal", 0),
-        ("frozen_clip", 1),
-        ("prompts_temporal", 1),
-    ]
-    assert {row["protocol"] for row in rows} == {"retrieval"}
-    assert rows[0]["t2v/r@1"] == pytest.approx(0.18)
-    assert rows[1]["v2t/median_rank"] == pytest.approx(1.08)
-    assert list(rows[0])[3:] == [f"{way}/{name}" for way in ("t2v", "v2t") for name in ("r@1", "r@5", "median_rank")]
-
-
-def test_a_table_of_several_seeds_fits_a_terminal(outcomes: list[demo.Outcome]) -> None:
-    console = Console(width=80, file=io.StringIO(), record=True)
-    console.print(demo.table(outcomes))
-    lines = console.export_text().splitlines()
-    assert next(line for line in lines if "frozen CLIP" in line).split()[2:] == ["19.0±1.4", "38.0±2.8", "0.6±0.0"] * 2
-    assert not any("…" in line for line in lines)
-    console.print(demo.table(outcomes[:1]))
-    line = next(line for line in console.export_text().splitlines() if "prompts + temporal" in line)
-    assert line.split()[3:] == ["72.0", "90.0", "1.1"] * 2
 
 
 def test_every_sentence_of_a_test_becomes_a_question() -> None:

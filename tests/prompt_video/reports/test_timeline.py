@@ -13,9 +13,10 @@ from torch import Tensor
 
 from data_modules.annotations.activitynet_format import Annotation, Detection
 from data_modules.errors import BrokenVideoError
+from prompt_video.reports.document import Plot
 from prompt_video.reports.film_strip import FilmStrip, read_strip
 from prompt_video.reports.text_formatting import clock, plain, room, shortened
-from prompt_video.reports.timeline import BAND, KINDS, MAX_ROWS, timeline_picture, timeline_svg
+from prompt_video.reports.timeline import BAND, KINDS, MAX_ROWS, STRONGEST, WEAKEST, timeline_picture, timeline_plot
 from prompt_video.reports.timeline_rows import MAX_LEVELS, Kind, Timeline, stack, timeline_rows
 
 TRUTH = (Annotation("run", 2.0, 5.0), Annotation("jump", 1.0, 3.0), Annotation("run", 8.0, 9.0))
@@ -32,10 +33,16 @@ def timeline(**changes: object) -> Timeline:
     return Timeline(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def texts(svg: str) -> list[str]:
-    """What a reader can read in a picture."""
-    elements = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
-    return ["".join(element.itertext()) for element in elements]
+def texts(plot: Plot) -> list[str]:
+    """What a reader can read in a picture and beside it."""
+    elements = ElementTree.fromstring(plot.svg).iter("{http://www.w3.org/2000/svg}text")
+    return [plot.title, plot.note, *("".join(element.itertext()) for element in elements)]
+
+
+def mixed(color: str, paper: str, strength: float) -> str:
+    """A colour through which the paper shines."""
+    pairs = ((int(one[place : place + 2], 16) for one in (color, paper)) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(strength * one + (1 - strength) * other):02x}" for one, other in pairs)
 
 
 def near(picture: Image.Image, color: str) -> Tensor:
@@ -76,7 +83,7 @@ def test_rows_hide_nothing_as_long_as_there_are_enough() -> None:
 
 
 def test_a_picture_says_everything_in_text() -> None:
-    found = texts(timeline_svg(timeline()))
+    found = texts(timeline_plot(timeline()))
     assert {"v", "clip_only", "run", "jump", "swim", "dive", "0.90", "0.50", "0.25", "0.75", "10 s"} <= set(found)
     assert KINDS["annotated"][1] in found
 
@@ -97,10 +104,11 @@ def test_times_lie_on_the_axis() -> None:
 
 
 def test_the_shade_is_the_score() -> None:
-    strong = timeline_picture(timeline(truth=None, detections=[Detection("a", 0.0, 9.0, 0.5)]))
-    assert near(strong, KINDS["detected"][0]).float().mean() > 0.01
-    weak = timeline_picture(timeline(truth=None, detections=[Detection("a", 0.0, 9.0, 0.5)], full_score=1.0))
-    assert near(weak, KINDS["detected"][0]).float().mean() < 0.01  # of the legend alone
+    for full_score, strength in ((0.5, STRONGEST), (1.0, (WEAKEST + STRONGEST) / 2)):
+        picture = timeline_picture(
+            timeline(truth=None, detections=[Detection("a", 0.0, 9.0, 0.5)], full_score=full_score)
+        )
+        assert near(picture, mixed(KINDS["detected"][0], BAND, strength)).float().mean() > 0.01
 
 
 def test_what_is_too_short_for_a_pixel_is_seen() -> None:
@@ -108,12 +116,12 @@ def test_what_is_too_short_for_a_pixel_is_seen() -> None:
     picture = timeline_picture(timeline(truth=None, detections=blink, duration_sec=7200.0))
     top, bottom = ends(near(picture, BAND), 0)
     first, last = ends(near(picture, KINDS["detected"][0])[top:bottom], 1)
-    assert 1 <= last - first <= 5
+    assert 1 <= last - first <= 6
 
 
 def test_many_classes_are_counted() -> None:
     detections = [Detection(f"class {number}", 1.0, 2.0, 0.9 - number / 100) for number in range(MAX_ROWS + 3)]
-    found = texts(timeline_svg(timeline(detections=detections, truth=[])))
+    found = texts(timeline_plot(timeline(detections=detections, truth=[])))
     assert "+ 3 more" in found
     assert f"class {MAX_ROWS - 1}" in found
     assert f"class {MAX_ROWS}" not in found
@@ -124,7 +132,7 @@ def test_many_classes_are_counted() -> None:
 )
 def test_any_name_can_be_drawn(name: str) -> None:
     named = timeline(title=name, note=name[:40], truth=[Annotation(name, 0.0, 5.0)], detections=[])
-    found = texts(timeline_svg(named))
+    found = texts(timeline_plot(named))
     assert shortened(plain(name), 34) in found
     assert timeline_picture(named).width == 1440
 
@@ -133,18 +141,18 @@ def test_any_name_can_be_drawn(name: str) -> None:
 def test_videos_of_any_length(duration_sec: float | None) -> None:
     end = duration_sec or 1.0
     drawn = timeline(duration_sec=duration_sec, truth=(), detections=[Detection("a", 0.0, end, 0.0)])
-    ticks = [text for text in texts(timeline_svg(drawn)) if re.fullmatch(r"[\d.]+ s|[\d:]+", text)]
+    ticks = [text for text in texts(timeline_plot(drawn)) if re.fullmatch(r"[\d.]+ s|[\d:]+", text)]
     assert 2 <= len(ticks) <= 14
 
 
 def test_a_picture_of_nothing() -> None:
-    found = texts(timeline_svg(Timeline("v", (), "clip_only", ())))
+    found = texts(timeline_plot(Timeline("v", (), "clip_only", ())))
     assert "nothing annotated, nothing detected" in found
 
 
 def test_the_same_video_gives_the_same_picture() -> None:
     strip = FilmStrip(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), 10.0)
-    assert timeline_svg(timeline(strip=strip)) == timeline_svg(timeline(strip=strip))
+    assert timeline_plot(timeline(strip=strip)) == timeline_plot(timeline(strip=strip))
 
 
 def test_frames_stand_over_their_moments() -> None:

@@ -91,7 +91,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def test_all_trials_leave_everything_behind(folds: Path) -> None:
     results = results_of(folds)
     assert [trial["name"] for trial in results["trials"]] == ["fold 0", "fold 1", "fold 2"]
-    assert "3 published splits of the classes" in results["protocol"]
+    assert "3 own splits of the classes" in results["protocol"]
     for name, value in results["metrics"].items():
         if name.startswith("broken/"):  # of all trials together
             continue

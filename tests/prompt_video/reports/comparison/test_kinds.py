@@ -23,6 +23,7 @@ def test_what_runs_write_fits() -> None:
         ({"confidence": "x"}, "confidence"),
         ({"confidence": {"a": 0.5}}, "confidence.a"),
         ({"confidence": {"a": {"ci95": [1]}}}, "confidence.a.ci95"),
+        ({"confidence": {"a": {"std": float("inf")}}}, "confidence.a.std"),
         ({"confidence": {"a": {"ci95": float("nan")}}}, "confidence.a.ci95"),
         ({"metrics": {"a": 10**400}}, "metrics.a"),
         ({"metrics": {"a": float("inf")}}, "metrics.a"),

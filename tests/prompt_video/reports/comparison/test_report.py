@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from prompt_video.cli import main
-from prompt_video.reports.comparison.markdown import markdown_text
+from prompt_video.reports.comparison.curves import smoothed
+from prompt_video.reports.exports import markdown_text
+from prompt_video.reports.tables import NONE
 
 
 def report(folder: Path, *options: str) -> str:
@@ -28,28 +30,65 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 def tables(page: str) -> set[tuple[str, ...]]:
     """The cells of each row."""
-    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", page)
-    return {tuple(re.findall(r"<t[hd]>(.*?)</t[hd]>", row)) for row in rows}
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", page, re.DOTALL)
+    cells = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows)
+    return {tuple(re.sub(r"<[^>]*>", "", cell).strip() for cell in row) for row in cells}
 
 
-def test_both_forms_hold_the_same_tables(tmp_path: Path, write_run: Callable[..., Path]) -> None:
+def test_all_forms_hold_the_same_tables(tmp_path: Path, write_run: Callable[..., Path]) -> None:
     for seed in range(2):
         folder = write_run({"test/top1": 0.5 + seed / 10, "test/frozen_top1": 0.35}, "hmdb51_closed", seed=seed)
         rows = [("a", 1.0, 0.0), ("b", 1.0, 1.0)]
         names = ("class", "accuracy", "frozen_accuracy")
         write_rows(folder / "by_class.csv", [dict(zip(names, row, strict=True)) for row in rows])
     page, text = report(tmp_path), report(tmp_path, "--markdown")
-    assert ("prompts_temporal", "55.0 ± 7.1", "35.0 ± 0.0", "+20.0", "2 seeds; ± std over seeds") in tables(page)
-    assert ("published: this method", "66.4", "", "", "W, conditions uncertain") in tables(page)
+    assert ("frozen CLIP", "35.0 ± 0.0", NONE, "2 seeds") in tables(page)
+    assert ("prompts + temporal", "55.0 ± 7.1", "+20.0 ± 7.1", "2 seeds") in tables(page)
+    assert ("published: this method", "66.4", NONE, "source W, conditions uncertain") in tables(page)
     assert ("a", "100.0", "0.0", "+100.0") in tables(page)
-    plain = text.replace("\\", "")
+    plain = text.replace("\\", "").replace("**", "")
     for row in tables(page):
-        assert f"| {' | '.join(row)} |" in plain, row
-    for words in ("wizwand", "not measured here", "0123456789ab, changed since", "torch 2.14.1"):
+        if "method" not in row and "class" not in row:
+            assert f"| {' | '.join(row)} |" in plain, row
+    for words in ("wizwand", "not measured here", "0123456789ab, changed since", "torch 2.14.1", "closed set", "0, 1"):
         assert words in page
         assert words in plain
-    assert "prompt-video fit --config experiments/hmdb51_closed.yaml" in page
+    for words in (
+        "prompt-video fit --config experiments/hmdb51_closed.yaml",
+        "../runs/hmdb51_closed/2026-01-01_000000/",
+        "2026-01-01 00:00",
+    ):
+        assert words in page
     assert "2 classes: 1 above the frozen CLIP, 0 below, 1 equal." in page
+    assert "sample standard deviation" in page
+    for end, words in (
+        (".tex", r"55.0 $\pm$ 7.1"),
+        (".csv", "hmdb51_closed,Results of the test,prompts + temporal,top-1,%,55.0,7.0711"),
+    ):
+        assert main(["report", str(tmp_path), "--out", str(tmp_path / f"r{end}")]) == 0
+        assert words in (tmp_path / f"r{end}").read_text()
+
+
+def test_rows_stand_from_the_frozen_to_the_learned(tmp_path: Path, write_run: Callable[..., Path]) -> None:
+    for method in ("regularized", "linear_probe", "prompts_temporal", "frozen_templates", "my_own"):
+        write_run({"test/top1": 0.5, "test/frozen_top1": 0.35}, method=method)
+    page = report(tmp_path)
+    table = page[page.index("Results of the test") : page.index("</tbody>")]
+    names = re.findall(r'<th scope="row"[^>]*>(.*?)</th>', table, re.DOTALL)
+    assert [name.strip() for name in names] == [
+        *("frozen CLIP", "frozen CLIP, templates", "linear probe", "prompts + temporal"),
+        *("prompts + temporal, regularized", "my own"),
+    ]
+    assert page.count("1 seed: no spread") >= 6
+
+
+def test_training_losses_are_smoothed_over_batches_of_other_sizes() -> None:
+    sawtooth = [(step, 1.0 if step % 5 else 0.2) for step in range(60)]
+    found = [value for _, value in smoothed(sawtooth)]
+    assert max(found[5:-5]) - min(found[5:-5]) < 0.35
+    assert [step for step, _ in smoothed(sawtooth)] == list(range(60))
+    assert smoothed([(0, 1.0)]) == [(0, 1.0)]
+    assert smoothed([]) == []
 
 
 def test_frozen_accuracy_of_classes_is_averaged_over_seeds_and_trials(
@@ -94,7 +133,9 @@ def test_curves_of_a_resumed_run_go_on(tmp_path: Path, write_run: Callable[..., 
     write_rows(folder / "logs_10" / "metrics.csv", [{"step": 9, "train/loss": 1}])
     (run,), _ = collect([tmp_path])
     assert curves(run) == {"train/loss": [(0, 3.0), (5, 2.5), (9, 1.0)]}
-    assert "train/loss" in report(tmp_path)
+    page = report(tmp_path)
+    assert "training loss" in page
+    assert "train/loss" not in page
 
 
 def test_damaged_tables_are_named_and_the_rest_is_told(tmp_path: Path, write_run: Callable[..., Path]) -> None:
@@ -106,6 +147,7 @@ def test_damaged_tables_are_named_and_the_rest_is_told(tmp_path: Path, write_run
     assert f"{folder / 'by_class.csv'} is damaged: no figures of classes are shown" in page
     assert f"{folder / 'logs' / 'metrics.csv'} is damaged: its curves are not shown" in page
     assert ">50.0<" in page
+    assert "2 of the folders and files" in page
 
 
 def test_mistakes_get_one_message(

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from data_modules.errors import InputError
-from prompt_video.reports.comparison.aggregates import Aggregate, aggregate, columns, gain, main_figure, over
+from prompt_video.reports.comparison.aggregates import Aggregate, aggregate, columns, counted, gain, main_figure
 from prompt_video.reports.comparison.rows import Row, rows_of
 from prompt_video.reports.comparison.runs import collect
 
@@ -43,7 +43,7 @@ def test_seeds_are_one_row_with_their_mean_and_standard_deviation(
     assert [run.seed for run in row.runs] == [0, 1, 2]
     assert numbers(aggregate(row, "test/top1")) == pytest.approx((0.6, 0.1))
     assert numbers(gain(row, "test/top1")) == pytest.approx((0.3, 0.2)), "run by run"
-    assert over(row) == "3 seeds; ± std over seeds"
+    assert counted(row) == "3 seeds"
     assert aggregate(row, "test/top5") is None
 
 
@@ -53,12 +53,12 @@ def test_of_one_seed_the_spread_is_what_the_run_says(tmp_path: Path, write_run: 
     write_run({"test/top1": 0.5, "test/top1_std": 0.02, "test/1/top1": 0.4, "test/2/top1": 0.6}, "tests")
     write_run({"test/top1": 0.5}, "single")
     trials, tests, single = (only_row(tmp_path / "runs" / name) for name in ("trials", "tests", "single"))
-    assert aggregate(trials, "test/top1") == Aggregate(0.5, 0.07)
-    assert over(trials) == "1 seed of 10 trials; ± 95 % over trials"
+    assert aggregate(trials, "test/top1") == Aggregate(0.5, 0.1)
+    assert counted(trials) == "10 trials of 1 seed"
     assert aggregate(tests, "test/top1") == Aggregate(0.5, 0.02)
-    assert over(tests) == "1 seed of 2 tests; ± std over tests"
+    assert counted(tests) == "2 tests of 1 seed"
     assert aggregate(single, "test/top1") == Aggregate(0.5)
-    assert over(single) == "1 seed"
+    assert counted(single) == "1 seed: no spread"
 
 
 def test_other_settings_make_another_row_named_after_them(tmp_path: Path, write_run: Callable[..., Path]) -> None:
@@ -72,9 +72,9 @@ def test_other_settings_make_another_row_named_after_them(tmp_path: Path, write_
     rows, left_out = rows_of(collect([tmp_path])[0])
     found = {row.name: row.runs[0].metrics["test/top1"] for row in rows["mine"]}
     assert found == {
-        "prompts_temporal (num_prefix=16, temporal=TemporalEncoder)": 0.5,
-        "prompts_temporal (num_prefix=4, temporal=TemporalEncoder)": 0.9,
-        "prompts_temporal (num_prefix=16, temporal=None)": 0.7,
+        "prompts + temporal (num_prefix=16, temporal=TemporalEncoder)": 0.5,
+        "prompts + temporal (num_prefix=4, temporal=TemporalEncoder)": 0.9,
+        "prompts + temporal (num_prefix=16, temporal=None)": 0.7,
     }
     assert not left_out
 
@@ -169,13 +169,13 @@ def test_a_test_of_a_checkpoint_is_a_row_of_its_own(tmp_path: Path, write_run: C
     write_run({"test/top1": 0.1}, seed=1, tested="no checkpoint")
     rows, left_out = rows_of(collect([tmp_path])[0])
     assert {row.name: row.newest.metrics["test/top1"] for row in rows["mine"]} == {
-        "prompts_temporal": 0.979,
-        "prompts_temporal, test of 2026-01-01_000000/last.ckpt": 0.5,
-        "prompts_temporal, test of 2026-01-01_000000/last.ckpt #2": 0.249,
-        "prompts_temporal, test of old.ckpt": 0.3,
-        "prompts_temporal, test of no checkpoint": 0.1,
+        "prompts + temporal": 0.979,
+        "prompts + temporal, test of 2026-01-01_000000/last.ckpt": 0.5,
+        "prompts + temporal, test of 2026-01-01_000000/last.ckpt #2": 0.249,
+        "prompts + temporal, test of old.ckpt": 0.3,
+        "prompts + temporal, test of no checkpoint": 0.1,
     }
-    assert next(row for row in rows["mine"] if row.name == "prompts_temporal").newest.folder == training
+    assert next(row for row in rows["mine"] if row.name == "prompts + temporal").newest.folder == training
     assert not left_out
 
 

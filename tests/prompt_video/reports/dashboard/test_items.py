@@ -117,7 +117,7 @@ def test_localization_shows_classes_beside_the_frozen_clip_and_timelines(offline
             assert picture.width > 100
     for row in run.table("tables/videos"):
         assert row["truth"].count("-") >= 1
-        assert row["verdict"].startswith("clip_only")
+        assert row["verdict"].startswith("learned")
 
 
 def test_retrieval_shows_hits_and_misses(offline_run: Run) -> None:
@@ -132,5 +132,5 @@ def test_retrieval_shows_hits_and_misses(offline_run: Run) -> None:
             assert is_same == (kind == "hits")
     ranks = {row["video_id"]: row for row in rows_of(run.folder / "by_video.csv")}
     for row in run.table("tables/videos"):
-        assert row["prediction"] == ranks[row["video_id"]]["found"]
+        assert row["prediction"] == ranks[row["video_id"]]["first_caption"]
         assert (row["prediction"] in row["truth"].split(" / ")) or row["verdict"] == "wrong"

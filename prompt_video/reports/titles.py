@@ -1,0 +1,82 @@
+"""What people call the figures and methods that files name in short."""
+
+import re
+from typing import Literal
+
+from prompt_video.reports.tables import Column
+
+# In the order in which rows stand: what is frozen, what learns little, then the others.
+METHODS = {
+    "frozen_clip": "frozen CLIP, bare names",
+    "frozen_templates": "frozen CLIP, templates",
+    "linear_probe": "linear probe",
+    "prompts": "prompts",
+    "temporal": "temporal encoder",
+    "prompts_temporal": "prompts + temporal",
+    "prompts_temporal_inside": "prompts + temporal inside proposals",
+    "regularized": "prompts + temporal, regularized",
+    "as_released": "prompts + temporal, as released",
+}
+_FIGURES = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "mean_class": "mean over classes",
+    "hm": "harmonic mean",
+    "hm_all": "harmonic mean",
+    "map_avg": "average",
+    "auc": "area under curve",
+    "median_rank": "median rank",
+    "mean_rank": "mean rank",
+    "loss": "loss",
+}
+_GROUPS = {
+    "clip_only": "mAP at overlap",
+    "with_external": "mAP at overlap, with outside scores",
+    "t2v": "text to video",
+    "v2t": "video to text",
+    "proposals": "proposals: average recall at",
+}
+_OWN, _ALL = "top-1 among own names", "top-1 among all names"
+_STAGES = {"train": "on the training split", "val": "on the validation split"}
+
+
+def method_title(name: str) -> str:
+    """A method in words; of one's own, the words of its name."""
+    return METHODS.get(name, name.replace("_", " "))
+
+
+def method_order(name: str) -> tuple[int, str]:
+    """Where the rows of a method stand, see `METHODS`; unknown ones by name behind the known."""
+    known = list(METHODS)
+    return (known.index(name) if name in known else len(known), name)
+
+
+def column_of(key: str) -> Column:
+    """The column of a figure of a test, as results name it: ``test/t2v/r@1``."""
+    place, _, figure = key.removeprefix("test/").rpartition("/")
+    is_rank, is_loss = figure.endswith("rank"), figure.endswith("loss")
+    better: Literal["higher", "lower"] = "lower" if is_rank or is_loss else "higher"
+    title, group = _title(figure), _GROUPS.get(place, place)
+    if figure.startswith("hm"):
+        group = _ALL if figure.endswith("_all") else _OWN
+    elif (half := place.removesuffix("_all")) in ("base", "novel") and figure == "top1":
+        title, group = half, _ALL if place.endswith("_all") else _OWN
+    elif place and place not in _GROUPS:
+        group = place.replace("_", " ")
+    return Column(title, "" if is_rank or is_loss else "%", better, group)
+
+
+def title_of(key: str) -> str:
+    """A logged figure as the title of a plot: ``val/top1`` is ``top-1 on the validation split``."""
+    stage, _, name = key.partition("/")
+    column = column_of(name)
+    if key == "train/loss":
+        return "training loss"
+    words = f"{column.group.removesuffix(' at overlap')}: {column.title}" if column.group else column.title
+    return f"{words.replace('mAP: average', 'mAP, average')} {_STAGES.get(stage, stage)}"
+
+
+def _title(figure: str) -> str:
+    if found := re.fullmatch(r"(map|ar)@([\d.]+)", figure):
+        return found[2]
+    return _FIGURES.get(figure, figure.upper() if re.fullmatch(r"r@\d+", figure) else figure.replace("_", " "))
