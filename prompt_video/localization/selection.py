@@ -1,5 +1,6 @@
 """Which detections are shown to people."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -11,7 +12,7 @@ from data_modules.errors import InputError
 MIN_SCORE = 0.1
 AT_MOST = 50
 MOST_COVERED = 0.5  # of a segment by better ones; what is covered more is left out of what stands apart
-SLIVER = 0.1  # of a segment; a shorter piece of it is left out
+SLIVER = 0.1  # of a segment; a shorter piece of it is left out, and may be shared with one of its own label
 
 
 @dataclass(frozen=True)
@@ -87,21 +88,25 @@ def merged(detections: Iterable[Detection]) -> tuple[Detection, ...]:
 def apart(detections: Iterable[Detection]) -> tuple[Detection, ...]:
     """Detections of which no two overlap, best first: the better one has the moments that several claim.
 
-    Of two of one label that overlap the better one stays. One of another label keeps what is left of it, in pieces
-    where a better one lies inside it; it goes where that is less than half of it. A detection depends on better ones
-    alone, so that those above a score are the same whether the others are left out before or after.
+    A detection keeps what better ones leave of it, in pieces where one of them lies inside it. It goes where that is
+    less than half of it, and where more than a tenth of it is that of its own label already: two guesses at one thing.
+    It depends on better ones alone, so that those above a score are the same whether the others are left out before or
+    after.
     """
     kept: list[Detection] = []
     for detection in best_first(detections):
         length = detection.end_sec - detection.start_sec
         before = [one for one in kept if one.start_sec < detection.end_sec and detection.start_sec < one.end_sec]
-        if length <= 0 or any(one.label == detection.label for one in before):
-            continue
         pieces = _uncovered(detection, before)
-        if sum(end - start for start, end in pieces) >= (1 - MOST_COVERED) * length:
+        beside_own = _uncovered(detection, [one for one in before if one.label == detection.label])
+        if _seconds(pieces) >= (1 - MOST_COVERED) * length and _seconds(beside_own) >= (1 - SLIVER) * length > 0:
             whole = [(start, end) for start, end in pieces if end - start >= SLIVER * length]
             kept += [replace(detection, start_sec=start, end_sec=end) for start, end in whole]
     return tuple(kept)
+
+
+def _seconds(pieces: Iterable[tuple[float, float]]) -> float:
+    return math.fsum(end - start for start, end in pieces)
 
 
 def _uncovered(detection: Detection, others: Iterable[Detection]) -> list[tuple[float, float]]:

@@ -139,6 +139,8 @@ def test_what_stands_apart_yields_to_what_is_better() -> None:
     sliver = Detection("rain", 19.0, 61.0, 0.3)
     assert apart([snow, sliver]) == (snow, replace(sliver, start_sec=40.0))
     assert apart([snow, replace(night, end_sec=0.0)]) == (snow,), "empty ones are nowhere"
+    again = replace(snow, start_sec=39.0, end_sec=60.0, score=0.4)
+    assert apart([snow, again]) == (snow, replace(again, start_sec=40.0)), "it snows again"
     touching = replace(snow, start_sec=40.0, end_sec=50.0)
     assert apart([snow, touching]) == (snow, touching)
 
