@@ -52,15 +52,11 @@ _INDEX = "prompt-video index .*"
 KINDS = (
     Kind(r"make (test|demo)", "ci"),
     Kind(r"make demo( SEEDS=3)?( SIZE=full)?", "ci"),
-    Kind(
-        r"make bench( ARGS=--quick)?",
-        "elsewhere",
-        ("tests/prompt_video/bench/test_shared_backbone.py::test_tasks_that_share_a_clip",),
-    ),
+    Kind(r"make bench( ARGS=--quick)?", "run", options=("--quick", "--only", "search", "--out", "bench.json")),
     Kind(
         r"make doctor EXP=jumps_closed",
         "elsewhere",
-        ("tests/documentation/test_own_data_set.py::test_a_class_of_the_readme_passes_doctor",),
+        ("tests/documentation/test_own_data_set.py::test_the_doctor_finds_it_by_its_name_in_a_checkout",),
     ),
     Kind(r"make doctor EXP=(ucf101|k[467]00|ssv2|activitynet13|msrvtt_(1ka_7k|full|1kb))\S*( ARGS=.*)?", "large"),
     Kind(r"(DATA_ROOT=\S+ )?make doctor EXP=\S+( ARGS=.*)?", "doctor"),
@@ -75,12 +71,8 @@ KINDS = (
     ),
     Kind(r"prompt-video fit --config \S+ --method \S+", "settings"),
     Kind(r"make evaluate CKPT=\S+", "run"),
-    Kind(r"prompt-video serve", "elsewhere", ("tests/prompt_video/web/test_server.py::test_nothing_is_left_behind",)),
-    Kind(
-        r"prompt-video import-official \S+ --out \S+",
-        "elsewhere",
-        ("tests/prompt_video/model/test_official.py::test_same_forward_computation",),
-    ),
+    Kind(r"prompt-video serve", "elsewhere", ("tests/documentation/running/test_running.py::test_the_page_is_served",)),
+    Kind(r"prompt-video import-official \S+ --out \S+", "run", options=("--backbone=tiny", "--num_heads=4")),
     Kind(r"prompt-video list( \w+)?", "run"),
     Kind(r"prompt-video (label|segment|predict|export|copy) .*", "run"),
     Kind(r"prompt-video report runs", "run"),

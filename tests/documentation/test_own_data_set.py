@@ -2,8 +2,10 @@
 
 import csv
 import importlib
+import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,6 +96,26 @@ def test_a_class_of_the_readme_passes_doctor(
     finally:
         sys.modules.pop(module, None)
     assert "all 4 files are there" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_doctor_finds_it_by_its_name_in_a_checkout(
+    readme_blocks: Sequence[Any], small_options: tuple[str, ...], tmp_path: Path
+) -> None:
+    for name in ("data_modules", "prompt_video", "experiments"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    written = [block.text for block in readme_blocks if "jumps" in block.text.partition("\n")[0]]
+    assert len(written) == 2, "the class and its experiment"
+    for text in written:
+        (tmp_path / text.partition("\n")[0].strip("# ").partition(":")[0]).write_text(text)
+    with (tmp_path / "data_modules" / "registry.py").open("a") as registry:
+        registry.write("from data_modules.data_sets.jumps import Jumps as Jumps\n")
+    write_data(tmp_path / "data" / "jumps", TABLES["Jumps"])
+    command = [sys.executable, "-m", "prompt_video", "doctor", "--config", "jumps_closed", *small_options]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 4 files are there" in done.stdout
 
 
 def test_every_class_of_the_readmes_is_tested(python: Any) -> None:  # noqa: ANN401 - a Block of conftest.py

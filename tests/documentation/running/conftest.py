@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 
 REPOSITORY = Path(__file__).parents[3]
@@ -43,8 +45,22 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, own_videos: Path, small_
     return folder
 
 
+def _released(path: Path) -> None:
+    """A checkpoint as the paper's code writes it, of the tiny backbone's sizes."""
+    backbone = FrozenBackbone("tiny")
+    width, inner = backbone.embed_dim, 4 * backbone.embed_dim
+    mlp = nn.ModuleDict({"c_fc": nn.Linear(width, inner), "c_proj": nn.Linear(inner, width)})
+    norms = {"ln_1": nn.LayerNorm(width), "ln_2": nn.LayerNorm(width)}
+    block = nn.ModuleDict({"attn": nn.MultiheadAttention(width, 4), "mlp": mlp, **norms})
+    state = {f"temporalModelling.resblocks.0.{name}": weight for name, weight in block.state_dict().items()}
+    state["embedding.weight"] = torch.zeros(backbone.context_length, backbone.towers.text.token_embedding.embedding_dim)
+    state["temporalEmbedding.weight"] = torch.zeros(16, width)
+    torch.save(state, path)
+
+
 def _figures(folder: Path) -> None:
     """What other programs would have written."""
+    _released(folder / "FILE.pth.tar")
     rng = np.random.default_rng(0)
     np.save(folder / "SIM.npy", rng.normal(size=(6, 3)).astype(np.float32))
     (folder / "owners.txt").write_text("".join(f"{number // 2}\n" for number in range(6)))

@@ -1,8 +1,11 @@
 """Commands and code of the READMEs, run as they stand there."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -85,6 +88,21 @@ def test_a_command_runs_on_made_up_data(
     monkeypatch.chdir(workspace)
     assert main([verb, *arguments, *options]) == 0
     assert list(tmp_path.rglob(LEFT[verb]))
+
+
+def test_the_page_is_served(workspace: Path) -> None:
+    program = Path(sys.executable).with_name("prompt-video")
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen([program, "serve"], cwd=workspace, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
+        with urllib.request.urlopen(url, timeout=60) as page:
+            assert page.status == 200
+            assert b"<html" in page.read()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
 
 
 def test_a_model_is_loaded_as_the_readme_says(
