@@ -1,10 +1,12 @@
 """``prompt-video sweep``: run every point of a wandb sweep file on this machine, without wandb's agent.
 
 FILE is a sweep file with the method ``grid``, such as the packaged prompt_length. Points that have been run with the
-same settings are not run again; one that was cut off goes on from its last checkpoint. It ends with a table of means
-and spreads over --seeds, and published figures beside.
+same settings are not run again; one that was cut off goes on from its last checkpoint. It ends with a table and a
+chart: the figure against the setting, with its spread over --seeds, and published figures beside.
 """
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from data_modules.errors import InputError
@@ -31,8 +33,10 @@ def main(arguments: list[str]) -> int:
 
     logs.configure()
     settings = read_settings(rest)
-    plan = sweep.plan(settings.name, rest, seeds or (int(settings.settings["seed_everything"]),))
-    return run_and_write(plan, settings.runs)
+    seeds = seeds or (int(settings.settings["seed_everything"]),)
+    monitor = (settings.settings["monitor"] or settings.task().monitor).replace("val/", "test/", 1)
+    plan = sweep.plan(settings.name, rest, seeds, monitor)
+    return run_and_write(replace(plan, command=shlex.join(["prompt-video", *arguments])), settings.runs)
 
 
 def parser() -> ExperimentVerbParser:

@@ -5,6 +5,7 @@ been run with the same settings is not run again; what was cut off goes on from 
 does not stop the others. The table is written as a page, Markdown, CSV and LaTeX.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
         runs = runs / "dry-run"
         plan = on_miniatures(plan if options.seeds else replace(plan, seeds=plan.seeds[:1]), runs / "data")
-    return run_and_write(plan, runs)
+    return run_and_write(replace(plan, command=shlex.join(["prompt-video", *arguments])), runs)
 
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +23,51 @@ _NOTHING = Markup()
 Curve = Sequence[tuple[int, float]]
 
 
+class Point(NamedTuple):
+    """A value at a place; ``spread`` is drawn to both sides of it."""
+
+    x: float
+    value: float
+    spread: float | None = None
+
+
+class _Axes:
+    """Round numbers along two sides of a picture, and where values lie between them.
+
+    Args:
+        xs: to be seen, along the lower side.
+        values: the same of the left side.
+        names: of places along the lower side; none: round numbers.
+    """
+
+    def __init__(self, xs: Sequence[float], values: Sequence[float], names: Mapping[float, str] | None = None) -> None:
+        self.y_ticks = ticks(min(values), max(values))
+        round_numbers = {tick: axis_number(tick) for tick in ticks(min(xs), max(xs))} if names is None else {}
+        self.x_names = dict(names or round_numbers)
+        self.left, self.right = min(self.x_names), max(self.x_names)
+        room_beside = 0.0 if names is None else 0.06 * (self.right - self.left or 1.0)
+        self.left, self.right = self.left - room_beside, self.right + room_beside
+
+    def x(self, place: float | int) -> float:
+        """Pixels from the left."""
+        return _LEFT + (place - self.left) / (self.right - self.left) * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: float | int) -> float:
+        """Pixels from the top."""
+        low, high = self.y_ticks[0], self.y_ticks[-1]
+        return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+
+    def drawn(self, xlabel: str, ylabel: str) -> list[Markup]:
+        """Grid, numbers and titles."""
+        grid = Markup('<path class="grid" d="M{} {:.1f}H{}"/>')
+        drawn = [grid.format(_LEFT, self.y(tick), _WIDTH - _RIGHT) for tick in self.y_ticks]
+        drawn += [_text(_LEFT - 7, self.y(tick) + 4, axis_number(tick), "end") for tick in self.y_ticks]
+        drawn += [_text(self.x(tick), _HEIGHT - _BOTTOM + 18, name) for tick, name in self.x_names.items()]
+        drawn.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, xlabel))
+        middle = (_TOP + _HEIGHT - _BOTTOM) / 2
+        return [*drawn, _text(14.0, middle, ylabel, more=Markup(' transform="rotate(-90 14 {})"').format(middle))]
+
+
 def lines(curves: Mapping[str, Curve], title: str, ylabel: str, xlabel: str = "training step", note: str = "") -> Plot:
     """Lines of (step, value), one for each name; the names stand above them, where they hide nothing.
 
@@ -33,35 +79,68 @@ def lines(curves: Mapping[str, Curve], title: str, ylabel: str, xlabel: str = "t
         note: below.
     """
     points = [point for curve in curves.values() for point in curve] or [(0, 0.0)]
-    x_ticks, y_ticks = (ticks(float(min(values)), float(max(values))) for values in zip(*points, strict=True))
-    (left, right), (low, high) = ((one[0], one[-1]) for one in (x_ticks, y_ticks))
-
-    def x(step: float | int) -> float:
-        return _LEFT + (step - left) / (right - left) * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(value: float) -> float:
-        return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
-
-    drawn = [
-        Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(_LEFT, y(tick), _WIDTH - _RIGHT) for tick in y_ticks
-    ]
-    drawn += [_text(_LEFT - 7, y(tick) + 4, axis_number(tick), "end") for tick in y_ticks]
-    drawn += [_text(x(tick), _HEIGHT - _BOTTOM + 18, axis_number(tick)) for tick in x_ticks]
-    drawn.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, xlabel))
-    middle = (_TOP + _HEIGHT - _BOTTOM) / 2
-    drawn.append(_text(14.0, middle, ylabel, more=Markup(' transform="rotate(-90 14 {})"').format(middle)))
-    legend = []
+    axes = _Axes([float(step) for step, _ in points], [float(value) for _, value in points])
+    drawn, legend = axes.drawn(xlabel, ylabel), []
     for index, (name, curve) in enumerate(curves.items()):
         turn, place = divmod(index, len(COLORS))
         dashes = DASHES[turn % len(DASHES)]
-        path = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in curve)
-        drawn.append(
-            Markup(
-                '<polyline class="line {}" style="stroke:var(--s{})" points="{}"><title>{}</title></polyline>'
-            ).format(dashes, place, path, plain(name))
-        )
+        drawn.append(_line(axes, curve, place, dashes, name))
         legend.append((place, dashes, plain(name)))
     return Plot(title, svg(drawn, _WIDTH, _HEIGHT, title), legend, note=note)
+
+
+def against(
+    series: Mapping[str, Sequence[Point]],
+    levels: Mapping[str, float],
+    title: str,
+    ylabel: str,
+    xlabel: str,
+    names: Mapping[float, str],
+    note: str = "",
+) -> Plot:
+    """Values against a setting, each with its spread, and levels to compare with as dashed lines.
+
+    Args:
+        series: points from the left to the right, by what they show.
+        levels: values that hold at all settings, by what they are.
+        title: above.
+        ylabel: with the unit.
+        xlabel: the setting.
+        names: of its values, at their places.
+        note: below.
+    """
+    points = [point for own in series.values() for point in own]
+    ends = [point.value + sign * (point.spread or 0.0) for point in points for sign in (-1, 1)]
+    axes = _Axes([point.x for point in points], [*ends, *levels.values()], names)
+    drawn, legend = axes.drawn(xlabel, ylabel), []
+    for index, (name, level) in enumerate(levels.items(), start=len(series)):
+        place = index % len(COLORS)
+        drawn.append(_line(axes, [(axes.left, level), (axes.right, level)], place, DASHES[1], f"{name}: {level:.1f}"))
+        legend.append((place, DASHES[1], plain(name)))
+    for index, (name, own) in reversed(list(enumerate(series.items()))):
+        place = index % len(COLORS)
+        drawn.append(_line(axes, [(point.x, point.value) for point in own], place, DASHES[0], name))
+        drawn += [mark for point in own for mark in _marks(axes, point, place)]
+        legend.insert(0, (place, DASHES[0], plain(name)))
+    return Plot(title, svg(drawn, _WIDTH, _HEIGHT, title), legend, note=note)
+
+
+def _line(axes: _Axes, curve: Iterable[tuple[float | int, float | int]], place: int, dashes: str, name: str) -> Markup:
+    path = " ".join(f"{axes.x(step):.1f},{axes.y(value):.1f}" for step, value in curve)
+    line = '<polyline class="line {}" style="stroke:var(--s{})" points="{}"><title>{}</title></polyline>'
+    return Markup(line).format(dashes, place, path, plain(name))
+
+
+def _marks(axes: _Axes, point: Point, place: int) -> list[Markup]:
+    """A dot, and a bar as long as the spread."""
+    x, told = axes.x(point.x), f"{point.value:.1f}" + (f" ± {point.spread:.1f}" if point.spread is not None else "")
+    dot = '<circle cx="{:.1f}" cy="{:.1f}" r="3.5" style="fill:var(--s{})"><title>{}</title></circle>'
+    marks = [Markup(dot).format(x, axes.y(point.value), place, told)]
+    if point.spread:
+        high, low = axes.y(point.value + point.spread), axes.y(point.value - point.spread)
+        path = f"M{x:.1f} {high:.1f}V{low:.1f}M{x - 4:.1f} {high:.1f}h8M{x - 4:.1f} {low:.1f}h8"
+        marks.append(Markup('<path class="line solid" style="stroke:var(--s{})" d="{}"/>').format(place, path))
+    return marks
 
 
 def confusion(shares: Float[np.ndarray, "K K"], names: Sequence[str], title: str, note: str = "") -> Plot:

@@ -45,6 +45,11 @@ def method_title(name: str) -> str:
     return METHODS.get(name, name.replace("_", " "))
 
 
+def setting_title(name: str) -> str:
+    """A setting by the last part of its name that says something: ``num layers``, and ``prompt`` of its arguments."""
+    return next((part for part in reversed(name.split(".")) if part != "init_args"), name).replace("_", " ")
+
+
 def method_order(name: str) -> tuple[int, str]:
     """Where the rows of a method stand, see `METHODS`; unknown ones by name behind the known."""
     known = list(METHODS)

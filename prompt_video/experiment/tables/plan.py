@@ -8,6 +8,7 @@ from typing import Any
 
 from data_modules.errors import InputError
 from prompt_video.experiment.option_names import MOST_SEED
+from prompt_video.reports.titles import setting_title
 
 MOST_LETTERS = 100  # of a row's words in the name of a folder
 
@@ -41,20 +42,23 @@ class Plan:
         title: what it shows, one sentence.
         rows: in the order in which they are run.
         seeds: that each row is run with.
+        command: that was typed for it.
         figures: its columns, as the metrics of runs are called; empty: what reports show of such runs.
-        is_sweep: one experiment with other settings in each row, shown as a chart too.
+        charted: of a sweep, whose rows are one experiment with other settings each: the first of these figures that
+            its runs have is drawn against the setting; of none, the first that they have.
     """
 
     name: str
     title: str
     rows: Sequence[PlannedRow]
     seeds: Sequence[int]
+    command: str = ""
     figures: Sequence[str] = ()
-    is_sweep: bool = False
+    charted: Sequence[str] = ()
 
 
 def told(values: Mapping[str, Any]) -> str:
-    """Settings in words: ``num_layers 2``; several that one option sets at once one by one."""
+    """Settings in words: ``num layers 2``; several that one option sets at once one by one."""
     parts = []
     for name, value in values.items():
         try:
@@ -62,14 +66,9 @@ def told(values: Mapping[str, Any]) -> str:
         except ValueError:
             inner = value
         parts += [
-            f"{key} {one}" for key, one in (inner if isinstance(inner, dict) else {last_part(name): value}).items()
+            f"{key} {one}" for key, one in (inner if isinstance(inner, dict) else {setting_title(name): value}).items()
         ]
     return ", ".join(parts)
-
-
-def last_part(name: str) -> str:
-    """What an option is called for short: ``num_layers`` of ``model.temporal.init_args.num_layers``."""
-    return next((part for part in reversed(name.split(".")) if part != "init_args"), name)
 
 
 def options_of(values: Mapping[str, Any]) -> list[str]:

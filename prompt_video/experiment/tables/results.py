@@ -1,7 +1,7 @@
 """What a table came to: run what is missing, then write it for people, for papers and for programs."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prompt_video.experiment.tables.plan import Plan
@@ -10,6 +10,8 @@ from prompt_video.io import console
 from prompt_video.io.spreadsheet import write_rows
 from prompt_video.reports.comparison.report_model import report, results_table
 from prompt_video.reports.comparison.rows import Row
+from prompt_video.reports.comparison.setting_chart import setting_plot
+from prompt_video.reports.document import Plot
 from prompt_video.reports.exports import csv_text, latex, markdown
 from prompt_video.reports.html import write_page, write_text
 from prompt_video.reports.terminal import rich_table
@@ -55,18 +57,32 @@ def rows_of(planned: Sequence[PlannedRun]) -> dict[str, list[Row]]:
 
 def _write(folder: Path, plan: Plan, planned: Sequence[PlannedRun]) -> None:
     left_out = [f"{run.told}: failed, {run.folder}" for run in planned if not run.result]
-    command = f"prompt-video {'sweep' if plan.is_sweep else 'table'} {plan.name}"
     rows = rows_of(planned)
-    document = report(rows, left_out, command, plan.title or plan.name)
+    document = report(rows, left_out, plan.command, plan.title, plan.figures, _charts(plan, rows))
     write_page(folder / f"{NAME}.html", document)
     for end, text in ((".md", markdown(document)), (".tex", latex(document)), (".csv", csv_text(document))):
         write_text(folder / f"{NAME}{end}", text)
     _write_runs(folder / "runs.csv", planned)
     terminal = console.Terminal(soft_wrap=False)
     for experiment, of_name in rows.items():
-        terminal.print(rich_table(results_table(experiment, of_name), experiment))
+        terminal.print(rich_table(results_table(experiment, of_name, plan.figures), experiment))
     told = f"table: {folder / NAME}.html, .md, .tex and .csv; every run in {folder / 'runs.csv'}"
     terminal.print(told, soft_wrap=True)
+
+
+def _charts(plan: Plan, rows: Mapping[str, Sequence[Row]]) -> dict[str, Plot]:
+    """That of a sweep, by the name of its experiment."""
+    if not plan.charted:
+        return {}
+    values = {row.name: row.values for row in plan.rows}
+    charts = {}
+    for experiment, own in rows.items():
+        found = [name for row in own for run in row.runs for name in run.metrics if name.startswith("test/")]
+        first = next((name for name in found if "frozen_" not in name), found[0])
+        figure = next((name for name in plan.charted if name in found), first)
+        if (plot := setting_plot([(row, values[row.name]) for row in own], figure)) is not None:
+            charts[experiment] = plot
+    return charts
 
 
 def _write_runs(path: Path, planned: Sequence[PlannedRun]) -> None:

@@ -30,13 +30,14 @@ class Sweep:
     metric: str | None
     points: tuple[dict[str, Any], ...]
 
-    def plan(self, experiment: str, options: Sequence[str], seeds: Sequence[int]) -> Plan:
+    def plan(self, experiment: str, options: Sequence[str], seeds: Sequence[int], monitor: str) -> Plan:
         """The sweep as a table.
 
         Args:
             experiment: name of what is swept.
             options: of it, as typed after ``prompt-video fit``.
             seeds: of each point, unless the sweep is over seeds itself.
+            monitor: figure of a test to draw, where the file names none.
         """
         rows: dict[str, PlannedRow] = {}
         own_seeds = [point[SEED] for point in self.points if SEED in point]
@@ -47,8 +48,8 @@ class Sweep:
             )
         if own_seeds:
             seeds = checked_seeds(list(dict.fromkeys(own_seeds)), self.name)
-        name = f"{experiment}_{self.name}"
-        return Plan(name, f"{experiment}: {self.title or self.name}", list(rows.values()), seeds, is_sweep=True)
+        name, charted = f"{experiment}_{self.name}", [*([self.metric] if self.metric else []), monitor]
+        return Plan(name, f"{experiment}: {self.title or self.name}", list(rows.values()), seeds, charted=charted)
 
 
 def read_sweep(file: Path) -> Sweep:

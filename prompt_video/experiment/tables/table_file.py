@@ -15,6 +15,7 @@ from prompt_video.experiment.packaged import file_of, headline
 from prompt_video.experiment.tables.plan import Plan, PlannedRow, checked_seeds, options_of, told
 from prompt_video.io.bounded_yaml import read_mapping
 from prompt_video.io.suggest import nearest
+from prompt_video.reports.titles import method_title
 
 TOP = ("experiment", "method", "seeds", "columns", "rows")
 GROUP = ("experiment", "method", "settings", "name")
@@ -42,7 +43,7 @@ def read_table(file: Path) -> Plan:
         raise InputError(f"{path}: two rows are called '{min(twice)}': give them different names.")
     seeds = checked_seeds(found.get("seeds", [0]), f"{path}, seeds")
     columns = _texts(path, "columns", found.get("columns", []))
-    return Plan(path.stem, headline(path) or path.stem, rows, seeds, columns)
+    return Plan(path.stem, headline(path) or path.stem, rows, seeds, figures=columns)
 
 
 def _rows(path: Path, group: object, above: Mapping[str, Any]) -> list[PlannedRow]:
@@ -71,7 +72,7 @@ def _chosen(experiment: str, method: str | None) -> list[str]:
 
 
 def _name(method: str | None, values: Mapping[str, Any]) -> str:
-    return ", ".join([method or OWN_METHOD, *([told(values)] if values else [])])
+    return ", ".join([method_title(method) if method else OWN_METHOD, *([told(values)] if values else [])])
 
 
 def _is_same(row: PlannedRow, other: PlannedRow) -> bool:

@@ -1,6 +1,5 @@
 """Where the figures of runs come from: data set, protocol, seeds, dates, commands, versions, folders."""
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -9,12 +8,11 @@ from prompt_video.reports.document import Facts
 from prompt_video.reports.tables import Link
 
 NUM_DIGITS = 12  # of a commit
-_DATE = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)(\d\d)\d\d")  # in the names of run folders
 
 
 def facts_of(runs: Sequence[Run]) -> Facts:
     """Data set, protocol, seeds, dates and folders of some runs; each once where they share them."""
-    seeds, dates = sorted({str(run.seed) for run in runs}), sorted({_date(run) for run in runs})
+    seeds, dates = sorted({str(run.seed) for run in runs}), sorted({run.started[:16] or "not recorded" for run in runs})
     rows: list[tuple[str, str | Sequence[Link]]] = [
         ("data set", "; ".join(dict.fromkeys(_data(run) for run in runs))),
         ("protocol", " / ".join(dict.fromkeys(str(run.results["protocol"]) for run in runs))),
@@ -51,11 +49,6 @@ def _data(run: Run) -> str:
         return str(data or "not recorded").rpartition(".")[2]
     root = (data.get("init_args") or {}).get("root")
     return str(data.get("class_path", "not recorded")).rpartition(".")[2] + (f" in {root}" if root else "")
-
-
-def _date(run: Run) -> str:
-    found = _DATE.search(run.folder.name)
-    return f"{found[1]} {found[2]}:{found[3]}" if found else "not recorded"
 
 
 def _short(run: Run) -> str:

@@ -14,6 +14,7 @@ RESULTS: Mapping[str, Any] = {
 }
 ENVIRONMENT: Mapping[str, Any] = {
     "command": [str],
+    "started": str,
     "git": ({"commit": str}, type(None)),
     "packages": {"*": (str, type(None))},
     "gpus": [str],

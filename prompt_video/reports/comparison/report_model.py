@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from types import MappingProxyType
 
 from prompt_video.reports.comparison.aggregates import (
     Aggregate,
@@ -29,22 +30,30 @@ FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
 ABOUT_BARS = "The mark in a bar is the frozen CLIP's figure."
 ABOUT_GAIN = "Δ: gain on the frozen CLIP on the same videos, run by run."
 ABOUT_PUBLISHED = "Published figures are for CLIP ViT-B/16 and were not measured here."
+NO_PLOTS: Mapping[str, Plot] = MappingProxyType({})
 _OF_ONE = ("protocol", "run folder", "run folders")  # stand with each experiment where there are several
 
 
 def report(
-    rows: Mapping[str, Sequence[Row]], left_out: Sequence[str], command: str, title: str = "Runs side by side"
+    rows: Mapping[str, Sequence[Row]],
+    left_out: Sequence[str],
+    command: str,
+    title: str = "Runs side by side",
+    figures: Sequence[str] = (),
+    plots: Mapping[str, Plot] = NO_PLOTS,
 ) -> Document:
     """All rows of all experiments.
 
     Args:
-        rows: by experiment.
+        rows: by experiment, in the order of the page.
         left_out: lines on what is not in the report.
         command: that writes it.
         title: of the page.
+        figures: columns of the results, by name; none: the main ones that were measured or published.
+        plots: that stand before the results of some of the experiments.
     """
     notes = list(left_out)
-    sections = [experiment_section(name, of_name, notes) for name, of_name in sorted(rows.items())]
+    sections = [experiment_section(name, of_name, notes, figures, plots.get(name)) for name, of_name in rows.items()]
     runs = [run for of_name in rows.values() for row in of_name for run in row.runs]
     if notes:
         told = f"{len(notes)} of the folders and files, and why"
@@ -54,13 +63,17 @@ def report(
     return Document(title, facts, sections)
 
 
-def experiment_section(name: str, rows: Sequence[Row], notes: list[str]) -> Section:
+def experiment_section(
+    name: str, rows: Sequence[Row], notes: list[str], figures: Sequence[str] = (), plot: Plot | None = None
+) -> Section:
     """What is told of one experiment.
 
     Args:
         name: of the experiment.
         rows: of its runs.
         notes: gets a line for each file that cannot be read.
+        figures: columns of the results, see `report`.
+        plot: that stands before them.
     """
     runs = [run for row in rows for run in row.runs]
     made = [
@@ -71,7 +84,8 @@ def experiment_section(name: str, rows: Sequence[Row], notes: list[str]) -> Sect
         name,
         [
             facts_of(runs),
-            results_table(name, rows),
+            *([Plots([plot])] if plot else []),
+            results_table(name, rows, figures),
             *curve_parts(rows, notes),
             *([Section("Classes against the frozen CLIP", classes)] if classes else []),
             Fold(f"How each row was made: command and versions of {_runs(len(runs))}", made),

@@ -36,7 +36,7 @@ class Row:
     @property
     def newest(self) -> Run:
         """The run that was begun last."""
-        return max(self.runs, key=lambda run: run.folder.name)
+        return max(self.runs, key=lambda run: (run.started, run.folder.name))
 
 
 def rows_of(runs: Sequence[Run]) -> tuple[dict[str, list[Row]], list[str]]:

@@ -1,6 +1,7 @@
 """The runs that a report tells of, as their folders have them."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ import yaml
 
 from data_modules.errors import InputError
 from prompt_video.io.bounded_yaml import safe_load
-from prompt_video.io.run_files import CONFIG, NO_CHECKPOINT
+from prompt_video.io.run_files import CONFIG, FAILED, NO_CHECKPOINT
 from prompt_video.reports.comparison.kinds import ENVIRONMENT, NUMBER, RESULTS, misfit
 
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)(\d\d)(\d\d)")  # in the names of run folders
 DRY_RUN_MARKS = ("DRY RUN", "REHEARSAL")  # the second one until 0.1; in the protocol of results.json
 
 
@@ -57,6 +59,13 @@ class Run:
         return command
 
     @property
+    def started(self) -> str:
+        """When it was begun, by the clock of its machine: ``2026-01-31 18:05:09``; empty where nothing tells."""
+        stamp = _STAMP.search(self.folder.name)
+        recorded = str(self.environment.get("started", ""))[:19].replace("T", " ")
+        return recorded or (f"{stamp[1]} {stamp[2]}:{stamp[3]}:{stamp[4]}" if stamp else "")
+
+    @property
     def is_tested(self) -> bool:
         """It holds figures of a test."""
         return any(name.startswith("test/") for name in self.metrics)
@@ -85,10 +94,17 @@ def collect(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
                 left_out.append(f"{path.parent}: {reason}")
             else:
                 runs[path.parent.resolve()] = run
+        failed = (path.parent for path in sorted(folder.rglob(FAILED)) if not (path.parent / "results.json").is_file())
+        left_out += [f"{run_folder}: {_why_failed(run_folder)}" for run_folder in failed]
     if not runs:
         reasons = "; ".join(left_out) or "there is no results.json in it"
         raise InputError(f"no run to report in {', '.join(map(str, folders))}: {reasons}.")
-    return sorted(runs.values(), key=lambda run: run.folder.name), left_out
+    return sorted(runs.values(), key=lambda run: (run.started, run.folder.name)), left_out
+
+
+def _why_failed(folder: Path) -> str:
+    said = (folder / FAILED).read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    return f"it has failed: {said}"
 
 
 class LeftOutError(Exception):
@@ -128,7 +144,7 @@ def read_run(folder: Path, *, dry_runs: bool = False, results: Mapping[str, Any]
     method = Path(str(config.get("method") or "own settings")).stem
     run = Run(folder, experiment, method, results, config, environment, _tested(results, command, options))
     if not run.is_tested and not is_under_way:
-        raise LeftOutError("it has no figures of a test")
+        raise LeftOutError(_why_failed(folder) if (folder / FAILED).is_file() else "it has no figures of a test")
     return run
 
 

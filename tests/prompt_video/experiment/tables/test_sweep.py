@@ -58,18 +58,18 @@ def test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails(
     assert main(["sweep", str(file), *options]) == 1
     told = capfd.readouterr()
     assert "leave no room for a text" in told.err
-    assert "FAILED: small, num_prefix 60, num_suffix 60, seed 0" in told.out
+    assert "FAILED: small, num prefix 60, num suffix 60, seed 0" in told.out
     assert "1 of 2 runs failed" in told.out
     folder = tmp_path / "runs" / "tables" / "small_lengths"
     with (folder / "runs.csv").open(newline="") as opened:
         done, failed = csv.DictReader(opened)
-    assert [row["row"] for row in (done, failed)] == ["num_prefix 0, num_suffix 0", "num_prefix 60, num_suffix 60"]
+    assert [row["row"] for row in (done, failed)] == ["num prefix 0, num suffix 0", "num prefix 60, num suffix 60"]
     run = Path(done["folder"])
     metrics = json.loads((run / "results.json").read_text())["metrics"]
     assert float(done["test/top1"]) == pytest.approx(metrics["test/top1"])
     assert failed["test/top1"] == ""
     assert "num_prefix: 0\n" in (run / "config.yaml").read_text()
-    assert "num_prefix 0" in (folder / "table.html").read_text()
+    assert "num prefix 0" in (folder / "table.html").read_text()
 
     before = (run / "results.json").stat().st_mtime_ns
     one = sweep_file(tmp_path, f"method: grid\nparameters:\n  model.prompt.init_args:\n    value: '{LENGTHS[0]}'\n")
@@ -80,10 +80,10 @@ def test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails(
 
 def test_seeds_of_a_sweep_are_those_of_its_rows() -> None:
     sweep = Sweep("s", "", None, ({"seed_everything": 1, "a": 0}, {"seed_everything": 4, "a": 0}))
-    plan = sweep.plan("mine", ["--config=x"], (0,))
+    plan = sweep.plan("mine", ["--config=x"], (0,), "test/top1")
     assert plan.seeds == (1, 4)
     assert [row.options for row in plan.rows] == [["--config=x", "--a=0"]]
-    assert sweep.plan("mine", [], (0,)).name == "mine_s"
+    assert sweep.plan("mine", [], (0,), "test/top1").name == "mine_s"
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)

@@ -96,6 +96,17 @@ def test_of_the_same_run_twice_the_newer_stands(tmp_path: Path, write_run: Calla
     assert left_out == [f"{old}: {new.name} has the same settings and seed and is newer"]
 
 
+def test_runs_are_in_the_order_in_which_they_were_begun(tmp_path: Path, write_run: Callable[..., Path]) -> None:
+    first, evaluated, table = (write_run({"test/top1": 0.5}) for _ in range(3))
+    evaluated = evaluated.rename(evaluated.with_name(f"evaluate_{evaluated.name}"))
+    named = table.rename(table.with_name("num_layers_2-0a1b2c3d-seed0"))
+    environment = json.loads((named / "environment.json").read_text())
+    (named / "environment.json").write_text(json.dumps({**environment, "started": "2025-12-31T23:59:00+01:00"}))
+    runs, _ = collect([tmp_path])
+    assert [run.folder for run in runs] == [named, first, evaluated]
+    assert [run.started for run in runs] == ["2025-12-31 23:59:00", "2026-01-01 00:00:00", "2026-01-01 00:00:01"]
+
+
 def test_a_folder_named_twice_counts_once(tmp_path: Path, write_run: Callable[..., Path]) -> None:
     folder = write_run({"test/top1": 0.5})
     runs, _ = collect([tmp_path, folder, folder.parent / ".." / folder.parent.name])
@@ -118,6 +129,10 @@ def test_what_is_no_finished_run_is_left_out_and_named(tmp_path: Path, write_run
     bench.mkdir()
     (bench / "results.json").write_text('{"rows": []}')
     reasons[bench] = "not of a run"
+    for failed in (tmp_path / "mine" / "failed_2026-01-01_000000", write_run({"val/loss": 0.5})):
+        failed.mkdir(parents=True, exist_ok=True)
+        (failed / "failed.txt").write_text("the disk is full.\n\nTraceback")
+        reasons[failed] = "it has failed: the disk is full."
     runs, left_out = collect([tmp_path])
     assert [run.folder for run in runs] == [good]
     assert len(left_out) == len(reasons)
