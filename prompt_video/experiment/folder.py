@@ -24,6 +24,7 @@ from prompt_video.reports.dashboard.items import log_items
 from prompt_video.reports.document import Section
 from prompt_video.reports.results import media, write_prompt_words, write_test
 from prompt_video.reports.run_report import test_sections, write_run_report, write_trial_report
+from prompt_video.reports.trial_tables import gather_trial_tables
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 
 log = logging.getLogger(__name__)
@@ -234,6 +235,7 @@ class RunRecord(Callback):
         except WriteError:
             print(json_text(self.results, indent=2))  # what was computed is not lost
             raise
+        gather_trial_tables(self.folder)
 
 
 def samples(dropped_videos: DroppedVideos) -> dict[str, dict[str, int]]:

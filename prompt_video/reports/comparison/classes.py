@@ -57,8 +57,8 @@ def class_gains(row: Row) -> list[ClassGain]:
 
 
 def _tables(run: Run) -> list[Path]:
-    names = (f"{BY_CLASS}*.csv", f"{TRIALS}/*/{BY_CLASS}*.csv")
-    return [path for name in names for path in sorted(run.folder.glob(name))]
+    of_trials = sorted(run.folder.glob(f"{TRIALS}/*/{BY_CLASS}*.csv"))
+    return of_trials or sorted(run.folder.glob(f"{BY_CLASS}*.csv"))
 
 
 def _pairs(lines: Iterable[str]) -> dict[str, tuple[float, float]]:

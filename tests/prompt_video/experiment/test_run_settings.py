@@ -1,12 +1,17 @@
 """A checkpoint is enough: its run says the rest."""
 
+import json
 import re
+import shutil
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from data_modules.loading.dropped_videos import DroppedVideos
+from prompt_video.cli import main
 from prompt_video.experiment.run_settings import with_settings_of_run
+from prompt_video.experiment.settings import read_settings
 from prompt_video.experiment.summary import commands_for, print_summary
 
 
@@ -28,6 +33,42 @@ def test_settings_of_the_run_stand_before_what_is_typed(checkpoint: Path) -> Non
     assert with_settings_of_run(named) == [*first[:-1], *named[1:]]
     trial = ["predict", f"--ckpt_path={run / 'trials' / '003' / 'learned.ckpt'}"]
     assert with_settings_of_run(trial) == ["predict", *first[1:], "--data.trial=3", *trial[1:]]
+
+
+class Run(Protocol):
+    """What the fixtures of tasks train."""
+
+    folder: Path
+
+
+@pytest.mark.parametrize("task", ["recognition", "localization", "retrieval"])
+def test_a_checkpoint_is_enough_wherever_its_run_has_moved(
+    task: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: Run = request.getfixturevalue(task)
+    moved = tmp_path / "moved" / "there"
+    shutil.copytree(run.folder, moved)
+    monkeypatch.chdir(moved / "checkpoints")
+    tested = "best.ckpt" if Path("best.ckpt").is_file() else "last.ckpt"
+    words = [f"--ckpt={tested}", f"--runs={tmp_path / 'runs'}", "--wandb=disabled", "--quiet=true"]
+    assert main(["test", *words]) == 0
+    (again,) = (tmp_path / "runs" / "moved").glob("evaluate_*")
+    before, after = (json.loads((folder / "results.json").read_text())["metrics"] for folder in (run.folder, again))
+    assert {name: after[name] for name in after if name.startswith("test/")} == pytest.approx(
+        {name: before[name] for name in before if name.startswith("test/")}
+    )
+    assert (again / "report.html").is_file()
+    assert (again / "by_video.csv").read_text() == (run.folder / "by_video.csv").read_text()
+
+
+def test_settings_of_a_run_need_no_file_of_a_method_any_more(tmp_path: Path) -> None:
+    method, config = tmp_path / "mine.yaml", tmp_path / "config.yaml"
+    method.write_text("RecognitionTask: {prompt: {class_path: PromptLearner, init_args: {num_prefix: 3}}}")
+    settings = read_settings(["--config=demo_closed", f"--method={method}"])
+    config.write_text(settings.verb_parser.dump(settings.settings, skip_none=False))
+    method.unlink()
+    model = read_settings([f"--config={config}"]).settings["model"]["init_args"]
+    assert model["prompt"]["init_args"]["num_prefix"] == 3
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,25 @@ def test_all_trials_leave_everything_behind(folds: Path) -> None:
         assert {name.split(".")[0] for name in weights(folder / "learned.ckpt")} == {"model", "detector"}
 
 
+@pytest.mark.parametrize("name", ["by_class.csv", "by_video.csv"])
+def test_tables_of_the_run_are_those_of_all_trials(folds: Path, name: str) -> None:
+    with (folds / name).open(newline="") as file:
+        whole = list(csv.DictReader(file))
+    expected = []
+    for number in range(3):
+        with (folds / "trials" / f"{number:03d}" / name).open(newline="") as file:
+            expected += [{"trial": str(number), **row} for row in csv.DictReader(file)]
+    assert whole == expected
+    assert expected
+
+
+def test_the_checkpoint_of_a_trial_is_enough_to_test_it_again(folds: Path, tmp_path: Path) -> None:
+    checkpoint = folds / "trials" / "001" / "learned.ckpt"
+    words = [f"--ckpt={checkpoint}", f"--run_folder={tmp_path / 'again'}", "--wandb=disabled", "--quiet=true"]
+    assert main(["test", *words]) == 0
+    assert figures_of_test(results_of(tmp_path / "again")) == pytest.approx(results_of(folds)["trials"][1]["metrics"])
+
+
 def test_trials_differ_in_classes_and_seed(folds: Path) -> None:
     results = results_of(folds)
     assert len({trial["seed"] for trial in results["trials"]}) == 3
