@@ -11,7 +11,7 @@ from functools import wraps
 from typing import ParamSpec
 
 from prompt_video.commands.startup import lean_imports
-from prompt_video.commands.verbs import RENAMED, VERBS
+from prompt_video.commands.verbs import GROUPS, RENAMED, VERBS
 from prompt_video.experiment.stopping import Stopped, obeying_signals
 from prompt_video.io.readable import readable
 from prompt_video.io.suggest import nearest
@@ -121,7 +121,8 @@ def _fail(message: str) -> int:
 
 def _usage() -> str:
     lines = ["Prompt a frozen image-text model to understand video.", "", "usage: prompt-video VERB [options]", ""]
-    lines += [f"  {verb:<16} {help_text}" for verb, (_, help_text) in VERBS.items()]
-    lines += ["", "`prompt-video VERB --help` explains the options of a verb."]
+    for heading, verbs in GROUPS.items():
+        lines += [f"{heading}:", *(f"  {verb:<16}  {VERBS[verb][1]}" for verb in verbs), ""]
+    lines += ["`prompt-video VERB --help` explains the options of a verb."]
     lines += ["An experiment file is code, as it names classes to build: run none that you do not trust."]
     return "\n".join(lines)

@@ -4,37 +4,37 @@ VERBS = {
     "fit": ("prompt_video.commands.run", "train an experiment, then test its best checkpoint"),
     "validate": ("prompt_video.commands.run", "score a checkpoint on the validation split"),
     "test": ("prompt_video.commands.run", "score a checkpoint on the test split"),
-    "predict": ("prompt_video.commands.predict", "what a trained model finds in new videos, or in those of its test"),
-    "list": ("prompt_video.commands.list", "the experiments, methods, data sets and more that have a name"),
+    "predict": ("prompt_video.commands.predict", "what a trained model finds in new videos, or in its test"),
+    "list": ("prompt_video.commands.list", "experiments, methods, data sets and all else with a name"),
     "copy": ("prompt_video.commands.copy", "an experiment as a file of one's own, to edit"),
     "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
     "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
     "serve": ("prompt_video.commands.serve", "a page in the browser: your own video, your own words"),
-    "features": ("prompt_video.commands.features", "compute the frame features of an experiment's videos, and stop"),
+    "features": ("prompt_video.commands.features", "compute an experiment's frame features, and stop"),
     "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
     "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),
-    "doctor": ("prompt_video.commands.doctor", "check everything that an experiment will use, before it runs"),
+    "doctor": ("prompt_video.commands.doctor", "check all that an experiment will use, before it runs"),
     "dry-run": ("prompt_video.commands.dry_run", "run an experiment on a made-up miniature of its data"),
     "import-features": (
         "prompt_video.commands.import_features",
-        "frame features that others have computed become a feature store",
+        "frame features of others become a feature store",
     ),
     "score-detections": (
         "prompt_video.commands.score_detections",
-        "mAP, AR@N and AUC of anyone's detections, as ActivityNet measures them",
+        "mAP, AR@N and AUC of anyone's detections",
     ),
     "score-retrieval": (
         "prompt_video.commands.score_retrieval",
-        "recall and ranks of anyone's scores of captions with videos, in both directions",
+        "recall and ranks of anyone's scores, in both directions",
     ),
-    "report": ("prompt_video.commands.report", "runs side by side in one file, published figures beside them"),
+    "report": ("prompt_video.commands.report", "runs side by side, published figures beside them"),
     "dashboard": (
         "prompt_video.commands.dashboard",
-        "lay out an experiment's wandb workspace, or write how it would look",
+        "lay out an experiment's wandb workspace",
     ),
     "table": ("prompt_video.commands.table", "run all rows of a table, such as the paper's, and write it"),
     "sweep": ("prompt_video.commands.sweep", "run every point of a wandb sweep file on this machine"),
-    "export": ("prompt_video.commands.export", "a trained model as ONNX, or as a folder for the HuggingFace hub"),
+    "export": ("prompt_video.commands.export", "a trained model as ONNX, or as a folder for the hub"),
     "demo": ("prompt_video.commands.demo", "the whole method on the built-in worlds, in a minute or two"),
     "bench": ("prompt_video.commands.bench", "measure the speed and the memory of every part"),
     "completion": ("prompt_video.commands.completion", "what a shell completes after `prompt-video`"),
@@ -42,3 +42,12 @@ VERBS = {
 }
 
 RENAMED = {"rehearse": "dry-run"}
+
+# In the order in which a newcomer meets them.
+GROUPS = {
+    "to begin with": ("demo", "list", "completion"),
+    "your own videos, your own words": ("label", "segment", "index", "search", "serve"),
+    "experiments": ("copy", "doctor", "dry-run", "features", "fit", "validate", "test", "predict"),
+    "many runs": ("table", "sweep", "report", "dashboard"),
+    "other programs": ("export", "import-features", "import-official", "score-detections", "score-retrieval", "bench"),
+}

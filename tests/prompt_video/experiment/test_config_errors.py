@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from prompt_video.cli import main
+from prompt_video.commands.verbs import VERBS
 from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.experiment.settings import read_settings
 
@@ -71,7 +72,9 @@ def test_junk_in_place_of_a_released_checkpoint(tmp_path: Path, capsys: pytest.C
 
 def test_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    assert "import-official" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[0] for line in lines if line.startswith("  ")) == sorted(VERBS)
+    assert all(len(line) <= 80 for line in lines if line.startswith("  "))
     assert main(["fitt"]) == 1
     assert "no command 'fitt'; did you mean 'fit'?" in capsys.readouterr().err
 
