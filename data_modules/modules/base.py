@@ -22,6 +22,7 @@ from data_modules.loading.loaders import LoaderOptions, loader_options
 from data_modules.loading.sample_keys import KeySampler, LazyLoader, trial_seed
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.protocols import ClosedSet, Protocol
+from data_modules.protocols.held_out import held_out
 from data_modules.protocols.limit import Limit, limited
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Subset, Trial
 
@@ -330,6 +331,20 @@ class VideoDataModule(LightningDataModule, ABC):
         one = copy.copy(self)
         one.trial = number if self.trial is None else self.trial
         one._trials = [self.trials[number]]
+        return one
+
+    def holding_out(self, number: int) -> "VideoDataModule":
+        """A trial within its own training videos, see `held_out`; what is tested there is seen as in training.
+
+        Args:
+            number: of the trial.
+        """
+        one = self.alone(number)
+        one._trials = [held_out(self.trials[number], self.seed_of(number))]
+        one.crops, one.stores = one.crops[:1], one.stores[:1]
+        one.dropped_videos = DroppedVideos(self.dropped_videos.max_fraction)
+        for name, subset in one._trials[0].subsets.items():
+            one.dropped_videos.open_split(name, len(subset.records))
         return one
 
     def usable(self, name: str, *, training: bool, number: int = 0) -> tuple[list[Record], list[FeatureStore]]:

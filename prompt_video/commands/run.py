@@ -105,4 +105,4 @@ def _value(option: RunOption) -> str:
     if get_origin(option.kind) is Literal:
         return "|".join(get_args(option.kind))
     kinds = {bool: "true|false", int: "N", Path: "DIR", str: "NAME"}
-    return next(word for kind, word in kinds.items() if kind in (option.kind, *get_args(option.kind)))
+    return next((word for kind, word in kinds.items() if kind in (option.kind, *get_args(option.kind))), "LISTS")

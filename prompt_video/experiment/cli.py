@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lightning.fabric.plugins import CheckpointIO
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
@@ -37,6 +37,7 @@ from prompt_video.reports.run_report import write_run_report
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
 from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.trials.choosing import Choosing, Values, points, with_values
 from prompt_video.trials.journal import summarise, write_table
 from prompt_video.trials.one_trial import TrialTraining
 from prompt_video.trials.progress import LossCurve
@@ -149,6 +150,7 @@ class ExperimentCLI(ExperimentSettings):
         if len(self.datamodule.trials) > 1:
             self._fit_trials(resume=kwargs.get("ckpt_path") is not None)
             return
+        model = self._with_chosen()
         if self.model.has_weights:
             weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a vector a class"
             log.info("training %s on frozen backbone '%s'", weights, self.model.model.backbone.name)
@@ -185,6 +187,7 @@ class ExperimentCLI(ExperimentSettings):
             self.settings["save_every_n_steps"],
             self.settings["monitor"],
             tests_best=not self._tests_last,
+            choosing=self._choosing(side_by_side=count > 1),
         )
         bar = self.config_init[self.subcommand]["trainer"].get("enable_progress_bar") is not False
         curve = LossCurve()
@@ -195,6 +198,35 @@ class ExperimentCLI(ExperimentSettings):
             write_run_report(self.run_folder)
         log_trials(self.trainer.loggers, results, self.record.results["metrics"], curve.means())
         self._summarize()
+
+    def _with_chosen(self) -> LightningModule:
+        """The model, with constants that were chosen on held-out training videos where the method has lists of them."""
+        if (choosing := self._choosing(side_by_side=False)) is None:
+            return self.model
+        chosen = choosing.choose(self.datamodule, 0)
+        seed_everything(int(self.settings["seed_everything"]), verbose=False)
+        with_values(self.settings["model"], chosen.values)
+        self.model = choosing.make_task({})
+        self.record.results["chosen"] = chosen.summary()
+        self.record.rewrite(self.verb_parser.dump(self.settings, skip_none=False))
+        return self.model
+
+    def _choosing(self, *, side_by_side: bool) -> Choosing | None:
+        """How constants are chosen, where the method, or the command line, has lists of them."""
+        if not (lists := self.settings["choose"]):
+            return None
+        if not isinstance(self.model, RecognitionTask):
+            raise InputError(f"choose is for recognition, and this is {type(self.model).__name__}; say --choose null.")
+        lists = dict(lists)
+        with_values(
+            copy.deepcopy(self.settings["model"]), points(lists)[0]
+        )  # a wrong name is told before anything runs
+        return Choosing(lists, self._task_with, partial(self._trainer_of_a_trial, side_by_side, [], None))
+
+    def _task_with(self, values: Values) -> VideoTextTask:
+        settings = copy.deepcopy(self.settings["model"])
+        with_values(settings, values)
+        return cast(VideoTextTask, build(VideoTextTask, settings))
 
     def _trials_at_a_time(self) -> int:
         """How many trials are trained together.
@@ -208,6 +240,7 @@ class ExperimentCLI(ExperimentSettings):
         options = self.config_init[self.subcommand]["trainer"]
         reasons = {
             "the trainer has callbacks of its own": bool(self._own_callbacks),
+            "settings are chosen for each": bool(self.settings["choose"]),
             f"trainer.precision is {options['precision']}": options["precision"] == "16-mixed",
         }
         reason = why_not_stacked(self.model, self.datamodule)

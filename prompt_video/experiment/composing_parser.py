@@ -12,7 +12,7 @@ from jsonargparse import get_loader
 from omegaconf.errors import OmegaConfBaseException
 
 from data_modules.files.regular_files import is_file
-from prompt_video.experiment.composition import composed, laid_over, task_class
+from prompt_video.experiment.composition import CHOOSE, choices_of, composed, laid_over, task_class
 from prompt_video.experiment.config_errors import PARSER_MODE, ExperimentParser
 from prompt_video.experiment.packaged import CHOICES, file_of, packaged
 from prompt_video.io.parser_messages import ConfigError
@@ -63,6 +63,8 @@ class ComposingParser(ExperimentParser):
         layers = [composed(task, **chosen) if chosen else {}, *backbones, {} if self.typed else own]
         self.has_composed = bool(chosen)
         whole = {"class_path": model["class_path"], "init_args": reduce(laid_over, layers)}
+        if CHOOSE not in settings and chosen and (lists := choices_of(task, chosen["method"])):
+            settings[CHOOSE] = lists
         return json.dumps({**settings, **chosen, "model": whole})
 
 

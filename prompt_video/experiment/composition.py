@@ -17,6 +17,7 @@ from prompt_video.experiment.packaged import Kind, file_of, packaged
 from prompt_video.io.suggest import nearest
 from prompt_video.tasks.base import VideoTextTask
 
+CHOOSE = "choose"  # in a method's file: lists of values, by class of task and setting
 FULL = "full"  # the scale of whatever names no other
 
 
@@ -39,6 +40,12 @@ def composed(task: type[VideoTextTask], method: str, scale: str = FULL) -> dict[
         for name in classes:
             arguments = laid_over(arguments, layer.get(name, {}))
     return arguments
+
+
+def choices_of(task: type[VideoTextTask], method: str) -> dict[str, list[float]]:
+    """The lists that a method's constants are chosen from, by setting of a task; see `prompt_video.trials.choosing`."""
+    chosen = _method(method, [cls.__name__ for cls in reversed(task.__mro__)]).get(CHOOSE, {})
+    return dict(chosen.get(task.__name__, {}))
 
 
 def methods_for(task: type[VideoTextTask]) -> list[str]:
@@ -93,7 +100,11 @@ def _read(kind: Kind, name: str) -> Fragment:
     fragment = read_fragment(path)
     scales = set(packaged("scale")) if kind == "method" else set()
     tasks = {cls.__name__ for cls in _task_classes()}
-    keys = [*fragment, *(key for scale in scales for key in fragment.get(scale, {}))]
+    keys = [
+        *(key for key in fragment if key != CHOOSE),
+        *fragment.get(CHOOSE, {}),
+        *(key for scale in scales for key in fragment.get(scale, {})),
+    ]
     if (unknown := next((str(key) for key in keys if key not in tasks | scales), None)) is not None:
         raise InputError(f"{path}: there is no task '{unknown}'{nearest(unknown, tasks)}")
     return fragment

@@ -172,6 +172,11 @@ class RunRecord(Callback):
         write_whole(config, lambda partial: partial.write_text(self.config, encoding="utf-8"))
         write_json(self.folder / "environment.json", environment(self.command))
 
+    def rewrite(self, config: str) -> None:
+        """Write the configuration once more, with what was chosen since."""
+        self.config = config
+        write_whole(self.folder / CONFIG, lambda partial: partial.write_text(config, encoding="utf-8"))
+
     def note_losses(self, data: VideoDataModule) -> None:
         """From now on write what is lost of the data."""
         if data.dropped_videos.path is None:

@@ -41,10 +41,16 @@ RUN_OPTIONS = (
     RunOption(
         "trials_at_a_time", int | None, None, "trained together; null: of small ones as many as gain, of others one"
     ),
+    RunOption(
+        "choose",
+        dict[str, list[float]] | None,
+        None,
+        "lists of values of the method's settings, to choose from on training videos that are held out; null: none",
+    ),
     RunOption("monitor", str | None, None, "metric that the best checkpoint is best in; null: the task's"),
 )
 OF_TRAINING = frozenset(
-    {"test_after_fit", "save_every_n_steps", "features_only", "trials_at_a_time", "monitor"}
+    {"choose", "test_after_fit", "save_every_n_steps", "features_only", "trials_at_a_time", "monitor"}
 )  # which say nothing to those that use a checkpoint
 
 EXPERIMENT_OPTIONS = frozenset(

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from data_modules.modules.base import VideoDataModule
 from prompt_video.io.run_files import CHECKPOINTS, LAST, LEARNED, TRIALS
 from prompt_video.model.checkpoints import last_checkpoint
 from prompt_video.tasks.base import VideoTextTask
+from prompt_video.trials.choosing import Choosing
 from prompt_video.trials.journal import TrialResult
 
 MOST_KEPT = 20  # trials of a run that each leave a folder behind; of more, the figures are kept
@@ -32,6 +33,7 @@ class TrialTraining:
         save_every_n_steps: save a checkpoint so often; None for once a minute.
         monitor: metric that the best weights are best in; None: the task's own.
         tests_best: test the weights that are best in validation, where a trial has any; else the last ones.
+        choosing: how constants of the method are chosen for each trial; None for none.
     """
 
     make_task: Callable[[], VideoTextTask]
@@ -41,6 +43,7 @@ class TrialTraining:
     save_every_n_steps: int | None = None
     monitor: str | None = None
     tests_best: bool = True
+    choosing: Choosing | None = None
 
     @property
     def keeps(self) -> bool:
@@ -67,6 +70,11 @@ class TrialTraining:
         trial, own = self.data.trials[number], self.folder_of(number)
         kept = last_checkpoint(own) if resume else None
         task, data = self.begin(number)
+        chosen: dict[str, float] = {}
+        if self.choosing is not None:
+            chosen = dict(self.choosing.choose(self.data, number).values)
+            seed_everything(self.data.seed_of(number), verbose=False)
+            task = self.choosing.make_task(chosen)
         best = _best(own, self.monitor or task.monitor) if self.tests_best and trial.val is not None else None
         put_logs_aside(own)
         callbacks = [*([best] if best else []), self.last(own / CHECKPOINTS), *watching]
@@ -80,6 +88,7 @@ class TrialTraining:
         elif task.model.needs_examples:
             task.collect_examples(data)
         result = self.test(number, task, data, trainer)
+        result = replace(result, metrics={**result.metrics, **{f"chosen/{name}": v for name, v in chosen.items()}})
         if self.keeps and not task.has_weights and task.model.needs_examples:
             trainer.save_checkpoint(own / LEARNED, weights_only=True)
         if trainer.is_global_zero:

@@ -110,7 +110,6 @@ def test_a_very_strong_pull_keeps_a_text_probe_at_the_texts(backbone: FrozenBack
     for strength in (0.0, 1e6):
         model = model_of(backbone, partial(TextProbe, strength=strength))
         optimizer = torch.optim.SGD(model.prompt.parameters(), lr=1e-7)
-        model.learn_from(shown, NAMES)
         for _ in range(50):
             optimizer.zero_grad()
             (F.cross_entropy(model.scores(shown.videos, NAMES), shown.target) + model.penalty()).backward()  # type: ignore[no-untyped-call]
