@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from data_modules.errors import InputError
 from prompt_video.export.opset import OPSETS
-from prompt_video.model.embedding import video_vectors
+from prompt_video.model.embedding import refuse_weighted, video_vectors
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -86,9 +86,11 @@ def write_graphs(model: VideoTextModel, folder: Path, opset: int, fingerprint: s
         fingerprint: of the model, kept in the graphs' metadata.
 
     Raises:
-        InputError: when a library is missing, or the opset is not one that can be written.
+        InputError: when a library is missing, the opset is not one that can be written, or the model has no single
+            vector of a video.
     """
     require_libraries()
+    refuse_weighted(model)
     if opset not in OPSETS:
         raise InputError(f"opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}.")
     size, dim = model.backbone.image_size, model.backbone.embed_dim

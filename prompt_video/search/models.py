@@ -8,7 +8,7 @@ from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.precision import resolve_backbone_dtype
 from prompt_video.model.checkpoints import read_checkpoint, spec_of
-from prompt_video.model.embedding import refuse_probe
+from prompt_video.model.embedding import refuse_probe, refuse_weighted
 from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
 from prompt_video.tasks.base import learned_weights
 
@@ -31,6 +31,8 @@ def model_of_checkpoint(path: Path, backbone: FrozenBackbone | None = None, *, f
     model = VideoTextModel.from_spec(
         spec, backbone or FrozenBackbone(spec["backbone"]["name"], resolve_backbone_dtype("auto"))
     )
+    if not frozen:
+        refuse_weighted(model)
     state: dict[str, Tensor] = checkpoint["state_dict"]
     own = {name: weight for name, weight in state.items() if name.startswith("model.")}
     model.load_learned_state(own or state)  # imported ones hold nothing else, under shorter names
@@ -44,6 +46,7 @@ def untrained(model: VideoTextModel) -> VideoTextModel:
         InputError: when there is, or it reads no texts.
     """
     refuse_probe(type(model.prompt))
+    refuse_weighted(model)
     if count := learned_weights(model):
         raise InputError(
             f"the experiment's model has {count:,} learned weights, and without training they are random: name its "

@@ -94,6 +94,8 @@ class LocalizationTask(VideoTextTask):
             raise InputError("model: match_tiou must be in (0, 1] and external_weight in [0, 1].")
         if frames_inside is not None and frames_inside < 1:
             raise InputError(f"model.frames_inside must be 1 or more, or null, not {frames_inside}.")
+        if frames_inside is None and self.model.temporal.video_parts > 1:
+            raise InputError("model.frames_inside must be a number with a temporal encoder that keeps frames apart.")
         if tious is not None and (not tious or not all(0 < tiou <= 1 for tiou in tious)):
             raise InputError(f"model.tious must be thresholds in (0, 1], at least one, not {list(tious)}.")
         self.loaded_proposals = LoadedProposals(proposals) if proposals is not None else None

@@ -15,6 +15,7 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.metrics.retrieval.results import Retrieval
 from prompt_video.model.cache import Cache
+from prompt_video.model.embedding import class_vectors, text_vectors, video_vectors
 from prompt_video.model.examples import Examples
 from prompt_video.model.linear_adapter import LinearAdapter
 from prompt_video.model.parts import OrderedParts, QueryWeighted, part_shares
@@ -23,6 +24,9 @@ from prompt_video.model.temporal import TemporalEncoder, mean_frame
 from prompt_video.model.text_head import Classifier, TextHead, cosines
 from prompt_video.model.text_probe import TextProbe, class_confidence
 from prompt_video.model.video_text_model import VideoTextModel
+from prompt_video.search.models import untrained
+from prompt_video.tasks.localization import LocalizationTask
+from prompt_video.tasks.recognition import RecognitionTask
 
 NAMES = ["star", "a ring", "the red star"]
 
@@ -353,3 +357,26 @@ def test_constants_outside_of_their_range(make: type, said: str) -> None:
 def test_linear_scores_are_themselves() -> None:
     own = Classifier(unit(2, 4), 0.5)
     assert own.linear() is own
+
+
+def test_what_needs_one_vector_of_a_video_refuses_weighted_frames(backbone: FrozenBackbone) -> None:
+    model = model_of(backbone, TemplatePrompt, QueryWeighted)
+    for refused in (lambda: class_vectors(model, NAMES), lambda: untrained(model)):
+        with pytest.raises(InputError, match="this model weights the frames of a video by each text"):
+            refused()
+    with pytest.raises(InputError, match="frozen_share is for scores of one vector a video"):
+        VideoTextModel(backbone, TemplatePrompt, QueryWeighted, frozen_share=0.5)
+    with pytest.raises(InputError, match=r"model\.frames_inside must be a number"):
+        LocalizationTask(prompt=TemplatePrompt, temporal=QueryWeighted, frames_inside=None)
+    with pytest.raises(InputError, match="text_consistency and video_consistency are for one vector"):
+        RecognitionTask(prompt=TemplatePrompt, temporal=QueryWeighted, text_consistency=1.0)
+
+
+def test_a_moment_is_weighted_as_a_video_is(backbone: FrozenBackbone) -> None:
+    """Similarity over time, and with it segments without a detector, go through the same product."""
+    model = model_of(backbone, TemplatePrompt, QueryWeighted)
+    frames, mask = torch.randn(2, 8, backbone.embed_dim), torch.ones(2, 8, dtype=torch.bool)
+    vectors = text_vectors(model, NAMES)
+    found = model.temporal.product(video_vectors(model, frames, mask), vectors)
+    expected = model.scores(model.temporal(frames, mask), NAMES) * backbone.temperature
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
