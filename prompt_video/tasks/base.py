@@ -352,17 +352,23 @@ class VideoTextTask(LightningModule, ABC):
             if self.start_from is not None:
                 self.model.load_learned_state(self.starting_weights())
 
-    def collect_examples(self, data: VideoDataModule) -> None:
+    def collect_examples(self, data: VideoDataModule, known: Examples | None = None) -> Examples:
         """Look through the training videos once, for a method that keeps something of them; fitting does it by itself.
 
         Args:
             data: of one trial, with open feature stores. On several processes each looks through all of them.
+            known: what another task with the same temporal encoder has found; None: look.
 
         Raises:
             InputError: when no training video could be read, or the task cannot do so.
         """
-        started = time.monotonic()
         self.set_class_names(data.trials[0].train.class_names)
+        examples = self._found_in(data) if known is None else known
+        self.model.learn_from(examples, self.class_names)
+        return examples
+
+    def _found_in(self, data: VideoDataModule) -> Examples:
+        started = time.monotonic()
         parts = []
         with torch.no_grad():
             for batch in data.examples_dataloader():
@@ -372,8 +378,8 @@ class VideoTextTask(LightningModule, ABC):
         if not sum(len(part.target) for part in parts):
             raise InputError("none of the training videos, which this method keeps, could be read.")
         found = Examples(torch.cat([part.videos for part in parts]), torch.cat([part.target for part in parts]))
-        self.model.learn_from(found, self.class_names)
         log.info("looked through %d training examples in %.1f s", len(found.target), time.monotonic() - started)
+        return found
 
     def examples(self, batch: Batch) -> Examples:
         """Vectors and classes of what a batch of training videos shows.

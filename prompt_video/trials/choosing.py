@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer, seed_everything
 
 from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
+from prompt_video.model.examples import Examples
 from prompt_video.tasks.base import VideoTextTask
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ class Choosing:
         """
         inner, seed = data.holding_out(number), data.seed_of(number)
         scores: list[tuple[Values, float]] = []
+        same_videos = not any(name.startswith("temporal.") for name in self.lists)
+        examples: Examples | None = None
         figure = "test/hm" if len(inner.trials[0].tests) > 1 else "test/top1"
         for values in points(self.lists):
             seed_everything(seed, verbose=False)
@@ -72,7 +75,7 @@ class Choosing:
             if task.has_weights:
                 trainer.fit(task, datamodule=inner)
             elif task.model.needs_examples:
-                task.collect_examples(inner)
+                examples = task.collect_examples(inner, examples if same_videos else None)
             trainer.test(task, datamodule=inner, verbose=False)
             if figure not in trainer.callback_metrics:
                 raise InputError("choose: this method cannot score the classes that are held out; choose nothing.")
