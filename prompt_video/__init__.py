@@ -1,4 +1,4 @@
-"""Learned prompts and a light temporal Transformer on frozen CLIP: score a video against a list of texts."""
+"""Learned prompts and a light temporal Transformer on frozen backbone: score a video against a list of texts."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    from lightning.pytorch.loggers import WandbLogger  # seconds, which the frozen CLIP needs not
+    from lightning.pytorch.loggers import WandbLogger  # seconds, which the frozen backbone needs not
 
 Product = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 CheckPath = Callable[[str], None]

@@ -1,1 +1,1 @@
-"""The feature store: frame features of the frozen CLIP, computed once and read many times."""
+"""The feature store: frame features of the frozen backbone, computed once and read many times."""

@@ -168,7 +168,9 @@ def open_manifest(root: Path, recipe: Recipe | None, *, to_write: bool = False) 
         log.info("the features in %s were imported: how the videos' frames were cropped for them is not known", root)
         recipe = replace(recipe, transform=IMPORTED)
     if recipe is not None and stored.backbone_dtype == "float32" != recipe.backbone_dtype and not to_write:
-        log.info("CLIP computed the features in %s in float32, and computes in %s here", root, recipe.backbone_dtype)
+        log.info(
+            "the features in %s were computed in float32, and this run computes in %s", root, recipe.backbone_dtype
+        )
         recipe = replace(recipe, backbone_dtype="float32")
     if recipe is not None and (differences := stored.differences(recipe)):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Frame features of the frozen CLIP, computed once and read many times: any rows of any videos, memory-mapped.
+"""Frame features of the frozen backbone, computed once and read many times: any rows of any videos, memory-mapped.
 
 ``StoreWriter`` fills a store, ``FeatureStore`` reads it, ``pending`` says what is still to do; ``store_format`` and
 `data_modules.features.shards` describe the files.

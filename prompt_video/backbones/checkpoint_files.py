@@ -151,7 +151,7 @@ def _read(path: Path) -> Iterator[tuple[str, Tensor]]:
 
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - no mapping
-                yield name, file.get_tensor(name).float()
+                yield name, file.get_tensor(name).to(torch.float32, copy=True)  # not mapped: it may be written anew
         return
     for name, tensor in torch.load(path, map_location="cpu", weights_only=True).items():
         yield name, tensor.float()

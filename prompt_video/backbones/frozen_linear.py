@@ -1,4 +1,4 @@
-"""The product with frozen weights, on which nearly all of CLIP's time is spent."""
+"""The product with frozen weights, on which nearly all of a backbone's time is spent."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What numbers are computed in: the frozen CLIP by device, and TF32 for what stays in float32 on a GPU."""
+"""What numbers are computed in: the frozen backbone by device, and TF32 for what stays in float32 on a GPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ GPU_ACCELERATORS = ("auto", "gpu", "cuda")
 
 
 def resolve_backbone_dtype(dtype: BackboneDtype, device: torch.device | str | None = None) -> Precision:
-    """What the frozen CLIP computes in.
+    """What the frozen backbone computes in.
 
     ``auto`` is bfloat16 on a GPU that computes it natively: matrix products are many times as fast there as in float32,
     and with float32's range nothing overflows and no gradient on its way through the text encoder vanishes. Older GPUs
@@ -77,7 +77,7 @@ def refuse_half_precision(precision: str) -> None:
     if precision in ("16-true", "bf16-true") or precision.startswith("transformer-engine"):
         raise InputError(
             f"trainer.precision {precision} would hold the learned weights in half precision, which loses their small "
-            "steps: set bf16-mixed, 16-mixed or 32-true. CLIP's own precision is model.backbone_dtype."
+            "steps: set bf16-mixed, 16-mixed or 32-true. The backbone's precision is model.backbone_dtype."
         )
 
 

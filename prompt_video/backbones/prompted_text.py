@@ -1,4 +1,4 @@
-"""What passes between the text head and the frozen CLIP, so that neither needs to know the other."""
+"""What passes between the text head and the frozen backbone, so that neither needs to know the other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +63,7 @@ class PromptedText:
 
 @runtime_checkable
 class TextEncoder(Protocol):
-    """The part of the frozen CLIP that a text head needs."""
+    """The part of the frozen backbone that a text head needs."""
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Each text's own tokens, without start and end token."""

@@ -2,9 +2,9 @@
 
 The folder holds a NumPy file a video, rows of frames, as features of CLIP are commonly released. A video is called as
 its file is, folders in front, without suffix. A run then reads the store by ``--data.features=STORE``, and finds a
-video by as much of its path as both have. It must ask for the same CLIP and frame rate; how the frames were cropped for
-imported features is not known, and therefore not compared. Run it again after files were added or changed: all others
-are left as they are.
+video by as much of its path as both have. It must ask for the same backbone and frame rate; how the frames were cropped
+for imported features is not known, and therefore not compared. Run it again after files were added or changed: all
+others are left as they are.
 """
 
 import logging

@@ -2,8 +2,8 @@
 
 Every video is cut into overlapping spans, and each span becomes one vector of the model: of a checkpoint (--ckpt) of
 whatever task, or of an experiment (--config) that has nothing to learn, such as with --method frozen_templates.
---frozen takes the frozen CLIP of either, with its hand-crafted templates and frames averaged. Run it again after files
-were added, changed or removed, or after a kill: all others are left as they are.
+--frozen takes the frozen backbone of either, with its hand-crafted templates and frames averaged. Run it again after
+files were added, changed or removed, or after a kill: all others are left as they are.
 
 A span is seen in as many frames as the experiment looks at: those of data.sampler or, in localization,
 model.frames_inside. A checkpoint does not tell them: with --ckpt alone a span has as many frames as the temporal
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
     root = options.out or Path("runs", "indexes", options.folder.absolute().name)
     check_folder(root, "--out")
     if options.templates is not None and not options.frozen:
-        raise InputError("--templates are the hand-crafted prompts of the frozen CLIP: say --frozen too.")
+        raise InputError("--templates are the hand-crafted prompts of the frozen backbone: say --frozen too.")
 
     from prompt_video.experiment.progress import ProgressBar
     from prompt_video.experiment.settings import read_settings
@@ -72,9 +72,9 @@ def choose_model(
 
     Args:
         ckpt: a checkpoint, of any task.
-        settings: of an experiment; beside a checkpoint only its CLIP counts.
-        frozen: the frozen CLIP, in its place.
-        templates: of the frozen CLIP, see `TemplatePrompt`; None: those that the model is compared with.
+        settings: of an experiment; beside a checkpoint only its backbone counts.
+        frozen: the frozen backbone, in its place.
+        templates: of the frozen backbone, see `TemplatePrompt`; None: those that the model is compared with.
 
     Raises:
         InputError: when neither names one, or it cannot be searched with.
@@ -149,7 +149,7 @@ def parser() -> ExperimentVerbParser:
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the videos, in any layout")
     parser.add_argument("--ckpt", type=Path, help="checkpoint of the learned weights, of a run of any task")
-    parser.add_argument("--frozen", action="store_true", help="the frozen CLIP in the place of the learned model")
+    parser.add_argument("--frozen", action="store_true", help="the frozen backbone in the place of the learned model")
     parser.add_argument(
         "--templates",
         type=str,

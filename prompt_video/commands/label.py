@@ -1,6 +1,6 @@
 """``prompt-video label``: what is to be seen in videos of one's own, in one's own words.
 
-With a checkpoint its learned prompts and temporal encoder are used; without one the frozen CLIP with hand-written
+With a checkpoint its learned prompts and temporal encoder are used; without one the frozen backbone with hand-written
 prompts. A file that cannot be used is named, and the others go on; the exit code is then 1.
 """
 

@@ -53,7 +53,9 @@ def main(arguments: list[str]) -> int:
     if rest:
         raise InputError(f"{rest[0]} is an option for the test videos of a run, and says nothing of new ones.")
     if options.ckpt is None:
-        raise InputError("name a trained model with --ckpt; the frozen CLIP scores videos with `prompt-video label`.")
+        raise InputError(
+            "name a trained model with --ckpt; the frozen backbone scores videos with `prompt-video label`."
+        )
     logs.configure()
 
     from prompt_video.experiment.claim import claim_named, claim_new

@@ -37,7 +37,7 @@ def shape_of(settings: SettingsCLI, task: VideoTextTask) -> Shape:
 
 
 def _together(metrics: Mapping[str, float]) -> tuple[str, ...]:
-    """Figures of all tests together which have the frozen CLIP's beside them, and those."""
+    """Figures of all tests together which have the frozen backbone's beside them, and those."""
     pairs = [(key, f"test/frozen_{key.removeprefix('test/')}") for key in metrics if key.count("/") == 1]
     return tuple(chain.from_iterable(pair for pair in pairs if metrics.keys() >= set(pair)))
 

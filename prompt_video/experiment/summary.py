@@ -76,7 +76,7 @@ def commands_for(checkpoint: Path, task: str, video: Path | None) -> list[str]:
 
 
 def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Table:
-    """One line a figure, the frozen CLIP's beside it; of many tests the main figures only."""
+    """One line a figure, the frozen backbone's beside it; of many tests the main figures only."""
     names = [name for name in sorted(metrics) if name.startswith(("test/", "val/")) and "frozen_" not in name]
     if len(names) > MANY:
         names = [name for name in names if MAIN.match(name.rpartition("/")[2])]
@@ -84,7 +84,7 @@ def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Tab
     table.add_column()
     table.add_column(justify="right", style="bold")
     table.add_column(style="dim")
-    table.add_column("frozen CLIP", justify="right", style="dim")
+    table.add_column("frozen backbone", justify="right", style="dim")
     for name in names:
         folder, _, figure = name.rpartition("/")
         frozen = metrics.get(f"{folder}/frozen_{figure}")

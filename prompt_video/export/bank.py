@@ -124,7 +124,7 @@ def read_bank(path: Path, model: str | None = None) -> ClassBank:
 
 
 def model_fingerprint(model: VideoTextModel) -> str:
-    """A hash of all that a model's vectors depend on, its CLIP too."""
+    """A hash of all that a model's vectors depend on, its backbone too."""
     spec = model.spec()
     about: dict[str, Any] = {
         "backbone": spec["backbone"]["fingerprint"],

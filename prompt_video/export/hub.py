@@ -45,6 +45,6 @@ def write_hub_folder(learned: Learned, folder: Path, results: Mapping[str, Any] 
 
 
 def public_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec without the place of a local CLIP, which means nothing elsewhere."""
+    """A spec without the place of a local backbone, which means nothing elsewhere."""
     name = spec["backbone"]["name"]
     return {**spec, "backbone": {**spec["backbone"], "name": name if has_public_name(name) else UNNAMED_BACKBONE}}

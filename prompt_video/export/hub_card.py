@@ -50,7 +50,7 @@ def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mappin
 
 
 def _title(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) -> str:
-    """What the model is: ``Action recognition: learned prompts on the frozen CLIP openai/clip-vit-base-patch16``."""
+    """What the model is: ``Action recognition: learned prompts on the frozen openai/clip-vit-base-patch16``."""
     prompt = config["spec"]["prompt"]["kind"]
     if not TEXT_HEADS[prompt].reads_text:
         learned = "a linear probe"
@@ -75,10 +75,10 @@ def _what(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) ->
     layers = spec["temporal"]["num_layers"]
     frames = f"a temporal encoder of {layers} layer{'s' * (layers > 1)}" if layers else "the mean of the frames"
     lines = [
-        f"A model for {words}: {count:,} learned weights on a frozen CLIP, which scores a video against a list of "
+        f"A model for {words}: {count:,} learned weights on a frozen backbone, which scores a video against a list of "
         f"texts. Exported with prompt-video {config['prompt_video_version']}.",
         "",
-        f"- Frozen CLIP: {'the tiny one that comes with prompt-video' if backbone == 'tiny' else backbone}, "
+        f"- Frozen backbone: {'the tiny one that comes with prompt-video' if backbone == 'tiny' else backbone}, "
         f"fingerprint `{spec['backbone']['fingerprint']}`. Its weights are not in this folder.",
         f"- Texts: `{spec['prompt']['kind']}`; video: {frames}.",
     ]
@@ -118,7 +118,7 @@ def _use(config: Mapping[str, Any]) -> str:
     backbone = ', backbone="FOLDER_OF_ITS_BACKBONE"' if config["spec"]["backbone"]["name"] == UNNAMED_BACKBONE else ""
     texts = list(config["class_names"] or ["a dog that runs", "a cat that sleeps"])[:3]
     note = (
-        "\n\nThe CLIP was in a local folder, so that `backbone=` must say where it is; another CLIP is refused by its "
+        "\n\nThe backbone was in a local folder, so that `backbone=` must say where it is; another is refused by its "
         "fingerprint."
         if backbone
         else ""
@@ -139,8 +139,8 @@ def _limits(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
     lines.append("- Scores compare texts with one another; they are not probabilities of being right.")
     lines.append("- It sees a few frames of a video and no sound.")
     if not state:
-        lines.append("- Nothing was learned: this is the frozen CLIP with hand-written prompts.")
-    return "\n".join([*lines, "- What CLIP learned from the web, its biases too, is in every score."])
+        lines.append("- Nothing was learned: this is the frozen backbone with hand-written prompts.")
+    return "\n".join([*lines, "- What the backbone learned from the web, its biases too, is in every score."])
 
 
 def _licence(backbone: str) -> str:
@@ -149,4 +149,6 @@ def _licence(backbone: str) -> str:
         if backbone == "tiny"
         else "is another's work with its own terms"
     )
-    return f"## Licence\n\nThe learned weights: MIT, see LICENSE. The frozen CLIP {its}; videos and texts have theirs."
+    return (
+        f"## Licence\n\nThe learned weights: MIT, see LICENSE. The frozen backbone {its}; videos and texts have theirs."
+    )

@@ -1,1 +1,1 @@
-"""A trained model, or the frozen CLIP, on anyone's videos and words, without a run around it."""
+"""A trained model, or the frozen backbone, on anyone's videos and words, without a run around it."""

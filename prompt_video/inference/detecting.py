@@ -44,7 +44,7 @@ class SegmentDetector:
         Args:
             task: of the checkpoint, see `LocalizationTask.inference_config`.
             state: the learned weights.
-            width: of CLIP's joint space.
+            width: of the joint space.
 
         Raises:
             InputError: when the checkpoint does not say how its detector is made.

@@ -1,4 +1,4 @@
-"""Frames of one video to features of the frozen CLIP."""
+"""Frames of one video to features of the frozen backbone."""
 
 from collections.abc import Callable, Iterator
 
@@ -44,8 +44,8 @@ def all_features(
 ) -> tuple[Float[Tensor, "N D"], Float64[np.ndarray, " N"]]:
     """Features of a whole video on the CPU, frame after frame, and when those frames are on screen.
 
-    Two hours at ten frames a second are 147 MB for a CLIP of 512 dimensions; of frames there are never more than a few
-    in memory.
+    Two hours at ten frames a second are 147 MB for a joint space of 512 dimensions; of frames there are never more than
+    a few in memory.
 
     Raises:
         BrokenVideoError: when a frame is damaged.

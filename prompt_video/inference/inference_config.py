@@ -36,7 +36,7 @@ class InferenceConfig:
         """As a checkpoint says; what it says nothing of is what suits any video.
 
         Args:
-            task: of the checkpoint, see `VideoTextTask.inference_config`; empty for the frozen CLIP.
+            task: of the checkpoint, see `VideoTextTask.inference_config`; empty for the frozen backbone.
             frames: from a decoded frame to what the frozen model sees.
             num_frames: that stand for a video where nothing else is known, spread over the whole of it.
 

@@ -54,21 +54,21 @@ def load(
 ) -> "LoadedModel":
     """Load a model for one's own videos and words.
 
-    Models of one CLIP share its weights, however many are loaded.
+    Models of one backbone share its weights, however many are loaded.
 
     Args:
         path: a checkpoint of a run, an imported one, or a folder that ``prompt-video export --hub`` wrote; None: the
-            frozen CLIP with hand-written templates, nothing learned.
+            frozen backbone with hand-written templates, nothing learned.
         backbone: its frozen model: a short name, a hub id or a local folder; None: that of training, or ``tiny``.
         device: to compute on; None: a GPU if there is one.
         backbone_dtype: what it computes in, whatever it computed in while the model learned; ``auto``: half precision
             on GPUs, float32 on CPUs.
-        templates: hand-written prompts of the frozen CLIP: the name of a set, such as ``video``, which is the default,
-            or ``clip-kinetics``; a text file with one a line; or the sentences, with ``{}`` where a text goes.
+        templates: hand-written prompts of the frozen backbone: the name of a set, such as ``video``, which is the
+            default, or ``clip-kinetics``; a text file with one a line; or the sentences, with ``{}`` where a text goes.
 
     Raises:
-        InputError: when the file is no checkpoint, its CLIP is not there or is another one, or there is no such device;
-            when a checkpoint is given templates, which it has no use for.
+        InputError: when the file is no checkpoint, its backbone is not there or is another one, or there is no such
+            device; when a checkpoint is given templates, which it has no use for.
     """
     place = place_of(device)
     precision = resolve_backbone_dtype(backbone_dtype, place)
@@ -77,7 +77,7 @@ def load(
         return LoadedModel(frozen.to(place), {}, [], None)
     if templates is not None:
         raise InputError(
-            f"templates are for the frozen CLIP, and {path} has prompts of its own; leave out one of them."
+            f"templates are for the frozen backbone, and {path} has prompts of its own; leave out one of them."
         )
     learned = read_learned(Path(path))
     model = open_model(learned, backbone, precision, cut_texts=True).to(place)
@@ -88,7 +88,7 @@ def load(
 
 
 def _frozen(backbone: FrozenBackbone, templates: str | Sequence[str]) -> VideoTextModel:
-    """Nothing but CLIP, at its own temperature: hand-written prompts, and frames averaged."""
+    """Nothing but the backbone, at its own temperature: hand-written prompts, and frames averaged."""
     prompt = partial(TemplatePrompt, templates=templates, too_long="truncate")
     temporal = partial(TemporalEncoder, num_layers=0, num_heads=1)
     return VideoTextModel(backbone, prompt, temporal, frozen_templates=templates).eval().requires_grad_(False)

@@ -40,7 +40,7 @@ def add_class_options(parser: VerbParser) -> None:
 def add_model_options(parser: VerbParser) -> None:
     """Those that say which model is asked; see `model_of`."""
     parser.add_argument(
-        "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen CLIP)"
+        "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen backbone)"
     )
     parser.add_argument(
         "--backbone",
@@ -51,7 +51,7 @@ def add_model_options(parser: VerbParser) -> None:
         "--templates",
         type=str,
         metavar="SET",
-        help=f"hand-written prompts of the frozen CLIP: {', '.join(template_sets())}, or a text file with one a line, "
+        help=f"hand-written prompts of the frozen model: {', '.join(template_sets())}, or a text file with one a line, "
         f"{{}} where a name goes (default: {DEFAULT})",
     )
     parser.add_argument(

@@ -15,7 +15,7 @@ from prompt_video.io.readable import readable_lines
 # Each is about something that is meant to be so, or that only the library itself can mend.
 _NOISE = (
     r".*LeafSpec.*",  # Lightning 2.6 on torch 2.14
-    r".*module\(s\) in eval mode.*",  # the frozen CLIP is
+    r".*module\(s\) in eval mode.*",  # the frozen backbone is
     r".*smaller than the logging interval.*",  # a short epoch still logs its end
     r".*does not have many workers.*",  # data_wait says whether more would help
     r".*your dataloader is not resumable.*",  # ours goes on where it stopped, see data_modules/loading/sample_keys.py

@@ -1,8 +1,8 @@
 """ProposalDetector: where in a window something happens, whatever it is.
 
-Anchor-free, on the frame features of the frozen CLIP: at every point of a pyramid of time scales the detector says how
-likely an action is and how far its two ends are; the most likely segments are then refined by what is to be seen around
-their ends. All positions are in frames of the window: frame i covers [i, i + 1).
+Anchor-free, on the frame features of the frozen backbone: at every point of a pyramid of time scales the detector says
+how likely an action is and how far its two ends are; the most likely segments are then refined by what is to be seen
+around their ends. All positions are in frames of the window: frame i covers [i, i + 1).
 
 Source: in the spirit of AFSD (Lin et al., CVPR 2021), the design that the paper's own detector follows; targets by
 scale and centre sampling as in ActionFormer (Zhang et al., ECCV 2022).
@@ -105,7 +105,7 @@ class ProposalDetector(nn.Module):
         """What every point says.
 
         Args:
-            frames: of the frozen CLIP, not normalised.
+            frames: of the frozen backbone, not normalised.
             mask: True at real frames; nothing else is looked at.
             generator: of dropout, on the same device; None: PyTorch's own.
         """

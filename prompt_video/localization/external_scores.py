@@ -1,4 +1,4 @@
-"""Video-level class scores of a classifier from outside, and how they are joined with CLIP's.
+"""Video-level class scores of a classifier from outside, and how they are joined with the backbone's.
 
 The file is one of ActivityNet's classification task, ``.json`` or ``.json.gz``::
 
@@ -83,7 +83,7 @@ def fuse(
     Args:
         clip_probabilities: of each proposal, in [0, 1].
         external: of the video, in [0, 1].
-        weight: 0: only CLIP's; 1: only those from outside.
+        weight: 0: only the backbone's; 1: only those from outside.
 
     Raises:
         InputError: when the weight is outside [0, 1].

@@ -70,7 +70,7 @@ def candidates(
     Args:
         model: scores segments against the batch's texts.
         batch: of windows.
-        frames: features of the frozen CLIP.
+        frames: features of the frozen backbone.
         proposed: in these windows.
         frames_inside: see `encode_segments`.
     """

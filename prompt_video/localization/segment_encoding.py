@@ -21,7 +21,7 @@ def encode_segments(
 
     Args:
         temporal: the temporal encoder.
-        frames: of the frozen CLIP, not normalised.
+        frames: of the frozen backbone, not normalised.
         mask: True at real frames.
         segments: start and end in frames of the window: frame i covers [i, i + 1).
         chosen: the segments that are wanted.

@@ -20,7 +20,7 @@ class Candidates(NamedTuple):
         segments_sec: start and end, seconds from the start of the file.
         confidence: that an action is there and that it is met, in [0, 1].
         learned: probability of each class, as the model sees it.
-        frozen: the same, as frozen CLIP sees it.
+        frozen: the same, as frozen backbone sees it.
     """
 
     segments_sec: Float[Tensor, "P 2"]

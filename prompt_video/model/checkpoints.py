@@ -136,12 +136,12 @@ def open_model(
 
     Args:
         learned: a checkpoint, or what a folder holds.
-        backbone: where its CLIP is: hub id or local folder; None: where it was.
-        backbone_dtype: what CLIP is to compute in, whatever it computed in while the model learned.
+        backbone: where its backbone is: hub id or local folder; None: where it was.
+        backbone_dtype: what it is to compute in, whatever it computed in while the model learned.
         cut_texts: of a text that is too long for the model, its beginning counts; otherwise it is refused.
 
     Raises:
-        InputError: when the CLIP is not there or is another one, or the weights do not fit.
+        InputError: when the backbone is not there or is another one, or the weights do not fit.
     """
     name = backbone or learned.spec["backbone"]["name"]
     if name == UNNAMED_BACKBONE:

@@ -81,7 +81,7 @@ class Descriptions(TextHead):
         return F.normalize(torch.stack(joined), dim=-1)
 
     def has_cut(self, text: str) -> bool:
-        """Whether one of the sentences of a class was too long for CLIP."""
+        """Whether one of the sentences of a class was too long for the text encoder."""
         (sentences,) = self._sentences([text])
         return any(self.reader.has_cut(sentence) for sentence in sentences)
 

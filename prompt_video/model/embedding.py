@@ -16,7 +16,7 @@ from prompt_video.model.video_text_model import VideoTextModel
 
 
 def dim_of(model: VideoTextModel) -> int:
-    """Length of the vectors: the joint space's, twice that where the frozen CLIP has a share."""
+    """Length of the vectors: the joint space's, twice that where the frozen backbone has a share."""
     return model.backbone.embed_dim * (model.temporal.video_parts + bool(model.frozen_share))
 
 
@@ -42,7 +42,7 @@ def class_vectors(model: VideoTextModel, texts: Sequence[str]) -> Classifier:
 
 
 def frozen_model(model: VideoTextModel, templates: str | Sequence[str] | None = None) -> VideoTextModel:
-    """The frozen CLIP that a model is compared with: its hand-crafted templates, and frames averaged.
+    """The frozen backbone that a model is compared with: its hand-crafted templates, and frames averaged.
 
     Args:
         model: the model.

@@ -1,6 +1,6 @@
-"""Scores that are mixed of a model's own and the frozen CLIP's: score by score, or as one product of longer vectors.
+"""Scores that are mixed of a model's own and frozen ones: score by score, or as one product of longer vectors.
 
-The share of the frozen CLIP is from 0 to 1; at 0 nothing is changed.
+The share of the frozen backbone is from 0 to 1; at 0 nothing is changed.
 """
 
 import torch
@@ -11,12 +11,12 @@ from prompt_video.model.text_head import Classifier
 
 
 def mixed_scores(scores: Float[Tensor, "*N K"], frozen: Float[Tensor, "*N K"], share: float) -> Float[Tensor, "*N K"]:
-    """Scores with their share of the frozen CLIP's.
+    """Scores with their share of the frozen backbone's.
 
     Args:
         scores: of the model.
-        frozen: cosines of the frozen CLIP over the model's temperature.
-        share: of the frozen CLIP.
+        frozen: cosines of the frozen backbone over the model's temperature.
+        share: of the frozen backbone.
     """
     return torch.lerp(scores, frozen, share) if share else scores
 
@@ -28,8 +28,8 @@ def joined_vectors(
 
     Args:
         learned: unit vectors of the model.
-        frozen: of the frozen CLIP, of the same videos or texts.
-        share: of the frozen CLIP.
+        frozen: of the frozen backbone, of the same videos or texts.
+        share: of the frozen backbone.
     """
     return torch.cat([learned * (1 - share) ** 0.5, frozen * share**0.5], dim=-1) if share else learned
 
@@ -41,9 +41,9 @@ def joined_classifier(
 
     Args:
         own: scores the model's vectors alone.
-        frozen: unit vectors of the same texts by the frozen CLIP.
+        frozen: unit vectors of the same texts by the frozen backbone.
         temperature: of the model.
-        share: of the frozen CLIP.
+        share: of the frozen backbone.
     """
     vectors = joined_vectors(own.vectors, frozen / (temperature / own.temperature), share)
     return Classifier(vectors, own.temperature, None if own.bias is None else own.bias * (1 - share))

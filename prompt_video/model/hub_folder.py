@@ -1,7 +1,7 @@
 """A trained model as a folder of plain files, as the HuggingFace hub keeps them: learned weights and what they are of.
 
 ``config.json`` says what the model is, ``model.safetensors`` holds what was learned. There is no pickle in it, so that
-reading a stranger's folder runs none of their code. The frozen CLIP is not in it.
+reading a stranger's folder runs none of their code. The frozen backbone is not in it.
 """
 
 import re
@@ -22,7 +22,7 @@ from prompt_video.model.video_text_model import TEMPORAL_ENCODERS, TEXT_HEADS, V
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND, FORMAT = "prompt-video model", 2
 READ_FORMATS = (1, FORMAT)
-UNNAMED_BACKBONE = "(a local folder)"  # in the place of a CLIP's name that only one machine could make something of
+UNNAMED_BACKBONE = "(a local folder)"  # in the place of a backbone's name that only one machine could make something of
 
 
 class Learned(NamedTuple):
@@ -68,7 +68,7 @@ def read_hub_folder(folder: Path) -> Learned:
 
 
 def has_public_name(backbone: str) -> bool:
-    """Whether a CLIP can be found by its name on any machine: the built-in one, or one on the hub."""
+    """Whether a backbone can be found by its name on any machine: the built-in one, or one on the hub."""
     if backbone == "tiny":
         return True
     is_id = re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", backbone) is not None

@@ -65,7 +65,7 @@ class LinearProbe(TextHead):
         raise InputError("a linear probe has no text features, only scores of the class names that it learned.")
 
     def settings(self) -> dict[str, object]:
-        """None: its shape comes from the classes and from CLIP."""
+        """None: its shape comes from the classes and from the backbone."""
         return {}
 
     def describe(self) -> str:

@@ -12,7 +12,7 @@ from prompt_video.model.temporal import mean_frame
 
 
 def drift(learned: Float[Tensor, "*N D"], frozen: Float[Tensor, "*N D"]) -> Float[Tensor, "*N"]:
-    """How far learned features have moved away from the frozen CLIP's of the same text or video: 1 - cosine.
+    """How far learned features have moved away from the frozen backbone's of the same text or video: 1 - cosine.
 
     Args:
         learned: any length.
@@ -33,7 +33,7 @@ def feature_noise(
     the changes apart from what they happen to finds them in videos of unseen classes too.
 
     Args:
-        frames: of the frozen CLIP, not normalised.
+        frames: of the frozen backbone, not normalised.
         mask: True at real frames.
         scale: standard deviation of the vector, relative to that of the videos' mean frames in this batch; 0 for none.
         rng: of the vectors.

@@ -119,7 +119,7 @@ class TemplatePrompt(TextHead):
         return F.normalize(features.view(len(texts), len(self.templates), -1).mean(1), dim=-1)
 
     def has_cut(self, text: str) -> bool:
-        """Whether a text was too long for CLIP in any of the templates."""
+        """Whether a text was too long for the text encoder in any of the templates."""
         return any(template.replace("{}", text) in self.truncated for template in self.templates)
 
     def settings(self) -> dict[str, object]:

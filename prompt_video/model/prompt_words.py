@@ -1,4 +1,4 @@
-"""The words of CLIP's vocabulary that learned prompt vectors lie nearest to.
+"""The words of the backbone's vocabulary that learned prompt vectors lie nearest to.
 
 They tell little of what a vector does: the nearest word is often far, and the vectors of one prompt need not be read
 one after the other. Source: CoOp (Zhou et al., IJCV 2022), section 4.2 and table 4, Euclidean distance.

@@ -1,4 +1,4 @@
-"""Hand-written sentences that texts are put into for the frozen CLIP: sets with names, or a file of one's own."""
+"""Hand-written sentences that texts are put into for the frozen backbone: sets with names, or a file of one's own."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache

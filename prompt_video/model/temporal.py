@@ -23,7 +23,7 @@ class TemporalEncoder(nn.Module):
     With ``start="random"`` this is the paper's encoder. With ``start="frozen"`` two things differ: the blocks' output
     products start at zero, and the positions are taken out again behind the last block, so that they reach the video's
     feature only through what the blocks make of them. Both together make it start exactly at the mean of the frames,
-    which is frozen CLIP.
+    which is frozen backbone.
 
     Args:
         width: of the frame features.
@@ -177,6 +177,6 @@ class TemporalBlock(nn.Module):
 
 
 def mean_frame(frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"]) -> Float[Tensor, "R D"]:
-    """The average of the real frames: what frozen CLIP makes of a video."""
+    """The average of the real frames: what frozen backbone makes of a video."""
     weight = mask.unsqueeze(-1).to(frames.dtype)
     return (frames.masked_fill(~mask.unsqueeze(-1), 0) * weight).sum(1) / weight.sum(1).clamp(min=1)

@@ -70,12 +70,13 @@ class TextHead(nn.Module, ABC):
             values of its weights, and on the texts only through what the encoder is asked for. A subclass says so anew.
         called: what it is, for messages, of one whose scores are no such cosines.
         knows: what such a one can score, as a sentence.
-        starts_frozen: whether it scores as the frozen CLIP does before it learns, at the frozen CLIP's temperature.
+        starts_frozen: whether it scores as the frozen backbone does before it learns, at the frozen backbone's
+            temperature.
         needs_examples: whether it is shown the training videos before it is trained, see `learn_from`.
         vocabulary: the class names that it has something of its own for; None: none.
         text_parts: vectors side by side that it makes of a text.
         room: tokens that a text may have.
-        truncated: texts that were cut so far, as CLIP was to read them.
+        truncated: texts that were cut so far, as the text encoder was to read them.
     """
 
     reads_text: ClassVar[bool] = True
@@ -165,5 +166,5 @@ class TextHead(nn.Module, ABC):
         return [text for text in texts if text not in known]
 
     def has_cut(self, text: str) -> bool:
-        """Whether a text was too long for CLIP."""
+        """Whether a text was too long for the text encoder."""
         return text in self.truncated

@@ -3,7 +3,7 @@
     video: frames -> backbone.encode_frames -> temporal -> one vector     }
     text:  words  -> prompt -> backbone.encode_text     -> one vector     }  cosine / temperature = score
 
-Only the prompt and the temporal encoder learn; CLIP is frozen.
+Only the prompt and the temporal encoder learn; the backbone is frozen.
 """
 
 import math
@@ -48,17 +48,17 @@ class VideoTextModel(nn.Module):
     """Scores of videos for texts.
 
     Args:
-        backbone: the frozen CLIP; several models may share one.
+        backbone: the frozen backbone; several models may share one.
         prompt: makes the text head, given what the text encoder takes.
-        temporal: makes the temporal encoder, given the width of CLIP's joint space.
-        temperature: divides the cosine similarity. None: the paper's 0.07 where anything is learned, and CLIP's own
-            where nothing is, or where training starts at the frozen CLIP.
+        temporal: makes the temporal encoder, given the width of the joint space.
+        temperature: divides the cosine similarity. None: the paper's 0.07 where anything is learned, and the backbone's
+            own where nothing is, or where training starts at the frozen backbone.
         learn_temperature: learn it, starting there.
         text_chunk: texts whose inner values are kept at a time in training, so that memory does not grow with their
             number; the result is the same. None keeps all, which is faster.
-        frozen_templates: hand-crafted prompts of the frozen CLIP that this model is compared with; see
+        frozen_templates: hand-crafted prompts of the frozen backbone that this model is compared with; see
             `TemplatePrompt`.
-        frozen_share: share of the frozen CLIP's cosines in those of testing, from 0 to 1.
+        frozen_share: share of the frozen backbone's cosines in those of testing, from 0 to 1.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class VideoTextModel(nn.Module):
         return self.temporal.product(F.normalize(video_features, dim=-1), text_features) / self.temperature
 
     def test_scores(self, batch: Batch) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
-        """Scores of this model, with its `frozen_share`, and of the frozen CLIP on the same frames."""
+        """Scores of this model, with its `frozen_share`, and of the frozen backbone on the same frames."""
         frames, mask = self.frame_features(batch), batch["mask"]
         learned = self.scores(self.temporal(frames, mask), batch["text"])
         return self.beside_frozen(learned, mean_frame(frames, mask), batch["text"])
@@ -140,7 +140,7 @@ class VideoTextModel(nn.Module):
     def beside_frozen(
         self, scores: Float[Tensor, "R K"], mean_frames: Float[Tensor, "R D"], texts: Sequence[str]
     ) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
-        """Scores of testing, and those of the frozen CLIP: at the temperature that it was trained with.
+        """Scores of testing, and those of the frozen backbone: at the temperature that it was trained with.
 
         Args:
             scores: of this model, without `frozen_share`.
@@ -157,7 +157,7 @@ class VideoTextModel(nn.Module):
         return videos
 
     def frame_features(self, batch: Batch) -> Float[Tensor, "R T D"]:
-        """Features of the frozen CLIP: pixels are encoded, stored features taken as they are."""
+        """Features of the frozen backbone: pixels are encoded, stored features taken as they are."""
         mask = batch["mask"]
         if "features" in batch:
             features = batch["features"]
@@ -224,13 +224,13 @@ class VideoTextModel(nn.Module):
 
     def describe(self) -> str:
         """How texts are written and frames are joined, in words."""
-        share = f"; {self.frozen_share:g} of every score is frozen CLIP's" if self.frozen_share else ""
+        share = f"; {self.frozen_share:g} of every score is frozen backbone's" if self.frozen_share else ""
         frozen = f"{describe(self.frozen_prompt.templates)}, at its own temperature of {self.backbone.temperature:.4g}"
         parts = f"{self.prompt.describe()}; {self.temporal.describe()}"
         return f"{parts}{share}. Frozen backbone '{self.backbone.name}' reads {frozen}."
 
     def frozen_spec(self) -> dict[str, Any]:
-        """What the frozen CLIP is that every test is compared with, ready for JSON."""
+        """What the frozen backbone is that every test is compared with, ready for JSON."""
         templates = self.frozen_prompt.templates
         return {
             "backbone": self.backbone.name,
@@ -239,7 +239,7 @@ class VideoTextModel(nn.Module):
         }
 
     def learned_state(self) -> dict[str, Tensor]:
-        """The learned weights, and what the parts keep of training videos; without CLIP."""
+        """The learned weights, and what the parts keep of training videos; without the backbone."""
         learned = {name: weight.detach() for name, weight in self.named_parameters() if weight.requires_grad}
         for part in ("prompt", "temporal"):
             module: nn.Module = getattr(self, part)
@@ -266,7 +266,7 @@ class VideoTextModel(nn.Module):
         self.forget_texts()
 
     def spec(self) -> dict[str, Any]:
-        """All that is needed to build this model again and to refuse a wrong CLIP, ready for JSON."""
+        """All that is needed to build this model again and to refuse a wrong backbone, ready for JSON."""
         backbone = self.backbone
         return {
             "backbone": {

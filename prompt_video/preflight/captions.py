@@ -70,7 +70,7 @@ def check_shared(trials: Sequence[Trial]) -> CheckResult:
 
 
 def check_lengths(model: VideoTextModel, parts: Parts) -> CheckResult:
-    """Whether every caption fits into CLIP's text encoder, beside the learned vectors or inside the templates.
+    """Whether every caption fits into the text encoder, beside the learned vectors or inside the templates.
 
     Args:
         model: whose text head is to read them.

@@ -85,7 +85,7 @@ def examine(settings: SettingsCLI, decode: Decode, samples: int, workers: int, *
 
 
 def _of_texts(data: VideoDataModule, task: VideoTextTask) -> CheckResult:
-    """Whether CLIP can read all texts to their ends."""
+    """Whether the backbone can read all texts to their ends."""
     if isinstance(data, CaptionedDataModule):
         return captions.check_lengths(task.model, data.videos())
     names = dict.fromkeys(

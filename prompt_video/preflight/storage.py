@@ -17,7 +17,7 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.preflight.check_results import CheckResult, Verdict, count
 from prompt_video.preflight.probes import Probe
 
-USUAL_DIM = 512  # of CLIP ViT-B, where the experiment's own CLIP could not be loaded
+USUAL_DIM = 512  # of CLIP ViT-B, where the experiment's own backbone could not be loaded
 TIGHT = 0.9  # of the free space
 
 
@@ -26,7 +26,7 @@ class Share:
     """What one store, which need not exist yet, has and lacks.
 
     Args:
-        recipe: what its features are made with; None where CLIP is not known.
+        recipe: what its features are made with; None where the backbone is not known.
         stored: files that have features.
         todo: videos that are still to be computed.
     """
@@ -79,7 +79,7 @@ def check_store(data: VideoDataModule, shares: Sequence[Share], stored: set[Path
     if data.features == "off":
         return CheckResult(title, "note", "off: videos are decoded in every epoch")
     if all(share.recipe is None for share in shares):
-        return CheckResult(title, "note", "not checked, since CLIP could not be loaded")
+        return CheckResult(title, "note", "not checked, since the backbone could not be loaded")
     total = {record.path for records in data.videos().values() for record in records}
     if data.features != "auto":
         lacking = [str(path) for path in total - stored]

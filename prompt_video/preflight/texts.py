@@ -1,4 +1,4 @@
-"""Whether every text fits into CLIP's text encoder, beside the learned vectors or inside the templates."""
+"""Whether every text fits into the text encoder, beside the learned vectors or inside the templates."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -27,7 +27,7 @@ def check_texts(model: VideoTextModel, names: Sequence[str]) -> CheckResult:
 
 def readers(model: VideoTextModel) -> list[tuple[Reader, str]]:
     """What reads texts, the model's own text head first, and what stands beside a text there, in words."""
-    head, frozen = model.prompt, (model.frozen_prompt, " in the frozen CLIP's templates")
+    head, frozen = model.prompt, (model.frozen_prompt, " in the frozen backbone's templates")
     if isinstance(head, PromptLearner):
         return [(head, f" beside {head.num_prefix} + {head.num_suffix} learned vectors"), frozen]
     return [(head, " in the templates"), frozen] if isinstance(head, TemplatePrompt) else [frozen]

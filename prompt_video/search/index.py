@@ -56,10 +56,10 @@ class VideoIndex:
 
     Args:
         root: folder of the index.
-        backbone: where the CLIP is that it was made with; None: where it was then.
+        backbone: where the backbone is that it was made with; None: where it was then.
 
     Raises:
-        InputError: there is no such index, it is empty or damaged, or its CLIP is not there.
+        InputError: there is no such index, it is empty or damaged, or its backbone is not there.
     """
 
     def __init__(self, root: Path, backbone: str | None = None) -> None:

@@ -49,7 +49,7 @@ class IndexManifest:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the learned weights and their settings; CLIP counts by its own in the recipe of a store."""
+        """A hash of the learned weights and their settings; the backbone counts by its own in the recipe of a store."""
         digest = hashlib.sha256(json.dumps({**self.spec, "backbone": ""}, sort_keys=True).encode())
         for name, weight in sorted(self.state.items()):
             digest.update(name.encode())
@@ -86,10 +86,10 @@ class IndexManifest:
         """The model, on the CPU; queries that are too long for it are cut.
 
         Args:
-            backbone: where its CLIP is; None: where it was.
+            backbone: where its backbone is; None: where it was.
 
         Raises:
-            InputError: when the CLIP is not there, or is another one.
+            InputError: when the backbone is not there, or is another one.
         """
         made_with = self.spec["backbone"]
         name = backbone or made_with["name"]

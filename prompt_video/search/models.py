@@ -18,11 +18,11 @@ def model_of_checkpoint(path: Path, backbone: FrozenBackbone | None = None, *, f
 
     Args:
         path: the checkpoint.
-        backbone: its CLIP; None: from where it was, in the precision that suits the device that a trainer chooses.
-        frozen: only the frozen CLIP in it will be used.
+        backbone: its backbone; None: from where it was, in the precision that suits the device that a trainer chooses.
+        frozen: only the frozen backbone in it will be used.
 
     Raises:
-        InputError: when it is no checkpoint, belongs to another CLIP, or its model reads no texts.
+        InputError: when it is no checkpoint, belongs to another backbone, or its model reads no texts.
     """
     checkpoint = read_checkpoint(path)
     spec = spec_of(checkpoint)
@@ -50,6 +50,6 @@ def untrained(model: VideoTextModel) -> VideoTextModel:
     if count := learned_weights(model):
         raise InputError(
             f"the experiment's model has {count:,} learned weights, and without training they are random: name its "
-            "checkpoint with --ckpt, or say --frozen to search with the frozen CLIP and its hand-crafted templates."
+            "checkpoint with --ckpt, or say --frozen to search with the frozen backbone and its hand-crafted templates."
         )
     return model

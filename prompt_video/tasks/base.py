@@ -41,20 +41,20 @@ class VideoTextTask(LightningModule, ABC):
     Args:
         backbone: the frozen image-text model: a short name (`prompt-video list backbones`), a HuggingFace hub id, or a
             local folder; ``tiny`` is built in.
-        backbone_dtype: precision that CLIP computes in; ``auto``: half precision on GPUs (bfloat16, or float16 on those
+        backbone_dtype: precision that it computes in; ``auto``: half precision on GPUs (bfloat16, or float16 on those
             without), float32 on CPUs.
         prompt: the text head: `PromptLearner` learns vectors around each text, `TemplatePrompt` is hand-crafted,
             `Descriptions` reads sentences of each class, `TextProbe` learns one vector a class that starts at its text,
             `LinearProbe` one that ignores the words, and `Cache` keeps the training videos.
         temporal: the temporal encoder over the frame features; with ``num_layers`` 0 frames are averaged.
             `LinearAdapter` learns one matrix, `OrderedParts` and `QueryWeighted` learn nothing.
-        temperature: divides the cosine similarity; null: the paper's 0.07 where anything is learned, and CLIP's own
-            where nothing is, or where training starts at the frozen CLIP. The frozen CLIP that every test is compared
-            with has its own in any case.
+        temperature: divides the cosine similarity; null: the paper's 0.07 where anything is learned, and the backbone's
+            own where nothing is, or where training starts at the frozen backbone. The frozen backbone that every test
+            is compared with has its own in any case.
         learn_temperature: learn it, starting there.
-        frozen_templates: hand-crafted prompts of the frozen CLIP that every test is compared with: sentences with
+        frozen_templates: hand-crafted prompts of the frozen backbone that every test is compared with: sentences with
             ``{}`` where a name goes, the name of a set of them, or a text file with one a line; see `TemplatePrompt`.
-        frozen_share: share of the frozen CLIP's cosines in those of testing, from 0 to 1.
+        frozen_share: share of the frozen backbone's cosines in those of testing, from 0 to 1.
         text_chunk: texts that are encoded at a time in training, the rest being recomputed in the backward pass, so
             that memory does not grow with their number; null for all at once.
         optimizer: made for the learned weights.
@@ -117,7 +117,7 @@ class VideoTextTask(LightningModule, ABC):
         self.class_names: list[str] = []
         self.trial_name: str | None = None
         self.data_config: Mapping[str, Any] = {}  # which frames stand for a video, as the data say
-        # The frozen CLIP is not in the checkpoint; that nothing else lacks is seen to in `on_load_checkpoint`.
+        # The frozen backbone is not in the checkpoint; that nothing else lacks is seen to in `on_load_checkpoint`.
         self.strict_loading = False
 
     monitor: ClassVar[str] = "val/top1"  # what the best checkpoint is best in
@@ -251,13 +251,13 @@ class VideoTextTask(LightningModule, ABC):
         return self.optimization.configure(self, int(self.trainer.estimated_stepping_batches))
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401
-        """The learned weights only: the frozen CLIP stays where it came from."""
+        """The learned weights only: the frozen backbone stays where it came from."""
         learned = {name for name, weight in self.named_parameters() if weight.requires_grad}
         learned |= {f"model.{name}" for name in self.model.learned_state()}
         return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name in learned}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what is needed to rebuild the model and to refuse a wrong CLIP."""
+        """Add what is needed to rebuild the model and to refuse a wrong backbone."""
         checkpoint["prompt_video"] = {
             "format": CHECKPOINT_FORMAT,
             "spec": self.model.spec(),
@@ -271,7 +271,7 @@ class VideoTextTask(LightningModule, ABC):
         return {"kind": type(self).__name__, **self.data_config}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to go on from a checkpoint of another CLIP or of other settings."""
+        """Refuse to go on from a checkpoint of another backbone or of other settings."""
         spec = spec_of(checkpoint)
         self.model.set_vocabulary(spec["class_names"] or [])
         self.model.check_spec(spec)
@@ -300,7 +300,7 @@ class VideoTextTask(LightningModule, ABC):
         """Take the learned weights of a checkpoint, be it of a run or an imported one.
 
         Raises:
-            InputError: when it is no checkpoint of this framework, or belongs to another CLIP or other settings.
+            InputError: when it is no checkpoint of this framework, or belongs to another backbone or other settings.
         """
         self.on_load_checkpoint(read_checkpoint(path))
 
@@ -308,7 +308,7 @@ class VideoTextTask(LightningModule, ABC):
         """The learned weights of the model that training starts from, by their names in a `VideoTextModel`.
 
         Raises:
-            InputError: when there are none in the file, or they belong to another CLIP or to other settings.
+            InputError: when there are none in the file, or they belong to another backbone or to other settings.
         """
         assert self.start_from is not None
         learned = read_learned(self.start_from)

@@ -30,7 +30,7 @@ class ClassificationResults(Results):
     Args:
         class_names: the candidates.
         paths: files of the videos, for reports.
-        with_frozen: whether the frozen CLIP's figure is one of those that are computed.
+        with_frozen: whether the frozen backbone's figure is one of those that are computed.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ClassificationResults(Results):
         self.videos = in_turn(shares_of_processes(self.videos))
 
     def compute(self) -> dict[str, float]:
-        """Top-1, top-5 and mean class accuracy, and the top-1 of the frozen CLIP."""
+        """Top-1, top-5 and mean class accuracy, and the top-1 of the frozen backbone."""
         if not self.videos:
             return {}
         matrix = self.confusion()

@@ -24,8 +24,9 @@ CLIP_ONLY, WITH_EXTERNAL, FROZEN = "clip_only", "with_external", "frozen"
 class DetectionResults(Results):
     """Detections in one subset, video by video.
 
-    Every figure says which score it is of: ``clip_only``, all classification by prompted CLIP; ``with_external``,
-    where the user gave video-level scores of another classifier; and ``frozen``, the frozen CLIP on the same proposals.
+    Every figure says which score it is of: ``clip_only``, all classification by the prompted backbone;
+    ``with_external``, where the user gave video-level scores of another classifier; and ``frozen``, the frozen backbone
+    on the same proposals.
 
     Args:
         subset: of the trial.
@@ -102,7 +103,7 @@ class DetectionResults(Results):
 
     @staticmethod
     def key(score: str, figure: str) -> str:
-        """Name of a figure; the frozen CLIP's stands beside that of prompted CLIP."""
+        """Name of a figure; the frozen backbone's stands beside that of the prompted backbone."""
         return f"{CLIP_ONLY}/frozen_{figure}" if score == FROZEN else f"{score}/{figure}"
 
     def paths(self) -> dict[str, Path]:
@@ -126,7 +127,7 @@ class DetectionResults(Results):
         by_name = {CLIP_ONLY: candidates.learned, FROZEN: candidates.frozen}
         if self.external is not None:
             scores = self.external.of(video_id)
-            # A video that the other classifier has not scored is left to CLIP; how many there are was said before.
+            # A video that the other classifier has not scored is left to the backbone; how many was said before.
             learned = candidates.learned
             by_name[WITH_EXTERNAL] = (
                 learned if scores is None else fuse(learned, scores.to(learned), self.external_weight)

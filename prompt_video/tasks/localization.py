@@ -40,17 +40,17 @@ log = logging.getLogger(__name__)
 class LocalizationTask(VideoTextTask):
     """Find the actions in a video and name them: one proposal stage, one classification stage, trained together.
 
-    Proposals come from an anchor-free detector on the frozen CLIP's frame features, or from a file. Frame features
+    Proposals come from an anchor-free detector on the frozen backbone's frame features, or from a file. Frame features
     go through the temporal encoder, are averaged inside each proposal and compared with the prompted class names. The
     score of a detection is the proposal's confidence times the probability of the class; overlapping detections are
     thinned out class by class. Training classifies the annotated segments and the proposals that meet one of them.
 
-    Logged for every test: mAP at each tIoU and its average, of ``clip_only`` scores, and beside them the frozen CLIP's
-    with ``frozen_templates`` on the same proposals; AR@N and AUC of the proposals; and, where ``external_scores`` are
-    given, the mAP of ``with_external`` scores.
+    Logged for every test: mAP at each tIoU and its average, of ``clip_only`` scores, and beside them the frozen
+    backbone's with ``frozen_templates`` on the same proposals; AR@N and AUC of the proposals; and, where
+    ``external_scores`` are given, the mAP of ``with_external`` scores.
 
     Args:
-        detector: makes the proposal stage, given the width of CLIP's joint space.
+        detector: makes the proposal stage, given the width of the joint space.
         proposals: JSON of another detector's proposals in ActivityNet's result format, in the place of our own.
         tious: thresholds of mAP; null: those that the data set's benchmark takes.
         suppression: how overlapping detections are thinned out.
@@ -61,7 +61,7 @@ class LocalizationTask(VideoTextTask):
             format. They never enter ``clip_only``.
         external_weight: their weight in ``with_external``, from 0 to 1.
         text_consistency: weight of 1 - cosine between each learned text feature and the hand-crafted one, added to the
-            loss: prompts that stay near it keep what CLIP knows of classes that training does not show.
+            loss: prompts that stay near it keep what the backbone knows of classes that training does not show.
         video_consistency: weight of 1 - cosine between each feature of a segment and the mean of its frames, added to
             the loss: the same for the temporal encoder.
         feature_noise: standard deviation of a random vector that is added to all frame features of a training window,
@@ -149,7 +149,7 @@ class LocalizationTask(VideoTextTask):
         return DetectionResults(subset, self.tious or data.tious, self.suppression, external, self.external_weight)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Losses of the detector, cross-entropy of each segment against its class, and drift from the frozen CLIP."""
+        """Losses of the detector, cross-entropy of each segment against its class, and drift from the frozen one."""
         frames, mask, texts = self.model.frame_features(batch), batch["mask"], batch["text"]
         actions = actions_of(batch)
         # By the number of the step, so that a resumed run draws what it would have drawn.

@@ -28,13 +28,13 @@ class RecognitionTask(VideoTextTask):
     """Name the action in a video: softmax cross-entropy over all class names.
 
     Views of one test video are averaged as probabilities. Logged for every test: top-1, top-5 and mean class accuracy,
-    and beside them the top-1 of the frozen CLIP with ``frozen_templates`` on the same frames.
+    and beside them the top-1 of the frozen backbone with ``frozen_templates`` on the same frames.
 
     Args:
         classes_per_step: class names that a training step scores against, the batch's own and random others; null for
             all, which is exact. The paper takes 400 of Kinetics-700.
         text_consistency: weight of 1 - cosine between each learned text feature and the hand-crafted one, added to the
-            loss: prompts that stay near it keep what CLIP knows of classes that training does not show.
+            loss: prompts that stay near it keep what the backbone knows of classes that training does not show.
         video_consistency: weight of 1 - cosine between each feature of a video and the mean of its frames, added to the
             loss: the same for the temporal encoder.
         feature_noise: standard deviation of a random vector that is added to all frame features of a training video,
@@ -70,12 +70,12 @@ class RecognitionTask(VideoTextTask):
         self.harmonic_means = trial.harmonic_means
 
     def new_results(self, name: str, subset: Subset) -> ClassificationResults:
-        """Guesses; the frozen CLIP's accuracy is of no use in validation, where it never changes."""
+        """Guesses; the frozen backbone's accuracy is of no use in validation, where it never changes."""
         paths = {record.video_id: record.path for record in subset.records}
         return ClassificationResults(subset.class_names, paths, with_frozen=name != "val")
 
     def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy of each view against its video's class, and how far features have drifted from frozen CLIP."""
+        """Cross-entropy of each view against its video's class, and how far features have drifted from frozen ones."""
         rng = losses.step_rng(torch.initial_seed(), self.global_step, self.global_rank)
         texts, drawn = self.drawn(batch, rng)
         text_features = self.model.text_features(texts) if self.model.prompt.reads_text else None
@@ -114,11 +114,11 @@ class RecognitionTask(VideoTextTask):
 
         Args:
             texts: the candidates.
-            frames: of the frozen CLIP, with their noise.
+            frames: of the frozen backbone, with their noise.
             mask: True at real frames.
             target: index into the candidates.
             text_features: of the candidates; None where the text head has none.
-            frozen_texts: the frozen CLIP's features of the candidates, for ``text_consistency``.
+            frozen_texts: the frozen backbone's features of the candidates, for ``text_consistency``.
         """
         video_features = self.model.temporal(frames, mask)
         scores = self.model.scores(video_features, texts, text_features)
@@ -137,7 +137,7 @@ class RecognitionTask(VideoTextTask):
         )
 
     def probabilities(self, batch: Batch) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
-        """Class probabilities of each video, averaged over its views: of this model and of the frozen CLIP."""
+        """Class probabilities of each video, averaged over its views: of this model and of the frozen backbone."""
         learned, frozen = (
             torch.unflatten(scores.softmax(-1), 0, (-1, batch["num_views"])).mean(1)
             for scores in self.model.test_scores(batch)

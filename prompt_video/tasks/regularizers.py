@@ -1,4 +1,4 @@
-"""What keeps learned features near the frozen CLIP's: settings that all tasks which name classes have."""
+"""What keeps learned features near the frozen backbone's: settings that all tasks which name classes have."""
 
 from data_modules.errors import InputError
 from prompt_video.model.temporal import TemporalEncoder

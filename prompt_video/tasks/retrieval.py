@@ -44,7 +44,7 @@ class RetrievalTask(VideoTextTask):
 
     Logged for every test, in both directions (``t2v``: each caption asks for its video; ``v2t``: each video for the
     best of its captions): R@1, R@5, R@10, median and mean rank, ties averaged over random order, and beside them those
-    of the frozen CLIP with ``frozen_templates`` on the same frames. Re-scored figures have names of their own.
+    of the frozen backbone with ``frozen_templates`` on the same frames. Re-scored figures have names of their own.
 
     Args:
         prompt: the text head; captions that do not fit are to be cut (``too_long: truncate``), which is counted.
@@ -141,7 +141,7 @@ class RetrievalTask(VideoTextTask):
         return torch.cat([videos, self.model.text_features(batch["text"])], dim=1)
 
     def _encoded(self, batch: Batch) -> tuple[Pairs, Pairs]:
-        """Features of a test batch whose dot products are the scores: of this model, and of the frozen CLIP.
+        """Features of a test batch whose dot products are the scores: of this model, and of the frozen backbone.
 
         Scores of a video are the mean over its views.
         """

@@ -1,4 +1,4 @@
-"""What a validation or a test of retrieval comes to: ranks by features of this model and of the frozen CLIP."""
+"""What a validation or a test of retrieval comes to: ranks by features of this model and of the frozen backbone."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ class Answers:
         video_ids: of the videos.
         captions: of all videos.
         learned: scores of this model.
-        frozen: of the frozen CLIP.
+        frozen: of the frozen backbone.
     """
 
     video_ids: Sequence[str]
@@ -54,7 +54,7 @@ class RetrievalResults(Results):
 
     Args:
         subset: of the trial.
-        with_frozen: whether the frozen CLIP's figures are among those that are computed.
+        with_frozen: whether the frozen backbone's figures are among those that are computed.
         pairing: scores of this model, where they are no dot products.
     """
 
@@ -82,7 +82,7 @@ class RetrievalResults(Results):
             video_ids: each once in the whole test.
             caption_video: for each caption, the place of its video in ``video_ids``.
             learned: features of this model.
-            frozen: of the frozen CLIP.
+            frozen: of the frozen backbone.
         """
         numbers = [self._number[video_id] for video_id in video_ids]
         texts = [first + k for n in numbers for first in [self._first[n]] for k in range(len(self.records[n].captions))]
@@ -107,7 +107,7 @@ class RetrievalResults(Results):
         )
 
     def compute(self) -> dict[str, float]:
-        """Ranks in both directions, ``t2v/r@1`` and so on, and those of the frozen CLIP as ``t2v/frozen_r@1``."""
+        """Ranks in both directions, ``t2v/r@1`` and so on, and those of the frozen backbone as ``t2v/frozen_r@1``."""
         assert self.answers is not None
         figures = self.answers.learned.figures()
         if self.with_frozen:

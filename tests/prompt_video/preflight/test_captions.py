@@ -199,9 +199,9 @@ def test_sound_captions(doctor: Callable[..., Any]) -> None:
         "repeated videos",
         "overlap",
         "split sizes",
-        "caption lengths",
         "video files",
         "broken videos",
+        "caption lengths",
         "feature store",
         "disk space",
     ]
