@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from prompt_video.inference.toy import toy_notice
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.tables import new_table
@@ -43,7 +44,10 @@ def main(arguments: list[str]) -> int:
     console.print(
         f"{index.num_spans:,} spans of {index.num_videos:,} videos below {index.manifest.folder}, all of them compared"
     )
-    is_saved = save(options.json, lambda path: write_json(path, _report(index, answers)), "all figures:")
+    notice = toy_notice(index.model.backbone.name)
+    if notice:
+        console.print(f"note: {notice}")
+    is_saved = save(options.json, lambda path: write_json(path, _report(index, answers, notice)), "all figures:")
     return 0 if is_saved else 1
 
 
@@ -59,12 +63,13 @@ def _table(answer: "Answer") -> Table:
     return table
 
 
-def _report(index: "VideoIndex", answers: Sequence["Answer"]) -> dict[str, Any]:
+def _report(index: "VideoIndex", answers: Sequence["Answer"], notice: str | None) -> dict[str, Any]:
     queries: list[dict[str, Any]] = []
     for answer in answers:
         hits = [{"rank": rank, **asdict(hit), "path": str(hit.path)} for rank, hit in enumerate(answer.hits, start=1)]
         queries.append({**asdict(answer), "hits": hits})
-    return {"index": str(index.root), "videos": index.num_videos, "spans": index.num_spans, "queries": queries}
+    about = {"notice": notice} if notice else {}
+    return {"index": str(index.root), **about, "videos": index.num_videos, "spans": index.num_spans, "queries": queries}
 
 
 def parser() -> VerbParser:

@@ -15,7 +15,7 @@ from prompt_video.io.readable import readable
 TENTHS = 10
 PATIENCE_SEC = 60.0  # after which a line is written in any case
 SOON_SEC = 5.0
-BAR = 14  # columns, of the 80 of a terminal
+BAR, LEFT = 14, len("99 min left")  # columns, of the 80 of a terminal
 
 
 class Steps:
@@ -95,7 +95,8 @@ class Steps:
         """
         before, self.done, self.what = self.done, done, what or self.what
         if self._progress is not None:
-            self._progress.update(self._task, completed=done, description=readable(self.what), beside=beside)
+            what = readable(self.what)
+            self._progress.update(self._task, completed=done, description=what, beside=self._fitting(beside, what))
         elif self._show and self._is_due(before):
             self.say(beside)
 
@@ -113,6 +114,12 @@ class Steps:
             return ""
         return f"{duration((time.monotonic() - self._began) / done * (self.total - self.done))} left"
 
+    def _fitting(self, beside: str, what: str) -> str:
+        """Figures cut to the room that the bar leaves: rich would cut the count, too."""
+        count = 2 * len(f"{self.total or self.done:,.0f}") + 1
+        room = self.console.width - sum((len(what), BAR, count, LEFT, 5))
+        return readable(beside) if len(beside) <= room else f"{readable(beside)[: max(room - 1, 0)].rstrip()}…"
+
     def _told(self) -> str:
         of = f" of {self.total:,.0f}" if self.total else ""
         return ", ".join(part for part in (f"{int(self.done):,}{of} {self.noun}", self.left()) if part)
@@ -127,7 +134,7 @@ class Steps:
         return int(self.done * TENTHS / self.total) > int(before * TENTHS / self.total)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: int | float) -> str:
     """``12 s``, ``3 min``, ``2 h 05 min``."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"

@@ -14,6 +14,7 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 from prompt_video.commands.label import parser
 from prompt_video.inference.options import texts_of
+from prompt_video.inference.toy import NOTICE
 
 
 def label(*arguments: str | Path) -> int:
@@ -70,6 +71,36 @@ def test_bad_files_are_named_and_the_others_go_on(
     said = capsys.readouterr().out
     assert "audio_only.mp4: no video stream" in said
     assert "2 of 4 files cannot be used" in said
+
+
+def test_videos_of_a_folder_are_a_row_each_and_a_sum(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "deep").mkdir()
+    for name in ("bear_vp9.webm", "deep/flv_h264.flv", "deep/corrupt_no_moov.mp4"):
+        shutil.copy(videos / Path(name).name, tmp_path / name)
+    out = tmp_path / "out.json"
+    names = "a bear that walks through a forest,a person who cleans a pool,a dog"
+    assert label(tmp_path, "--classes", names, "--json", out) == 1
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    (heading,) = (number for number, line in enumerate(lines) if line.startswith("video "))
+    best = [one["best"][0]["text"] for one in json.loads(out.read_text())["videos"]]
+    rows = [line for line in lines[heading:] if line.startswith(("video ", "bear_vp9.webm ", "deep/flv_h264.flv "))]
+    assert [line.split()[0] for line in rows] == ["video", "bear_vp9.webm", "deep/flv_h264.flv"]
+    assert all(len(line) <= 80 for line in rows)
+    assert any(line.startswith(f"2 videos labelled: {best[0]} ") and "1 of 3 files cannot" in line for line in lines)
+    assert [line.partition(";")[0].partition(",")[0] for line in said.err.splitlines()] == [
+        f"labelling: {number} of 3 videos" for number in (1, 2, 3)
+    ]
+
+
+def test_the_toy_model_says_what_it_is(videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.json"
+    assert label(videos / "flv_h264.flv", "--classes", "a dog,a cat", "--json", out) == 0
+    assert f"note: {NOTICE}" in capsys.readouterr().out
+    assert json.loads(out.read_text())["notice"] == NOTICE
 
 
 def test_patterns_and_files_that_are_named_twice(

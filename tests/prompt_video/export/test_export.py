@@ -52,6 +52,7 @@ def test_a_folder_for_the_hub_loads_in_a_fresh_process(
     assert front["license"] == "mit"
     assert (folder / "LICENSE").read_text().startswith("MIT License")
     assert "top1 | 0.5" in card
+    assert re.search(r"^# Action recognition: learned prompts on ", card, re.MULTILINE)
     assert str(tmp_path) not in card + (folder / "config.json").read_text()
     video = videos / "flv_h264.flv"
     backbone = prompt_video.load(checkpoint).model.backbone.name

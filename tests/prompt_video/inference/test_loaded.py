@@ -197,3 +197,18 @@ def test_moments_are_a_players_where_sound_comes_first(videos: Path) -> None:
     found = model.segments(video, ["night", "snow"], min_score=0.0)
     assert all(3.0 <= one.start_sec < one.end_sec <= 8.0 for one in found.segments)
     assert model.score(video, ["night", "snow"]).duration_sec == 8.0
+
+
+def test_objects_show_themselves_in_a_notebook(videos: Path) -> None:
+    model, video, texts = prompt_video.load(), videos / "flv_h264.flv", ["a <dog>", "a cat"]
+    shown = (model, model.score(video, texts), model.similarity(video, texts), model.segments(video, texts))
+    for one in shown:
+        html = one._repr_html_()
+        for said in (repr(one), html):
+            assert "tensor(" not in said
+            assert " at 0x" not in said
+        assert len(repr(one)) < 250
+        assert html.startswith("<table>")
+        assert "<dog>" not in html
+    assert repr(shown[1]).startswith("VideoScores(flv_h264.flv, 2 texts, best: a ")
+    assert "knows simple moving shapes only" in shown[0]._repr_html_()
