@@ -116,7 +116,7 @@ class BrokenVideo:
 class Sample(TypedDict):
     """One loaded video: V views of T frames each; pixels or stored features."""
 
-    video: NotRequired[UInt8[Tensor, "V T 3 S S"]]
+    video: NotRequired[UInt8[Tensor, "V T 3 H W"]]
     features: NotRequired[Float[Tensor, "V T D"]]
     time_sec: Float[Tensor, "V T"]
     target: int
@@ -132,7 +132,7 @@ class CaptionedSample(Sample):
 class Batch(TypedDict):
     """Collated samples. R = B * num_views rows; the views of one video stand next to each other."""
 
-    video: NotRequired[UInt8[Tensor, "R T 3 S S"]]
+    video: NotRequired[UInt8[Tensor, "R T 3 H W"]]
     features: NotRequired[Float[Tensor, "R T D"]]  # of the frozen CLIP, not normalised
     mask: Bool[Tensor, "R T"]  # True: a real frame; False: padding
     time_sec: Float[Tensor, "R T"]  # when each frame is on screen, seconds from the video's first frame

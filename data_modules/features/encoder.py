@@ -23,6 +23,9 @@ class FrameTransform(Protocol):
     def recipe(self) -> str:
         """What is done, for the manifest of stored features."""
 
+    def describe(self) -> str:
+        """What is done, as a sentence for people."""
+
     @property
     def place(self) -> Place:
         """What of a frame it looks at."""

@@ -46,7 +46,7 @@ class Piece:
 class Chunk:
     """Cropped frames of one video or several, and which are whose, in order."""
 
-    frames: UInt8[Tensor, "N 3 S S"]
+    frames: UInt8[Tensor, "N 3 H W"]
     pieces: list[Piece]
     broken: list[BrokenVideo]
 

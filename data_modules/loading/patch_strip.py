@@ -50,6 +50,14 @@ class PatchStrip:
         """What is done, for the manifest of stored features."""
         return f"keep-aspect-{self.most}x{self.patch}px-bilinear-antialias"
 
+    def describe(self) -> str:
+        """As `FrameTransform`."""
+        return (
+            f"The frame becomes as large as {self.most} patches of {self.patch} x {self.patch} pixels allow, its "
+            "aspect kept (bilinear, antialiased); the patches lie side by side, row by row, zeros behind them, and the "
+            "first two values of a last one are the numbers of rows and of columns, less one each."
+        )
+
     def at(self, place: Place) -> "PatchStrip":
         """As `FrameTransform`."""
         if place != CENTER:

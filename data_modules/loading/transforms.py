@@ -60,6 +60,14 @@ class ResizeCrop:
         """What is done, for the manifest of stored features."""
         return f"resize{self.short_side}-{self.method}-antialias/{self.place}crop{self.size}"
 
+    def describe(self) -> str:
+        """As `FrameTransform`."""
+        where = "in the middle" if self.place == CENTER else f"at the {self.place}"
+        return (
+            f"The short side becomes {self.short_side} pixels ({self.method}, antialiased, the long side rounded "
+            f"down), then the square of {self.size} {where} is cut out."
+        )
+
     def __call__(self, frames: UInt8[Tensor, "*N 3 H W"], pixel_aspect: float = 1.0) -> UInt8[Tensor, "*N 3 S S"]:
         """As `FrameTransform`."""
         height, width = square_pixels(frames.shape[-2], frames.shape[-1], pixel_aspect)
@@ -110,6 +118,10 @@ class Squash:
     def recipe(self) -> str:
         """What is done, for the manifest of stored features."""
         return f"squash{self.size}-{self.method}-antialias"
+
+    def describe(self) -> str:
+        """As `FrameTransform`."""
+        return f"The whole frame, of any shape, becomes {self.size} x {self.size} pixels ({self.method}, antialiased)."
 
     def __call__(self, frames: UInt8[Tensor, "*N 3 H W"], pixel_aspect: float = 1.0) -> UInt8[Tensor, "*N 3 S S"]:
         """As `FrameTransform`; whatever the shape of the pixels, the square is of all of them."""

@@ -40,7 +40,7 @@ class PoolingEncoder(nn.Module):
             query, key, value = block.query_key_value(x).permute(2, 0, 3, 1, 4)  # (N, H, P, A) each
             attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             x = block.finish(x, attended.transpose(1, 2).flatten(2))
-        query = self.pooling.query(self.probe[0]).transpose(1, 2).expand(len(x), -1, -1, -1)  # (N, H, 1, A)
+        query = self.pooling.query(self.probe[0]).transpose(1, 2).expand(x.shape[0], -1, -1, -1)  # (N, H, 1, A)
         key, value = self.pooling.key_value(self.final_norm(x)).permute(2, 0, 3, 1, 4)
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).flatten(1)
         return self.pooling.finish(attended.new_zeros(attended.shape), attended)

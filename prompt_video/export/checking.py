@@ -70,12 +70,12 @@ def run_graph(session: Any, given: Tensor, mask: Bool[Tensor, "N T"]) -> Tensor:
 
 def _inputs(model: VideoTextModel, file: str) -> Iterator[tuple[Tensor, Bool[Tensor, "N T"]]]:
     random = torch.Generator().manual_seed(0)
-    size, dim = model.backbone.image_size, model.backbone.embed_dim
+    frames, dim = model.backbone.frames, model.backbone.embed_dim
     for num_frames in (2, model.temporal.max_frames + 3):
         # The second video is shorter, so that there is padding.
         mask = torch.arange(num_frames) < torch.tensor([[num_frames], [(num_frames + 1) // 2]])
         if file == FRAMES:
-            pixels = torch.randint(0, 256, (*mask.shape, 3, size, size), generator=random, dtype=torch.uint8)
-            yield pixels, mask
+            pixels = torch.randint(0, 256, (*mask.shape, 3, 48, 64), generator=random, dtype=torch.uint8)
+            yield frames(pixels), mask
         else:
             yield torch.randn(*mask.shape, dim, generator=random), mask

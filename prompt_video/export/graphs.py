@@ -93,9 +93,9 @@ def write_graphs(model: VideoTextModel, folder: Path, opset: int, fingerprint: s
     refuse_weighted(model)
     if opset not in OPSETS:
         raise InputError(f"opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}.")
-    size, dim = model.backbone.image_size, model.backbone.embed_dim
+    shape, dim = model.backbone.frames.shape, model.backbone.embed_dim
     mask = torch.tensor([[True, True, True], [True, True, False]])
-    pixels = torch.zeros(2, 3, 3, size, size, dtype=torch.uint8)
+    pixels = torch.zeros(2, 3, 3, *shape, dtype=torch.uint8)
     _write(FramesToEmbedding(model), "frames", pixels, mask, folder / FRAMES, opset, fingerprint)
     _write(FeaturesToEmbedding(model), "features", torch.zeros(2, 3, dim), mask, folder / FEATURES, opset, fingerprint)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from data_modules.errors import InputError
 from data_modules.files.json_files import write_json
-from data_modules.loading.transforms import ResizeCrop
 from prompt_video.export.bank import make_bank, model_fingerprint, read_bank
 from prompt_video.export.checking import TOLERANCE, check
 from prompt_video.export.folders import ABOUT, filled, without_paths
@@ -72,19 +71,20 @@ def _remove_stale(folder: Path, written: Set[str], fingerprint: str) -> None:
 def _about(
     model: VideoTextModel, fingerprint: str, opset: int, task: Mapping[str, Any], difference: float
 ) -> dict[str, Any]:
-    backbone, size = model.backbone, model.backbone.image_size
+    backbone = model.backbone
     return {
         "kind": KIND,
         "format": FORMAT,
         "prompt_video_version": version("prompt-video"),
         "model": fingerprint,
         "temperature": model.temperature.item(),
-        "image_size": size,
+        "frame_shape": list(backbone.frames.shape),
         "feature_dim": backbone.embed_dim,
         "embedding_dim": dim_of(model),
         "num_positions": model.temporal.max_frames if model.temporal.num_layers else None,
         "preprocessing": {
-            "recipe": ResizeCrop(size).recipe,
+            "recipe": backbone.frames.recipe,
+            "in_words": backbone.frames.describe(),
             "channels": "RGB",
             "dtype": "uint8",
             "normalisation": "inside the graph",
@@ -101,7 +101,7 @@ def _about(
 
 
 def _readme(about: Mapping[str, Any]) -> str:
-    size, dim = about["image_size"], about["feature_dim"]
+    shape, dim = ", ".join(map(str, about["frame_shape"])), about["feature_dim"]
     positions = about["num_positions"]
     more = f"; beyond {positions} frames its learned positions are interpolated, as in PyTorch" if positions else ""
     rate = about["task"].get("frame_rate")
@@ -111,7 +111,7 @@ def _readme(about: Mapping[str, Any]) -> str:
 
 | file | what it is |
 |---|---|
-| `{FRAMES}` | `frames`: uint8 RGB (N, T, 3, {size}, {size}), `mask`: bool (N, T) -> `embedding`: float32 (N, E) |
+| `{FRAMES}` | `frames`: uint8 RGB (N, T, 3, {shape}), `mask`: bool (N, T) -> `embedding`: float32 (N, E) |
 | `{FEATURES}` | `features`: float32 (N, T, {dim}) of the frozen CLIP, `mask` -> the same `embedding` |
 | `{BANK}` | vectors of the classes; another bank of the same model can take its place |
 | `{ABOUT}` | sizes, preprocessing, the CLIP inside |
@@ -119,8 +119,8 @@ def _readme(about: Mapping[str, Any]) -> str:
 Any number of videos N and of frames T{more}. The mask is True at real frames, which stand before all padding, and each
 video has one at least. A graph of more than 1.5 GB keeps its weights in a file `.onnx.data` beside it; move both.
 
-Frames: the short side becomes {size} pixels (bicubic, antialiased, the long side rounded down), then the square in the
-middle is cut out, as CLIP does. Pixels stay whole numbers from 0 to 255; they are normalised inside the graph.{seen}
+Frames: {about["preprocessing"]["in_words"]}
+Pixels stay whole numbers from 0 to 255; they are normalised inside the graph.{seen}
 
 ```python
 import json
@@ -133,7 +133,7 @@ with safe_open("{BANK}", "np") as bank:
     about, vectors, bias = bank.metadata(), bank.get_tensor("vectors"), bank.get_tensor("bias")
 assert about["model"] == json.load(open("{ABOUT}"))["model"], "this bank is another model's"
 
-frames = np.zeros((1, 8, 3, {size}, {size}), np.uint8)  # your video
+frames = np.zeros((1, 8, 3, {shape}), np.uint8)  # your video
 embedding = session.run(None, {{"frames": frames, "mask": np.ones(frames.shape[:2], bool)}})[0]
 scores = embedding @ vectors.T / float(about["temperature"]) + bias
 print(json.loads(about["names"])[scores[0].argmax()])

@@ -129,3 +129,54 @@ def make_siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[...
         return folder
 
     return make
+
+
+OPEN_CLIP_VIT = {"image_size": 32, "layers": 2, "width": 32, "head_width": 8, "patch_size": 8}
+OPEN_CLIP_TIMM = {"image_size": 32, "timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": None}
+OPEN_CLIP_TEXT = {"vocab_size": 49408, "width": 24, "heads": 4, "layers": 3}
+OPEN_CLIP_MODELS: dict[str, dict[str, Any]] = {
+    "laion": {"embed_dim": 16, "vision_cfg": OPEN_CLIP_VIT, "text_cfg": OPEN_CLIP_TEXT},
+    "dfn": {"embed_dim": 16, "vision_cfg": OPEN_CLIP_VIT, "text_cfg": OPEN_CLIP_TEXT, "quick_gelu": True},
+    "pe": {
+        "embed_dim": 64,
+        "vision_cfg": OPEN_CLIP_TIMM,
+        "text_cfg": {**OPEN_CLIP_TEXT, "context_length": 32},
+        "custom_text": True,
+    },
+    "mobile": {
+        "embed_dim": 64,
+        "vision_cfg": OPEN_CLIP_TIMM,
+        "text_cfg": {**OPEN_CLIP_TEXT, "no_causal_mask": True},
+        "custom_text": True,
+    },
+}
+OPEN_CLIP_FRAMES: dict[str, dict[str, Any]] = {
+    "laion": {},
+    "dfn": {"resize_mode": "squash"},
+    "pe": {"resize_mode": "squash", "interpolation": "bilinear", "mean": [0.5] * 3, "std": [0.5] * 3},
+    "mobile": {"interpolation": "bilinear"},
+}
+
+
+@pytest.fixture(scope="session")
+def make_open_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder as open_clip writes it, with random weights."""
+
+    @cache
+    def make(kind: str) -> Path:
+        import open_clip
+
+        folder = tmp_path_factory.mktemp(kind)
+        about = {"model_cfg": OPEN_CLIP_MODELS[kind], "preprocess_cfg": OPEN_CLIP_FRAMES[kind]}
+        (folder / "open_clip_config.json").write_text(json.dumps(about))
+        torch.manual_seed(0)
+        library: Any = open_clip
+        model = library.create_model(f"local-dir:{folder}")
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.add_(torch.randn_like(weight) * 0.1)
+            model.logit_scale.fill_(4.0)
+        torch.save(model.state_dict(), folder / "open_clip_pytorch_model.bin")
+        return folder
+
+    return make

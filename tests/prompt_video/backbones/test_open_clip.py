@@ -1,7 +1,6 @@
 """Models of open_clip against open_clip itself: texts with vectors, gradients, frames, tokens, and wrong names."""
 
 import copy
-import json
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -26,46 +25,8 @@ from prompt_video.backbones.vision_tower import VisionTower
 from prompt_video.model.prompt import PromptLearner
 
 TEXTS = ["star", "a red circle", "", "two squares moving to the left", "A star!"]
+KINDS = ("laion", "dfn", "pe", "mobile")
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
-VIT = {"image_size": 32, "layers": 2, "width": 32, "head_width": 8, "patch_size": 8}
-TIMM = {"image_size": 32, "timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": None}
-TEXT = {"vocab_size": 49408, "width": 24, "heads": 4, "layers": 3}
-MODELS: dict[str, dict[str, Any]] = {
-    "laion": {"embed_dim": 16, "vision_cfg": VIT, "text_cfg": TEXT},
-    "dfn": {"embed_dim": 16, "vision_cfg": VIT, "text_cfg": TEXT, "quick_gelu": True},
-    "pe": {"embed_dim": 64, "vision_cfg": TIMM, "text_cfg": {**TEXT, "context_length": 32}, "custom_text": True},
-    "mobile": {"embed_dim": 64, "vision_cfg": TIMM, "text_cfg": {**TEXT, "no_causal_mask": True}, "custom_text": True},
-}
-FRAMES: dict[str, dict[str, Any]] = {
-    "laion": {},
-    "dfn": {"resize_mode": "squash"},
-    "pe": {"resize_mode": "squash", "interpolation": "bilinear", "mean": [0.5] * 3, "std": [0.5] * 3},
-    "mobile": {"interpolation": "bilinear"},
-}
-
-
-@pytest.fixture(scope="session")
-def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A folder as open_clip writes it, with random weights."""
-
-    @cache
-    def make(kind: str) -> Path:
-        import open_clip
-
-        folder = tmp_path_factory.mktemp(kind)
-        about = {"model_cfg": MODELS[kind], "preprocess_cfg": FRAMES[kind]}
-        (folder / "open_clip_config.json").write_text(json.dumps(about))
-        torch.manual_seed(0)
-        library: Any = open_clip
-        model = library.create_model(f"local-dir:{folder}")
-        with torch.no_grad():
-            for weight in model.parameters():
-                weight.add_(torch.randn_like(weight) * 0.1)
-            model.logit_scale.fill_(4.0)
-        torch.save(model.state_dict(), folder / "open_clip_pytorch_model.bin")
-        return folder
-
-    return make
 
 
 @cache
@@ -134,16 +95,18 @@ def assert_equal(found: list[Tensor], wanted: list[Tensor], tolerance: float) ->
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
-@pytest.mark.parametrize("kind", list(MODELS))
-def test_texts_equal_open_clip(make_folder: Callable[[str], Path], kind: str, layout: str, dtype: torch.dtype) -> None:
-    backbone = backbone_of(make_folder(kind), dtype)
-    model, _, tokenizer = library_of(make_folder(kind))
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts_equal_open_clip(
+    make_open_clip_folder: Callable[[str], Path], kind: str, layout: str, dtype: torch.dtype
+) -> None:
+    backbone = backbone_of(make_open_clip_folder(kind), dtype)
+    model, _, tokenizer = library_of(make_open_clip_folder(kind))
     model = copy.deepcopy(model).to(dtype)
     tokens = backbone.tokenize(TEXTS)
     for num_prefix, num_suffix in ((4, 4), (0, 3), (0, 0)):
         torch.manual_seed(1)
-        settings: dict[str, Any] = {"layout": layout, "init_std": 0.5, "context_length": backbone.context_length}
-        prompt = PromptLearner(backbone.width, num_prefix, num_suffix, **settings).to(dtype)
+        settings: dict[str, Any] = {"layout": layout, "init_std": 0.5}
+        prompt = PromptLearner(backbone.text_shape, num_prefix, num_suffix, **settings).to(dtype)
         wanted = with_gradient(
             lambda texts: plain_text(model, tokenizer, texts), prompt.surround(tokens), prompt.context
         )
@@ -154,12 +117,15 @@ def test_texts_equal_open_clip(make_folder: Callable[[str], Path], kind: str, la
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("kind", list(MODELS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_frames_equal_open_clip(
-    make_folder: Callable[[str], Path], videos: Path, kind: str, dtype: torch.dtype
+    make_open_clip_folder: Callable[[str], Path], videos: Path, kind: str, dtype: torch.dtype
 ) -> None:
     """From the same pixels the same features; and from a video's frames the pixels of open_clip's own transform."""
-    backbone, (model, transform, _) = backbone_of(make_folder(kind), dtype), library_of(make_folder(kind))
+    backbone, (model, transform, _) = (
+        backbone_of(make_open_clip_folder(kind), dtype),
+        library_of(make_open_clip_folder(kind)),
+    )
     assert isinstance(backbone.towers.vision, VisionTower if kind in ("laion", "dfn") else OpenClipVisionTower)
     for video in ("cleaning_pool_h264.mp4", "rotated_90.mov"):
         with VideoReader(videos / video) as reader:
@@ -173,18 +139,24 @@ def test_frames_equal_open_clip(
         assert (found - wanted).abs().max() <= TOLERANCE[dtype] * wanted.abs().max()
 
 
-def test_facts_are_the_models(make_folder: Callable[[str], Path]) -> None:
-    facts = backbone_of(make_folder("pe")).facts
+def test_facts_are_the_models(make_open_clip_folder: Callable[[str], Path]) -> None:
+    facts = backbone_of(make_open_clip_folder("pe")).facts
     assert (facts.width, facts.embed_dim, facts.context_length, facts.own_positions) == (24, 64, 32, 2)
     assert facts.frames.recipe == "squash32-bilinear-antialias"
     assert facts.temperature == pytest.approx(torch.tensor(-4.0).exp().item())
     assert facts.bias is None
-    assert backbone_of(make_folder("laion")).facts.configured != backbone_of(make_folder("dfn")).facts.configured
+    assert (
+        backbone_of(make_open_clip_folder("laion")).facts.configured
+        != backbone_of(make_open_clip_folder("dfn")).facts.configured
+    )
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_tokens_are_open_clips(make_folder: Callable[[str], Path], count: int) -> None:
-    backbone, (_, _, tokenizer) = backbone_of(make_folder("laion")), library_of(make_folder("laion"))
+def test_tokens_are_open_clips(make_open_clip_folder: Callable[[str], Path], count: int) -> None:
+    backbone, (_, _, tokenizer) = (
+        backbone_of(make_open_clip_folder("laion")),
+        library_of(make_open_clip_folder("laion")),
+    )
     words = ["A", "dog's", "running", "ünïcödé", "42", "(left)", "it&amp;s", "JUMP!", "滑板", "😀", "e.g.", "x_y"]
     generator = np.random.default_rng(0)
     texts = [" ".join(generator.choice(words, size)) for size in generator.integers(0, 9, count)]
@@ -214,9 +186,11 @@ def test_wrong_names_are_told_of_in_a_sentence(tmp_path: Path, name: str, messag
     assert "\n" not in str(told.value)
 
 
-def test_a_folder_without_weights_is_no_random_model(make_folder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_folder_without_weights_is_no_random_model(
+    make_open_clip_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
     """open_clip would draw some, and say so in a line of its log."""
-    text = (make_folder("laion") / "open_clip_config.json").read_text()
+    text = (make_open_clip_folder("laion") / "open_clip_config.json").read_text()
     (tmp_path / "open_clip_config.json").write_text(text)
     with pytest.raises(InputError, match="could not be loaded"):
         FrozenBackbone(f"open_clip:local-dir:{tmp_path}")
