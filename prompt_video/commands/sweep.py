@@ -36,7 +36,13 @@ def main(arguments: list[str]) -> int:
     seeds = seeds or (int(settings.settings["seed_everything"]),)
     monitor = (settings.settings["monitor"] or settings.task().monitor).replace("val/", "test/", 1)
     plan = sweep.plan(settings.name, rest, seeds, monitor)
-    return run_and_write(replace(plan, command=shlex.join(["prompt-video", *arguments])), settings.runs)
+    plan, runs = replace(plan, command=shlex.join(["prompt-video", *arguments])), settings.runs
+    if options.dry_run:
+        from prompt_video.preflight.dry_run import on_miniatures
+
+        runs = runs / "dry-run"
+        plan = on_miniatures(plan, runs / "data")
+    return run_and_write(plan, runs)
 
 
 def parser() -> ExperimentVerbParser:
@@ -49,5 +55,6 @@ def parser() -> ExperimentVerbParser:
         metavar="FILE",
         help="sweep file of wandb, or the name of a packaged one: prompt_length",
     )
+    parser.add_argument("--dry_run", action="store_true", help="on made-up miniatures of the data: no data needed")
     parser.add_argument("--seeds", type=str, help="how many, or which ones: 3, or 0,1,2 (default: --seed_everything)")
     return parser

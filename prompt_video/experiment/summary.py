@@ -94,7 +94,7 @@ def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Tab
 
 
 def _spread(confidence: dict[str, Any] | None) -> str:
-    """How sure the mean over trials is."""
-    if confidence is None or confidence["ci95"] is None:
+    """The spread over trials, as pages give it."""
+    if confidence is None or confidence["trials"] < 2:
         return ""
-    return f"± {confidence['ci95']:.4f} (95 % over {confidence['trials']} trials)"
+    return f"± {confidence['std']:.4f} (standard deviation over {confidence['trials']} trials)"

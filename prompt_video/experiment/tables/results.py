@@ -8,6 +8,7 @@ from prompt_video.experiment.tables.plan import Plan
 from prompt_video.experiment.tables.running import PlannedRun, place, run_all
 from prompt_video.io import console
 from prompt_video.io.spreadsheet import write_rows
+from prompt_video.io.suggest import nearest
 from prompt_video.reports.comparison.report_model import report, results_table
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.setting_chart import setting_plot
@@ -58,6 +59,7 @@ def rows_of(planned: Sequence[PlannedRun]) -> dict[str, list[Row]]:
 def _write(folder: Path, plan: Plan, planned: Sequence[PlannedRun]) -> None:
     left_out = [f"{run.told}: failed, {run.folder}" for run in planned if not run.result]
     rows = rows_of(planned)
+    _tell_missing(plan.figures, rows)
     document = report(rows, left_out, plan.command, plan.title, plan.figures, _charts(plan, rows))
     write_page(folder / f"{NAME}.html", document)
     for end, text in ((".md", markdown(document)), (".tex", latex(document)), (".csv", csv_text(document))):
@@ -68,6 +70,14 @@ def _write(folder: Path, plan: Plan, planned: Sequence[PlannedRun]) -> None:
         terminal.print(rich_table(results_table(experiment, of_name, plan.figures), experiment))
     told = f"table: {folder / NAME}.html, .md, .tex and .csv; every run in {folder / 'runs.csv'}"
     terminal.print(told, soft_wrap=True)
+
+
+def _tell_missing(figures: Sequence[str], rows: Mapping[str, Sequence[Row]]) -> None:
+    """Say which columns stay empty."""
+    measured = {name for own in rows.values() for row in own for run in row.runs for name in run.metrics}
+    for figure in figures:
+        if figure not in measured:
+            log.warning("no run has the figure '%s' of the columns%s", figure, nearest(figure, measured))
 
 
 def _charts(plan: Plan, rows: Mapping[str, Sequence[Row]]) -> dict[str, Plot]:

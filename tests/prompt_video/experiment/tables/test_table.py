@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import os
 import re
 import signal
@@ -18,11 +19,13 @@ from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.experiment.claim import claim_named, is_claimed
 from prompt_video.experiment.packaged import packaged
-from prompt_video.experiment.tables import running
+from prompt_video.experiment.tables import results, running
 from prompt_video.experiment.tables.plan import Plan, PlannedRow, read_seeds
 from prompt_video.experiment.tables.running import place, run_all
 from prompt_video.experiment.tables.table_file import read_table
 from prompt_video.reports.comparison.published import published
+from prompt_video.reports.comparison.rows import Row
+from prompt_video.reports.comparison.runs import read_run
 
 TABLE = """# Two rows of a small world.
 experiment: demo_closed
@@ -169,6 +172,16 @@ def test_other_settings_are_other_runs_and_other_words_are_not(tmp_path: Path) -
     assert len(others) == 4
     plain.mkdir(parents=True)
     assert folder("--model.frozen_share=0", values={"model.frozen_share": 0}) == plain, "another table has run it"
+
+
+def test_columns_that_no_run_has_are_told(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    write_run(tmp_path, 0.5)
+    row = Row("mine", "a", [read_run(tmp_path)])
+    with caplog.at_level(logging.WARNING, "prompt_video"):
+        results._tell_missing(["test/top1", "test/topp1"], {"mine": [row]})
+    assert [record.getMessage() for record in caplog.records] == [
+        "no run has the figure 'test/topp1' of the columns; did you mean 'test/top1'?"
+    ]
 
 
 def run_table(file: Path, runs: Path, *, until: Callable[[Path], bool] | None = None) -> int:
