@@ -43,7 +43,7 @@ FIT = {
     "training": ("prompt_video.tasks.recognition", "RecognitionTask", "training_step", 6),
     "validation": ("prompt_video.tasks.recognition", "RecognitionTask", "validation_step", 3),
     "test": ("prompt_video.tasks.recognition", "RecognitionTask", "test_step", 1),
-    "trials": ("prompt_video.tasks.recognition", "RecognitionTask", "training_step", 2),
+    "trials": ("prompt_video.trials.stacked_task", "StackedTask", "training_step", 2),
 }
 TRIALS = ["--data.protocol=FewShot", "--data.protocol.source=drawn", "--data.protocol.shots=2"]
 TRIALS += ["--data.protocol.num_trials=3", "--data.test_fraction=0.5", "--data.val_fraction=0", "--trials_at_a_time=2"]
