@@ -37,7 +37,7 @@ class TrialsProgress(Callback):
             TimeRemainingColumn(),
         )
         self._bar = Progress(*columns, console=Terminal(), transient=True, disable=not (bar and sys.stdout.isatty()))
-        self._row = self._bar.add_task("trials", total=total, completed=done, said="")
+        self._row = self._bar.add_task("trials", total=total, completed=done, said=f"{done} of {total}")
 
     def __enter__(self) -> "TrialsProgress":
         self._bar.start()
