@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from data_modules.data_sets.class_lists import class_list
 from data_modules.errors import InputError
+from data_modules.registry import MovingShapes
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.description_files import packaged_descriptions, read_descriptions, sentences_of
@@ -62,6 +63,14 @@ def test_packaged_ones_describe_every_class(data_set: str, kind: str) -> None:
 def test_what_is_wrong_with_a_file(tmp_path: Path, content: object, said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_descriptions(written(tmp_path, content))
+
+
+def test_the_built_in_world_is_described(tmp_path: Path) -> None:
+    names = MovingShapes(tmp_path).dataset_index.class_names
+    sentences = sentences_of(names, read_descriptions("shapes-temporal"), "shapes-temporal")
+    assert {len(own) for own in sentences} == {4}
+    told = dict(zip(names, sentences, strict=True))
+    assert told["a star moving left"] == told["a star moving right"][::-1]
 
 
 def test_what_is_wrong_with_a_table(tmp_path: Path) -> None:
