@@ -239,6 +239,7 @@ class ExperimentCLI(ExperimentSettings):
             return 1
         options = self.config_init[self.subcommand]["trainer"]
         reasons = {
+            "constants of their method are chosen for each": bool(self.settings["choose"]),
             "the trainer has callbacks of its own": bool(self._own_callbacks),
             "settings are chosen for each": bool(self.settings["choose"]),
             f"trainer.precision is {options['precision']}": options["precision"] == "16-mixed",

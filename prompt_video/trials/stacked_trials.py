@@ -26,7 +26,9 @@ Device = Literal["cuda", "cpu"]
 STACK = "stack"  # folder, among those of the trials, of the ones in training
 MOST_TRIALS = {"cpu": 8, "cuda": 64}  # of a stack: more are no faster
 MOST_TEXTS = {"cpu": 256, "cuda": 1024}  # of a stack, likewise
-MOST_TEXTS_OF_A_TRIAL = 64  # more fill a machine by themselves, and what a stack adds to them grows with their square
+# Texts of a trial: more fill a CPU or a GPU by themselves, and what a stack adds to them grows with their square.
+GAINING = {"cpu": 16, "cuda": 64}
+MOST_TEXTS_OF_A_TRIAL = 64
 LAYERS = 24  # of a text encoder, the largest
 # Each number is changed by itself: what trials share is nothing.
 ELEMENTWISE = (
@@ -70,6 +72,8 @@ def at_a_time(task: VideoTextTask, data: VideoDataModule, device: Device) -> int
         device: that is computed on.
     """
     texts = max(len(trial.train.class_names) for trial in data.trials)
+    if texts > GAINING[device]:
+        return 1
     most = min(MOST_TRIALS[device], MOST_TEXTS[device] // max(texts, 1))
     if device == "cuda":
         most = min(most, torch.cuda.mem_get_info()[0] // 2 // _bytes_of_a_trial(task, data, texts))
