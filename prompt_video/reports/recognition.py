@@ -1,7 +1,5 @@
 """What a test of recognition shows on a page: which classes are confused, and what some videos were taken for."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from data_modules.errors import BrokenVideoError
@@ -20,7 +18,9 @@ _NUM_FRAMES, _FRAME_HEIGHT = 6, 96
 
 def recognition_sections(results: ClassificationResults) -> list[Section]:
     """Confusions and videos of one test that was scored."""
-    sheet = render("reports/recognition.html.jinja", videos=[_shown(results, video) for video in _some(results)])
+    sheet = render(
+        "reports/recognition.html.jinja", videos=[_shown(results, video) for video in some_videos(results, NUM_VIDEOS)]
+    )
     return [
         Section("Confusions", _confusions(results)),
         Section("Test videos", [Note("What they were taken for, with what probability; half of them wrongly."), sheet]),
@@ -53,10 +53,16 @@ def _confusions(results: ClassificationResults) -> list[Part]:
     return [table, Plots([picture])]
 
 
-def _some(results: ClassificationResults) -> Sequence[Prediction]:
+def some_videos(results: ClassificationResults, count: int) -> list[Prediction]:
+    """Half of them wrong, each half spread over the classes.
+
+    Args:
+        results: of one test.
+        count: as many, or fewer where there are fewer.
+    """
     by_class = sorted(results.videos, key=lambda video: video.target)
     right = [video for video in by_class if video.pred == video.target]
-    return half_wrong(right, [video for video in by_class if video.pred != video.target], NUM_VIDEOS)
+    return half_wrong(right, [video for video in by_class if video.pred != video.target], count)
 
 
 def _shown(results: ClassificationResults, video: Prediction) -> dict[str, object]:

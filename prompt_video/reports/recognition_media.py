@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from prompt_video.reports.media import NUM_VIDEOS, Confusion, MediaItem, Table, VideoCell, half_wrong
+from prompt_video.reports.media import NUM_VIDEOS, Confusion, MediaItem, Table, VideoCell
+from prompt_video.reports.recognition import some_videos
 from prompt_video.reports.recognition_files import per_class
-from prompt_video.tasks.classification_results import ClassificationResults, Prediction
+from prompt_video.tasks.classification_results import ClassificationResults
 
 
 def recognition_media(tests: Mapping[str, ClassificationResults]) -> dict[str, MediaItem]:
@@ -31,15 +32,8 @@ def recognition_media(tests: Mapping[str, ClassificationResults]) -> dict[str, M
             "right" if video.pred == video.target else "wrong",
         ]
         for name, results in tests.items()
-        for video in _some(results, max(1, NUM_VIDEOS // len(tests)))
+        for video in some_videos(results, max(1, NUM_VIDEOS // len(tests)))
     ]
     columns = ["test", "video", "video_id", "truth", "prediction", "frozen_prediction", "probability", "verdict"]
     items["tables/videos"] = Table(columns, videos)
     return items
-
-
-def _some(results: ClassificationResults, count: int) -> list[Prediction]:
-    """Half of them wrong, each half spread over the classes."""
-    by_class = sorted(results.videos, key=lambda video: video.target)
-    right = [video for video in by_class if video.pred == video.target]
-    return half_wrong(right, [video for video in by_class if video.pred != video.target], count)

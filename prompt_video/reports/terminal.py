@@ -37,7 +37,7 @@ def rich_table(table: Table, title: str) -> Group:
             Text(texts[place].replace(" ± ", "±"), style="bold" if (number, place) in best else "") for place in shown
         )
         drawn.add_row(*cells)
-    return Group(Text(title, style="bold"), drawn)
+    return Group(Text(title, style="bold"), drawn, "")
 
 
 def _is_gain(cell: object) -> bool:
