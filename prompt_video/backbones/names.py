@@ -24,6 +24,7 @@ SHORT_NAMES: Mapping[str, Named] = {
     "vit_l14_336": Named("openai/clip-vit-large-patch14-336", "OpenAI's CLIP ViT-L/14 at 336 pixels"),
     "laion_h14": Named("laion/CLIP-ViT-H-14-laion2B-s32B-b79K", "LAION's CLIP ViT-H/14"),
     "laion_bigg14": Named("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", "LAION's CLIP ViT-bigG/14"),
+    "metaclip2_h14": Named("facebook/metaclip-2-worldwide-huge-quickgelu", "MetaCLIP 2 H/14, texts of any language"),
     "siglip_b16": Named("google/siglip-base-patch16-224", "SigLIP B/16"),
     "siglip2_b16": Named("google/siglip2-base-patch16-224", "SigLIP 2 B/16, texts of many languages"),
     "siglip2_so400m": Named("google/siglip2-so400m-patch14-384", "SigLIP 2 So400m/14 at 384 pixels"),
