@@ -58,12 +58,14 @@ class Claim:
         """
         if self._leaves_nothing():
             return
-        said = str(error).strip() or type(error).__name__
-        text = "\n\n".join([said, "".join(traceback.format_exception(error))])
         with suppress(OSError):  # as on a full disk, which may be why it has failed
-            (self.folder / FAILED).write_text(text, encoding="utf-8", errors="backslashreplace")
             if self._is_dated and not any((self.folder / mark).exists() for mark in TRAINED):
-                self.folder = self.folder.rename(self.folder.with_name(f"failed_{self.folder.name}"))
+                before = self.folder
+                self.folder = before.rename(before.with_name(f"failed_{before.name}"))
+                _say_instead(error, str(before), str(self.folder))
+            said = str(error).strip() or type(error).__name__
+            text = "\n\n".join([said, "".join(traceback.format_exception(error))])
+            (self.folder / FAILED).write_text(text, encoding="utf-8", errors="backslashreplace")
         log.info("the run has failed; what it left is in %s", self.folder)
 
     def leave(self) -> None:
@@ -78,6 +80,13 @@ class Claim:
 
     def _leaves_nothing(self) -> bool:
         return bool(self.made) and self.made[-1] == self.folder and _is_unused(self.folder)
+
+
+def _say_instead(error: BaseException | None, before: str, now: str) -> None:
+    """Let an error, and those that it came of, name a file where it lies now."""
+    while error is not None:
+        error.args = tuple(arg.replace(before, now) if isinstance(arg, str) else arg for arg in error.args)
+        error = error.__cause__ or error.__context__
 
 
 def is_claimed(folder: Path) -> bool:

@@ -193,10 +193,18 @@ def test_too_many_broken_videos_end_the_run(
     damaged = tmp_path / "damaged"
     shutil.copytree(trimmed_videos, damaged)
     shutil.copy(videos / "audio_only.mp4", damaged / "spinning" / "silent.mp4")
-    assert main(["fit", f"--config={config}", f"--data.root={damaged}", "--wandb=disabled", "--quiet=true"]) == 1
-    error = capsys.readouterr().err
-    assert "cannot be used, more than the share of 1.0%" in error
-    assert "silent.mp4 (no video stream)" in error
+    common = [f"--config={config}", f"--data.root={damaged}", f"--runs={tmp_path / 'runs'}"]
+    assert main(["fit", *common, "--data.features=off", "--name=mine", "--wandb=disabled", "--quiet=true"]) == 1
+    told = capsys.readouterr()
+    assert "cannot be used, more than the share of 1.0%" in told.err
+    assert "silent.mp4 (no video stream)" in told.err
+    (failed,) = (tmp_path / "runs" / "mine").iterdir()
+    assert failed.name.startswith("failed_")
+    assert f"the run has failed; what it left is in {failed}" in told.out
+    assert f"All of them: {failed / 'broken.jsonl'}." in told.err
+    assert (failed / "failed.txt").read_text().splitlines()[0] == told.err.removeprefix("prompt-video: ").strip()
+    assert main(["report", str(tmp_path / "runs")]) == 1
+    assert f"{failed}: it has failed: " in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_another_shape_or_none_at_all_is_refused(
