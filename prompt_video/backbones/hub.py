@@ -51,21 +51,32 @@ def check_reachable(name: str) -> None:
     Raises:
         InputError: when it has to be fetched, and the hub does not answer.
     """
+    if (silence := silence_of_hub()) is not None:
+        raise InputError(
+            f"cannot load backbone '{name}': there is no such folder, it has not been fetched from the hub before, and "
+            f"{silence}. With a network it is fetched once; without one name a local folder with a HuggingFace model, "
+            "or 'tiny', which is built in."
+        )
+
+
+def silence_of_hub() -> str | None:
+    """Why the hub cannot be asked now, as a clause; None where it can, or need not be."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        return
+        return None
     hub = urlsplit(constants.ENDPOINT)
     proxy = getproxies().get(hub.scheme)
     asked = urlsplit(proxy) if proxy else hub
-    port = asked.port or _PORTS.get(asked.scheme, 443)
-    if (reason := _why_silent(asked.hostname or "", port)) is not None:
-        place = f"the proxy {asked.hostname}" if proxy else asked.hostname
-        raise InputError(
-            f"cannot load backbone '{name}': there is no such folder, it has not been fetched from the hub before, and "
-            f"{place} cannot be reached now ({reason}). With a network it is fetched once; without one name a local "
-            "folder with a HuggingFace model, or 'tiny', which is built in."
-        )
+    reason = _why_silent(asked.hostname or "", asked.port or _PORTS.get(asked.scheme, 443))
+    place = f"the proxy {asked.hostname}" if proxy else asked.hostname
+    return None if reason is None else f"{place} cannot be reached now ({reason})"
+
+
+def reason_of(error: Exception) -> str:
+    """What the hub says of a failure, in its first line, as a sentence."""
+    said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    return f"{said}."
 
 
 def _why_silent(host: str, port: int) -> str | None:

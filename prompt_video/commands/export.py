@@ -1,9 +1,10 @@
 """``prompt-video export``: a trained model for other programs, and for other people.
 
---ckpt is a run's checkpoint, an imported one, or a folder that --hub has written. --onnx writes graphs from frames and
-from features to embeddings, with a bank of classes to score them against; --bank writes a bank alone, which takes the
-place of another without writing the graphs again. --hub writes a folder that `prompt_video.load` reads and that can be
-pushed to the HuggingFace hub.
+--ckpt is a run's checkpoint, an imported one, a folder that --hub has written, or an id on the hub. --onnx writes
+graphs from frames and from features to embeddings, with a bank of classes to score them against; --bank writes a bank
+alone, which takes the place of another without writing the graphs again. --hub writes a folder that
+`prompt_video.load` reads, and --push puts it on the HuggingFace hub, from where `load` and --ckpt read it by its id,
+user/model[@revision].
 """
 
 import json
@@ -32,6 +33,8 @@ def main(arguments: list[str]) -> None:
         raise InputError("--onnx and --hub need a folder each.")
     if options.classes is not None and options.classes_file is not None:
         raise InputError("--classes and --classes_file name classes both: take one of them.")
+    if options.push and not options.hub:
+        raise InputError("--push puts a folder on the hub: say with --hub DIR where it is written first.")
     check_folder(options.onnx, "--onnx")
     check_file(options.bank, "--bank")
     check_folder(options.hub, "--hub")
@@ -47,6 +50,10 @@ def main(arguments: list[str]) -> None:
         write_hub_folder(checkpoint, options.hub, results)
         figures = "the figures of its run" if results else "no figures: no results.json lies beside the checkpoints"
         print(readable(f"wrote {options.hub}: model card ({figures}), licence, learned weights, config"))
+        if options.push:
+            from prompt_video.export.push import push
+
+            print(readable(f"pushed it: {push(options.hub, options.push)}"))
 
 
 def _write_for_programs(checkpoint: "Learned", options: Namespace) -> None:
@@ -94,10 +101,18 @@ def _results_of(checkpoint: Path) -> dict[str, Any]:
 def parser() -> VerbParser:
     """The options."""
     parser = VerbParser("export", __doc__)
-    parser.add_argument("--ckpt", type=Path, required=True, help="checkpoint, or folder for the hub")
+    parser.add_argument(
+        "--ckpt", type=Path, required=True, help="checkpoint, folder for the hub, or user/model[@revision]"
+    )
     parser.add_argument("--onnx", type=Path, metavar="DIR", help="folder for the graphs and the bank of classes")
     parser.add_argument("--bank", type=Path, metavar="FILE", help="file for a bank of classes alone (.safetensors)")
     parser.add_argument("--hub", type=Path, metavar="DIR", help="folder for the HuggingFace hub")
+    parser.add_argument(
+        "--push",
+        type=str,
+        metavar="USER/MODEL",
+        help="put that folder on the hub, USER/MODEL@BRANCH on a branch; with `hf auth login`, or HF_TOKEN",
+    )
     parser.add_argument(
         "--classes",
         type=str,

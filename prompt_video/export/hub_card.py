@@ -16,6 +16,7 @@ _TASKS = {
     "RetrievalTask": ("text-video retrieval", "feature-extraction", ["text-video-retrieval"]),
 }
 _UNKNOWN: tuple[str, str, list[str]] = ("scoring videos against texts", "video-classification", [])
+_METRICS = {"top1": "accuracy", "map_avg": "mean_average_precision"}  # ours, and the hub's names of some
 _MOST_NAMES = 30  # class names that are shown
 
 
@@ -37,9 +38,11 @@ def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mappin
     }
     if backbone not in ("tiny", UNNAMED_BACKBONE):
         front |= {"base_model": backbone, "base_model_relation": "adapter"}
+    title = _title(config, state, words)
+    front |= _model_index(results, title, pipeline)
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
-        f"# {_title(config, state, words)}",
+        f"# {title}",
         _what(config, state, words),
         _figures(results),
         _use(config),
@@ -47,6 +50,29 @@ def card(config: Mapping[str, Any], state: Mapping[str, Tensor], results: Mappin
         _licence(backbone),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _model_index(results: Mapping[str, Any], title: str, pipeline: str) -> dict[str, Any]:
+    """The figures of the test, as the hub reads them; nothing where there are none.
+
+    Source: the model-index of https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
+    """
+    measured = measured_in(results)
+    if not measured:
+        return {}
+    metrics = [{"type": _METRICS.get(name, name), "name": name, "value": value} for name, value in measured.items()]
+    dataset = {"type": "video", "name": str(results.get("protocol", "not noted")), "split": "test"}
+    return {
+        "model-index": [
+            {"name": title, "results": [{"task": {"type": pipeline}, "dataset": dataset, "metrics": metrics}]}
+        ]
+    }
+
+
+def measured_in(results: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of the test, without ``test/`` in front."""
+    metrics = results.get("metrics", {})
+    return {name.removeprefix("test/"): value for name, value in metrics.items() if name.startswith("test/")}
 
 
 def _title(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) -> str:
@@ -95,7 +121,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _figures(results: Mapping[str, Any]) -> str:
-    measured = {name: value for name, value in results.get("metrics", {}).items() if name.startswith("test/")}
+    measured = measured_in(results)
     if not measured:
         return "## Figures\n\nNo figures of a test lay beside the checkpoint when this folder was written."
     lines = [
@@ -107,7 +133,7 @@ def _figures(results: Mapping[str, Any]) -> str:
         "",
         "| figure | value |",
         "|---|---|",
-        *(f"| {name.removeprefix('test/')} | {value:.4g} |" for name, value in measured.items()),
+        *(f"| {name} | {value:.4g} |" for name, value in measured.items()),
     ]
     if used := results.get("samples", {}).get("test", {}):
         lines += ["", f"Test videos: {used.get('used')} used, {used.get('dropped')} dropped because they are broken."]

@@ -57,8 +57,9 @@ def load(
     Models of one backbone share its weights, however many are loaded.
 
     Args:
-        path: a checkpoint of a run, an imported one, or a folder that ``prompt-video export --hub`` wrote; None: the
-            frozen backbone with hand-written templates, nothing learned.
+        path: a checkpoint of a run, an imported one, a folder that ``prompt-video export --hub`` wrote, or a model on
+            the HuggingFace hub, ``user/model`` or ``user/model@revision``; None: the frozen backbone with hand-written
+            templates, nothing learned.
         backbone: its frozen model: a short name, a hub id or a local folder; None: that of training, or ``tiny``.
         device: to compute on; None: a GPU if there is one.
         backbone_dtype: what it computes in, whatever it computed in while the model learned; ``auto``: half precision

@@ -11,6 +11,7 @@ from data_modules.annotations.class_names import read_class_names, tell_alike
 from data_modules.data_sets.class_lists import CLASS_LISTS, class_list
 from data_modules.errors import InputError
 from prompt_video.io.verb_parser import VerbParser
+from prompt_video.model.hub_source import is_hub_id
 from prompt_video.model.templates import DEFAULT, template_sets, templates_of
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ def add_class_options(parser: VerbParser) -> None:
 def add_model_options(parser: VerbParser) -> None:
     """Those that say which model is asked; see `model_of`."""
     parser.add_argument(
-        "--ckpt", type=Path, help="a run's checkpoint, or a folder of export --hub (default: frozen backbone)"
+        "--ckpt",
+        type=Path,
+        help="a run's checkpoint, a folder of export --hub, or user/model[@revision] on the hub (default: the frozen "
+        "backbone)",
     )
     parser.add_argument(
         "--backbone",
@@ -72,7 +76,7 @@ def check_model_options(options: Namespace) -> None:
     Raises:
         InputError: when there is no such checkpoint, or no such templates.
     """
-    if options.ckpt is not None and not options.ckpt.exists():
+    if options.ckpt is not None and not options.ckpt.exists() and not is_hub_id(options.ckpt):
         raise InputError(f"there is no checkpoint {options.ckpt}.")
     if options.templates is not None:
         templates_of(options.templates)

@@ -13,6 +13,7 @@ from data_modules.features.manifest import Precision
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
 from prompt_video.model.hub_folder import UNNAMED_BACKBONE, Learned, read_hub_folder, todays
+from prompt_video.model.hub_source import local_path
 from prompt_video.model.video_text_model import VideoTextModel
 
 log = logging.getLogger(__name__)
@@ -108,11 +109,15 @@ def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_learned(path: Path) -> Learned:
-    """What a checkpoint or a folder for the hub holds.
+    """What a checkpoint or a folder for the hub holds, or a model on it.
+
+    Args:
+        path: of a file or a folder, or ``user/model[@revision]``.
 
     Raises:
         InputError: when there is none, or it is damaged or of another version.
     """
+    path = local_path(path)
     if path.is_dir():
         learned = read_hub_folder(path)
         _check_weights(path, learned.state)

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from torch import Tensor
-
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.precision import resolve_backbone_dtype
-from prompt_video.model.checkpoints import read_checkpoint, spec_of
+from prompt_video.model.checkpoints import read_learned
 from prompt_video.model.embedding import refuse_probe, refuse_weighted
 from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
 from prompt_video.tasks.base import learned_weights
@@ -17,15 +15,15 @@ def model_of_checkpoint(path: Path, backbone: FrozenBackbone | None = None, *, f
     """The model of a run's checkpoint or of an imported one; what a task learns beside it is left out.
 
     Args:
-        path: the checkpoint.
+        path: the checkpoint, a folder of ``export --hub``, or a model on the hub.
         backbone: its backbone; None: from where it was, in the precision that suits the device that a trainer chooses.
         frozen: only the frozen backbone in it will be used.
 
     Raises:
         InputError: when it is no checkpoint, belongs to another backbone, or its model reads no texts.
     """
-    checkpoint = read_checkpoint(path)
-    spec = spec_of(checkpoint)
+    learned = read_learned(path)
+    spec = learned.spec
     if not frozen:
         refuse_probe(TEXT_HEADS[spec["prompt"]["kind"]])
     model = VideoTextModel.from_spec(
@@ -33,9 +31,8 @@ def model_of_checkpoint(path: Path, backbone: FrozenBackbone | None = None, *, f
     )
     if not frozen:
         refuse_weighted(model)
-    state: dict[str, Tensor] = checkpoint["state_dict"]
-    own = {name: weight for name, weight in state.items() if name.startswith("model.")}
-    model.load_learned_state(own or state)  # imported ones hold nothing else, under shorter names
+    own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
+    model.load_learned_state(own or learned.state)  # imported ones hold nothing else, under shorter names
     return model
 
 
