@@ -15,7 +15,7 @@ from prompt_video.reports.text_formatting import plain, room, shortened
 COLORS = ("#0072b2", "#c04a00", "#00805c", "#a8427f", "#8a6400", "#5a55c4")
 DASHES = ("solid", "dashed", "dotted", "dashdot")  # beyond the palette, the colours come again
 _WIDTH, _HEIGHT = 440.0, 270.0  # as wide as a telephone, nearly: letters are read on it too
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 12.0, 10.0, 44.0  # margins
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 20.0, 10.0, 44.0  # margins
 _CELL, _LETTER = 22.0, 6.6  # of a confusion matrix: side of a cell; width of a letter of its names
 _LONGEST = 26  # letters of such a name
 
