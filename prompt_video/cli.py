@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(f"no argument can hold such signs: {unheard}")
     verb = arguments[0]
     if verb in RENAMED:
-        return _fail(f"'{verb}' is called '{RENAMED[verb]}' now: prompt-video {RENAMED[verb]} ...")
+        return _fail(f"'{verb}' is called '{RENAMED[verb]}': prompt-video {RENAMED[verb]} ...")
     if verb not in VERBS:
         return _fail(f"there is no command '{verb}'{nearest(verb, VERBS)} `prompt-video --help` lists all.")
     try:

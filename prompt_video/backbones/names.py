@@ -1,7 +1,11 @@
 """Short names of well-known frozen image-text models; others are ids of the hub, folders, or ``open_clip:...``."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
+
+from data_modules.errors import InputError
+from prompt_video.io.suggest import nearest
 
 
 class Named(NamedTuple):
@@ -34,6 +38,18 @@ SHORT_NAMES: Mapping[str, Named] = {
     "eva02_b16": Named("open_clip:EVA02-B-16:merged2b_s8b_b131k", "BAAI's EVA02-CLIP B/16"),
     "mobileclip2_s0": Named("open_clip:MobileCLIP2-S0:dfndr2b", "Apple's MobileCLIP2 S0, small and fast"),
 }
+
+
+def check_name(name: str) -> None:
+    """Refuse what is most likely a mistyped short name: ids of the hub have a slash, and folders are there.
+
+    Raises:
+        InputError: with the name that is near.
+    """
+    if name not in SHORT_NAMES and "/" not in name and not Path(name).exists():
+        near = nearest(name, SHORT_NAMES)
+        if near != ".":
+            raise InputError(f"there is no backbone '{name}'{near} `prompt-video list backbones` shows all.")
 
 
 def full_name(name: str) -> str:

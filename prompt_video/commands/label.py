@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import JustifyMethod
+from rich.console import Group, JustifyMethod
 from rich.table import Table
 
 from data_modules.errors import BrokenVideoError, InputError
@@ -19,7 +19,7 @@ from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.progress import Steps
 from prompt_video.io.readable import readable
 from prompt_video.io.spreadsheet import write_table
-from prompt_video.io.tables import GrowingTable, new_table
+from prompt_video.io.tables import GrowingTable, new_table, titled
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.io.video_files import below_common, files_of
 from prompt_video.reports.text_formatting import class_text, room
@@ -76,16 +76,16 @@ def main(arguments: list[str]) -> int:
     return 0 if all(are_saved) and not broken else 1
 
 
-def _table(scores: "VideoScores", top: int) -> Table:
+def _table(scores: "VideoScores", top: int) -> Group:
     """Of one video: a row a class."""
-    table = new_table(str(scores.video))
+    table = new_table()
     table.add_column("rank", justify="right")
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
     table.add_column("similarity", justify="right")
     for rank, one in enumerate(scores.best(top), start=1):
         table.add_row(str(rank), class_text(one.text), f"{one.probability:.1%}", f"{one.similarity:.3f}")
-    return table
+    return titled(str(scores.video), table)
 
 
 class _Rows:

@@ -7,6 +7,7 @@ stands what is asked for most; it is left to Lightning's with ``--help all``.
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
+from data_modules.errors import InputError
 from prompt_video.backbones.names import SHORT_NAMES
 from prompt_video.commands.verbs import VERBS
 from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS, FILES, OF_TRAINING, RUN_OPTIONS, RunOption
@@ -60,7 +61,14 @@ def main(arguments: list[str]) -> "ExperimentCLI | None":
     verb, *words = arguments
     place = next((place for place, word in enumerate(words) if word in HELP), None)
     if place is None:
-        check_words(with_settings_of_run(as_lightning_calls_them(arguments))[1:])
+        whole = with_settings_of_run(as_lightning_calls_them(arguments))[1:]
+        check_words(whole)
+        if not any(word.startswith(("--config", "-c", "--data", "--model", "--print_config")) for word in whole):
+            checkpoint = "" if verb == "fit" else ", or a checkpoint with --ckpt"
+            raise InputError(
+                f"name an experiment, as in `prompt-video {verb} --config demo_closed`{checkpoint}; `prompt-video list "
+                "experiments` shows all."
+            )
     elif words[place + 1 : place + 2] != ["all"]:
         parser(verb).print_help()
         return None

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.console import Group
 
 from prompt_video.inference.toy import toy_notice
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, save, write_json
-from prompt_video.io.tables import new_table
+from prompt_video.io.tables import new_table, titled
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.reports.text_formatting import span_text
 
@@ -51,8 +51,8 @@ def main(arguments: list[str]) -> int:
     return 0 if is_saved else 1
 
 
-def _table(answer: "Answer") -> Table:
-    table = new_table(answer.query)
+def _table(answer: "Answer") -> Group:
+    table = new_table()
     table.add_column("rank", justify="right")
     table.add_column("file", overflow="fold")
     table.add_column("span", justify="right", no_wrap=True)
@@ -60,7 +60,7 @@ def _table(answer: "Answer") -> Table:
     for rank, hit in enumerate(answer.hits, start=1):
         span = span_text(hit.start_sec, hit.end_sec)
         table.add_row(str(rank), hit.video_id, span, f"{hit.score:.3f}")
-    return table
+    return titled(answer.query, table)
 
 
 def _report(index: "VideoIndex", answers: Sequence["Answer"], notice: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
-from rich.table import Table
+from rich.console import Group
 
 from data_modules.annotations.activitynet_format import write_detections
 from data_modules.errors import BrokenVideoError
@@ -18,7 +18,7 @@ from prompt_video.inference.options import add_video_options, model_and_texts, t
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, check_folder, save
 from prompt_video.io.progress import Steps
-from prompt_video.io.tables import new_table
+from prompt_video.io.tables import new_table, titled
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.io.video_files import below_common, files_of
 from prompt_video.localization.detection_files import write_csv, write_subtitles
@@ -76,7 +76,7 @@ def _tell(steps: Steps, before: int, done_sec: float, total_sec: float) -> None:
     steps.to(before + 0.99 * done_sec / total_sec)
 
 
-def _table(result: "VideoSegments", selection: Selection) -> Table:
+def _table(result: "VideoSegments", selection: Selection) -> Group:
     best = sorted(selection.of(result.segments), key=lambda one: one.start_sec)
     if best:
         others = "others are less likely" if selection.overlapping else "others are less likely, or overlap with these"
@@ -84,14 +84,14 @@ def _table(result: "VideoSegments", selection: Selection) -> Table:
     else:
         caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min_score)"
     title = f"{result.video} ({clock(result.duration_sec)})"
-    table = new_table(title, caption)
+    table = new_table()
     table.add_column("from", justify="right", no_wrap=True)
     table.add_column("to", justify="right", no_wrap=True)
     table.add_column("class", overflow="fold")
     table.add_column("score", justify="right")
     for one in best:
         table.add_row(clock(one.start_sec), clock(one.end_sec), class_text(one.label), f"{one.score:.2f}")
-    return table
+    return titled(title, table, caption)
 
 
 def _write(options: Namespace, model: "LoadedModel", results: dict[str, "VideoSegments"]) -> bool:

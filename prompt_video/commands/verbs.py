@@ -41,7 +41,7 @@ VERBS = {
     "import-official": ("prompt_video.commands.import_official", "convert a checkpoint released with the paper"),
 }
 
-RENAMED = {"rehearse": "dry-run"}
+RENAMED = {"rehearse": "dry-run", "train": "fit", "evaluate": "test"}  # verbs of make, and an old one
 
 # In the order in which a newcomer meets them.
 GROUPS = {

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from data_modules.errors import InputError
+from prompt_video.backbones.names import check_name
 from prompt_video.experiment.fragments import check_method
 from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.experiment.packaged import CHOICES, file_of, packaged
@@ -88,6 +89,7 @@ def check_words(words: Sequence[str]) -> None:
     """
     experiment = _Experiment()
     options = list(_options(words))
+    _check_values(words, options)
     files = [file_of("experiment", value) for name, value in options if name == "config" and _is_name(value)]
     settings = [(file, content) for file in files if isinstance(content := _read(file), dict)]
     for _, content in settings:
@@ -102,6 +104,17 @@ def check_words(words: Sequence[str]) -> None:
     for name, value in options:
         _check_option(experiment, name, value)
     _check_choices(experiment, dict(options))
+
+
+def _check_values(words: Sequence[str], options: Iterable[tuple[str, str]]) -> None:
+    """Options that say which experiment need a value, and stand before it."""
+    if words and not words[0].startswith("-") and words[0] in packaged("experiment"):
+        raise InputError(f"'{words[0]}' is one word too many; did you mean --config {words[0]}?")
+    for name, value in options:
+        if name in ("config", "backbone", *CHOICES) and (not value or value.startswith("--")):
+            raise ConfigError(f"{name}: a value is missing.")
+        if name in ("backbone", "model.backbone"):
+            check_name(value)
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from jsonargparse import Namespace
 from data_modules.annotations.class_names import read_class_names, tell_alike
 from data_modules.data_sets.class_lists import CLASS_LISTS, class_list
 from data_modules.errors import InputError
+from prompt_video.backbones.names import check_name
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.model.hub_source import is_hub_id
 from prompt_video.model.templates import DEFAULT, template_sets, templates_of
@@ -80,6 +81,8 @@ def check_model_options(options: Namespace) -> None:
         raise InputError(f"there is no checkpoint {options.ckpt}.")
     if options.templates is not None:
         templates_of(options.templates)
+    if options.backbone is not None:
+        check_name(options.backbone)
 
 
 def model_and_texts(options: Namespace) -> tuple["LoadedModel", list[str]]:

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 
 MOST = 3
-NEARLY = 0.1  # less alike than the nearest, and told all the same
+NEARLY, ENOUGH = 0.1, 0.6  # so much less alike than the nearest, and so much alike, others are told too
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a sentence: ``; did you mean 'x' or 'y'?``, or a full stop where nothing is near."""
     close = get_close_matches(word, list(known), n=MOST, cutoff=0.5)
     likeness = [SequenceMatcher(None, name, word).ratio() for name in close]
-    names = [f"'{name}'" for name, ratio in zip(close, likeness, strict=True) if ratio > likeness[0] - NEARLY]
+    least = max(likeness[0] - NEARLY, ENOUGH) if close else 1.0
+    near = [name for name, ratio in zip(close, likeness, strict=True) if ratio > least]
+    names = [f"'{name}'" for name in near or close[:1]]
     if not names:
         return "."
     return f"; did you mean {', '.join(names[:-1])}{' or ' if len(names) > 1 else ''}{names[-1]}?"

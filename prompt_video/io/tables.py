@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich.console import JustifyMethod
+from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
+
+from prompt_video.io.readable import readable
 
 
 def new_table(title: str | None = None, caption: str | None = None) -> Table:
@@ -25,6 +27,12 @@ def new_table(title: str | None = None, caption: str | None = None) -> Table:
         padding=(0, 2, 0, 0),
         header_style="dim",
     )
+
+
+def titled(title: str, table: Table, caption: str | None = None) -> Group:
+    """A table below its title, which may be wider; rich's own titles are wrapped to the table's width."""
+    below = [Text(readable(caption), style="dim italic")] if caption else []
+    return Group(Text(readable(title), style="bold"), table, *below)
 
 
 class GrowingTable:

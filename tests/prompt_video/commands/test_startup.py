@@ -37,6 +37,13 @@ print(json.dumps(loaded), file=sys.stderr)
 # A wrong name of each kind, of verbs that load what learns once all is well; and the end of what is said.
 MISTAKES = [
     ("fitt", "did you mean 'fit'"),
+    ("train --config demo_closed", "'train' is called 'fit': prompt-video fit"),
+    ("fit demo_closed", "did you mean --config demo_closed?"),
+    ("fit", "name an experiment, as in `prompt-video fit --config demo_closed`;"),
+    ("test", "or a checkpoint with --ckpt; `prompt-video list experiments` shows all."),
+    ("fit --config demo_closed --method", "method: a value is missing."),
+    ("fit --config demo_closed --backbone vitb16", "did you mean 'vit_b16'"),
+    ("label video.mp4 --classes a --backbone tinny", "did you mean 'tiny'"),
     ("fit --config hmdb51_close", "did you mean 'hmdb51_closed'"),
     ("fit --config demo_closed --method linear_prob", "did you mean 'linear_probe'"),
     ("fit --config demo_closed --data MovingShape", "did you mean 'MovingShapes'"),
