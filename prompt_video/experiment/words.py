@@ -31,6 +31,7 @@ from prompt_video.io.bounded_yaml import safe_load
 from prompt_video.io.parser_messages import ConfigError
 from prompt_video.io.suggest import nearest
 from prompt_video.io.verb_parser import underscored
+from prompt_video.model.hub_source import is_hub_id
 
 _GROUPS = {"data": (DATA, PARTS_OF_DATA), "model": (MODEL, PARTS_OF_MODEL)}
 _OF_ANY_PART = {"class_path", "init_args", "help"}
@@ -179,6 +180,8 @@ def _check_option(experiment: _Experiment, name: str, value: str) -> None:
     group, *parts = [part for part in re.split(r"[.+]", name) if part not in _OF_ANY_PART]
     _check_names("", [group], EXPERIMENT_OPTIONS)
     if group in ("ckpt", "ckpt_path") and value not in ("", "last", "null") and not Path(value).exists():
+        if is_hub_id(Path(value)):
+            return
         raise InputError(f"there is no checkpoint {value}.")
     if not parts:
         _check_class(experiment, group)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from data_modules.errors import InputError
 from prompt_video.backbones.hub import reason_of, silence_of_hub
-from prompt_video.model.hub_folder import CONFIG, WEIGHTS
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _FILES = (".ckpt", ".pt", ".pth", ".tar", ".safetensors")
@@ -29,7 +28,10 @@ def local_path(path: Path) -> Path:
     """
     if not is_hub_id(path):
         return path
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache  # imported late: files need no hub
+    # Imported late: files need no hub, and whether a name is an id is asked before torch is loaded.
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+
+    from prompt_video.model.hub_folder import CONFIG, WEIGHTS
 
     name, _, revision = str(path).partition("@")
     silence = silence_of_hub()
