@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prompt_video.io.run_files import REPORT
+from prompt_video.reports.comparison.class_tables import class_parts
 from prompt_video.reports.comparison.facts import command_of, facts_of, origin
-from prompt_video.reports.comparison.report_model import class_parts, curve_parts, results_table, trial_parts
+from prompt_video.reports.comparison.report_model import curve_parts, results_table, trial_parts
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.runs import LeftOutError, Run, read_run
 from prompt_video.reports.document import Document, Facts, Section

@@ -14,20 +14,17 @@ from prompt_video.reports.comparison.aggregates import (
     gain,
     main_figure,
 )
-from prompt_video.reports.comparison.classes import ClassGain, class_gains
+from prompt_video.reports.comparison.class_tables import class_parts
 from prompt_video.reports.comparison.curves import Curve, curves, smoothed, validated
 from prompt_video.reports.comparison.facts import command_of, facts_of, origin
 from prompt_video.reports.comparison.published import Published, published
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.runs import Run
-from prompt_video.reports.document import Code, Document, Facts, Fold, Note, Part, Plot, Plots, Section
+from prompt_video.reports.document import Code, Document, Facts, Fold, Part, Plot, Plots, Section
 from prompt_video.reports.figures import lines
 from prompt_video.reports.tables import ABOUT_BEST, ABOUT_SPREAD, Cell, Column, Figure, Table, text_of
 from prompt_video.reports.titles import column_of, title_of
 
-FEW_CLASSES = 10  # of the largest gains, and as many of the smallest
-FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
-ABOUT_BARS = "The mark in a bar is the frozen CLIP's figure."
 ABOUT_GAIN = "Δ: gain on the frozen CLIP on the same videos, run by run."
 ABOUT_PUBLISHED = "Published figures are for CLIP ViT-B/16 and were not measured here."
 NO_PLOTS: Mapping[str, Plot] = MappingProxyType({})
@@ -114,28 +111,6 @@ def curve_parts(rows: Sequence[Row], notes: list[str]) -> list[Part]:
     return [Plots(plots)] if plots else []
 
 
-def class_parts(rows: Sequence[Row], notes: list[str]) -> list[Part]:
-    """What classes gain on the frozen CLIP, a table a row.
-
-    Args:
-        rows: to tell of; those whose classes gain nothing are left out.
-        notes: gets a line for each file that cannot be read.
-    """
-    found: dict[str, Sequence[ClassGain]] = {}
-    for row in rows:
-        try:
-            found[row.name] = class_gains(row)
-        except ValueError as error:
-            notes.append(str(error))
-    shown = {row: own for row, own in found.items() if any(one.gain for one in own)}
-    is_precision = any("map_avg" in name for row in rows for run in row.runs for name in run.metrics)
-    tables = {row: class_table(own, is_precision=is_precision) for row, own in shown.items()}
-    if len(rows) == 1:
-        return [Note(ABOUT_BARS), *tables.values()] if tables else []
-    folds = [Fold(row, [table], len(shown) <= FEW_ROWS) for row, table in tables.items()]
-    return [Note(ABOUT_BARS), *folds] if folds else []
-
-
 def trial_parts(run: Run) -> list[Part]:
     """The main figures of each trial of a run of many; nothing of others."""
     trials = run.results.get("trials", [])
@@ -199,28 +174,6 @@ def results_table(experiment: str, rows: Sequence[Row], figures: Sequence[str] |
             *([f"{ABOUT_PUBLISHED} Sources: {'; '.join(_sources(others))}."] if others else []),
         ],
     )
-
-
-def class_table(gains: Sequence[ClassGain], *, is_precision: bool) -> Table:
-    """The classes that gain most and least on the frozen CLIP, whose figures are marks in the bars of the learned."""
-    listed = list(gains)
-    better, worse = (sum(sign * one.gain > 0 for one in gains) for sign in (1, -1))
-    words = f"{len(gains)} classes: {better} above the frozen CLIP, {worse} below, {len(gains) - better - worse} equal."
-    if len(listed) > 2 * FEW_CLASSES:
-        listed = [*gains[:FEW_CLASSES], *gains[-FEW_CLASSES:]]
-        words += f" Shown are the {FEW_CLASSES} largest gains and the {FEW_CLASSES} smallest."
-    rows: list[list[Cell]] = [
-        [
-            one.name,
-            Figure(100 * one.learned, mark=100 * one.frozen),
-            Figure(100 * one.frozen),
-            Figure(100 * one.gain, is_gain=True),
-        ]
-        for one in listed
-    ]
-    what = "average precision, mean over overlaps" if is_precision else "accuracy"
-    head = [Column("class", is_text=True), Column("learned", "%"), Column("frozen CLIP", "%"), Column("Δ", "%")]
-    return Table(f"Classes: {what}", head, rows, notes=[words])
 
 
 def _plot(name: str, drawn: Mapping[str, Curve]) -> Plot:
