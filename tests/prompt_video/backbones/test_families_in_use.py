@@ -25,12 +25,15 @@ def run(*arguments: object) -> None:
     assert main([str(argument) for argument in arguments]) == 0
 
 
-@pytest.fixture(params=["siglip", "naflex", "open_clip"])
+@pytest.fixture(params=["metaclip2", "siglip", "naflex", "open_clip"])
 def backbone(
     request: pytest.FixtureRequest,
     make_siglip_folder: Callable[[str], Path],
     make_open_clip_folder: Callable[[str], Path],
+    metaclip2_folder: Path,
 ) -> str:
+    if request.param == "metaclip2":
+        return str(metaclip2_folder)
     if request.param == "open_clip":
         return f"open_clip:local-dir:{make_open_clip_folder('pe')}"
     return str(make_siglip_folder(request.param))
