@@ -66,7 +66,8 @@ def told(values: Mapping[str, Any]) -> str:
         except ValueError:
             inner = value
         parts += [
-            f"{key} {one}" for key, one in (inner if isinstance(inner, dict) else {setting_title(name): value}).items()
+            f"{setting_title(key)} {one}"
+            for key, one in (inner if isinstance(inner, dict) else {setting_title(name): value}).items()
         ]
     return ", ".join(parts)
 

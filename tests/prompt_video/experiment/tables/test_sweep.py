@@ -108,8 +108,8 @@ def test_points_are_what_the_agent_of_wandb_would_run(path: Path, monkeypatch: p
         seen.append((prompt["num_prefix"], temporal["num_layers"], shots))
     expected = {
         "prompt_length": [(length, 2, None) for length in (0, 4, 8, 16)],
-        "temporal_layers": [(16, layers, None) for layers in (0, 1, 2, 3)],
-        "shots": [(16, 2, shots) for shots in (2, 4, 8, 16)],
+        "temporal_layers": [("auto", layers, None) for layers in (0, 1, 2, 3)],
+        "shots": [("auto", 2, shots) for shots in (2, 4, 8, 16)],
     }
     assert seen == expected[path.stem]
 
