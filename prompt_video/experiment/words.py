@@ -5,6 +5,7 @@ is not known here, such as classes of one's own and what may stand in them, is l
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -217,8 +218,15 @@ def _check_class(experiment: _Experiment, group: str) -> None:
     if name is None or group in experiment.foreign:
         return
     whole, parts = _GROUPS[group]
-    if name not in {*classes_in(whole), *classes_in(parts)}:
+    if name not in {*classes_in(whole), *classes_in(parts)} and not _is_loaded(name):
         raise ConfigError(f"{group}: there is no class '{name}'{nearest(name, classes_in(whole))}")
+
+
+def _is_loaded(name: str) -> bool:
+    """Whether somebody who calls the program from Python has a class of this name: the parser takes those too."""
+    return any(
+        isinstance(vars(module).get(name), type) for module in list(sys.modules.values()) if hasattr(module, "__dict__")
+    )
 
 
 def _check_choices(experiment: _Experiment, options: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ class Linear(nn.Linear):
         if is_traced or not is_plain:
             return F.linear(x, self.weight, self.bias)
         product = _Product.apply if torch.is_grad_enabled() else CPU_LINEAR
-        return product(x.flatten(0, -2), self.weight, self.bias).view(*x.shape[:-1], -1)
+        return product(x.flatten(0, -2), self.weight, self.bias).view(*x.shape[:-1], self.out_features)
 
 
 class _Product(torch.autograd.Function):

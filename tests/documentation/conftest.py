@@ -62,7 +62,7 @@ KINDS = (
     Kind(r"(DATA_ROOT=\S+ )?make doctor EXP=\S+( ARGS=.*)?", "doctor"),
     Kind(r"make train EXP=\S+( METHOD=\S+)?( ARGS=.*)?", "settings"),
     Kind(r"make (dry-run|dashboard) EXP=\S+", "settings"),
-    Kind(r"make sweep EXP=\S+ SWEEP=\S+", "settings"),
+    Kind(r"make sweep EXP=\S+ SWEEP=\S+( SEEDS=3)?", "settings"),
     Kind(r"make table TABLE=\S+ ARGS=--dry-run", "settings"),
     Kind(
         r"make table TABLE=\S+",
@@ -75,7 +75,7 @@ KINDS = (
     Kind(r"prompt-video import-official \S+ --out \S+", "run", options=("--backbone=tiny", "--num_heads=4")),
     Kind(r"prompt-video list( \w+)?", "run"),
     Kind(r"prompt-video (label|segment|predict|export|copy) .*", "run"),
-    Kind(r"prompt-video report runs", "run"),
+    Kind(r"prompt-video report runs( --out \S+)?", "run"),
     Kind(r"prompt-video completion \S+ > \S+", "run"),
     Kind(_INDEX, "run", options=SMALL[:3]),
     Kind(r"prompt-video search .*", "run", after=_INDEX),

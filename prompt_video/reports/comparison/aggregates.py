@@ -73,7 +73,8 @@ def columns(figures: Iterable[str]) -> list[str]:
     Args:
         figures: all that the runs of an experiment or published rows have.
     """
-    names = [name for name in dict.fromkeys(figures) if name.startswith("test/") and _SHOWN.search(name)]
+    tested = [name for name in dict.fromkeys(figures) if name.startswith("test/")]
+    names = [name for name in tested if _SHOWN.search(name)] or tested  # of a task of one's own nothing is known
     names = [name for name in names if not re.search(r"/(frozen|dual_softmax|qb_norm)_", name)]
     places = {name.rpartition("/")[0] for name in names if name.endswith("top1")}
     if len(places) > 1:
@@ -86,8 +87,8 @@ def columns(figures: Iterable[str]) -> list[str]:
 
 
 def main_figure(figures: Sequence[str]) -> str:
-    """The one that rows are compared by."""
-    return next((name for name in MAIN if name in figures), figures[0])
+    """The one that rows are compared by; an empty name where there is none."""
+    return next((name for name in MAIN if name in figures), next(iter(figures), ""))
 
 
 def _order(name: str) -> tuple[bool, bool, bool, str, bool, list[float]]:

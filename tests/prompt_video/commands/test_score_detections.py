@@ -90,7 +90,7 @@ def test_predictions_in_unknown_videos_are_false_and_said(score: Score, capsys: 
     assert report["per_class"]["Zumba"]["ap@0.5"] == pytest.approx(1 / 6)
     shown = " ".join(capsys.readouterr().out.split())
     assert "warning: 2 of 6 predictions are in 3 videos that are not in" in shown
-    assert "and count as false positives; the first is 'onE'; did you mean 'one'?" in shown
+    assert "and count as false positives; the first is 'onE'; did you mean 'one'" in shown
 
 
 def test_videos_are_known_by_suffix_and_folder(score: Score, capsys: pytest.CaptureFixture[str]) -> None:
