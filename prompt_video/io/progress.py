@@ -2,9 +2,10 @@
 
 import sys
 import time
+from itertools import chain
 from types import TracebackType
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
@@ -78,8 +79,8 @@ class Steps:
         """Results, on standard output, above the bar if it is drawn on the same terminal."""
         is_same = self._progress is not None and sys.stdout.isatty()
         console = self.console if is_same else Terminal()
-        for one in shown:
-            console.print(one, soft_wrap=isinstance(one, str))
+        for one in chain.from_iterable(part.renderables if isinstance(part, Group) else (part,) for part in shown):
+            console.print(one, soft_wrap=isinstance(one, (str, Text)))  # long paths stay whole, cells are folded
 
     def advance(self, number: int | float = 1, beside: str = "") -> None:
         """So much more is done."""
