@@ -8,6 +8,7 @@ import pytest
 import torch
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Lightning's hints, which the command line leaves out
 def test_the_example_of_plain_lightning_runs(
     readme_blocks: Sequence[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

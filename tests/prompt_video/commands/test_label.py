@@ -144,6 +144,7 @@ def test_mistakes_get_one_message(
     assert said.count("prompt-video:") == 1
 
 
+@pytest.mark.slow
 def test_ten_thousand_classes_and_one_of_two_hundred_words(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

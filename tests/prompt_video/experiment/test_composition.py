@@ -101,10 +101,10 @@ def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a clas
 @pytest.mark.parametrize(
     ("experiment", "task", "scale"),
     [
-        ("hmdb51_as_released", RecognitionTask, "full"),
+        pytest.param("hmdb51_as_released", RecognitionTask, "full", marks=pytest.mark.slow),
         ("demo_openset", RecognitionTask, "demo"),
-        ("activitynet13_closed", LocalizationTask, "full"),
-        ("msrvtt_1ka_9k", RetrievalTask, "full"),
+        pytest.param("activitynet13_closed", LocalizationTask, "full", marks=pytest.mark.slow),
+        pytest.param("msrvtt_1ka_9k", RetrievalTask, "full", marks=pytest.mark.slow),
         ("demo_retrieval", RetrievalTask, "demo"),
     ],
 )

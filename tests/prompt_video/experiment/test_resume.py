@@ -58,7 +58,13 @@ def kill_when(process: ForkServerProcess, condition: Callable[[], bool]) -> None
 
 @pytest.mark.parametrize(
     ("every", "more"),
-    [(None, []), (3, []), (None, ["--data.num_workers=2", "--data.val_fraction=0", "--data.test_fraction=0.5"])],
+    [
+        pytest.param(None, [], marks=pytest.mark.slow),
+        (3, []),
+        pytest.param(
+            None, ["--data.num_workers=2", "--data.val_fraction=0", "--data.test_fraction=0.5"], marks=pytest.mark.slow
+        ),
+    ],
     ids=["between epochs", "within an epoch", "with workers, without validation"],
 )
 def test_resume_after_a_kill_is_exact(

@@ -166,6 +166,7 @@ def test_a_folder_with_other_things_is_left_alone(
     assert [path.name for path in mine.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_graphs_a_bank_that_is_exchanged_and_a_model_that_takes_over(
     trained: Make, save_checkpoint: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,7 +30,16 @@ def assert_known(experiment: str, metrics: dict[str, float]) -> None:
     assert {name: metrics[name] for name in known} == pytest.approx(known, rel=RELATIVE, abs=ABSOLUTE)
 
 
-@pytest.mark.parametrize("experiment", ["demo_closed", "folder_closed", "hmdb51_5way5shot", "k400_to_ucf101"])
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        "demo_closed",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("folder_closed", "hmdb51_5way5shot", "k400_to_ucf101")
+        ),
+    ],
+)
 def test_a_dry_run_leaves_what_a_run_leaves(
     experiment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

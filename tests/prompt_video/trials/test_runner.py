@@ -87,9 +87,9 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     "options",
     [
         (),
-        ("--model.temporal.num_layers=0", "--model.video_consistency=0"),
+        pytest.param(("--model.temporal.num_layers=0", "--model.video_consistency=0"), marks=pytest.mark.slow),
         ("--model.prompt=LinearProbe", "--model.text_consistency=0", "--model.prompt_lr=1.0"),
-        ("--model.prompt=TemplatePrompt", "--model.text_consistency=0"),
+        pytest.param(("--model.prompt=TemplatePrompt", "--model.text_consistency=0"), marks=pytest.mark.slow),
         ("--trainer.gradient_clip_val=0.05", "--trainer.accumulate_grad_batches=2", "--data.batch_size=3"),
     ],
     ids=["prompts and temporal", "prompts", "linear probe", "temporal", "clipped, accumulated"],
@@ -165,7 +165,11 @@ STEPS = 3 * 6  # of five trials in stacks of two at the most: three epochs of tw
 
 @pytest.mark.parametrize(
     ("place", "at"),
-    [((StackedTask, "training_step"), 1), ((StackedTask, "training_step"), 9), ((RecognitionTask, "test_step"), 3)],
+    [
+        pytest.param((StackedTask, "training_step"), 1, marks=pytest.mark.slow),
+        ((StackedTask, "training_step"), 9),
+        pytest.param((RecognitionTask, "test_step"), 3, marks=pytest.mark.slow),
+    ],
     ids=["first step", "second stack", "test"],
 )
 def test_a_run_that_is_killed_goes_on_where_it_was(
@@ -206,7 +210,7 @@ class Counted:
         patch.setattr(owner, name, call)
 
 
-@pytest.mark.parametrize("finished", [3, 0])
+@pytest.mark.parametrize("finished", [3, pytest.param(0, marks=pytest.mark.slow)])
 def test_a_run_killed_before_its_first_checkpoint_is_found_by_its_journal(
     run: Run, tmp_path: Path, finished: int
 ) -> None:
