@@ -1,4 +1,4 @@
-"""Class names as people write them: those of labels, those in a file, and those that CLIP reads as one."""
+"""Class names as people write them: those of labels, those in a file, and those that differ in little."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ from data_modules.files.text_files import composed, cut, read_lines
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 1 << 24  # of a file of class names
-MOST_LETTERS = 5000  # of one; CLIP reads some 300
+MOST_LETTERS = 5000  # of one; text encoders read some 300
 
 _NUMBERED = (
     re.compile(r"(?P<number>\d+)[\s.,:;)|-]+(?P<name>[^\s.,:;)|-].*)"),
@@ -39,7 +39,7 @@ def read_class_names(path: Path) -> list[str]:
 
 
 def names_of(labels: Sequence[str], renamed: Mapping[str, str], source: str) -> list[str]:
-    """What CLIP reads for the labels of a data set: underscores are blanks.
+    """What is read for the labels of a data set: underscores are blanks.
 
     Args:
         labels: each once.
@@ -64,16 +64,17 @@ def names_of(labels: Sequence[str], renamed: Mapping[str, str], source: str) -> 
 
 
 def tell_alike(names: Sequence[str], source: str) -> None:
-    """Say which names are one to CLIP."""
+    """Say which names differ in capitals and blanks alone, which most text encoders do not see."""
     first: dict[str, str] = {}
     alike = [(other, name) for name in names if (other := first.setdefault(as_read(name), name)) != name]
     if alike:
         others = f" ({len(alike)} such pairs)" if len(alike) > 1 else ""
-        log.warning("%s: CLIP reads '%s' and '%s' as one name%s", source, *map(cut, alike[0]), others)
+        said = "%s: '%s' and '%s' differ in capitals or blanks alone, which most models do not see%s"
+        log.warning(said, source, *map(cut, alike[0]), others)
 
 
 def as_read(name: str) -> str:
-    """A text as CLIP reads it: without capitals and extra blanks."""
+    """A text as most text encoders read it, CLIP's too: without capitals and extra blanks."""
     return " ".join(composed(name).casefold().split())
 
 

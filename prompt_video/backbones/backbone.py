@@ -100,11 +100,6 @@ class FrozenBackbone(nn.Module):
         return self.facts.frames
 
     @property
-    def image_size(self) -> int:
-        """Side of the square that it sees, pixels."""
-        return self.frames.shape[0]
-
-    @property
     def configured(self) -> str:
         """What changes the features of frames beside the weights' values and `frames`."""
         return self.facts.configured
@@ -122,6 +117,14 @@ class FrozenBackbone(nn.Module):
         if new:
             self._tokens.update(zip(new, self.towers.tokenizer.tokenize(new), strict=True))
         return [self._tokens[text] for text in texts]
+
+    def read_alike(self, texts: Sequence[str]) -> list[tuple[str, str]]:
+        """Texts that have the same tokens as another one before them, behind that one."""
+        first: dict[tuple[int, ...], str] = {}
+        pairs = [
+            (first.setdefault(tuple(own), text), text) for text, own in zip(texts, self.tokenize(texts), strict=True)
+        ]
+        return [(other, text) for other, text in pairs if other != text]
 
     def encode_text(self, texts: PromptedText, chunk_size: int | None = None) -> Float[Tensor, "K D"]:
         """Features of texts with learned vectors around them, not normalised; gradients reach those vectors.

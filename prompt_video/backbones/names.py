@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_modules.errors import InputError
+from prompt_video.io.former_settings import is_settings_file
 from prompt_video.io.suggest import nearest
 
 
@@ -44,8 +45,10 @@ def check_name(name: str) -> None:
     """Refuse what is most likely a mistyped short name: ids of the hub have a slash, and folders are there.
 
     Raises:
-        InputError: with the name that is near.
+        InputError: with the name that is near, or for a file of settings.
     """
+    if is_settings_file(name):
+        raise InputError(f"{name} is a file of settings, and a backbone is a frozen model: name the file with --scale.")
     if name not in SHORT_NAMES and "/" not in name and not Path(name).exists():
         near = nearest(name, SHORT_NAMES)
         if near != ".":

@@ -11,7 +11,7 @@ from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, fast_backbone, plain_m
 def run(setting: Setting, num_frames: int, rounds: int) -> Figures:
     """The ratio of the two rates, and ours; both give the same features."""
     backbone, model = fast_backbone(setting.vit_b16(), setting.device), plain_model(setting.vit_b16(), setting.device)
-    size = (num_frames, 3, backbone.image_size, backbone.image_size)
+    size = (num_frames, 3, *backbone.frames.shape)
     pixels = torch.randint(0, 256, size, dtype=torch.uint8).to(setting.device)
     features: dict[str, torch.Tensor] = {}
 

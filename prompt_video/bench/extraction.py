@@ -18,7 +18,6 @@ from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.features.store import Recipe
 from data_modules.loading.frames import FrameChunks
-from data_modules.loading.transforms import ResizeCrop
 from data_modules.modules.extraction import ExtractionTask
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.bench.measure import interleaved
@@ -41,7 +40,7 @@ def run(setting: Setting, num_videos: int, frame_rate: float, num_workers: int, 
             records.append(Record(path.name, path, 0))
         extraction = partial(extract, backbone, records, frame_rate, num_workers)
         num_frames = extraction()  # what is timed comes after this one
-        size = (num_frames, 3, backbone.image_size, backbone.image_size)
+        size = (num_frames, 3, *backbone.frames.shape)
         pixels = torch.randint(0, 256, size, dtype=torch.uint8).to(setting.device)
         encoder = partial(backbone.encode_frames, pixels)
         ways: dict[str, Callable[[], object]] = {"extraction": extraction, "encoder": encoder}
@@ -67,7 +66,7 @@ MEASUREMENTS = (
 
 def extract(backbone: FrozenBackbone, records: list[Record], frame_rate: float, num_workers: int) -> int:
     """One extraction, from opening the files to the closed store; the number of its frames comes back."""
-    crop = ResizeCrop(backbone.image_size)
+    crop = backbone.frames
     recipe = Recipe(backbone.name, backbone.fingerprint, backbone.embed_dim, frame_rate, crop.recipe)
     with TemporaryDirectory() as folder:
         task = ExtractionTask(backbone, Path(folder, "store"), recipe)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_folder
 from prompt_video.experiment.verb import ExperimentVerbParser
+from prompt_video.inference.toy import toy_notice
 from prompt_video.io import console
 from prompt_video.io.outputs import check_folder
 from prompt_video.model.templates import template_sets
@@ -63,6 +64,8 @@ def main(arguments: list[str]) -> None:
     log.info("%s", model.describe())
     outcome = build_index(model, options.folder, root, cutting, options.num_workers, **trainer_options)
     _report(outcome, root)
+    if notice := toy_notice(model.backbone.name):
+        log.info("note: %s", notice)
 
 
 def choose_model(

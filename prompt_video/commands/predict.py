@@ -19,6 +19,7 @@ from prompt_video.inference.options import (
     add_model_options,
     check_model_options,
     model_of,
+    tell_alike,
     tell_cut_texts,
     texts_of,
 )
@@ -66,6 +67,7 @@ def main(arguments: list[str]) -> int:
     model = model_of(options)
     folder = run_of(options.ckpt)
     texts = texts_of(options, model.class_names or (_captions(folder) if folder else []))
+    tell_alike(model, texts)
     name = folder.absolute().parent.name if folder else Path(options.ckpt).stem
     claim = claim_named(options.out) if options.out else claim_new(options.runs, name, "predict_")
     try:
@@ -73,6 +75,8 @@ def main(arguments: list[str]) -> int:
         predictions = _predicted(model, files, texts, options.top)
         tell_cut_texts(model)
         log.info("%s", predictions.write(claim.folder))
+        if model.notice:
+            log.info("note: %s", model.notice)
     finally:
         claim.leave()
     for video in predictions.broken:
@@ -130,6 +134,7 @@ def _predicted(model: "LoadedModel", files: list[Path], texts: list[str], top: i
                 broken.append(BrokenVideo(str(file), str(error.path), error.reason))
             steps.advance()
     if model.has_detector:
-        return of_detections(model.describe(), segments, broken)
+        return of_detections(model.describe(), segments, broken, model.notice)
     found = "caption" if model.task == "retrieval" else "class"
-    return Predictions(model.describe(), "video", (found, "probability", "similarity"), ranked, broken)
+    columns = (found, "probability", "similarity")
+    return Predictions(model.describe(), "video", columns, ranked, broken, model.notice)

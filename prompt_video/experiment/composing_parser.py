@@ -15,6 +15,7 @@ from data_modules.files.regular_files import is_file
 from prompt_video.experiment.composition import CHOOSE, choices_of, composed, laid_over, task_class
 from prompt_video.experiment.config_errors import PARSER_MODE, ExperimentParser
 from prompt_video.experiment.packaged import CHOICES, file_of, packaged
+from prompt_video.io.former_settings import experiment_of_today
 from prompt_video.io.parser_messages import ConfigError
 from prompt_video.tasks.base import VideoTextTask
 
@@ -47,9 +48,11 @@ class ComposingParser(ExperimentParser):
 
     def _composed(self, content: str) -> str:
         """The same text where there is nothing to put together; what is wrong in it, the parser tells."""
-        settings = _loaded(content)
-        if not isinstance(settings, dict):
+        read = _loaded(content)
+        if not isinstance(read, dict):
             return content
+        settings = experiment_of_today(read)
+        content = content if settings == read else json.dumps(settings)
         named: dict[str, str] = {name: _absolute(settings[name]) for name in CHOICES if settings.get(name)}
         chosen, model, backbone = named | dict(self.typed), _model_of(settings), settings.pop("backbone", None)
         if not (chosen or backbone) or model is None or (task := task_class(model["class_path"])) is None:

@@ -9,6 +9,7 @@ import yaml
 from data_modules.errors import InputError
 from prompt_video.experiment.packaged import nearest_first, packaged
 from prompt_video.io.bounded_yaml import safe_load
+from prompt_video.io.former_settings import task_of_today
 from prompt_video.io.suggest import nearest
 
 Fragment = Mapping[str, Any]  # of a file: arguments by class of task; of a method's also such fragments by scale
@@ -60,4 +61,4 @@ def read_fragment(path: Path) -> Fragment:
         raise InputError(
             f"{path} needs arguments by class of task, such as `RecognitionTask: {{prompt: PromptLearner}}`."
         )
-    return fragment
+    return {name: task_of_today(arguments) for name, arguments in fragment.items()}

@@ -29,7 +29,8 @@ from prompt_video.experiment.sources import (
     trainer_arguments,
 )
 from prompt_video.io.bounded_yaml import safe_load
-from prompt_video.io.parser_messages import ConfigError
+from prompt_video.io.former_settings import experiment_of_today
+from prompt_video.io.parser_messages import ConfigError, no_option
 from prompt_video.io.suggest import nearest
 from prompt_video.io.verb_parser import underscored
 from prompt_video.model.hub_source import is_hub_id
@@ -134,9 +135,10 @@ def _is_name(value: str) -> bool:
 
 def _read(file: Path) -> Any:  # noqa: ANN401 - what the file says
     try:
-        return safe_load(file.read_text(encoding="utf-8"))
+        content = safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return None  # which the parser tells of
+    return experiment_of_today(content) if isinstance(content, dict) else content
 
 
 def _take_file(experiment: _Experiment, content: Mapping[str, Any]) -> None:
@@ -210,7 +212,7 @@ def _check_names(where: str, names: Iterable[object], known: Iterable[str]) -> N
     known = set(known)
     unknown = next((str(name) for name in names if str(name).partition(".")[0] not in known), None) if known else None
     if unknown is not None:
-        raise ConfigError(f"{where}there is no option '{unknown}'{nearest(unknown, known)}")
+        raise ConfigError(f"{where}{no_option(unknown, known)}")
 
 
 def _check_class(experiment: _Experiment, group: str) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
+from prompt_video.io.former_settings import spec_of_then
 from prompt_video.model.embedding import class_vectors
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -125,9 +126,9 @@ def read_bank(path: Path, model: str | None = None) -> ClassBank:
 
 def model_fingerprint(model: VideoTextModel) -> str:
     """A hash of all that a model's vectors depend on, its backbone too."""
-    spec = model.spec()
+    spec = spec_of_then(model.spec(), model.backbone.context_length)
     about: dict[str, Any] = {
-        "backbone": spec["backbone"]["fingerprint"],
+        "clip": spec["clip"]["fingerprint"],
         "prompt": [spec["prompt"]["kind"], _lasting(spec["prompt"]["settings"])],
         "temporal": _lasting(spec["temporal"]),
         **{name: spec[name] for name in ("frozen_templates", "frozen_share", "class_names")},

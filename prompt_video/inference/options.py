@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
 
-from data_modules.annotations.class_names import read_class_names, tell_alike
+from data_modules.annotations.class_names import read_class_names
 from data_modules.data_sets.class_lists import CLASS_LISTS, class_list
 from data_modules.errors import InputError
+from data_modules.files.text_files import cut
 from prompt_video.backbones.names import check_name
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.model.hub_source import is_hub_id
@@ -91,7 +92,9 @@ def model_and_texts(options: Namespace) -> tuple["LoadedModel", list[str]]:
     names_of_checkpoint = options.ckpt is not None and all(options[name] is None for name in CLASSES)
     texts = [] if names_of_checkpoint else texts_of(options, ())
     model = model_of(options)
-    return model, texts or texts_of(options, model.class_names)
+    texts = texts or texts_of(options, model.class_names)
+    tell_alike(model, texts)
+    return model, texts
 
 
 def texts_of(options: Namespace, trained: Sequence[str]) -> list[str]:
@@ -123,8 +126,15 @@ def texts_of(options: Namespace, trained: Sequence[str]) -> list[str]:
     unique = list(dict.fromkeys(names))
     if len(unique) < len(names):
         log.warning("%s names %d classes more than once; they count once", source, len(names) - len(unique))
-    tell_alike(unique, source)
     return unique
+
+
+def tell_alike(model: "LoadedModel", texts: Sequence[str]) -> None:
+    """Say which texts are one to a model that reads them."""
+    backbone = model.model.backbone
+    if alike := backbone.read_alike(texts):
+        others = f" ({len(alike)} such pairs)" if len(alike) > 1 else ""
+        log.warning("backbone '%s' reads '%s' and '%s' as one text%s", backbone.name, *map(cut, alike[0]), others)
 
 
 def tell_cut_texts(model: "LoadedModel") -> None:

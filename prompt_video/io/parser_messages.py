@@ -6,9 +6,10 @@ of it is where, what, and what instead.
 
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from data_modules.errors import InputError
+from prompt_video.io.former_settings import former_name
 from prompt_video.io.suggest import nearest
 
 _UNKNOWN_OPTION = re.compile(
@@ -28,6 +29,11 @@ _SAID = {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a
 
 class ConfigError(InputError):
     """Something in a configuration that the parser does not accept."""
+
+
+def no_option(name: str, known: Iterable[str]) -> str:
+    """That there is no such option, and what it is called now, or what is near."""
+    return f"there is no option '{name}'{former_name(name) or nearest(name, known)}"
 
 
 def explain(message: str, options: Collection[str], classes: Collection[str] = ()) -> str:
@@ -68,7 +74,7 @@ def _plain(text: str, options: Collection[str], classes: Collection[str]) -> str
         name = option[1].removesuffix(".")
         # Of a dotted name the first part that nobody knows is the mistaken one.
         wrong = next((part for part in name.split(".") if part not in options), name)
-        return f"there is no option '{wrong}'{nearest(wrong, options)}"
+        return no_option(wrong, options)
     if gone := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", text):
         there = vars(sys.modules[gone[1]]) if gone[1] in sys.modules else {}
         return f"there is no class '{gone[1]}.{gone[2]}'{nearest(gone[2], there)}"

@@ -11,8 +11,9 @@ import torch
 from data_modules.errors import InputError
 from data_modules.features.manifest import Precision
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.io.former_settings import spec_of_today
 from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
-from prompt_video.model.hub_folder import UNNAMED_BACKBONE, Learned, read_hub_folder, todays
+from prompt_video.model.hub_folder import UNNAMED_BACKBONE, Learned, read_hub_folder
 from prompt_video.model.hub_source import local_path
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -105,7 +106,7 @@ def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
             f"this checkpoint has format {number}, and this version of prompt-video reads format {CHECKPOINT_FORMAT}: "
             "update prompt-video."
         )
-    return dict(todays(spec))
+    return dict(spec_of_today(spec))
 
 
 def read_learned(path: Path) -> Learned:

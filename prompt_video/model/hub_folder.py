@@ -15,6 +15,7 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.files.text_files import excerpt, read_json
+from prompt_video.io.former_settings import spec_of_today
 from prompt_video.model.kept_settings import check_settings, fits
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import TEMPORAL_ENCODERS, TEXT_HEADS, VideoTextModel
@@ -75,18 +76,6 @@ def has_public_name(backbone: str) -> bool:
     return is_id and not Path(backbone).exists()
 
 
-def todays(spec: Any) -> Any:  # noqa: ANN401 - whatever stands there
-    """A model's spec of before other frozen models than CLIP could be taken, in the words of today."""
-    if not isinstance(spec, dict):
-        return spec
-    spec = {"backbone" if name == "clip" else name: value for name, value in spec.items()}
-    if isinstance(prompt := spec.get("prompt"), dict) and isinstance(settings := prompt.get("settings"), dict):
-        # The positions are the backbone's.
-        kept = {name: value for name, value in settings.items() if name != "context_length"}
-        spec["prompt"] = {**prompt, "settings": kept}
-    return spec
-
-
 def _config(path: Path) -> dict[str, Any]:
     config = read_json(path)
     if not isinstance(config, dict) or config.get("kind") != KIND:
@@ -96,7 +85,7 @@ def _config(path: Path) -> dict[str, Any]:
             f"{path} has format {excerpt(config.get('format'))}, and this version of prompt-video reads format "
             f"{FORMAT}; update prompt-video, or export the checkpoint again."
         )
-    about = {"class_names": None, "task": {}, "trial": None, **config, "spec": todays(config.get("spec"))}
+    about = {"class_names": None, "task": {}, "trial": None, **config, "spec": spec_of_today(config.get("spec"))}
     try:
         _check(about)
     except InputError as error:

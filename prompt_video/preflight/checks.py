@@ -1,7 +1,7 @@
 """Checks of trials and class names: pure, no file is looked at."""
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data_modules.annotations.class_names import as_read
@@ -76,17 +76,22 @@ def check_test_classes(
     return CheckResult("test classes", "note" if there else "ok", f"every class has test videos{there}")
 
 
-def check_unique_names(trials: Sequence[Trial]) -> CheckResult:
-    """Two class names that read alike cannot be told apart; CLIP ignores capitals and extra blanks."""
+def check_unique_names(trials: Sequence[Trial], read: Callable[[str], Hashable] = as_read) -> CheckResult:
+    """Two class names that read alike cannot be told apart.
+
+    Args:
+        trials: of the experiment.
+        read: what a text encoder makes of a name; most ignore capitals and extra blanks.
+    """
     twice: dict[str, None] = {}
     for _, subset in _parts(trials):
-        times = Counter(as_read(name) for name in subset.class_names)
+        times = Counter(read(name) for name in subset.class_names)
         for plain, number in times.items():
             if number > 1:
-                alike = [name for name in subset.class_names if as_read(name) == plain]
+                alike = [name for name in subset.class_names if read(name) == plain]
                 twice[" = ".join(repr(name) for name in alike)] = None
     if twice:
-        summary = f"{count(len(twice), 'class name')} given to more than one class: CLIP reads the same text"
+        summary = f"{count(len(twice), 'class name')} given to more than one class: the text encoder reads the same"
         return CheckResult("duplicate names", "error", summary, list(twice))
     return CheckResult("duplicate names", "ok", "no two classes have the same name")
 

@@ -1,10 +1,11 @@
 """All checks of one experiment, in the order in which a person mends what they find."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from data_modules.annotations.class_names import as_read
 from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
@@ -75,7 +76,7 @@ def examine(settings: SettingsCLI, decode: Decode, samples: int, workers: int, *
         shares = error
     stored = set() if isinstance(shares, InputError) else stored_everywhere(data, shares)
     missing = {path for path, probe in probes.items() if probe.problem == "missing"} - stored
-    results = list(_of_trials(data, probes, missing, learns=task is None or task.has_weights))
+    results = list(_of_trials(data, probes, missing, task))
     allowed = data.dropped_videos.max_fraction
     results.append(check_missing(parts, probes, stored, allowed))
     results.append(check_broken(parts, probes, stored, decoded, allowed))
@@ -126,10 +127,10 @@ def _build_task(settings: SettingsCLI) -> tuple[VideoTextTask | None, list[Check
 
 
 def _of_trials(
-    data: VideoDataModule, probes: Mapping[Path, Probe], missing: Collection[Path], *, learns: bool
+    data: VideoDataModule, probes: Mapping[Path, Probe], missing: Collection[Path], task: VideoTextTask | None
 ) -> Iterator[CheckResult]:
     """What texts, lists and splits tell without opening a file."""
-    trials = list(data.trials)
+    trials, learns = list(data.trials), task is None or task.has_weights
     dataset_names = {subset: data.owner_of(subset).dataset_name for subset in data.videos()}
     files = {path: probe.file for path, probe in probes.items() if probe.file is not None}
     yield CheckResult("protocol", "ok", data.describe_protocol())
@@ -138,7 +139,7 @@ def _of_trials(
         yield captions.check_shared(trials)
     else:
         yield checks.check_labels(trials)
-        yield checks.check_unique_names(trials)
+        yield checks.check_unique_names(trials, _reader(task))
         yield checks.check_training_classes(trials, learns, missing)
         yield checks.check_test_classes(trials, dataset_names, missing)
     yield checks.check_repeats(trials, files)
@@ -152,6 +153,11 @@ def _of_trials(
             yield unseen
     for module in (data, *data.test_on):
         yield _sizes(module, several=bool(data.test_on))
+
+
+def _reader(task: VideoTextTask | None) -> Callable[[str], Hashable]:
+    """What a text encoder makes of a name: its tokens, where there is one."""
+    return as_read if task is None else lambda name: tuple(task.model.backbone.tokenize([name])[0])
 
 
 def _sizes(data: VideoDataModule, *, several: bool) -> CheckResult:

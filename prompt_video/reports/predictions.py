@@ -23,6 +23,7 @@ class Predictions:
         columns: what is said of each thing that was found.
         found: of each video or caption the values of the columns for each thing, best first; captions may be equal.
         broken: videos that could not be used.
+        notice: what people must know of these figures; None: nothing.
     """
 
     model: str
@@ -30,6 +31,7 @@ class Predictions:
     columns: Sequence[str]
     found: Sequence[tuple[str, Sequence[Sequence[Any]]]]
     broken: Sequence[BrokenVideo] = ()
+    notice: str | None = None
 
     def write(self, folder: Path) -> str:
         """Write both files.
@@ -45,7 +47,9 @@ class Predictions:
             for name, best in self.found
         ]
         broken = [asdict(video) for video in self.broken]
-        write_json(folder / f"{NAME}.json", {"model": self.model, "predictions": rows, "broken": broken})
+        notice = {"notice": self.notice} if self.notice else {}
+        content = {"model": self.model, **notice, "predictions": rows, "broken": broken}
+        write_json(folder / f"{NAME}.json", content)
         lines = (
             (name, rank, *(f"{value:.6g}" if isinstance(value, float) else value for value in one))
             for name, best in self.found
@@ -57,9 +61,12 @@ class Predictions:
 
 
 def of_detections(
-    model: str, found: Mapping[str, Sequence[Detection]], broken: Sequence[BrokenVideo] = ()
+    model: str,
+    found: Mapping[str, Sequence[Detection]],
+    broken: Sequence[BrokenVideo] = (),
+    notice: str | None = None,
 ) -> Predictions:
     """Segments of each video, best first."""
     columns = ("class", "start_sec", "end_sec", "score")
     rows = [(name, [(d.label, d.start_sec, d.end_sec, d.score) for d in own]) for name, own in found.items()]
-    return Predictions(model, "video", columns, rows, broken)
+    return Predictions(model, "video", columns, rows, broken, notice)

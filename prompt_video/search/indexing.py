@@ -130,7 +130,7 @@ def build_index(
     Raises:
         InputError: when there is no folder or no video in it, or the index was made otherwise or of another folder.
     """
-    manifest, crop = IndexManifest.of(model, folder, cutting), model.backbone.frames
+    manifest, crop = _as_begun(root, IndexManifest.of(model, folder, cutting)), model.backbone.frames
     recipe = recipe_of(manifest, model, crop)
     videos = find_videos(folder)
     todo = pending(root, recipe, videos.items())
@@ -171,6 +171,14 @@ def find_videos(folder: Path) -> dict[str, Path]:
     if not videos:
         raise InputError(f"there is no video below {folder}; is it the right folder, and is its disk there?")
     return videos
+
+
+def _as_begun(root: Path, manifest: IndexManifest) -> IndexManifest:
+    """In the words of the version that began the index, if there is one."""
+    try:
+        return manifest.continuing(read_manifest(root))
+    except InputError:  # there is none, or a damaged one that is written anew
+        return manifest
 
 
 def _check_folder(root: Path, folder: Path) -> None:

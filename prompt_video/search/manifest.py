@@ -15,11 +15,14 @@ from torch import Tensor
 from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.io.former_settings import RENAMED, spec_of_today
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.spans import Cutting
 
 INDEX_FILE = "search.pt"
 FORMAT = 3
+READ_FORMATS = (2, FORMAT)
+BACKBONE = ("backbone", "clip")  # names of it in a spec, today and once
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,13 @@ class IndexManifest:
     Args:
         folder: of the videos.
         cutting: how they were cut.
-        spec: of the model.
+        written: the spec of the model, in the words in which the index was first made: its vectors name a hash of them.
         state: its learned weights.
     """
 
     folder: Path
     cutting: Cutting
-    spec: Mapping[str, Any]
+    written: Mapping[str, Any]
     state: Mapping[str, Tensor]
 
     @classmethod
@@ -48,9 +51,26 @@ class IndexManifest:
         return cls(folder.resolve(), cutting, spec, state)
 
     @property
+    def spec(self) -> dict[str, Any]:
+        """Of the model, see `VideoTextModel.spec`."""
+        return dict(spec_of_today(self.written))
+
+    def continuing(self, other: "IndexManifest") -> "IndexManifest":
+        """The same in the words of another one of the same model, so that its vectors need not be made again."""
+        own, others = self.spec, other.spec
+        if any(own.get(name) != others.get(name) for name in {*own, *others} - {"backbone"}):
+            return self
+        written = {
+            name: own.get(RENAMED.get(name, name)) if name in BACKBONE else value
+            for name, value in other.written.items()
+        }
+        return dataclasses.replace(self, written=written)
+
+    @property
     def fingerprint(self) -> str:
         """A hash of the learned weights and their settings; the backbone counts by its own in the recipe of a store."""
-        digest = hashlib.sha256(json.dumps({**self.spec, "backbone": ""}, sort_keys=True).encode())
+        about = {name: "" if name in BACKBONE else value for name, value in self.written.items()}
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
         for name, weight in sorted(self.state.items()):
             digest.update(name.encode())
             digest.update(weight.float().contiguous().numpy().data)
@@ -70,7 +90,7 @@ class IndexManifest:
             "format": FORMAT,
             "folder": str(self.folder),
             "cutting": dataclasses.asdict(self.cutting),
-            "spec": dict(self.spec),
+            "spec": dict(self.written),
             "state": dict(self.state),
             "checksum": self._checksum,
         }
@@ -79,7 +99,7 @@ class IndexManifest:
     @property
     def _checksum(self) -> int:
         """Of all but the weights, which the recipe of the vectors names."""
-        said = [str(self.folder), dataclasses.asdict(self.cutting), dict(self.spec)]
+        said = [str(self.folder), dataclasses.asdict(self.cutting), dict(self.written)]
         return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
     def model(self, backbone: str | None = None) -> VideoTextModel:
@@ -133,7 +153,7 @@ def read_manifest(root: Path) -> IndexManifest:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         version = content["format"]
-        if version == FORMAT:
+        if version in READ_FORMATS:
             manifest = IndexManifest(
                 Path(content["folder"]), Cutting(**content["cutting"]), content["spec"], content["state"]
             )
@@ -143,7 +163,9 @@ def read_manifest(root: Path) -> IndexManifest:
             return manifest
     except Exception as error:  # a damaged pickle can raise anything
         raise InputError(f"{path} is damaged. Run `prompt-video index` again to write it anew.") from error
-    raise InputError(f"{path} has version {version}, and this program reads version {FORMAT}; index again.")
+    raise InputError(
+        f"{path} has version {version}, and this program reads versions {READ_FORMATS[0]} and {FORMAT}; index again."
+    )
 
 
 def _check(manifest: IndexManifest) -> None:

@@ -56,13 +56,15 @@ def test_what_may_be_two_things_is_refused(text: str, message: str, tmp_path: Pa
         read_class_names(tmp_path / "c.txt")
 
 
-def test_names_that_clip_reads_as_one_are_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_names_that_differ_in_capitals_alone_are_said(caplog: pytest.LogCaptureFixture) -> None:
     tell_alike(["Run", "jump", "run", "long  jump", "long jump"], "--classes")
-    assert caplog.messages == ["--classes: CLIP reads 'Run' and 'run' as one name (2 such pairs)"]
+    assert caplog.messages == [
+        "--classes: 'Run' and 'run' differ in capitals or blanks alone, which most models do not see (2 such pairs)"
+    ]
     caplog.clear()
     with caplog.at_level(logging.WARNING, LOG):
         assert names_of(["long_jump", "Long jump"], {}, "videos") == ["long jump", "Long jump"]
-    assert "videos: CLIP reads 'long jump' and 'Long jump' as one name" in caplog.text
+    assert "videos: 'long jump' and 'Long jump' differ in capitals or blanks alone" in caplog.text
     with pytest.raises(InputError, match="the label '_' is empty"):
         names_of(["_"], {}, "videos")
     with pytest.raises(InputError, match="would both be called"):

@@ -61,7 +61,12 @@ def test_mean_and_std_of_the_checkpoint(clip_folder: Path, tmp_path: Path) -> No
 
 
 def test_sizes(backbone: FrozenBackbone) -> None:
-    assert (backbone.width, backbone.embed_dim, backbone.context_length, backbone.image_size) == (32, 24, 77, 16)
+    assert (backbone.width, backbone.embed_dim, backbone.context_length, backbone.frames.shape) == (
+        32,
+        24,
+        77,
+        (16, 16),
+    )
 
 
 def test_tokens_are_the_texts_own(backbone: FrozenBackbone, clip_folder: Path) -> None:

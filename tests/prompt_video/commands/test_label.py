@@ -13,7 +13,7 @@ import torch
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 from prompt_video.commands.label import parser
-from prompt_video.inference.options import texts_of
+from prompt_video.inference.options import model_and_texts, tell_alike
 from prompt_video.inference.toy import NOTICE
 
 
@@ -199,10 +199,18 @@ def test_names_reach_neither_the_terminal_nor_a_spreadsheet_as_orders(
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_names_that_clip_reads_as_one_are_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_names_that_a_tokenizer_reads_as_one_are_said(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = parser().parse(["video.mp4", "--classes=Run, jump,run, RUN "])
-    assert texts_of(options, []) == ["Run", "jump", "run", "RUN"]
-    assert "--classes: CLIP reads 'Run' and 'run' as one name (2 such pairs)" in caplog.text
+    model, texts = model_and_texts(options)
+    assert texts == ["Run", "jump", "run", "RUN"]
+    assert "backbone 'tiny' reads 'Run' and 'run' as one text (2 such pairs)" in caplog.text
+    caplog.clear()
+    backbone = model.model.backbone
+    monkeypatch.setattr(type(backbone), "tokenize", lambda self, texts: [list(map(ord, text)) for text in texts])
+    tell_alike(model, texts)  # of a tokenizer that knows capitals
+    assert caplog.text == ""
 
 
 def test_a_terminal_need_not_know_all_signs(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

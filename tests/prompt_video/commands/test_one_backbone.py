@@ -56,7 +56,7 @@ def load(runs: Mapping[str, Path], name: str) -> VideoTextTask:
 
 def pixels() -> Batch:
     """Two videos of eight frames, the second one shorter."""
-    size = FrozenBackbone("tiny").image_size
+    size, _ = FrozenBackbone("tiny").frames.shape
     chance = torch.Generator().manual_seed(0)
     return Batch(
         video=torch.randint(0, 256, (2, 8, 3, size, size), dtype=torch.uint8, generator=chance),

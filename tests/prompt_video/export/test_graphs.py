@@ -41,7 +41,7 @@ def test_equal_to_pytorch(learned: Make, tmp_path: Path, settings: dict[str, Any
     assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())
     assert check(model, tmp_path) < TOLERANCE
     frames, features = open_graph(tmp_path / FRAMES), open_graph(tmp_path / FEATURES)
-    size, dim = model.backbone.image_size, model.backbone.embed_dim
+    (size, _), dim = model.backbone.frames.shape, model.backbone.embed_dim
     assert frames.get_modelmeta().custom_metadata_map["prompt_video_model"] == "f00d"
     assert [entry.shape for entry in frames.get_inputs()] == [
         ["videos", "num_frames", 3, size, size],

@@ -118,8 +118,11 @@ def test_a_very_strong_pull_keeps_a_text_probe_at_the_texts(backbone: FrozenBack
             optimizer.zero_grad()
             (F.cross_entropy(model.scores(shown.videos, NAMES), shown.target) + model.penalty()).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        moved.append((model.text_features(NAMES) - model.frozen_text_features(NAMES)).abs().max().item())
-    assert moved[1] < moved[0] / 3
+        moved.append(torch.nn.utils.parameters_to_vector(model.prompt.parameters()).norm().item())
+    # Along a gradient g, which hardly changes: 50 * 1e-7 * g without a pull, and with it g / (2 * 1e6), where both
+    # balance. Features would differ by less than the rounding of two ways to compute them, so offsets are compared.
+    assert moved[0] > 0
+    assert moved[1] == pytest.approx(moved[0] / 10, rel=0.05)
 
 
 def test_a_text_probe_reads_names_that_it_never_saw(backbone: FrozenBackbone) -> None:
