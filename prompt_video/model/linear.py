@@ -12,17 +12,20 @@ from prompt_video.backbones.frozen_linear import CPU_LINEAR
 
 
 class Linear(nn.Linear):
-    """As torch's."""
+    """As torch's; the other library is taken where there are gradients, that is in training.
+
+    Without gradients its buffers would make memory grow by a third more in long videos.
+    """
 
     def forward(self, x: Float[Tensor, "*N I"]) -> Float[Tensor, "*N O"]:
         """``x @ weight.T + bias``."""
         # torch.compile chooses a library by itself, and so does what runs an exported graph.
         is_traced = torch.compiler.is_compiling() or torch.compiler.is_exporting()
         is_plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-        if is_traced or not is_plain:
+        if is_traced or not is_plain or not torch.is_grad_enabled():
             return F.linear(x, self.weight, self.bias)
-        product = _Product.apply if torch.is_grad_enabled() else CPU_LINEAR
-        return product(x.flatten(0, -2), self.weight, self.bias).view(*x.shape[:-1], self.out_features)
+        product: Tensor = _Product.apply(x.flatten(0, -2), self.weight, self.bias)
+        return product.view(*x.shape[:-1], self.out_features)
 
 
 class _Product(torch.autograd.Function):

@@ -43,6 +43,7 @@ SMALL = (
     "--trainer.precision=32-true",
     "--trainer.max_epochs=1",
     "--wandb=disabled",
+    "--choose=null",  # from a miniature nothing can be held out
 )
 OPTIONS = "options.json"  # of a table's miniature, once it is whole
 # Of the user's, where a data set has such options.
