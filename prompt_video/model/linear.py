@@ -1,5 +1,8 @@
 """The product with learned weights, by the faster of torch's two matrix libraries on CPUs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -10,19 +13,28 @@ from torch.nn import functional as F
 
 from prompt_video.backbones.frozen_linear import CPU_LINEAR
 
+_chosen = ContextVar("_chosen", default=False)
+
+
+@contextmanager
+def faster_products() -> Iterator[None]:
+    """The faster library inside, which rounds otherwise: worth it where these products are much of a step."""
+    token = _chosen.set(True)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
 
 class Linear(nn.Linear):
-    """As torch's; the other library is taken where there are gradients, that is in training.
-
-    Without gradients its buffers would make memory grow by a third more in long videos.
-    """
+    """As torch's; inside of `faster_products`, the other library is taken where there are gradients."""
 
     def forward(self, x: Float[Tensor, "*N I"]) -> Float[Tensor, "*N O"]:
         """``x @ weight.T + bias``."""
         # torch.compile chooses a library by itself, and so does what runs an exported graph.
         is_traced = torch.compiler.is_compiling() or torch.compiler.is_exporting()
         is_plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-        if is_traced or not is_plain or not torch.is_grad_enabled():
+        if is_traced or not is_plain or not torch.is_grad_enabled() or not _chosen.get():
             return F.linear(x, self.weight, self.bias)
         product: Tensor = _Product.apply(x.flatten(0, -2), self.weight, self.bias)
         return product.view(*x.shape[:-1], self.out_features)

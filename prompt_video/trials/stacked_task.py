@@ -1,7 +1,7 @@
 """StackedTask: several trials of recognition trained as one module, each by its own task's loss."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
+from prompt_video.model.linear import faster_products
 from prompt_video.model.losses import step_rng
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.stacked_texts import StackedTexts, stacked_weights
@@ -122,6 +123,16 @@ class StackedTask(LightningModule):
             loss, right = functional_call(objective, named, (texts, tensors))
             return loss, right
 
+        with faster_products():
+            return self._each(of_one, weights, inputs)
+
+    def _each(
+        self,
+        of_one: Callable[[dict[str, Tensor], dict[str, Tensor]], tuple[Tensor, Tensor]],
+        weights: dict[str, Tensor],
+        inputs: dict[str, Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """What a function gives for each trial, together where that is faster."""
         frames = inputs["frames"]
         if frames.device.type != "cpu" or frames[0].numel() * frames.element_size() < MOST_BYTES_TOGETHER:
             with sdpa_kernel(SDPBackend.MATH):  # of the others torch.func knows not all, and takes them one by one
