@@ -1,6 +1,5 @@
 """CLIP: OpenAI's, LAION's, DataComp's, DFN's and MetaCLIP's first, in HuggingFace's layout."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from prompt_video.backbones.frozen_block import blocks
 from prompt_video.backbones.preprocessing import Preprocessing, preprocessing_of
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.backbones.tokenizer import FileTokenizer, check_size, check_words, file_tokenizer
-from prompt_video.backbones.towers import BackboneFacts, FrozenTowers
+from prompt_video.backbones.towers import BackboneFacts, FrozenTowers, temperature_of
 from prompt_video.backbones.vision_tower import VisionTower
 from prompt_video.backbones.weights import Weights
 
@@ -78,9 +77,6 @@ def towers_of(
     towers = _text(weights, text, dim, start_token, end_token), _vision(files, weights, vision, dim)
     logit_scale = float(weights.parameter("logit_scale"))
     weights.check()
-    temperature = math.exp(-logit_scale)
-    if not 0 < temperature < math.inf:
-        raise files.error(f"it is damaged: its logit_scale is {logit_scale}")
     facts = BackboneFacts(
         family=family,
         width=text["hidden_size"],
@@ -93,7 +89,7 @@ def towers_of(
         configured=preprocessing.configured(
             vision["hidden_act"], vision["num_attention_heads"], vision["layer_norm_eps"]
         ),
-        temperature=temperature,
+        temperature=temperature_of(files.name, logit_scale),
     )
     return FrozenTowers(*towers, tokenizer, facts, weights.fingerprint)
 

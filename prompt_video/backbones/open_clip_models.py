@@ -5,10 +5,7 @@ Weights, settings and image encoders are open_clip's own; texts go through ours,
 
 import json
 import logging
-import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data_modules.errors import InputError
@@ -17,8 +14,9 @@ from data_modules.loading.transforms import Filter, ResizeCrop, Squash
 from prompt_video.backbones.hub import check_reachable
 from prompt_video.backbones.open_clip_names import OpenClipModel, library
 from prompt_video.backbones.open_clip_towers import text_tower, vision_tower
-from prompt_video.backbones.towers import BackboneFacts, FrozenTowers
+from prompt_video.backbones.towers import BackboneFacts, FrozenTowers, temperature_of
 from prompt_video.backbones.weights import Weights
+from prompt_video.io.advice import without_advice
 
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors", "pytorch_model.bin")
 _FILTERS: dict[str, Filter] = {"bicubic": "bicubic", "bilinear": "bilinear"}
@@ -54,7 +52,7 @@ def load(asked: OpenClipModel) -> FrozenTowers:
         mean=pixels["mean"],
         std=pixels["std"],
         configured=_configured(open_clip, asked, pixels),
-        temperature=_temperature(name, model.logit_scale.item()),
+        temperature=temperature_of(name, model.logit_scale.item()),
         bias=None if model.logit_bias is None else model.logit_bias.item(),
     )
     vision = vision_tower(model.visual, frames.shape)
@@ -88,7 +86,7 @@ def _created(open_clip: Any, asked: OpenClipModel) -> tuple[Any, Any]:  # noqa: 
     if asked.repository is not None and not _is_cached(asked.repository):
         check_reachable(asked.repository)
     try:
-        with _quiet():
+        with without_advice(logging.WARNING):  # all of it is heeded here or told of
             model = open_clip.create_model(
                 asked.architecture,
                 pretrained=asked.weights,
@@ -109,19 +107,6 @@ def _is_cached(repository: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
     return any(isinstance(try_to_load_from_cache(repository, file), str) for file in WEIGHTS)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without open_clip's advice, all of which is heeded here or told of."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _frames(name: str, pixels: Mapping[str, Any]) -> FrameTransform:
@@ -146,10 +131,3 @@ def _configured(open_clip: Any, asked: OpenClipModel, pixels: Mapping[str, Any])
     normalised = " ".join(f"{value:g}" for value in (*pixels["mean"], *pixels["std"]))
     settings = json.dumps({**own, "quick_gelu": asked.quick_gelu}, sort_keys=True)
     return f"{asked.architecture} {settings}/normalised {normalised}"
-
-
-def _temperature(name: str, logit_scale: float) -> float:
-    temperature = math.exp(-logit_scale)
-    if not 0 < temperature < math.inf:
-        raise InputError(f"'{name}' is damaged: its logit_scale is {logit_scale}.")
-    return temperature

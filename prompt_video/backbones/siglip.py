@@ -1,6 +1,5 @@
 """SigLIP, SigLIP 2 and SigLIP 2 NaFlex: bidirectional texts, pooled patches, a calibrated score of one text."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from prompt_video.backbones.naflex_vision import NaflexVisionTower
 from prompt_video.backbones.pooling_vision import PoolingEncoder, PoolingVisionTower
 from prompt_video.backbones.preprocessing import Preprocessing, preprocessing_of
 from prompt_video.backbones.siglip_tokenizer import tokenizer_of
-from prompt_video.backbones.towers import BackboneFacts, FrozenTowers
+from prompt_video.backbones.towers import BackboneFacts, FrozenTowers, temperature_of
 from prompt_video.backbones.weights import Weights
 
 HALF = (0.5, 0.5, 0.5)  # mean and deviation of the pixels where a checkpoint names no other
@@ -52,9 +51,6 @@ def load(files: CheckpointFiles) -> FrozenTowers:
     )
     logit_scale, bias = (float(weights.parameter(name, 1)) for name in ("logit_scale", "logit_bias"))
     weights.check()
-    temperature = math.exp(-logit_scale)
-    if not 0 < temperature < math.inf:
-        raise files.error(f"it is damaged: its logit_scale is {logit_scale}")
     facts = BackboneFacts(
         family="SigLIP 2 NaFlex" if is_naflex else "SigLIP",
         width=text["hidden_size"],
@@ -67,7 +63,7 @@ def load(files: CheckpointFiles) -> FrozenTowers:
         configured=preprocessing.configured(
             vision["hidden_act"], vision["num_attention_heads"], vision["layer_norm_eps"]
         ),
-        temperature=temperature,
+        temperature=temperature_of(files.name, logit_scale),
         bias=bias,
         licence="Apache 2.0",
     )

@@ -6,6 +6,7 @@ examples. Its towers are a `FrozenTextTower` and a `FrozenImageTower`; they get 
 weights and on their device.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import ClassVar
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from data_modules.errors import InputError
 from data_modules.features.encoder import FrameTransform
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.tokenizer import TextTokenizer
@@ -57,6 +59,25 @@ class FrozenImageTower(nn.Module, ABC):
     @abstractmethod
     def forward(self, pixels: Shaped[Tensor, "N 3 H W"]) -> Float[Tensor, "N D"]:
         """Features of normalised pixels, not normalised."""
+
+
+def temperature_of(name: str, logit_scale: float) -> float:
+    """What a model was trained to divide cosines by.
+
+    Args:
+        name: of the model, for the message.
+        logit_scale: logarithm of what cosines are multiplied by, as checkpoints hold it.
+
+    Raises:
+        InputError: when no positive number comes out.
+    """
+    try:
+        temperature = math.exp(-logit_scale)
+    except OverflowError:
+        temperature = math.inf
+    if not 0 < temperature < math.inf:
+        raise InputError(f"backbone '{name}' is damaged: its logit_scale is {logit_scale}.")
+    return temperature
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,6 @@
 import copy
 import importlib.util
 import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from torch import Tensor, nn
 
 from data_modules.errors import InputError
 from prompt_video.export.opset import OPSETS
+from prompt_video.io.advice import without_advice
 from prompt_video.model.embedding import refuse_weighted, video_vectors
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
@@ -115,7 +113,7 @@ def _write(
     module: nn.Module, name: str, example: Tensor, mask: Tensor, path: Path, opset: int, fingerprint: str
 ) -> None:
     axes = {0: torch.export.Dim("videos", min=1), 1: torch.export.Dim("num_frames", min=1)}
-    with _quiet(), torch.no_grad():
+    with without_advice(logging.ERROR), torch.no_grad():  # to those who work on torch and onnxscript
         traced = torch.export.export(module, (example, mask), dynamic_shapes=(axes, axes))
         program: Any = torch.onnx.export(
             traced,
@@ -129,16 +127,3 @@ def _write(
         )
         program.model.metadata_props["prompt_video_model"] = fingerprint
         program.save(path)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch and onnxscript without their advice to those who work on them."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -35,8 +35,8 @@ def aggregate(row: Row, figure: str) -> Aggregate | None:
         return None
     values = [run.metrics[figure] for run in runs]
     if len(values) > 1:
-        return Aggregate(float(mean(values)), stdev(values))
-    return Aggregate(float(values[0]), _spread_within(runs[0], figure))
+        return Aggregate(mean(values), stdev(values))
+    return Aggregate(values[0], _spread_within(runs[0], figure))
 
 
 def counted(row: Row) -> str:
@@ -64,7 +64,7 @@ def gain(row: Row, figure: str) -> Aggregate | None:
         for run in row.runs
         if figure in run.metrics and frozen_name(figure) in run.metrics
     ]
-    return Aggregate(float(mean(gains)), stdev(gains) if len(gains) > 1 else None) if gains else None
+    return Aggregate(mean(gains), stdev(gains) if len(gains) > 1 else None) if gains else None
 
 
 def columns(figures: Iterable[str]) -> list[str]:

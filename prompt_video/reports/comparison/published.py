@@ -61,4 +61,4 @@ def all_published() -> tuple[Published, ...]:
 
 
 def _shares(percents: Mapping[str, float]) -> dict[str, float]:
-    return {name: value if name.endswith("rank") else value / 100 for name, value in percents.items()}
+    return {name: float(value) if name.endswith("rank") else value / 100 for name, value in percents.items()}

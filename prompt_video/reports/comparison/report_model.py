@@ -149,7 +149,7 @@ def results_table(experiment: str, rows: Sequence[Row], figures: Sequence[str] |
     first_quoted = len(cells)
     for other in others:
         values = (
-            _figure(Aggregate(float(other.figures[figure]), other.spread.get(figure)), figure)
+            _figure(Aggregate(other.figures[figure], other.spread.get(figure)), figure)
             if figure in other.figures
             else None
             for figure in figures
@@ -188,7 +188,7 @@ def _plot(name: str, drawn: Mapping[str, Curve]) -> Plot:
 
 
 def _single(value: float | None) -> Aggregate | None:
-    return None if value is None else Aggregate(float(value))
+    return None if value is None else Aggregate(value)
 
 
 def _references(rows: Sequence[Row], figures: Sequence[str], main: str) -> list[list[Cell]]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,10 @@ class Run:
     environment: Mapping[str, Any]
     tested: str | None = None
 
-    @property
+    @cached_property
     def metrics(self) -> Mapping[str, float]:
         """Of training, validation and tests; shares, not per cent."""
-        metrics: Mapping[str, float] = self.results["metrics"]
-        return metrics
+        return {name: float(value) for name, value in self.results["metrics"].items()}  # ranks may be whole
 
     @property
     def seed(self) -> int | None:

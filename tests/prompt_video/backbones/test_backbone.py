@@ -243,6 +243,12 @@ def damage_temperature(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def damage_temperature_by_far(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["logit_scale"] = torch.tensor(-1000.0)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def damage_a_number(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["visual_projection.weight"][0, 0] = torch.inf
@@ -268,6 +274,7 @@ def damage_a_number(folder: Path) -> None:
         (damage_to_another_kind, "says that it is a 'bert', and models of images and texts are read of the kinds clip"),
         (damage_to_vision_only, "describes no text encoder: only models of images and texts"),
         (damage_temperature, "is damaged: its logit_scale is not finite"),
+        (damage_temperature_by_far, r"is damaged: its logit_scale is -1000\.0"),
         (damage_a_number, "is damaged: its visual_projection.weight is not finite"),
     ],
 )

@@ -158,7 +158,7 @@ def test_of_what_goes_wrong_unforeseen_nothing_is_told(
     page: Asking, shapes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("/home/me/secret")
+        raise RuntimeError("the secret of the machine")
 
     word = page.upload(shapes / "square.mp4")
     monkeypatch.setattr(LoadedModel, "score", fail)
