@@ -1,9 +1,15 @@
 import dataclasses
 import inspect
+import json
 import multiprocessing
 import os
+import re
+import shutil
 import socket
-from collections.abc import Callable, Sequence
+import subprocess
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial, wraps
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -97,6 +103,29 @@ def make_videos() -> Callable[[Path, int], Path]:
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Callable[..., AbstractContextManager[str]]:
+    """Start a headless browser with a folder for its profile and more options; gives where its one tab listens."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+    @contextmanager
+    def start(profile: Path, *options: str) -> Iterator[str]:
+        if program is None:
+            pytest.skip("there is no Chromium on this machine")
+        command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--mute-audio", "--remote-debugging-port=0"]
+        command += [f"--user-data-dir={profile}", *options, "about:blank"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stderr
+                port = next(found[1] for line in process.stderr if (found := re.search(r"ws://[^:]+:(\d+)/", line)))
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
+                    yield next(one["webSocketDebuggerUrl"] for one in json.load(answer) if one["type"] == "page")
+            finally:
+                process.terminate()
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,8 @@
 import base64
 import json
 import re
-import shutil
-import subprocess
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from importlib import resources
 from itertools import product
 from pathlib import Path
@@ -20,7 +18,6 @@ from prompt_video.cli import main
 from prompt_video.reports.figures import COLORS
 from prompt_video.reports.timeline import BAND, INK, SOFT, STRONGEST, WEAKEST
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 STYLE = resources.files("prompt_video.reports").joinpath("page.css").read_text(encoding="utf-8")
 SCHEMES = dict(zip(("light", "dark"), re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL), strict=False))
 Color = tuple[float, float, float]
@@ -107,21 +104,11 @@ class Tab:
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine")
-    profile = tmp_path_factory.mktemp("profile")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
-    with subprocess.Popen(
-        [CHROMIUM, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr
-        port = next(found[1] for line in process.stderr if (found := re.search(r"ws://[^:]+:(\d+)/", line)))
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
-            address = next(one["webSocketDebuggerUrl"] for one in json.load(answer) if one["type"] == "page")
-        with connect(address, max_size=None) as socket:
-            yield Tab(socket)
-        process.terminate()
+def tab(
+    chromium: Callable[..., AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tab]:
+    with chromium(tmp_path_factory.mktemp("profile")) as address, connect(address, max_size=None) as socket:
+        yield Tab(socket)
 
 
 @pytest.mark.slow

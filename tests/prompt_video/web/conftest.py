@@ -5,14 +5,13 @@ import base64
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -26,7 +25,6 @@ import websockets.asyncio.client as websockets
 from data_modules.synthetic.rendering import render, write_mp4
 
 PATIENCE_SEC = 90.0
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @dataclass
@@ -197,37 +195,24 @@ def many_shapes(shapes: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", "--mute-audio",
-               "--window-size=1280,1000", f"--user-data-dir={tmp_path / 'profile'}", "about:blank"]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        assert process.stderr
-        port = next(found[1] for line in process.stderr if (found := re.search(r"ws://[^:]+:(\d+)/", line)))
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
-            tabs = json.load(answer)
-        address = next(one["webSocketDebuggerUrl"] for one in tabs if one["type"] == "page")
-        connecting = asyncio.run_coroutine_threadsafe(_connect(address), loop)
-        tab = Browser(connecting.result(PATIENCE_SEC), loop)
-        listening = asyncio.run_coroutine_threadsafe(_listen(tab), loop)
-        for domain in ("Page", "DOM", "Runtime", "Network"):
-            tab.call(f"{domain}.enable")
-        yield tab
-        asyncio.run_coroutine_threadsafe(tab.socket.close(), loop).result(PATIENCE_SEC)
-        listening.result(PATIENCE_SEC)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-        process.terminate()
-        process.wait(30)
-        if process.stderr:
-            process.stderr.close()
+def browser(chromium: Callable[..., AbstractContextManager[str]], tmp_path: Path) -> Iterator[Browser]:
+    with chromium(tmp_path / "profile", "--window-size=1280,1000") as address:
+        loop = asyncio.new_event_loop()
+        thread = Thread(target=loop.run_forever)
+        thread.start()
+        try:
+            connecting = asyncio.run_coroutine_threadsafe(_connect(address), loop)
+            tab = Browser(connecting.result(PATIENCE_SEC), loop)
+            listening = asyncio.run_coroutine_threadsafe(_listen(tab), loop)
+            for domain in ("Page", "DOM", "Runtime", "Network"):
+                tab.call(f"{domain}.enable")
+            yield tab
+            asyncio.run_coroutine_threadsafe(tab.socket.close(), loop).result(PATIENCE_SEC)
+            listening.result(PATIENCE_SEC)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
 
 async def _connect(address: str) -> websockets.ClientConnection:
