@@ -218,9 +218,7 @@ class ExperimentCLI(ExperimentSettings):
         if not isinstance(self.model, RecognitionTask):
             raise InputError(f"choose is for recognition, and this is {type(self.model).__name__}; say --choose null.")
         lists = dict(lists)
-        with_values(
-            copy.deepcopy(self.settings["model"]), points(lists)[0]
-        )  # a wrong name is told before anything runs
+        with_values(copy.deepcopy(self.settings["model"]), points(lists)[0])  # a wrong name is told at once
         return Choosing(lists, self._task_with, partial(self._trainer_of_a_trial, side_by_side, [], None))
 
     def _task_with(self, values: Values) -> VideoTextTask:
@@ -241,7 +239,6 @@ class ExperimentCLI(ExperimentSettings):
         reasons = {
             "constants of their method are chosen for each": bool(self.settings["choose"]),
             "the trainer has callbacks of its own": bool(self._own_callbacks),
-            "settings are chosen for each": bool(self.settings["choose"]),
             f"trainer.precision is {options['precision']}": options["precision"] == "16-mixed",
         }
         reason = why_not_stacked(self.model, self.datamodule)
