@@ -144,6 +144,8 @@ class ExperimentCLI(ExperimentSettings):
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, **kwargs: Any) -> None:  # noqa: ANN401
         """Train if there is anything to train, then test."""
+        if not self.settings["features_only"]:  # what a method lacks of the classes is told before frames are encoded
+            self.model.set_class_names(self.datamodule.trials[0].train.class_names)
         self._open_features()
         if self.settings["features_only"]:
             return

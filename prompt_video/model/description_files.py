@@ -59,9 +59,9 @@ def sentences_of(texts: Sequence[str], described: Mapping[str, Sequence[str]], s
     """
     by_letters = {_letters(name): list(sentences) for name, sentences in described.items()}
     if missing := [text for text in texts if _letters(text) not in by_letters]:
-        others = f", nor of {len(missing) - 1} others" if len(missing) > 1 else ""
+        others = f", nor of {count} other{'s' if count > 1 else ''}" if (count := len(missing) - 1) else ""
         raise InputError(
-            f"{source} has no description of the class '{missing[0]}'{others}; it describes {len(described)} classes, "
+            f"{source} has no description of the class '{missing[0]}'{others}; it describes {len(described)}, "
             f"such as '{next(iter(described))}'."
         )
     return [by_letters[_letters(text)] for text in texts]

@@ -80,6 +80,10 @@ class Descriptions(TextHead):
         joined = [own.mean(0) if self.join == "mean" else own.flatten() for own in by_class]
         return F.normalize(torch.stack(joined), dim=-1)
 
+    def set_vocabulary(self, texts: Sequence[str], embed_dim: int) -> None:
+        """As `TextHead.set_vocabulary`: a class without a description is told at once."""
+        self._sentences(texts)
+
     def has_cut(self, text: str) -> bool:
         """Whether one of the sentences of a class was too long for the text encoder."""
         (sentences,) = self._sentences([text])

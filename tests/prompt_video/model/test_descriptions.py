@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from data_modules.errors import InputError
 from data_modules.registry import MovingShapes
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import TextShape
+from prompt_video.cli import main
 from prompt_video.model.description_files import packaged_descriptions, read_descriptions, sentences_of
 from prompt_video.model.descriptions import Descriptions
 from prompt_video.model.parts import OrderedParts
@@ -87,8 +89,19 @@ def test_there_is_no_such_file() -> None:
 
 def test_a_class_without_a_description() -> None:
     assert sentences_of(["STAR", "Ring!"], DESCRIBED, "mine") == list(DESCRIBED.values())
-    with pytest.raises(InputError, match="mine has no description of the class 'circle', nor of 1 others"):
+    with pytest.raises(InputError, match="mine has no description of the class 'circle', nor of 1 other;"):
         sentences_of(["star", "circle", "square"], DESCRIBED, "mine")
+
+
+def test_a_class_without_a_description_is_told_before_frames_are_encoded(
+    tmp_path: Path, make_videos: Callable[[Path, int], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [f"--data.root={make_videos(tmp_path / 'videos', 2)}", f"--data.features_root={tmp_path / 'features'}"]
+    options += [f"--model.prompt.source={written(tmp_path, DESCRIBED)}", f"--runs={tmp_path / 'runs'}"]
+    options += ["--backbone=tiny", "--wandb=disabled", "--quiet=true", "--data.test_fraction=0.5"]
+    assert main(["fit", "--config=folder_closed", "--method=descriptions", *options]) == 1
+    assert "has no description of the class 'moving left', nor of 1 other;" in capsys.readouterr().err
+    assert not (tmp_path / "features").exists()
 
 
 def test_sentences_are_averaged_as_a_plain_loop(backbone: FrozenBackbone) -> None:
