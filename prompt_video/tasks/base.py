@@ -1,15 +1,12 @@
-"""What all tasks share: model, optimizer, one loop over validation and tests, checkpoints of learned weights only."""
+"""What all tasks share: model, optimizer, training; with it the loop over tests, `Evaluated`, and `Checkpointed`."""
 
-import logging
 import math
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
@@ -18,24 +15,22 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from data_modules.features.encoder import FrameTransform
 from data_modules.modules.base import VideoDataModule
-from data_modules.protocols.trial import Subset, Trial
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.precision import BackboneDtype, resolve_backbone_dtype
 from prompt_video.backbones.prompted_text import TextShape
-from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
 from prompt_video.model.examples import Examples
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.templates import DEFAULT
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, VideoTextModel
+from prompt_video.tasks.checkpointed import Checkpointed
+from prompt_video.tasks.evaluated import Evaluated
 from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
-from prompt_video.tasks.results import Results
-
-log = logging.getLogger(__name__)
+from prompt_video.tasks.training_examples import examples_in, shots_of
 
 
-class VideoTextTask(LightningModule, ABC):
+class VideoTextTask(Checkpointed, Evaluated):
     """Score videos against texts; a subclass adds its loss, and the results that it gathers.
 
     Args:
@@ -113,33 +108,18 @@ class VideoTextTask(LightningModule, ABC):
         self.start_from = start_from
         if compile:
             self.model.compile_parts()
-        self.results: Mapping[str, Results] = {}  # of validation and of each test
-        self.class_names: list[str] = []
-        self.trial_name: str | None = None
-        self.data_config: Mapping[str, Any] = {}  # which frames stand for a video, as the data say
+        self.results = {}
+        self.class_names = []
+        self.trial_name = None
+        self.data_config = {}
         # The frozen backbone is not in the checkpoint; that nothing else lacks is seen to in `on_load_checkpoint`.
         self.strict_loading = False
 
     monitor: ClassVar[str] = "val/top1"  # what the best checkpoint is best in
-    progress: ClassVar[tuple[str, ...]] = ()  # figures of validation that stand beside the progress bar
-    extra_modules: ClassVar[tuple[str, ...]] = ()  # what learns besides the model
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """The training loss of a batch with at least one video."""
-
-    @abstractmethod
-    def new_results(self, name: str, subset: Subset) -> Results:
-        """What gathers the results of one subset.
-
-        Args:
-            name: ``val``, or that of a test.
-            subset: its videos and candidates.
-        """
-
-    @abstractmethod
-    def evaluate(self, batch: Batch) -> None:
-        """Score a batch of validation or of a test, and update ``results`` of its subset."""
 
     @property
     def encoder(self) -> FrozenBackbone:
@@ -170,77 +150,6 @@ class VideoTextTask(LightningModule, ABC):
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["video_id"]))
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Score some validation videos."""
-        self.evaluate(batch)
-
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Score some videos of a test."""
-        self.evaluate(batch)
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget an earlier validation."""
-        self.reset_results()
-
-    def on_test_epoch_start(self) -> None:
-        """Forget an earlier test."""
-        self.reset_results()
-
-    def on_predict_epoch_start(self) -> None:
-        """Forget earlier results.
-
-        Raises:
-            InputError: on several processes: each would only know, and write, its own share.
-        """
-        if self.trainer.world_size > 1:
-            raise InputError("predict runs on one device; set --trainer.devices 1.")
-        self.reset_results()
-
-    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """What is to be written of each video; a row each.
-
-        Raises:
-            InputError: when the task has none.
-        """
-        raise InputError(f"{type(self).__name__} can be trained and tested, but has no predictions to write.")
-
-    def reset_results(self) -> None:
-        """Forget earlier results."""
-        for results in self.results.values():
-            results.reset()
-            if self.trainer.world_size > 1:
-                results.to(self.device)  # where processes can gather what each of them has
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the figures of validation."""
-        for key, value in self.figures("val").items():
-            self.log(f"val/{key}", value, prog_bar=key in self.progress, sync_dist=True)
-
-    def on_test_epoch_end(self) -> None:
-        """Log the figures of every test."""
-        figures = {name: self.figures(name) for name in self.tests}
-        # Alike on all processes already, which Lightning cannot know.
-        self.log_dict(self.named({name: own for name, own in figures.items() if own}), sync_dist=True)
-
-    @property
-    def tests(self) -> dict[str, Results]:
-        """The results of each test."""
-        return {name: results for name, results in self.results.items() if name != "val"}
-
-    def figures(self, name: str) -> dict[str, float]:
-        """What validation or a test came to on all processes, which all have to ask; none if nothing was scored."""
-        self.results[name].gather()
-        return self.results[name].compute()
-
-    def named(self, figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-        """The figures of all tests as they are logged: those of the only one as ``test/...``, else ``test/<name>/...``.
-
-        Args:
-            figures: of each test that was scored.
-        """
-        places = {name: "test" if name == "test" else f"test/{name}" for name in figures}
-        return {f"{places[name]}/{key}": value for name, own in figures.items() for key, value in own.items()}
-
     @property
     def optimization(self) -> Optimization:
         """How the learned weights are changed."""
@@ -249,75 +158,6 @@ class VideoTextTask(LightningModule, ABC):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer over the learned weights: what ``decayed`` says, and prompts at their own rate."""
         return self.optimization.configure(self, int(self.trainer.estimated_stepping_batches))
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401
-        """The learned weights only: the frozen backbone stays where it came from."""
-        learned = {name for name, weight in self.named_parameters() if weight.requires_grad}
-        learned |= {f"model.{name}" for name in self.model.learned_state()}
-        return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name in learned}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what is needed to rebuild the model and to refuse a wrong backbone."""
-        checkpoint["prompt_video"] = {
-            "format": CHECKPOINT_FORMAT,
-            "spec": self.model.spec(),
-            "class_names": self.class_names,
-            "trial": self.trial_name,
-            "task": self.inference_config(),
-        }
-
-    def inference_config(self) -> dict[str, Any]:
-        """All that using the weights elsewhere takes, ready for JSON: the kind of task, and which frames it scores."""
-        return {"kind": type(self).__name__, **self.data_config}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse to go on from a checkpoint of another backbone or of other settings."""
-        spec = spec_of(checkpoint)
-        self.model.set_vocabulary(spec["class_names"] or [])
-        self.model.check_spec(spec)
-        # Lightning loads by name and takes no notice of names that are missing: this does.
-        state: dict[str, Tensor] = checkpoint["state_dict"]
-        extra = {name for name in state if name.split(".")[0] in self.extra_modules}
-        self.model.load_learned_state({name: weight for name, weight in state.items() if name not in extra})
-        self.load_extra_state({name: state[name] for name in extra})
-
-    def load_extra_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take the learned weights of `extra_modules`.
-
-        Raises:
-            InputError: when they are of another shape.
-        """
-        own = {name: weight for name, weight in self.named_parameters() if name.split(".")[0] in self.extra_modules}
-        shared = sorted(own.keys() & state.keys())
-        wrong = [*sorted(own.keys() ^ state.keys()), *(n for n in shared if own[n].shape != state[n].shape)]
-        if wrong:
-            raise InputError(f"these learned weights belong to a task with other settings: {wrong[0]} does not fit.")
-        with torch.no_grad():
-            for name, weight in own.items():
-                weight.copy_(state[name])
-
-    def load_checkpoint(self, path: Path) -> None:
-        """Take the learned weights of a checkpoint, be it of a run or an imported one.
-
-        Raises:
-            InputError: when it is no checkpoint of this framework, or belongs to another backbone or other settings.
-        """
-        self.on_load_checkpoint(read_checkpoint(path))
-
-    def starting_weights(self) -> dict[str, Tensor]:
-        """The learned weights of the model that training starts from, by their names in a `VideoTextModel`.
-
-        Raises:
-            InputError: when there are none in the file, or they belong to another backbone or to other settings.
-        """
-        assert self.start_from is not None
-        learned = read_learned(self.start_from)
-        try:
-            self.model.check_spec(learned.spec)
-        except InputError as error:
-            raise InputError(f"model.start_from, {self.start_from}: {error}") from None
-        own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
-        return {name.removeprefix("model."): weight for name, weight in (own or learned.state).items()}
 
     def setup(self, stage: str) -> None:
         """Take the candidates from the data."""
@@ -363,23 +203,9 @@ class VideoTextTask(LightningModule, ABC):
             InputError: when no training video could be read, or the task cannot do so.
         """
         self.set_class_names(data.trials[0].train.class_names)
-        examples = self._found_in(data) if known is None else known
+        examples = examples_in(data, self.examples, self.device) if known is None else known
         self.model.learn_from(examples, self.class_names)
         return examples
-
-    def _found_in(self, data: VideoDataModule) -> Examples:
-        started = time.monotonic()
-        parts = []
-        with torch.no_grad():
-            for batch in data.examples_dataloader():
-                data.dropped_videos.add("train", batch["broken"])
-                if batch["video_id"]:
-                    parts.append(self.examples(data.transfer_batch_to_device(batch, self.device, 0)))
-        if not sum(len(part.target) for part in parts):
-            raise InputError("none of the training videos, which this method keeps, could be read.")
-        found = Examples(torch.cat([part.videos for part in parts]), torch.cat([part.target for part in parts]))
-        log.info("looked through %d training examples in %.1f s", len(found.target), time.monotonic() - started)
-        return found
 
     def examples(self, batch: Batch) -> Examples:
         """Vectors and classes of what a batch of training videos shows.
@@ -389,19 +215,9 @@ class VideoTextTask(LightningModule, ABC):
         """
         raise InputError(f"{type(self).__name__} has no classes of training videos, which this method needs.")
 
-    def make_results(self, trial: Trial) -> None:
-        """Get ready for validation and for the tests of a trial."""
-        self.results = {name: self.new_results(name, part) for name, part in trial.subsets.items() if name != "train"}
-
     def describe(self) -> str:
         """What is trained and how texts are written, in words."""
         return self.model.describe()
-
-
-def shots_of(train: Subset) -> float:
-    """Training videos that show a class, on average; 1 where there are no classes."""
-    total = sum(len(record.targets) for record in train.records)
-    return total / len(train.class_names) if train.class_names else 1.0
 
 
 def learned_weights(module: nn.Module) -> int:
