@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.fabric.plugins import CheckpointIO, TorchCheckpointIO
 
 from data_modules.files.atomic import write_whole
 from prompt_video.io.run_files import BEFORE_LAST, LAST
@@ -40,3 +40,9 @@ class WholeCheckpoints(TorchCheckpointIO):
         checkpoint = read_checkpoint(Path(path), weights_only=weights_only is not False)
         self._whole.add(Path(path))
         return checkpoint
+
+
+def with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Lightning takes
+    """Plugins of a trainer, one of which saves its checkpoints."""
+    own = [] if plugins is None else list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+    return own if any(isinstance(plugin, CheckpointIO) for plugin in own) else [*own, WholeCheckpoints()]

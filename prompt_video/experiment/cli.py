@@ -1,48 +1,41 @@
 """The one LightningCLI: an experiment YAML in, a run folder with results out."""
 
-import copy
 import errno
 import logging
 import signal
-from collections.abc import Collection, Sequence
-from functools import partial
+from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
 
 from data_modules.errors import InputError
 from data_modules.files.atomic import WriteError
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import SPLITS, Split
-from prompt_video.backbones.precision import device_type
-from prompt_video.experiment.building import build
-from prompt_video.experiment.checkpoint_files import WholeCheckpoints
+from prompt_video.experiment.checkpoint_files import with_whole_checkpoints
 from prompt_video.experiment.claim import Claim
 from prompt_video.experiment.config_errors import making_trainer
-from prompt_video.experiment.folder import RunRecord, TrialFiles, settle_run_folder
+from prompt_video.experiment.folder import RunRecord, settle_run_folder
 from prompt_video.experiment.loggers import close_loggers, log_trials, make_loggers
+from prompt_video.experiment.missing_data import why_no_data
 from prompt_video.experiment.progress import DataWait, ProgressBar
 from prompt_video.experiment.settings import ExperimentSettings, parse
 from prompt_video.experiment.stopping import Stopped
 from prompt_video.experiment.summary import commands_for, print_summary
+from prompt_video.experiment.trial_setup import TrialSetup
 from prompt_video.io import console
 from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, LEARNED, NO_CHECKPOINT, TRAINED, TRIALS
 from prompt_video.reports.results import write_predictions
 from prompt_video.reports.run_report import write_run_report
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
-from prompt_video.tasks.recognition import RecognitionTask
-from prompt_video.trials.choosing import Choosing, Values, points, with_values
+from prompt_video.trials.choosing import with_values
 from prompt_video.trials.journal import summarise, write_table
-from prompt_video.trials.one_trial import TrialTraining
 from prompt_video.trials.progress import LossCurve
 from prompt_video.trials.runner import run_trials
-from prompt_video.trials.stacked_trials import at_a_time, why_not_stacked
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +91,7 @@ class ExperimentCLI(ExperimentSettings):
             super().instantiate_classes()
         except InputError as error:
             # Where both the videos and the backbone are missing, a person fetches the videos first.
-            if (missing := _why_no_data(settings)) is not None:
+            if (missing := why_no_data(settings)) is not None:
                 raise InputError(missing) from None
             raise error
         if self.claim is not None:
@@ -126,7 +119,7 @@ class ExperimentCLI(ExperimentSettings):
             callbacks.append(DataWait())
         self._own_callbacks: list[Callback] = list(options.get("callbacks") or [])
         options["callbacks"] = [*self._own_callbacks, *callbacks]
-        options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
+        options["plugins"] = with_whole_checkpoints(options.get("plugins"))
         return super().instantiate_trainer(logger=logger, default_root_dir=self.run_folder, **kwargs)
 
     def _checkpoints(self) -> list[Callback]:
@@ -156,7 +149,7 @@ class ExperimentCLI(ExperimentSettings):
         if self.model.has_weights:
             weights = f"{learned_weights(self.model):,} weights" if learned_weights(self.model) else "a vector a class"
             log.info("training %s on frozen backbone '%s'", weights, self.model.model.backbone.name)
-            if self._tests_last:
+            if self._trial_setup.tests_last:
                 self._keep_last()
             self.trainer.fit(model, datamodule=datamodule, **kwargs)
         elif self.model.model.needs_examples:
@@ -178,22 +171,12 @@ class ExperimentCLI(ExperimentSettings):
         task, data = self.model, self.datamodule
         data.setup("fit")
         self.record.note_losses(data)
-        count = self._trials_at_a_time()
+        setup = self._trial_setup
+        count = setup.count()
         if count > 1 and not self.trainer.is_global_zero:
             return  # trials that are trained together are the first process's, not shared out over devices
-        training = TrialTraining(
-            lambda: cast(VideoTextTask, build(VideoTextTask, self.settings["model"])),
-            data,
-            self.run_folder,
-            partial(self._trainer_of_a_trial, count > 1),
-            self.settings["save_every_n_steps"],
-            self.settings["monitor"],
-            tests_best=not self._tests_last,
-            choosing=self._choosing(side_by_side=count > 1),
-        )
-        bar = self.config_init[self.subcommand]["trainer"].get("enable_progress_bar") is not False
-        curve = LossCurve()
-        results = run_trials(training, count, resume=resume, curve=curve, bar=bar)
+        curve, bar = LossCurve(), setup.trainer_options.get("enable_progress_bar") is not False
+        results = run_trials(setup.training(count), count, resume=resume, curve=curve, bar=bar)
         write_table(results, self.run_folder / "trials.csv")
         self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
         if self.trainer.is_global_zero:
@@ -203,7 +186,7 @@ class ExperimentCLI(ExperimentSettings):
 
     def _with_chosen(self) -> LightningModule:
         """The model, with constants that were chosen on held-out training videos where the method has lists of them."""
-        if (choosing := self._choosing(side_by_side=False)) is None:
+        if (choosing := self._trial_setup.choosing(together=False)) is None:
             return self.model
         chosen = choosing.choose(self.datamodule, 0)
         seed_everything(int(self.settings["seed_everything"]), verbose=False)
@@ -213,77 +196,10 @@ class ExperimentCLI(ExperimentSettings):
         self.record.rewrite(self.verb_parser.dump(self.settings, skip_none=False))
         return self.model
 
-    def _choosing(self, *, side_by_side: bool) -> Choosing | None:
-        """How constants are chosen, where the method, or the command line, has lists of them."""
-        if not (lists := self.settings["choose"]):
-            return None
-        if not isinstance(self.model, RecognitionTask):
-            raise InputError(f"choose is for recognition, and this is {type(self.model).__name__}; say --choose null.")
-        lists = dict(lists)
-        with_values(copy.deepcopy(self.settings["model"]), points(lists)[0])  # a wrong name is told at once
-        return Choosing(lists, self._task_with, partial(self._trainer_of_a_trial, side_by_side, [], None))
-
-    def _task_with(self, values: Values) -> VideoTextTask:
-        settings = copy.deepcopy(self.settings["model"])
-        with_values(settings, values)
-        return cast(VideoTextTask, build(VideoTextTask, settings))
-
-    def _trials_at_a_time(self) -> int:
-        """How many trials are trained together.
-
-        Raises:
-            InputError: when more than one is asked for, and they cannot be.
-        """
-        asked: int | None = self.settings["trials_at_a_time"]
-        if asked == 1:
-            return 1
-        options = self.config_init[self.subcommand]["trainer"]
-        reasons = {
-            "constants of their method are chosen for each": bool(self.settings["choose"]),
-            "the trainer has callbacks of its own": bool(self._own_callbacks),
-            f"trainer.precision is {options['precision']}": options["precision"] == "16-mixed",
-        }
-        reason = why_not_stacked(self.model, self.datamodule)
-        reason = reason or next((reason for reason, holds in reasons.items() if holds), None)
-        if reason is None:
-            device = device_type(options["accelerator"])
-            return asked or at_a_time(self.model, self.datamodule, device)
-        if asked is not None:
-            raise InputError(f"--trials_at_a_time is {asked}, and these trials are trained one by one: {reason}.")
-        return 1
-
     @property
-    def _tests_last(self) -> bool:
-        """Whether the last weights are tested, since there is nothing to choose better ones by.
-
-        That is so without validation videos; and in trials of recognition, be they trained together or one alone: what
-        is best on the few classes that one of them shows in training is not what is best on others.
-        """
-        data = self.datamodule
-        is_one_of_several = len(data.trials) > 1 or data.trial is not None
-        return data.trials[0].val is None or (isinstance(self.model, RecognitionTask) and is_one_of_several)
-
-    def _trainer_of_a_trial(self, together: bool, callbacks: list[Callback], folder: Path | None) -> Trainer:
-        """As the experiment's own; the trial's curves are in its own folder."""
-        changes: dict[str, Any] = {"logger": CSVLogger(folder, name="", version="logs") if folder else False}
-        if self._tests_last:
-            changes["limit_val_batches"] = 0
-        if together:
-            changes |= {"devices": 1, "num_nodes": 1, "strategy": "auto", "enable_progress_bar": False}
-        return self._trainer_like(callbacks, changes, [TrialFiles(folder)] if folder else [])
-
-    def _trainer_like(self, callbacks: list[Callback], changes: dict[str, Any], files: Sequence[Callback]) -> Trainer:
-        options = {**self.config_init[self.subcommand]["trainer"].as_dict(), **changes}
-        own = [copy.deepcopy(callback) for callback in self._own_callbacks]
-        if options.get("enable_checkpointing") is False or options.get("fast_dev_run"):
-            callbacks = []
-        if self.settings["quiet"]:
-            options["enable_progress_bar"] = False
-        elif options.get("enable_progress_bar") is not False:
-            own.append(ProgressBar(self.settings["monitor"] or self.model.monitor))
-        options["plugins"] = _with_whole_checkpoints(options.get("plugins"))
-        options |= {"enable_model_summary": False, "default_root_dir": self.run_folder}
-        return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *files, *callbacks]})
+    def _trial_setup(self) -> TrialSetup:
+        options = self.config_init[self.subcommand]["trainer"]
+        return TrialSetup(self.settings, options, self._own_callbacks, self.model, self.datamodule, self.run_folder)
 
     def _keep_last(self) -> None:
         callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
@@ -369,31 +285,6 @@ def _test_video(data: VideoDataModule) -> Path | None:
     """One that is there to try a model on."""
     of_tests = (records for name, records in data.videos().items() if name not in ("train", "val"))
     return next((records[0].path for records in of_tests if records and records[0].path.is_file()), None)
-
-
-def _why_no_data(settings: Any) -> str | None:  # noqa: ANN401 - a namespace of the configuration
-    """What is wrong with the data of an experiment, found without its model; None where they can be used."""
-    try:
-        data = cast(VideoDataModule, build(VideoDataModule, settings["data"]))
-        paths = {record.path for records in data.videos().values() for record in records}
-    except InputError as error:
-        return str(error)
-    # A world that renders its videos need not have them yet, and stored features may have outlived theirs.
-    if type(data).prepare_data is not VideoDataModule.prepare_data or data.features not in ("auto", "off"):
-        return None
-    lost = sorted(path for path in paths if not path.exists())
-    if len(lost) <= data.dropped_videos.max_fraction * len(paths):
-        return None
-    return (
-        f"{len(lost):,} of the {len(paths):,} videos of {type(data).__name__} are not there, the first being "
-        f"{lost[0]}; `prompt-video doctor` names all, and data.root says where they are."
-    )
-
-
-def _with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Lightning takes
-    """Plugins of a trainer, one of which saves its checkpoints."""
-    own = [] if plugins is None else list(plugins) if isinstance(plugins, list | tuple) else [plugins]
-    return own if any(isinstance(plugin, CheckpointIO) for plugin in own) else [*own, WholeCheckpoints()]
 
 
 def main(arguments: list[str]) -> ExperimentCLI:
