@@ -1,30 +1,24 @@
-"""Trials to datasets to loaders: everything that the data modules share."""
+"""Everything that the data modules share: options, and feature stores between the trials and their loaders."""
 
 import copy
-import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict
 
-import torch
-from lightning.pytorch import LightningDataModule, Trainer
-from torch.utils.data import DataLoader, Dataset
+from lightning.pytorch import Trainer
 
-from data_modules.batch import Batch, BrokenVideo, Record
+from data_modules.batch import BrokenVideo, Record
 from data_modules.errors import InputError
 from data_modules.features.encoder import FrameEncoder, FrameTransform
 from data_modules.features.store import FeatureStore
-from data_modules.loading.dataset import Collate, InOrder, KeyedDataset
 from data_modules.loading.dropped_videos import DroppedVideos
 from data_modules.loading.frames import MOST_A_SECOND, FrameChunks
-from data_modules.loading.loaders import LoaderOptions, loader_options
-from data_modules.loading.sample_keys import KeySampler, LazyLoader, trial_seed
 from data_modules.loading.transforms import ResizeCrop
+from data_modules.modules.data_loaders import DataLoaders
 from data_modules.protocols import ClosedSet, Protocol
 from data_modules.protocols.held_out import held_out
-from data_modules.protocols.limit import Limit, limited
-from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Subset, Trial
+from data_modules.protocols.limit import Limit
+from data_modules.protocols.trial import SPLITS, Split
 
 
 class VideoOptions(TypedDict, total=False):
@@ -44,7 +38,7 @@ class VideoOptions(TypedDict, total=False):
     limit: Limit | None
 
 
-class VideoDataModule(LightningDataModule, ABC):
+class VideoDataModule(DataLoaders):
     """Shared by all data sets, of trimmed and untrimmed videos; a data set says only what is where, in `scan`.
 
     Args:
@@ -104,102 +98,15 @@ class VideoDataModule(LightningDataModule, ABC):
         self.seed = seed
         self.limit = limit
         self.dropped_videos = DroppedVideos(max_broken_fraction)
-        self.stores: list[FeatureStore] = []
+        self.stores = []
         self.test_on: Sequence[VideoDataModule] = ()  # data sets that hold some of the tests
-        # What a run looks at: testing alone needs nothing of the training videos.
-        self.reads: Collection[Split] = SPLITS
-        self._dataset_index: DatasetIndex | None = None
-        self._trials: list[Trial] = []
-
-    @abstractmethod
-    def scan(self) -> DatasetIndex:
-        """Read the annotations and list the videos; called once, after `prepare_data`."""
-
-    @abstractmethod
-    def dataset(self, name: str, *, training: bool, number: int = 0) -> KeyedDataset[Any]:
-        """The usable videos of one subset of a trial.
-
-        Args:
-            name: of the subset: ``train``, ``val`` or a test.
-            training: random views; otherwise those that are tested.
-            number: which of `trials`.
-        """
-
-    @abstractmethod
-    def describe_views(self) -> str:
-        """What testing looks at, as a sentence for the run's summary."""
+        self.reads = SPLITS
+        self._dataset_index = None
+        self._trials = []
 
     def inference_config(self) -> dict[str, object]:
         """Which frames stand for a video, ready for JSON: for the use of a trained model on other videos."""
         return {"frame_rate": self.frame_rate, "crops": [crop.place for crop in self.crops]}
-
-    def published_sizes(self) -> Mapping[str, int]:
-        """Published number of videos of each official split, as far as known."""
-        return {}
-
-    @property
-    def dataset_index(self) -> DatasetIndex:
-        """The data set as `scan` found it, broken videos included."""
-        if self._dataset_index is None:
-            self._dataset_index = self.scan()
-        return self._dataset_index
-
-    @property
-    def trials(self) -> Sequence[Trial]:
-        """The trials of the protocol, broken videos included; only the chosen one where `trial` names one."""
-        if not self._trials:
-            trials = self.make_trials()
-            if self.limit is not None:
-                trials = limited(trials, self.limit)
-            if self.trial is not None:
-                if not 0 <= self.trial < len(trials):
-                    known = f"has trials 0 to {len(trials) - 1}" if len(trials) > 1 else "has one trial, number 0"
-                    raise InputError(f"data.trial is {self.trial}, and the protocol {known}.")
-                trials = [trials[self.trial]]
-            self._trials = list(trials)
-            for name, records in self._read_videos().items():
-                self.dropped_videos.open_split(name, len(records))
-        return self._trials
-
-    def make_trials(self) -> Sequence[Trial]:
-        """What the protocol makes of the data set."""
-        return self.protocol.trials(self.dataset_index, self.seed)
-
-    @property
-    def class_names(self) -> Sequence[str]:
-        """The class names that are trained on, in the order that targets index; of the first trial."""
-        return list(self.trials[0].train.class_names)
-
-    @property
-    def dataset_name(self) -> str:
-        """Short name of the data set, for folders and tables: that of its root, even where this is ``.``."""
-        return Path(os.path.abspath(self.root)).name or "root"  # noqa: PTH100 - links keep the name that they were given
-
-    def videos(self) -> dict[str, list[Record]]:
-        """The videos of all trials, each once, by the subset they stand in."""
-        by_subset: dict[str, dict[str, Record]] = {}
-        for trial in self.trials:
-            for name, subset in trial.subsets.items():
-                by_subset.setdefault(name, {}).update({record.video_id: record for record in subset.records})
-        return {name: list(records.values()) for name, records in by_subset.items()}
-
-    def _read_videos(self) -> dict[str, list[Record]]:
-        """Those of the subsets that are looked at; what is neither for training nor for validation is a test."""
-        of_tests = "test" in self.reads
-        return {
-            name: records
-            for name, records in self.videos().items()
-            if (name in self.reads if name in ("train", "val") else of_tests)
-        }
-
-    def describe_protocol(self) -> str:
-        """Sentences for the run's summary: what is trained on and tested, and what testing looks at."""
-        words = self.protocol.describe(self.dataset_index, self.trials)
-        if self.limit is not None:
-            words = f"DRY RUN with a part of the data, figures are no results. {words}"
-        if self.trial is not None:
-            words += f" Trial {self.trial} alone."
-        return f"{words} {self.describe_views()}"
 
     def setup(self, stage: str) -> None:
         """Note which videos the feature stores lack, and which they hold as broken.
@@ -223,40 +130,6 @@ class VideoDataModule(LightningDataModule, ABC):
             )
         reason = f"the feature store {store.root} lacks it"
         self.dropped_videos.add(name, (BrokenVideo(r.video_id, str(r.path), reason) for r in missing))
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled random views of the training videos."""
-        return self._loader("train", training=True)
-
-    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        """Test views of the validation videos, in order; nothing if there are none."""
-        return self._loader("val", training=False) if self.trials[0].val is not None else []
-
-    def test_dataloader(self) -> list[DataLoader[Batch]]:
-        """Test views of the videos of each test, in order."""
-        return [self._loader(name, training=False) for name in self.trials[0].tests]
-
-    def predict_dataloader(self) -> list[DataLoader[Batch]]:
-        """The videos as `test_dataloader` gives them."""
-        return [self._in_order(self.dataset(name, training=False), name) for name in self.trials[0].tests]
-
-    def examples_dataloader(self) -> DataLoader[Batch]:
-        """What is trained on, each sample once and in order: for methods that keep something of the training videos."""
-        return self._in_order(self.dataset("train", training=True), "train")
-
-    def _in_order(self, dataset: KeyedDataset[Any], name: str) -> DataLoader[Batch]:
-        """Every sample once, for one process."""
-        return DataLoader(
-            cast("Dataset[Batch]", InOrder(dataset)),
-            batch_size=self.batch_size,
-            collate_fn=self.collate(name),
-            **self._loader_options(name),
-        )
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Tensors go to the device, a GPU's while it computes; videos that the loader had to drop are counted."""
-        self.dropped_videos.add(batch["subset"], batch["broken"])
-        return cast(Batch, _moved(batch, device))
 
     def owner_of(self, name: str) -> "VideoDataModule":
         """The data set that the videos of one subset are of."""
@@ -362,72 +235,6 @@ class VideoDataModule(LightningDataModule, ABC):
             raise InputError(f"split '{name}' of {owner.root} has no videos.")
         return readable, stores
 
-    def collate(self, name: str) -> Callable[[list[Any]], Batch]:
-        """Makes batches of the samples of one subset."""
-        return Collate(name, self.subset(name).class_names)
-
-    def seed_of(self, number: int) -> int:
-        """The seed of a trial's draws and of its initial weights."""
-        return trial_seed(self.seed, number if self.trial is None else self.trial)
-
-    def subset(self, name: str, number: int = 0) -> Subset:
-        """One subset of a trial, by its name."""
-        return self.trials[number].subsets[name]
-
-    def full_batches_of(self, num_videos: int) -> int:
-        """What the number of training videos of an epoch is rounded down to a multiple of.
-
-        Raises:
-            InputError: when nothing is left of them.
-        """
-        if self.drop_last and num_videos < self.batch_size:
-            raise InputError(
-                f"data.drop_last leaves no batch: there are {num_videos} training videos, and data.batch_size is "
-                f"{self.batch_size}; make it smaller, or leave drop_last false."
-            )
-        return self.batch_size if self.drop_last else 1
-
-    def _loader(self, name: str, *, training: bool) -> DataLoader[Batch]:
-        dataset = self.dataset(name, training=training)
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        seed = self.seed_of(0)
-        # In testing a video is one process's; Lightning can do nothing with a process that has none.
-        if (count := len(dataset) if training else len(set(dataset.videos))) < world_size:
-            raise InputError(f"split '{name}' has too little for {world_size} processes; use at most {count} devices.")
-        sampler = KeySampler(
-            len(dataset),
-            training=training,
-            seed=seed,
-            rank=rank,
-            world_size=world_size,
-            together=dataset.videos,
-            multiple_of=self.full_batches_of(len(dataset) // world_size) if training else 1,
-        )
-        if training and self.trainer is not None:
-            progress = self.trainer.fit_loop.epoch_loop.batch_progress
-            sampler.leave_out(lambda: progress.current.ready * self.batch_size)
-        return LazyLoader(
-            cast("Dataset[Batch]", dataset),  # batches come out of the collation
-            batch_size=self.batch_size,
-            sampler=sampler,
-            collate_fn=self.collate(name),
-            **self._loader_options(name, persistent=True),
-        )
-
-    def _loader_options(self, name: str, *, persistent: bool = False) -> LoaderOptions:
-        device, stored = self.trainer.strategy.root_device if self.trainer else None, bool(self.owner_of(name).stores)
-        return loader_options(device, self.num_workers, stored=stored, persistent=persistent)
-
     def _stores_for(self, *, testing: bool) -> list[FeatureStore]:
         """Training looks at the middle of each frame only, which is the first store."""
         return self.stores if testing else self.stores[:1]
-
-
-def _moved(value: object, device: torch.device) -> object:
-    if isinstance(value, torch.Tensor):
-        return value.to(device, non_blocking=device.type == "cuda")
-    if isinstance(value, dict):
-        return {key: _moved(own, device) for key, own in value.items()}
-    if isinstance(value, list) and value and isinstance(value[0], torch.Tensor):
-        return [_moved(own, device) for own in value]
-    return value
