@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel, load
 
-__all__ = ["LoadedModel", "load"]
+__all__ = ["LoadedModel", "__version__", "load"]
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds

@@ -10,6 +10,7 @@ from errno import EPIPE
 from functools import wraps
 from typing import ParamSpec
 
+from prompt_video import __version__
 from prompt_video.commands.startup import lean_imports
 from prompt_video.commands.verbs import GROUPS, RENAMED, VERBS
 from prompt_video.experiment.stopping import Stopped, obeying_signals
@@ -52,6 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal need not know all signs of a name
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_usage())
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"prompt-video {__version__}")
         return 0
     if (unheard := next((word for word in arguments if not _can_be_typed(word)), None)) is not None:
         return _fail(f"no argument can hold such signs: {unheard}")
