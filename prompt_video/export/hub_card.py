@@ -7,7 +7,7 @@ import yaml
 from torch import Tensor
 
 from prompt_video.model.hub_folder import UNNAMED_BACKBONE
-from prompt_video.model.video_text_model import TEXT_HEADS
+from prompt_video.model.kinds import text_head
 
 # A task's name: words for it, the hub's name of the kind of model, and tags.
 _TASKS = {
@@ -78,7 +78,7 @@ def measured_in(results: Mapping[str, Any]) -> dict[str, float]:
 def _title(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) -> str:
     """What the model is: ``Action recognition: learned prompts on the frozen openai/clip-vit-base-patch16``."""
     prompt = config["spec"]["prompt"]["kind"]
-    if not TEXT_HEADS[prompt].reads_text:
+    if not text_head(prompt).reads_text:
         learned = "a linear probe"
     elif any("prompt." in name for name in state):
         learned = "learned prompts"
@@ -158,7 +158,7 @@ def _use(config: Mapping[str, Any]) -> str:
 
 def _limits(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
     lines = ["## Limits", ""]
-    if not (head := TEXT_HEADS[config["spec"]["prompt"]["kind"]]).reads_text:
+    if not (head := text_head(config["spec"]["prompt"]["kind"])).reads_text:
         lines.append(f"- It is {head.called}: {head.knows}.")
     else:
         lines.append("- Any text can be scored; how well it does on texts far from those of training is not known.")

@@ -12,7 +12,7 @@ MOST_STEPS = 20  # from a name to a class that is loaded
 def leads_to(path: str, kinds: tuple[type, ...]) -> bool:
     """Whether a class is, by its source, of one of some kinds; nothing is imported.
 
-    It must be written or imported in the module that is named and, base by base, lead to a class that is loaded already.
+    It must be written or imported in the module that is named and, base by base, lead to a class that is loaded.
 
     Args:
         path: ``package.module.Class``.

@@ -17,8 +17,9 @@ from data_modules.errors import InputError
 from data_modules.files.text_files import excerpt, read_json
 from prompt_video.io.former_settings import spec_of_today
 from prompt_video.model.kept_settings import check_settings, fits
+from prompt_video.model.kinds import temporal_encoder, text_head
 from prompt_video.model.temporal import TemporalEncoder
-from prompt_video.model.video_text_model import TEMPORAL_ENCODERS, TEXT_HEADS, VideoTextModel
+from prompt_video.model.video_text_model import VideoTextModel
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND, FORMAT = "prompt-video model", 2
@@ -97,10 +98,8 @@ def _temporal(settings: object) -> tuple[type, object]:
     """The class of a temporal encoder and its own settings."""
     if not isinstance(settings, dict):
         return TemporalEncoder, settings
-    kind = settings.get("kind", TemporalEncoder.__name__)
-    if kind not in TEMPORAL_ENCODERS:
-        raise InputError(f"its spec.temporal.kind cannot be {excerpt(kind)}.")
-    return TEMPORAL_ENCODERS[kind], {name: value for name, value in settings.items() if name != "kind"}
+    kind = temporal_encoder(settings.get("kind", TemporalEncoder.__name__))
+    return kind, {name: value for name, value in settings.items() if name != "kind"}
 
 
 def _check(config: Mapping[str, Any]) -> None:
@@ -116,10 +115,7 @@ def _check(config: Mapping[str, Any]) -> None:
         for name in ("name", "fingerprint")
     ):
         raise InputError("its spec.backbone is missing or no such thing.")
-    head = TEXT_HEADS.get(str(spec["prompt"]["kind"]))
-    if head is None:
-        raise InputError(f"its spec.prompt.kind cannot be {excerpt(spec['prompt']['kind'])}.")
-    check_settings(head, spec["prompt"]["settings"], "spec.prompt.settings")
+    check_settings(text_head(spec["prompt"]["kind"]), spec["prompt"]["settings"], "spec.prompt.settings")
     check_settings(*_temporal(spec.get("temporal")), "spec.temporal")
     own = {name: value for name, value in spec.items() if name not in ("backbone", "prompt", "temporal", "class_names")}
     check_settings(VideoTextModel, own, "spec")

@@ -22,24 +22,15 @@ from data_modules.errors import InputError
 from data_modules.files.text_files import cut
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import TextShape
-from prompt_video.model.cache import Cache
-from prompt_video.model.descriptions import Descriptions
 from prompt_video.model.examples import Examples
 from prompt_video.model.frozen_share import mixed_scores
-from prompt_video.model.linear_adapter import LinearAdapter
-from prompt_video.model.linear_probe import LinearProbe
-from prompt_video.model.parts import OrderedParts, QueryWeighted
-from prompt_video.model.prompt import PromptLearner, TemplatePrompt
+from prompt_video.model.kinds import kind_of, temporal_encoder, text_head
+from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe, name_of
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
 from prompt_video.model.text_feature_cache import TextFeatureCache
 from prompt_video.model.text_head import Scorer, TextHead
-from prompt_video.model.text_probe import TextProbe
 
-_HEADS = (PromptLearner, TemplatePrompt, LinearProbe, Descriptions, TextProbe, Cache)
-_ENCODERS = (TemporalEncoder, LinearAdapter, OrderedParts, QueryWeighted)
-TEXT_HEADS: dict[str, type[TextHead]] = {head.__name__: head for head in _HEADS}
-TEMPORAL_ENCODERS: dict[str, type[TemporalEncoder]] = {encoder.__name__: encoder for encoder in _ENCODERS}
 TEMPERATURE = 0.07  # the paper's
 SMALLEST_TEMPERATURE = 0.01  # CLIP's own bound while it learned its temperature
 
@@ -276,7 +267,7 @@ class VideoTextModel(nn.Module):
                 "width": backbone.width,
                 "embed_dim": backbone.embed_dim,
             },
-            "prompt": {"kind": type(self.prompt).__name__, "settings": self.prompt.settings()},
+            "prompt": {"kind": kind_of(self.prompt), "settings": self.prompt.settings()},
             "temporal": temporal_spec(self.temporal),
             "temperature": self.temperature.item(),
             "learn_temperature": self.log_temperature.requires_grad,
@@ -306,9 +297,9 @@ class VideoTextModel(nn.Module):
     def from_spec(cls, spec: Mapping[str, Any], backbone: FrozenBackbone | None = None) -> "VideoTextModel":
         """Build a model from its `spec`; its learned weights come by `load_learned_state`."""
         backbone = backbone or FrozenBackbone(spec["backbone"]["name"], spec["backbone"]["dtype"])
-        prompt = partial(TEXT_HEADS[spec["prompt"]["kind"]], **spec["prompt"]["settings"])
+        prompt = partial(text_head(spec["prompt"]["kind"]), **spec["prompt"]["settings"])
         settings = dict(spec["temporal"])
-        temporal = partial(TEMPORAL_ENCODERS[settings.pop("kind", TemporalEncoder.__name__)], **settings)
+        temporal = partial(temporal_encoder(settings.pop("kind", TemporalEncoder.__name__)), **settings)
         options = {name: spec[name] for name in ("frozen_templates", "frozen_share") if name in spec}
         model = cls(backbone, prompt, temporal, spec["temperature"], spec["learn_temperature"], **options)
         model.set_vocabulary(spec["class_names"] or [])
@@ -328,9 +319,8 @@ def starting_temperature(
 
 def temporal_spec(temporal: TemporalEncoder) -> dict[str, Any]:
     """A temporal encoder's settings, and of another than `TemporalEncoder` its kind."""
-    kind = type(temporal).__name__
-    named = kind in TEMPORAL_ENCODERS and kind != TemporalEncoder.__name__
-    return {"kind": kind, **temporal.settings()} if named else temporal.settings()
+    kind = kind_of(temporal)
+    return temporal.settings() if kind == TemporalEncoder.__name__ else {"kind": kind, **temporal.settings()}
 
 
 def _told(settings: Mapping[str, Any], name: str) -> str:

@@ -7,7 +7,8 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.precision import resolve_backbone_dtype
 from prompt_video.model.checkpoints import read_learned
 from prompt_video.model.embedding import refuse_probe, refuse_weighted
-from prompt_video.model.video_text_model import TEXT_HEADS, VideoTextModel
+from prompt_video.model.kinds import text_head
+from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.tasks.base import learned_weights
 
 
@@ -25,7 +26,7 @@ def model_of_checkpoint(path: Path, backbone: FrozenBackbone | None = None, *, f
     learned = read_learned(path)
     spec = learned.spec
     if not frozen:
-        refuse_probe(TEXT_HEADS[spec["prompt"]["kind"]])
+        refuse_probe(text_head(spec["prompt"]["kind"]))
     model = VideoTextModel.from_spec(
         spec, backbone or FrozenBackbone(spec["backbone"]["name"], resolve_backbone_dtype("auto"))
     )
