@@ -39,8 +39,9 @@ def check_method(name: str, classes: Sequence[str]) -> None:
         if not set(classes) & fragment.keys():
             raise InputError(f"the method {name} says nothing of {classes[-1]}, but of {', '.join(fragment)}.")
         return
-    known = methods_of(classes)
-    if name not in known:
+    path = packaged("method").get(name)
+    if path is None or not set(classes) & read_fragment(path).keys():
+        known = methods_of(classes)
         raise InputError(
             f"there is no method '{name}' for {classes[-1]}{nearest(name, known)} "
             f"There are {', '.join(nearest_first(name, known))}; or name a file."

@@ -15,7 +15,8 @@ def readable(name: object) -> str:
     Names of files and classes hold anything. What moves the cursor, colours, hides or reorders text, or is no valid
     unicode, stands as its number: ``\x1b``, ``\n``, ``\u202e``.
     """
-    return "".join(map(_readable, str(name)))
+    text = str(name)
+    return text if text.isprintable() else "".join(map(_readable, text))
 
 
 def readable_lines(message: object) -> str:
