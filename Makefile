@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
-PACKAGES := prompt_video data_modules tests
+PACKAGES := prompt_video data_modules tests docs
 EXP ?=
 METHOD ?=
 SWEEP ?=
@@ -22,7 +22,7 @@ TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=1717986918
 PYTEST = $(BIN)/pytest -q --numprocesses logical --dist worksteal --durations 25 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep table bench tiny-clip format lint types imports test test-all check clean
+.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep table bench tiny-clip format lint types imports test test-all docs check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -106,7 +106,11 @@ test-all: $(READY) ## all tests, the slow ones too
 coverage: $(READY) ## the share of lines that the fast tests run
 	@$(PYTEST) --cov prompt_video --cov data_modules $(ARGS)
 
+docs: $(READY) ## the documentation as pages, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
+
 check: lint types imports test ## everything that must hold: format, lint, types, import contracts, tests
 
 clean: ## remove runs, rendered data, features and caches; keeps .venv
-	rm -rf runs data features .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf runs data features site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -22,6 +22,8 @@ from prompt_video.preflight.dry_run import make_miniature
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "experiments/README.md", "data_modules/README.md")
+PAGES = tuple(sorted(str(page.relative_to(REPOSITORY)) for page in (REPOSITORY / "docs").rglob("*.md")))
+OTHERS = ("CONTRIBUTING.md", *PAGES)  # whose code is that of files, which have tests of their own
 SHELL = ("", "sh", "bash", "console")
 LONG_LISTS = re.compile("^data/(ucf101|k400|ssv2|activitynet)/")  # types are checked in every call while tests run
 SMALL = ("--model.backbone=tiny", "--trainer.accelerator=cpu", "--data.num_workers=0")
@@ -50,7 +52,17 @@ class Kind:
 
 _INDEX = "prompt-video index .*"
 KINDS = (
-    Kind(r"make (test|demo)", "ci"),
+    Kind(r"make (test|demo)( ARGS=\"-m slow\")?", "ci"),
+    Kind(
+        r"make train EXP=folder_closed METHOD=max_pooling.yaml .*",
+        "elsewhere",
+        ("tests/prompt_video/model/test_own_method.py::test_a_method_of_ones_own_trains_tests_and_labels",),
+    ),
+    Kind(
+        r"prompt-video fit --config own.yaml",
+        "elsewhere",
+        ("tests/prompt_video/tasks/test_own_task.py::test_a_task_of_ones_own_trains_and_tests",),
+    ),
     Kind(r"make demo( SEEDS=3)?( SIZE=full)?", "ci"),
     Kind(r"make bench( ARGS=--quick)?", "run", options=("--quick", "--only", "search", "--out", "bench.json")),
     Kind(
@@ -69,7 +81,7 @@ KINDS = (
         "elsewhere",
         ("tests/prompt_video/experiment/tables/test_table.py::test_every_row_of_the_paper_can_be_run",),
     ),
-    Kind(r"prompt-video fit --config \S+ --method \S+", "settings"),
+    Kind(r"prompt-video fit --config \S+( --method \S+)?", "settings"),
     Kind(r"make evaluate CKPT=\S+", "run"),
     Kind(r"prompt-video serve", "elsewhere", ("tests/documentation/running/test_running.py::test_the_page_is_served",)),
     Kind(r"prompt-video import-official \S+ --out \S+", "run", options=("--backbone=tiny", "--num_heads=4")),
@@ -133,7 +145,7 @@ def commands_of(document: str, text: str) -> Iterator[Command]:
 @cache
 def commands() -> tuple[Command, ...]:
     """Of all documents; each once."""
-    found = [c for d in DOCUMENTS for c in commands_of(d, (REPOSITORY / d).read_text(encoding="utf-8"))]
+    found = [c for d in (*DOCUMENTS, *OTHERS) for c in commands_of(d, (REPOSITORY / d).read_text(encoding="utf-8"))]
     return tuple({command.text: command for command in reversed(found)}.values())[::-1]
 
 

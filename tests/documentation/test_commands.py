@@ -43,7 +43,8 @@ def test_a_command_without_a_kind_is_found(find_commands: Callable[[str, str], I
 
 
 def test_commands_of_every_document_are_found(all_commands: Sequence[Any]) -> None:
-    assert {"README.md", "experiments/README.md", "data_modules/README.md"} == {c.document for c in all_commands}
+    documents = {c.document for c in all_commands}
+    assert {"README.md", "experiments/README.md", "data_modules/README.md", "docs/index.md"} <= documents
     assert len(all_commands) > 50
     proofs = {command.kind.proof for command in all_commands if command.kind is not None}
     assert proofs == {"doctor", "large", "run", "settings", "elsewhere", "mention", "ci"}
