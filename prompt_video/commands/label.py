@@ -1,7 +1,8 @@
 """``prompt-video label``: what is to be seen in videos of one's own, in one's own words.
 
 With a checkpoint its learned prompts and temporal encoder are used; without one the frozen backbone with hand-written
-prompts. A file that cannot be used is named, and the others go on; the exit code is then 1.
+prompts. A video may show none of the classes: --none_below, --none_bank or --calibrate says when. A file that cannot be
+used is named, and the others go on; the exit code is then 1.
 """
 
 from collections import Counter
@@ -22,11 +23,13 @@ from prompt_video.io.spreadsheet import write_table
 from prompt_video.io.tables import GrowingTable, new_table, titled
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.io.video_files import below_common, files_of
+from prompt_video.model.none_of_these import NONE_OF_THESE
 from prompt_video.reports.text_formatting import class_text, room
 
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel
     from prompt_video.inference.results import VideoScores
+    from prompt_video.model.rejection import Rejection
 
 NEXT = 2  # classes that stand behind the best one, where videos have a row each
 WIDEST_VIDEO, WIDEST_CLASS = 30, 20  # columns of a terminal; longer names are folded
@@ -49,6 +52,9 @@ def main(arguments: list[str]) -> int:
     model, texts = model_and_texts(options)
     console = logs.Terminal()
     console.print(model.describe())
+    rule = model.rule_for(texts)
+    if rule is not None:
+        console.print(rule.describe())
     results: list[VideoScores] = []
     broken: list[BrokenVideoError] = []
     rows = _Rows(files, texts, min(options.top, 1 + NEXT)) if len(files) > 1 else None
@@ -61,14 +67,14 @@ def main(arguments: list[str]) -> int:
                 steps.print(f"cannot be used: {error.path}: {error.reason}")
             else:
                 results.append(scores)
-                steps.print(rows.of(scores) if rows else _table(scores, options.top))
+                steps.print(rows.of(scores) if rows else _table(scores, options.top, rule))
             steps.advance()
     if len(files) > 1:
         console.print(_summary(results, broken))
     tell_cut_texts(model)
     if model.notice:
         console.print(f"note: {model.notice}", soft_wrap=True)
-    content = _content(model, results, broken, options.top)
+    content = _content(model, rule, results, broken, options.top)
     are_saved = (
         save(options.json, lambda path: write_json(path, content), "all figures:"),
         save(options.csv, lambda path: _write_csv(path, results, options.top), "table:"),
@@ -76,8 +82,8 @@ def main(arguments: list[str]) -> int:
     return 0 if all(are_saved) and not broken else 1
 
 
-def _table(scores: "VideoScores", top: int) -> Group:
-    """Of one video: a row a class."""
+def _table(scores: "VideoScores", top: int, rule: "Rejection | None") -> Group:
+    """Of one video: a row a class; by a rule what it says of it."""
     table = new_table()
     table.add_column("rank", justify="right")
     table.add_column("class", overflow="fold")
@@ -85,7 +91,13 @@ def _table(scores: "VideoScores", top: int) -> Group:
     table.add_column("similarity", justify="right")
     for rank, one in enumerate(scores.best(top), start=1):
         table.add_row(str(rank), class_text(one.text), f"{one.probability:.1%}", f"{one.similarity:.3f}")
-    return titled(str(scores.video), table)
+    if rule is None:
+        return titled(str(scores.video), table)
+    verdict = class_text(_label(scores))
+    sign = "below" if scores.label is None else "not below"
+    return titled(
+        f"{scores.video}: {verdict}", table, f"confidence {scores.confidence:.3f}, {sign} {rule.threshold:.3g}"
+    )
 
 
 class _Rows:
@@ -105,44 +117,59 @@ class _Rows:
 
     def of(self, scores: "VideoScores") -> Table:
         """The row of a video."""
-        first, *others = scores.best(self.num_classes)
+        first, *others = best = scores.best(self.num_classes)
         cells = [readable(self.names[scores.video]), class_text(first.text), f"{first.probability:.1%}"]
+        if not scores.is_known:
+            cells[1:], others = [NONE_OF_THESE, ""], best
         if self.num_classes > 1:
             cells.append(", ".join(f"{class_text(one.text)} {one.probability:.0%}" for one in others))
         return self._table.row(*cells)
 
 
 def _summary(results: Sequence["VideoScores"], broken: Sequence[BrokenVideoError]) -> str:
-    counted = Counter(scores.best(1)[0].text for scores in results).most_common()
-    told = ", ".join(f"{class_text(name)} {number}" for name, number in counted[:MOST_CLASSES])
+    counted = Counter(scores.label for scores in results if scores.label is not None).most_common()
+    names = [f"{class_text(name)} {number}" for name, number in counted[:MOST_CLASSES]]
+    refused = sum(not scores.is_known for scores in results)
+    told = ", ".join([*names, *([f"{NONE_OF_THESE} {refused}"] if refused else [])])
     more = f" and {len(counted) - MOST_CLASSES} classes more" if len(counted) > MOST_CLASSES else ""
     lost = f"; {len(broken)} of {len(results) + len(broken)} files cannot be used" if broken else ""
     return f"{len(results)} videos labelled{': ' if told else ''}{told}{more}{lost}"
 
 
 def _content(
-    model: "LoadedModel", results: list["VideoScores"], broken: list[BrokenVideoError], top: int
+    model: "LoadedModel",
+    rule: "Rejection | None",
+    results: list["VideoScores"],
+    broken: list[BrokenVideoError],
+    top: int,
 ) -> dict[str, Any]:
     videos: list[dict[str, Any]] = [
         {
             "video": str(scores.video),
             "duration_sec": scores.duration_sec,
+            "label": scores.label,
+            "confidence": scores.confidence,
             "best": [one._asdict() for one in scores.best(top)],
         }
         for scores in results
     ]
     unusable = [{"video": str(error.path), "reason": error.reason} for error in broken]
     notice = {"notice": model.notice} if model.notice else {}
-    return {"model": model.describe(), **notice, "videos": videos, "broken": unusable}
+    none = rule.state() if rule is not None else None
+    return {"model": model.describe(), **notice, "none_of_these": none, "videos": videos, "broken": unusable}
 
 
 def _write_csv(path: Path, results: list["VideoScores"], top: int) -> None:
     rows = (
-        (str(scores.video), rank, one.text, f"{one.probability:.6g}", f"{one.similarity:.6g}")
+        (str(scores.video), rank, one.text, f"{one.probability:.6g}", f"{one.similarity:.6g}", _label(scores))
         for scores in results
         for rank, one in enumerate(scores.best(top), start=1)
     )
-    write_table(path, ("video", "rank", "class", "probability", "similarity"), rows)
+    write_table(path, ("video", "rank", "class", "probability", "similarity", "label"), rows)
+
+
+def _label(scores: "VideoScores") -> str:
+    return NONE_OF_THESE if scores.label is None else scores.label
 
 
 def parser() -> VerbParser:

@@ -17,6 +17,8 @@ from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.inference.options import (
     add_class_options,
     add_model_options,
+    add_none_options,
+    calibrate_with,
     check_model_options,
     model_of,
     tell_alike,
@@ -68,6 +70,7 @@ def main(arguments: list[str]) -> int:
     folder = run_of(options.ckpt)
     texts = texts_of(options, model.class_names or (_captions(folder) if folder else []))
     tell_alike(model, texts)
+    calibrate_with(options, model, texts)
     name = folder.absolute().parent.name if folder else Path(options.ckpt).stem
     claim = claim_named(options.out) if options.out else claim_new(options.runs, name, "predict_")
     try:
@@ -95,6 +98,7 @@ def parser() -> VerbParser:
     parser.add_argument("video", nargs="*", type=str, metavar="VIDEO", help="file, folder, or pattern 'clips/*.mp4'")
     add_class_options(parser)
     add_model_options(parser)
+    add_none_options(parser)
     parser.add_argument("--top", type=int, default=5, help="classes or captions of each video")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for run folders")
     parser.add_argument("--out", type=Path, metavar="DIR", help="for the files (default: <runs>/<name>/predict_<date>)")
@@ -121,6 +125,7 @@ def _predicted(model: "LoadedModel", files: list[Path], texts: list[str], top: i
 
     segments: dict[str, Sequence[Detection]] = {}
     ranked: list[tuple[str, list[tuple[object, ...]]]] = []
+    labels: list[str | None] = []
     broken: list[BrokenVideo] = []
     with Steps("predicting", len(files), "videos", stdout=True) as steps:
         for file in files:
@@ -128,8 +133,9 @@ def _predicted(model: "LoadedModel", files: list[Path], texts: list[str], top: i
                 if model.has_detector:
                     segments[str(file)] = model.segments(file, texts, max_segments=MAX_SEGMENTS).segments
                 else:
-                    best = model.score(file, texts).best(top)
-                    ranked.append((str(file), [(one.text, one.probability, one.similarity) for one in best]))
+                    scores = model.score(file, texts)
+                    ranked.append((str(file), [tuple(one) for one in scores.best(top)]))
+                    labels.append(scores.label)
             except BrokenVideoError as error:
                 broken.append(BrokenVideo(str(file), str(error.path), error.reason))
             steps.advance()
@@ -137,4 +143,4 @@ def _predicted(model: "LoadedModel", files: list[Path], texts: list[str], top: i
         return of_detections(model.describe(), segments, broken, model.notice)
     found = "caption" if model.task == "retrieval" else "class"
     columns = (found, "probability", "similarity")
-    return Predictions(model.describe(), "video", columns, ranked, broken, model.notice)
+    return Predictions(model.describe(), "video", columns, ranked, broken, model.notice, labels)

@@ -1,8 +1,9 @@
 """``prompt-video segment``: what happens when in long videos of one's own, in one's own words.
 
 With a localization checkpoint its detector finds the segments. Without one they are stretches in which the similarity
-with a text is high, which takes no training and finds less; the command says which it was. A file that cannot be used
-is named, and the others go on; the exit code is then 1.
+with a text is high, which takes no training and finds less; the command says which it was. What shows none of the
+classes is left out where --none_below, --none_bank or --calibrate says when that is. A file that cannot be used is
+named, and the others go on; the exit code is then 1.
 """
 
 from functools import partial
@@ -100,7 +101,9 @@ def _write(options: Namespace, model: "LoadedModel", results: dict[str, "VideoSe
         return True
     detections = {Path(name).name if len(results) == 1 else name: result.segments for name, result in results.items()}
     notice = {"notice": model.notice} if model.notice else {}
-    about = {"model": model.describe(), **notice, "method": next(iter(results.values())).method}
+    first = next(iter(results.values()))
+    none = first.rejection.state() if first.rejection is not None else None
+    about = {"model": model.describe(), **notice, "method": first.method, "none_of_these": none}
     selection = Selection(options.min_score, ALL, overlapping=options.overlapping)
     shown = {name: selection.of(own) for name, own in detections.items()}
     videos = dict(zip(below_common(results), shown.values(), strict=True))

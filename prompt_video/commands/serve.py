@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 from jsonargparse import Namespace
 
 from data_modules.errors import InputError
-from prompt_video.inference.options import add_model_options, model_of
+from prompt_video.inference.options import (
+    add_model_options,
+    add_none_options,
+    calibrate_with,
+    check_model_options,
+    model_of,
+)
 from prompt_video.io import console
 from prompt_video.io.verb_parser import VerbParser
 
@@ -39,6 +45,7 @@ def main(arguments: list[str]) -> None:
         raise InputError("--max_size, --max_duration and --max_work must be positive.")
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise InputError("the page needs Starlette and Uvicorn: pip install 'prompt-video[serve]'.")
+    check_model_options(options)
     listening = _listen(options.host, options.port)
 
     from prompt_video.search.index import VideoIndex
@@ -50,7 +57,9 @@ def main(arguments: list[str]) -> None:
     with listening, uploads_folder() as folder:
         uploads = Uploads(folder, Limits(options.max_size, options.max_duration, options.max_work))
         index = VideoIndex(options.index, options.backbone) if options.index else None
-        _serve(Answers(model_of(options), uploads, index), listening, options)
+        model = model_of(options)
+        calibrate_with(options, model, model.class_names)
+        _serve(Answers(model, uploads, index), listening, options)
 
 
 def _listen(host: str, port: int | None) -> socket.socket:
@@ -115,6 +124,7 @@ def parser() -> VerbParser:
     """The options."""
     parser = VerbParser("serve", __doc__)
     add_model_options(parser)
+    add_none_options(parser)
     parser.add_argument("--index", type=Path, metavar="DIR", help="folder of `prompt-video index`, to search in")
     parser.add_argument("--host", type=str, default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, help="(default: a free one from 7860 on)")

@@ -9,6 +9,7 @@ VERBS = {
     "copy": ("prompt_video.commands.copy", "an experiment as a file of one's own, to edit"),
     "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
     "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
+    "calibrate": ("prompt_video.commands.calibrate", "teach a checkpoint when a video shows none of its classes"),
     "serve": ("prompt_video.commands.serve", "a page in the browser: your own video, your own words"),
     "features": ("prompt_video.commands.features", "compute an experiment's frame features, and stop"),
     "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
@@ -46,7 +47,7 @@ RENAMED = {"rehearse": "dry-run", "train": "fit", "evaluate": "test"}  # verbs o
 # In the order in which a newcomer meets them.
 GROUPS = {
     "to begin with": ("demo", "list", "completion"),
-    "your own videos, your own words": ("label", "segment", "index", "search", "serve"),
+    "your own videos, your own words": ("label", "segment", "calibrate", "index", "search", "serve"),
     "experiments": ("copy", "doctor", "dry-run", "features", "fit", "validate", "test", "predict"),
     "many runs": ("table", "sweep", "report", "dashboard"),
     "other programs": ("export", "import-features", "import-official", "score-detections", "score-retrieval", "bench"),

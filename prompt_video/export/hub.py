@@ -34,6 +34,8 @@ def write_hub_folder(learned: Learned, folder: Path, results: Mapping[str, Any] 
         "task": without_paths(learned.task),
         "class_names": list(learned.class_names) if learned.class_names is not None else None,
         "trial": learned.trial,
+        "calibration": learned.calibration,
+        "rejection": learned.rejection,
     }
     state = {name: weight.detach().cpu().contiguous().clone() for name, weight in learned.state.items()}
     with filled(folder, KIND) as place:

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from data_modules.annotations.activitynet_format import Detection
 from prompt_video.inference.results import SimilarityCurve, VideoSegments
+from prompt_video.model.rejection import Rejection
 
 SMOOTHING_SEC = 3.0
 SHARE_OF_PEAK = 0.5  # what is at least this share of a text's peak belongs to a segment
@@ -16,11 +17,14 @@ LEAST_SCORE = 0.001
 
 
 def video_segments(
-    curve: SimilarityCurve, min_score: float = LEAST_SCORE, max_segments: int = MOST_SEGMENTS
+    curve: SimilarityCurve,
+    min_score: float = LEAST_SCORE,
+    max_segments: int = MOST_SEGMENTS,
+    rejection: Rejection | None = None,
 ) -> VideoSegments:
     """What happens when, see `segments_of`."""
-    segments = tuple(segments_of(curve, min_score, max_segments))
-    return VideoSegments(curve.video, curve.texts, segments, curve.duration_sec, "training-free")
+    segments = tuple(segments_of(curve, min_score, max_segments, rejection))
+    return VideoSegments(curve.video, curve.texts, segments, curve.duration_sec, "training-free", rejection)
 
 
 def presence(curve: SimilarityCurve) -> Float[Tensor, "N K"]:
@@ -43,9 +47,14 @@ def smoothed(values: Float[Tensor, "N K"], width: int) -> Float[Tensor, "N K"]:
     return (total / count).squeeze(1).T
 
 
-def segments_of(curve: SimilarityCurve, min_score: float = 0.0, max_segments: int = 200) -> list[Detection]:
-    """Stretches in which a text is likely, best first; the score is the mean of its presence there."""
-    values = presence(curve)
+def segments_of(
+    curve: SimilarityCurve, min_score: float = 0.0, max_segments: int = 200, rejection: Rejection | None = None
+) -> list[Detection]:
+    """Stretches in which a text is likely, best first; the score is the mean of its presence there.
+
+    By a rule those are left out in which the mean confidence is too low.
+    """
+    values, confidence = presence(curve), curve.confidence
     step = (curve.times_sec[-1] - curve.times_sec[0]).item() / max(len(values) - 1, 1)
     if step > 0:
         values = smoothed(values, 2 * round(SMOOTHING_SEC / step / 2) + 1)
@@ -59,7 +68,8 @@ def segments_of(curve: SimilarityCurve, min_score: float = 0.0, max_segments: in
             start = curve.start_sec if first == 0 else times[first] - half
             end = curve.duration_sec if last == len(times) - 1 else times[last] + half
             score = column[first : last + 1].mean().item()
-            if score >= min_score and end > start:
+            is_known = rejection is None or bool(rejection.is_known(confidence[first : last + 1].mean()))
+            if score >= min_score and end > start and is_known:
                 segments.append(Detection(curve.texts[k], start, end, score))
     return sorted(segments, key=lambda one: -one.score)[:max_segments]
 

@@ -18,6 +18,7 @@ from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.localizer import candidates, detected
 from prompt_video.localization.suppression import Suppression, VideoDetections
 from prompt_video.model.kept_settings import check_settings, fits
+from prompt_video.model.rejection import Rejection, confidences
 from prompt_video.model.video_text_model import VideoTextModel
 
 OWN = "detector."
@@ -78,6 +79,7 @@ class SegmentDetector:
         frame_rate: float | None,
         windows: Windows,
         texts: Sequence[str],
+        rejection: Rejection | None = None,
     ) -> VideoDetections:
         """The detections in a video, best first.
 
@@ -88,14 +90,32 @@ class SegmentDetector:
             frame_rate: that they were taken at; None: all of the video.
             windows: how the video is cut.
             texts: the candidates.
+            rejection: what shows none of them is left out; None: nothing.
         """
         kept = _Likely(len(texts), self.suppression)
-        for batch in _batches(features, stored, frame_rate, windows, texts, model.log_temperature.device):
+        scored = [*texts, *(rejection.bank if rejection else ())]
+        for batch in _batches(features, stored, frame_rate, windows, scored, model.log_temperature.device):
             frames = model.frame_features(batch)
             proposed = detected(self.detector, batch, frames)
             for window in candidates(model, batch, frames, proposed, self.frames_inside):
-                kept.add(window.segments_sec, window.confidence[:, None] * window.learned)
+                likely = window.learned if rejection is None else _known(window.learned, len(texts), rejection)
+                kept.add(window.segments_sec, window.confidence[:, None] * likely)
         return kept.detections()
+
+
+def _known(probabilities: Float[Tensor, "P N"], num_texts: int, rejection: Rejection) -> Float[Tensor, "P K"]:
+    """The candidates' probabilities among themselves, 0 where a proposal shows none of them.
+
+    Args:
+        probabilities: among the candidates and the texts of the bank behind them.
+        num_texts: candidates.
+        rejection: the rule.
+    """
+    own = probabilities[:, :num_texts]
+    share = own.sum(-1)
+    among = own / share.clamp(min=torch.finfo(own.dtype).tiny)[:, None]
+    is_known = rejection.is_known(confidences(among, share if rejection.bank else None))
+    return among * is_known[:, None]
 
 
 class _Likely:

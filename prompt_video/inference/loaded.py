@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +22,15 @@ from prompt_video.inference.detecting import SegmentDetector
 from prompt_video.inference.frames import Progress, all_features, view_features
 from prompt_video.inference.inference_config import InferenceConfig
 from prompt_video.inference.notebook import MOST_SHOWN, html_table
+from prompt_video.inference.rejecting import bank_of, rule_for, rule_of
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
 from prompt_video.inference.toy import toy_notice
 from prompt_video.io.readable import check_unicode
+from prompt_video.model.calibration import Calibration
 from prompt_video.model.checkpoints import open_model, read_learned
 from prompt_video.model.embedding import refuse_probe, refuse_weighted, text_vectors, video_vectors
 from prompt_video.model.prompt import TemplatePrompt
+from prompt_video.model.rejection import Rejection, bank_share, confidences
 from prompt_video.model.templates import DEFAULT, describe
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
@@ -51,6 +55,8 @@ def load(
     device: str | torch.device | None = None,
     backbone_dtype: BackboneDtype = "auto",
     templates: str | Sequence[str] | None = None,
+    none_below: float | None = None,
+    none_bank: str | None = None,
 ) -> "LoadedModel":
     """Load a model for one's own videos and words.
 
@@ -66,16 +72,21 @@ def load(
             on GPUs, float32 on CPUs.
         templates: hand-written prompts of the frozen backbone: the name of a set, such as ``video``, which is the
             default, or ``clip-kinetics``; a text file with one a line; or the sentences, with ``{}`` where a text goes.
+        none_below: confidence, from 0 to 1, below which a video shows none of the candidates; None: as the checkpoint
+            says, or with a bank 0.5, or every video shows one of them.
+        none_bank: texts that mean something else, see `Rejection`: the name of a list of classes, such as
+            ``kinetics700``, or a text file with one a line.
 
     Raises:
         InputError: when the file is no checkpoint, its backbone is not there or is another one, or there is no such
-            device; when a checkpoint is given templates, which it has no use for.
+            device or bank; when a checkpoint is given templates, which it has no use for.
     """
+    rule = rule_of(none_below, none_bank)
     place = place_of(device)
     precision = resolve_backbone_dtype(backbone_dtype, place)
     if path is None:
         frozen = _frozen(FrozenBackbone(backbone or "tiny", precision), DEFAULT if templates is None else templates)
-        return LoadedModel(frozen.to(place), {}, [], None)
+        return LoadedModel(frozen.to(place), {}, [], None, rejection=rule)
     if templates is not None:
         raise InputError(
             f"templates are for the frozen backbone, and {path} has prompts of its own; leave out one of them."
@@ -85,7 +96,8 @@ def load(
     detector = SegmentDetector.of(learned.task, learned.state, model.backbone.embed_dim)
     if detector is not None:
         detector.detector.to(place)
-    return LoadedModel(model, learned.task, list(learned.class_names or []), detector)
+    calibration, kept = Calibration.of(learned.calibration), Rejection.of(learned.rejection)
+    return LoadedModel(model, learned.task, list(learned.class_names or []), detector, calibration, rule or kept)
 
 
 def _frozen(backbone: FrozenBackbone, templates: str | Sequence[str]) -> VideoTextModel:
@@ -103,12 +115,21 @@ class LoadedModel:
         task: its kind, and which frames it scores, see `VideoTextTask.inference_config`; empty if that is not known.
         class_names: the candidates in training.
         detector: its detector, if it has one.
+        calibration: of its probabilities; None: they are as it learned them.
+        rejection: when a video shows none of the candidates; None: each shows one.
     """
 
     def __init__(
-        self, model: VideoTextModel, task: Mapping[str, Any], class_names: list[str], detector: SegmentDetector | None
+        self,
+        model: VideoTextModel,
+        task: Mapping[str, Any],
+        class_names: list[str],
+        detector: SegmentDetector | None,
+        calibration: Calibration | None = None,
+        rejection: Rejection | None = None,
     ) -> None:
         self.model, self.class_names, self.detector = model, class_names, detector
+        self.calibration, self.rejection = calibration or Calibration(), rejection
         self.model.text_chunk = TEXT_CHUNK
         self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if detector else None)
         self.config = InferenceConfig.of(task, model.backbone.frames, model.temporal.max_frames)
@@ -149,6 +170,19 @@ class LoadedModel:
             rows.append(("note", self.notice))
         return html_table(rows)
 
+    def rule_for(self, texts: Sequence[str]) -> Rejection | None:
+        """When a video shows none of these texts; see `prompt_video.inference.rejecting`."""
+        return rule_for(self.rejection, tuple(texts))
+
+    @contextmanager
+    def ruled_by(self, rule: Rejection | None) -> Iterator[None]:
+        """Answer by another rule meanwhile."""
+        own, self.rejection = self.rejection, rule
+        try:
+            yield
+        finally:
+            self.rejection = own
+
     @torch.inference_mode()
     def score(self, video: str | Path, texts: Sequence[str]) -> VideoScores:
         """How well each text fits a video as a whole.
@@ -162,21 +196,27 @@ class LoadedModel:
             BrokenVideoError: when the video cannot be used.
         """
         self.check(texts)
-        names = list(texts)
+        names, rule = list(texts), self.rule_for(texts)
         with _open(video) as reader:
             features = view_features(reader, self.config, self.model.backbone)
             duration_sec = reader.timeline.duration_sec
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         scores, _ = self.model.test_scores(
-            {"features": features, "mask": mask, "text": names}  # type: ignore[typeddict-item]  # all that it looks at
+            {"features": features, "mask": mask, "text": [*names, *bank_of(rule)]}  # type: ignore[typeddict-item]  # all that it looks at
         )
+        scores, bank = scores[:, : len(names)], scores[:, len(names) :]
+        probability = self.calibration.apply(scores.softmax(-1).mean(0, keepdim=True))
+        share = bank_share(scores, bank).mean(0, keepdim=True) if rule is not None and rule.bank else None
+        confidence = confidences(probability, share)
         temperature = self.model.temperature if self.model.prompt.reads_text else 1.0
         return VideoScores(
             Path(video),
             tuple(names),
             (scores * temperature).mean(0).cpu(),
-            scores.softmax(-1).mean(0).cpu(),
+            probability[0].cpu(),
             duration_sec,
+            confidence.item(),
+            rule is None or bool(rule.is_known(confidence)),
         )
 
     @torch.inference_mode()
@@ -224,7 +264,8 @@ class LoadedModel:
             InputError: when there is no text or no such file, or the model is a linear probe, which reads none.
             BrokenVideoError: when the video cannot be used.
         """
-        vectors = self.embed_text(texts)
+        rule = self.rule_for(texts)
+        vectors = self.embed_text([*texts, *bank_of(rule)])
         with _open(video) as reader:
             start_sec, duration_sec = reader.timeline.start_sec, reader.timeline.duration_sec
             features, times = all_features(reader, CURVE_RATE, self.config.crops[0], self.model.backbone, progress)
@@ -239,15 +280,17 @@ class LoadedModel:
             parts.append(self.model.temporal.product(video_vectors(self.model, frames, mask).cpu(), vectors))
         middles = torch.tensor([(start + end) / 2 for start, end in cutting.spans(duration_sec, start_sec)])
         temperature = self.model.temperature.item()
+        similarity, bank = torch.cat(parts).tensor_split([len(texts)], dim=-1)
         return SimilarityCurve(
             Path(video),
             tuple(texts),
             middles,
-            torch.cat(parts),
-            temperature,
+            similarity,
+            temperature * self.calibration.temperature,
             min(span, length_sec),
             duration_sec,
             start_sec,
+            bank_share(similarity / temperature, bank / temperature) if bank.shape[-1] else None,
         )
 
     @torch.inference_mode()
@@ -274,16 +317,18 @@ class LoadedModel:
             BrokenVideoError: when the video cannot be used.
         """
         if self.detector is None:
-            return video_segments(self.similarity(video, texts, progress=progress), min_score, max_segments)
+            curve = self.similarity(video, texts, progress=progress)
+            return video_segments(curve, min_score, max_segments, self.rule_for(texts))
         self.check(texts)
+        rule = self.rule_for(texts)
         rate = self.config.frame_rate
         with _open(video) as reader:
             features, _ = all_features(reader, rate, self.config.crops[0], self.model.backbone, progress)
             stored = reader.timeline.ticks(rate)
         suppression = dataclasses.replace(self.detector.suppression, min_score=min_score, max_detections=max_segments)
         detector = dataclasses.replace(self.detector, suppression=suppression)
-        kept = detector.detect(self.model, features, stored, rate, self.config.windows, list(texts))
-        return VideoSegments(Path(video), tuple(texts), kept.named(texts), stored.duration_sec, "detector")
+        kept = detector.detect(self.model, features, stored, rate, self.config.windows, list(texts), rule)
+        return VideoSegments(Path(video), tuple(texts), kept.named(texts), stored.duration_sec, "detector", rule)
 
     def check(self, texts: Sequence[str]) -> None:
         """Refuse what cannot be scored.
@@ -298,7 +343,7 @@ class LoadedModel:
         if any(not text.strip() for text in texts):
             raise InputError("one of the texts is empty; take it out, or write what it should be.")
         check_unicode(texts)
-        if unknown := self.model.prompt.unknown(texts):
+        if unknown := self.model.prompt.unknown([*texts, *bank_of(self.rejection)]):
             known = len(self.model.prompt.vocabulary or ())
             raise InputError(
                 f"this model is {self.model.prompt.called}: it scores the {known} classes that it learned and reads no "

@@ -14,6 +14,7 @@ from data_modules.files.text_files import cut
 from prompt_video.backbones.names import check_name
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.model.hub_source import is_hub_id
+from prompt_video.model.none_of_these import check_threshold
 from prompt_video.model.templates import DEFAULT, template_sets, templates_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def add_video_options(parser: VerbParser) -> None:
     )
     add_class_options(parser)
     add_model_options(parser)
+    add_none_options(parser)
 
 
 def add_class_options(parser: VerbParser) -> None:
@@ -65,11 +67,63 @@ def add_model_options(parser: VerbParser) -> None:
     )
 
 
+def add_none_options(parser: VerbParser) -> None:
+    """Those that say when a video shows none of the classes; see `model_of` and `calibrate_with`."""
+    parser.add_argument(
+        "--none_below",
+        type=float,
+        metavar="P",
+        help="a video is 'none of these' where its best probability, or with a bank the classes' share, is below P, "
+        "from 0, which is never, to 1 (default: as the checkpoint says; 0.5 with a bank)",
+    )
+    parser.add_argument(
+        "--none_bank",
+        type=str,
+        metavar="BANK",
+        help="texts that mean something else, beside which the classes have to stand out: a text file with one a line, "
+        "or a list of classes such as kinetics700",
+    )
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="FOLDER",
+        help="choose P on clips in FOLDER/<class>/, and in FOLDER/none/ some that show none of them; `prompt-video "
+        "calibrate` keeps it in a checkpoint",
+    )
+
+
 def model_of(options: Namespace) -> "LoadedModel":
-    """The model that was asked for."""
+    """The model that was asked for, with the rule that was."""
     from prompt_video.inference.loaded import load
 
-    return load(options.ckpt, backbone=options.backbone, device=options.device, templates=options.templates)
+    return load(
+        options.ckpt,
+        backbone=options.backbone,
+        device=options.device,
+        templates=options.templates,
+        none_below=options.get("none_below"),
+        none_bank=options.none_bank,
+    )
+
+
+def _calibrated_classes(options: Namespace) -> Sequence[str]:
+    """Those that there are clips of to calibrate on; none without such clips."""
+    if options.calibrate is None:
+        return ()
+    from prompt_video.inference.calibrating import classes_in
+
+    return classes_in(options.calibrate)
+
+
+def calibrate_with(options: Namespace, model: "LoadedModel", texts: Sequence[str]) -> None:
+    """Choose the threshold from the clips that were named, if any were, and say what it does with them."""
+    if options.calibrate is None:
+        return
+    from prompt_video.inference.calibrating import calibrate
+
+    calibrated = calibrate(model, options.calibrate, texts or _calibrated_classes(options), show=True)
+    model.rejection = calibrated.rule
+    log.info("%s", calibrated.describe())
 
 
 def check_model_options(options: Namespace) -> None:
@@ -84,16 +138,21 @@ def check_model_options(options: Namespace) -> None:
         templates_of(options.templates)
     if options.backbone is not None:
         check_name(options.backbone)
+    if options.get("none_below") is not None:
+        if options.get("calibrate") is not None:
+            raise InputError("--none_below gives the threshold that --calibrate is to choose: take one of them.")
+        check_threshold(options.none_below)
 
 
 def model_and_texts(options: Namespace) -> tuple["LoadedModel", list[str]]:
     """The model and the class names that were asked for; what is wrong with the words is told before it is loaded."""
     check_model_options(options)
     names_of_checkpoint = options.ckpt is not None and all(options[name] is None for name in CLASSES)
-    texts = [] if names_of_checkpoint else texts_of(options, ())
+    texts = [] if names_of_checkpoint else texts_of(options, _calibrated_classes(options))
     model = model_of(options)
     texts = texts or texts_of(options, model.class_names)
     tell_alike(model, texts)
+    calibrate_with(options, model, texts)
     return model, texts
 
 

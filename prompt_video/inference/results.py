@@ -10,6 +10,8 @@ from torch import Tensor
 
 from data_modules.annotations.activitynet_format import Detection
 from prompt_video.inference.notebook import MOST_SHOWN, html_table
+from prompt_video.model.none_of_these import NONE_OF_THESE
+from prompt_video.model.rejection import Rejection, confidences
 
 
 class Ranked(NamedTuple):
@@ -30,6 +32,8 @@ class VideoScores:
         similarity: cosine of each text, in [-1, 1]; of a linear probe, which has none, its own scores.
         probability: of each text among all of them; they sum to 1.
         duration_sec: of the video.
+        confidence: that it shows one of them, in [0, 1]: the best probability, or the texts' share beside a bank.
+        is_known: False: it shows none of them, by the model's rule.
     """
 
     video: Path
@@ -37,6 +41,13 @@ class VideoScores:
     similarity: Float[Tensor, " K"]
     probability: Float[Tensor, " K"]
     duration_sec: float
+    confidence: float
+    is_known: bool = True
+
+    @property
+    def label(self) -> str | None:
+        """The text that fits best; None where none of them does."""
+        return self.best(1)[0].text if self.is_known else None
 
     def best(self, n: int = 5) -> list[Ranked]:
         """The texts that fit best, best first; all where there are fewer."""
@@ -45,11 +56,13 @@ class VideoScores:
 
     def __repr__(self) -> str:
         best = ", ".join(f"{one.text} {one.probability:.1%}" for one in self.best(3))
-        return f"VideoScores({self.video.name}, {len(self.texts)} texts, best: {best})"
+        told = "" if self.is_known else f"{NONE_OF_THESE}, "
+        return f"VideoScores({self.video.name}, {len(self.texts)} texts, {told}best: {best})"
 
     def _repr_html_(self) -> str:
         rows = [(one.text, f"{one.probability:.1%}", f"{one.similarity:.3f}") for one in self.best(MOST_SHOWN)]
-        return html_table(rows, ("text", "probability", "similarity"), self.video.name)
+        told = "" if self.is_known else f": {NONE_OF_THESE}"
+        return html_table(rows, ("text", "probability", "similarity"), f"{self.video.name}{told}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,6 +78,7 @@ class SimilarityCurve:
         span_sec: length of a span.
         duration_sec: where the video ends.
         start_sec: where its first frame comes on screen; later than 0 where sound comes first.
+        bank_share: at each moment, of the texts beside a bank of others; None without one.
     """
 
     video: Path
@@ -75,6 +89,12 @@ class SimilarityCurve:
     span_sec: float
     duration_sec: float
     start_sec: float = 0.0
+    bank_share: Float[Tensor, " N"] | None = None
+
+    @property
+    def confidence(self) -> Float[Tensor, " N"]:
+        """That one of the texts is shown at each moment, in [0, 1]; see `VideoScores`."""
+        return confidences((self.similarity / self.temperature).softmax(-1), self.bank_share)
 
     def __repr__(self) -> str:
         return (
@@ -104,6 +124,7 @@ class VideoSegments:
         segments: best first.
         duration_sec: of the video.
         method: ``detector``, which was trained to find actions; or ``training-free``, a threshold on similarity.
+        rejection: by which stretches that show none of the texts were left out; None: by none.
     """
 
     video: Path
@@ -111,6 +132,7 @@ class VideoSegments:
     segments: Sequence[Detection]
     duration_sec: float
     method: Method
+    rejection: Rejection | None = None
 
     def __repr__(self) -> str:
         best = ", ".join(
@@ -129,9 +151,10 @@ class VideoSegments:
 
     def describe(self) -> str:
         """How they were found, in words."""
+        left_out = f" Left out: {self.rejection.describe()}." if self.rejection else ""
         if self.method == "detector":
-            return "found by the checkpoint's detector."
+            return f"found by the checkpoint's detector.{left_out}"
         return (
             "found without a detector: stretches in which the smoothed similarity with a text is high. Nothing was "
-            "trained for this; a localization checkpoint finds actions better."
+            f"trained for this; a localization checkpoint finds actions better.{left_out}"
         )

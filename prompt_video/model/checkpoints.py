@@ -4,17 +4,21 @@ import logging
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from data_modules.errors import InputError
 from data_modules.features.manifest import Precision
+from data_modules.files.atomic import write_whole
+from data_modules.files.json_files import write_json
+from data_modules.files.text_files import read_json
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.former_settings import spec_of_today
 from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
-from prompt_video.model.hub_folder import UNNAMED_BACKBONE, Learned, read_hub_folder
+from prompt_video.model.hub_folder import CONFIG, UNNAMED_BACKBONE, Learned, read_hub_folder
 from prompt_video.model.hub_source import local_path
+from prompt_video.model.rejection import Rejection
 from prompt_video.model.video_text_model import VideoTextModel
 
 log = logging.getLogger(__name__)
@@ -132,7 +136,31 @@ def read_learned(path: Path) -> Learned:
         None if names is None else list(names),
         about.get("task") or {},
         about.get("trial"),
+        about.get("calibration"),
+        about.get("rejection"),
     )
+
+
+def keep_rejection(path: Path, rule: Rejection) -> None:
+    """Write into a checkpoint, or a folder for the hub, when a video shows none of the candidates.
+
+    Args:
+        path: of a file or a folder of this machine.
+        rule: in the place of the one that it has.
+
+    Raises:
+        InputError: when it is neither, or cannot be written.
+    """
+    if path.is_dir():
+        read_hub_folder(path)
+        config = path / CONFIG
+        about = cast("dict[str, Any]", read_json(config))
+        write_json(config, {**about, "rejection": rule.state()})
+        return
+    checkpoint = read_checkpoint(path)
+    spec_of(checkpoint)
+    checkpoint["prompt_video"]["rejection"] = rule.state()
+    write_whole(path, lambda partial: torch.save(checkpoint, partial))
 
 
 def open_model(

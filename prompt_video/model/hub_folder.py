@@ -16,8 +16,10 @@ from torch import Tensor
 from data_modules.errors import InputError
 from data_modules.files.text_files import excerpt, read_json
 from prompt_video.io.former_settings import spec_of_today
+from prompt_video.model.calibration import Calibration
 from prompt_video.model.kept_settings import check_settings, fits
 from prompt_video.model.kinds import temporal_encoder, text_head
+from prompt_video.model.rejection import Rejection
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -36,6 +38,8 @@ class Learned(NamedTuple):
         class_names: the candidates in training.
         task: its kind, and which frames it scores, see `VideoTextTask.inference_config`; empty if that is not known.
         trial: which trial of its protocol it learned.
+        calibration: of its probabilities, see `Calibration.state`; None: none was fitted.
+        rejection: when a video shows none of the candidates, see `Rejection.state`; None: that is not said.
     """
 
     spec: dict[str, Any]
@@ -43,6 +47,8 @@ class Learned(NamedTuple):
     class_names: list[str] | None
     task: dict[str, Any]
     trial: str | None
+    calibration: dict[str, Any] | None = None
+    rejection: dict[str, Any] | None = None
 
 
 def read_hub_folder(folder: Path) -> Learned:
@@ -66,7 +72,8 @@ def read_hub_folder(folder: Path) -> Learned:
         raise InputError(f"{folder / WEIGHTS} is damaged: {error}. Fetch or export it again.") from error
     if config["spec"]["temporal"].get("num_layers", 0) > len(state):
         raise InputError(f"{folder / CONFIG} is damaged: its layers are not those of the weights. Fetch it again.")
-    return Learned(config["spec"], state, config["class_names"], config["task"], config["trial"])
+    named = ("spec", "class_names", "task", "trial", "calibration", "rejection")
+    return Learned(state=state, **{name: config[name] for name in named})
 
 
 def has_public_name(backbone: str) -> bool:
@@ -86,7 +93,8 @@ def _config(path: Path) -> dict[str, Any]:
             f"{path} has format {excerpt(config.get('format'))}, and this version of prompt-video reads format "
             f"{FORMAT}; update prompt-video, or export the checkpoint again."
         )
-    about = {"class_names": None, "task": {}, "trial": None, **config, "spec": spec_of_today(config.get("spec"))}
+    absent: dict[str, Any] = {"class_names": None, "task": {}, "trial": None, "calibration": None, "rejection": None}
+    about = {**absent, **config, "spec": spec_of_today(config.get("spec"))}
     try:
         _check(about)
     except InputError as error:
@@ -128,3 +136,5 @@ def _check(config: Mapping[str, Any]) -> None:
         raise InputError(f"its spec.temperature must be greater than 0, not {spec['temperature']}.")
     if not fits(config["trial"], str | None) or not isinstance(config["task"], dict):
         raise InputError("its task or its trial is no such thing.")
+    Calibration.of(config["calibration"])
+    Rejection.of(config["rejection"])

@@ -18,9 +18,8 @@ from torch import Tensor
 from data_modules.errors import InputError
 from data_modules.files.text_files import excerpt
 from prompt_video.model.kept_settings import check_settings
+from prompt_video.model.none_of_these import NONE_OF_THESE, check_threshold
 
-NONE_OF_THESE = "none of these"
-EVEN = 0.5  # threshold of a bank: it fits as well as all candidates together
 KEPT = 0.95  # share of known clips that a threshold keeps where there are no others to choose it by
 
 
@@ -45,8 +44,7 @@ class Rejection:
     class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1:
-            raise InputError(f"the threshold of '{NONE_OF_THESE}' must be from 0 to 1, not {self.threshold:g}.")
+        check_threshold(self.threshold)
 
     def holds_for(self, texts: Sequence[str]) -> bool:
         """Whether the threshold says something of these candidates."""

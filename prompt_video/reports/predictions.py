@@ -9,6 +9,7 @@ from data_modules.annotations.activitynet_format import Detection
 from data_modules.batch import BrokenVideo
 from prompt_video.io.outputs import write_json
 from prompt_video.io.spreadsheet import write_table
+from prompt_video.model.none_of_these import NONE_OF_THESE
 
 NAME = "predictions"
 
@@ -24,6 +25,8 @@ class Predictions:
         found: of each video or caption the values of the columns for each thing, best first; captions may be equal.
         broken: videos that could not be used.
         notice: what people must know of these figures; None: nothing.
+        labels: of each video what it was taken for, None where it shows none of the candidates; empty where no such
+            thing is said.
     """
 
     model: str
@@ -32,6 +35,7 @@ class Predictions:
     found: Sequence[tuple[str, Sequence[Sequence[Any]]]]
     broken: Sequence[BrokenVideo] = ()
     notice: str | None = None
+    labels: Sequence[str | None] = ()
 
     def write(self, folder: Path) -> str:
         """Write both files.
@@ -42,20 +46,27 @@ class Predictions:
         Returns:
             What was written, in words.
         """
+        said: list[dict[str, str | None]] = [{"label": label} for label in self.labels] or [{} for _ in self.found]
         rows = [
-            {self.asked: name, "best": [dict(zip(self.columns, one, strict=True)) for one in best]}
-            for name, best in self.found
+            {self.asked: name, **label, "best": [dict(zip(self.columns, one, strict=True)) for one in best]}
+            for (name, best), label in zip(self.found, said, strict=True)
         ]
         broken = [asdict(video) for video in self.broken]
         notice = {"notice": self.notice} if self.notice else {}
         content = {"model": self.model, **notice, "predictions": rows, "broken": broken}
         write_json(folder / f"{NAME}.json", content)
         lines = (
-            (name, rank, *(f"{value:.6g}" if isinstance(value, float) else value for value in one))
-            for name, best in self.found
+            (
+                name,
+                rank,
+                *(f"{value:.6g}" if isinstance(value, float) else value for value in one),
+                *(text or NONE_OF_THESE for text in label.values()),
+            )
+            for (name, best), label in zip(self.found, said, strict=True)
             for rank, one in enumerate(best, start=1)
         )
-        write_table(folder / f"{NAME}.csv", (self.asked, "rank", *self.columns), lines)
+        columns = (self.asked, "rank", *self.columns, *(("label",) if self.labels else ()))
+        write_table(folder / f"{NAME}.csv", columns, lines)
         counted = f"{len(rows)} {self.asked}" if len(rows) == 1 else f"{len(rows)} {self.asked}s"
         return f"predictions of {counted}: {folder / NAME}.csv and .json"
 

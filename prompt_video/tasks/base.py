@@ -18,6 +18,7 @@ from data_modules.modules.base import VideoDataModule
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.precision import BackboneDtype, resolve_backbone_dtype
 from prompt_video.backbones.prompted_text import TextShape
+from prompt_video.model.calibration import Calibration
 from prompt_video.model.examples import Examples
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.templates import DEFAULT
@@ -112,6 +113,7 @@ class VideoTextTask(Checkpointed, Evaluated):
         self.class_names = []
         self.trial_name = None
         self.data_config = {}
+        self.calibration, self.rejection = Calibration(), None
         # The frozen backbone is not in the checkpoint; that nothing else lacks is seen to in `on_load_checkpoint`.
         self.strict_loading = False
 

@@ -9,7 +9,9 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from data_modules.errors import InputError
+from prompt_video.model.calibration import Calibration
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
+from prompt_video.model.rejection import Rejection
 from prompt_video.model.video_text_model import VideoTextModel
 
 
@@ -21,6 +23,8 @@ class Checkpointed(LightningModule):
     trial_name: str | None
     data_config: Mapping[str, Any]  # which frames stand for a video, as the data say
     start_from: Path | None
+    calibration: Calibration
+    rejection: Rejection | None
     extra_modules: ClassVar[tuple[str, ...]] = ()  # what learns besides the model
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401
@@ -37,6 +41,8 @@ class Checkpointed(LightningModule):
             "class_names": self.class_names,
             "trial": self.trial_name,
             "task": self.inference_config(),
+            "calibration": self.calibration.state(),
+            "rejection": self.rejection.state() if self.rejection is not None else None,
         }
 
     def inference_config(self) -> dict[str, Any]:
@@ -53,6 +59,11 @@ class Checkpointed(LightningModule):
         extra = {name for name in state if name.split(".")[0] in self.extra_modules}
         self.model.load_learned_state({name: weight for name, weight in state.items() if name not in extra})
         self.load_extra_state({name: state[name] for name in extra})
+        about = checkpoint["prompt_video"]
+        self.calibration, self.rejection = (
+            Calibration.of(about.get("calibration")),
+            Rejection.of(about.get("rejection")),
+        )
 
     def load_extra_state(self, state: Mapping[str, Tensor]) -> None:
         """Take the learned weights of `extra_modules`.

@@ -14,6 +14,7 @@ from prompt_video.inference.frames import Progress
 from prompt_video.inference.loaded import LoadedModel
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
 from prompt_video.localization.selection import Selection
+from prompt_video.model.rejection import Rejection
 from prompt_video.reports.text_formatting import plain, span_text
 from prompt_video.search.index import Answer, Hit, VideoIndex
 from prompt_video.web.limits import check_letters, texts_of
@@ -41,6 +42,7 @@ class ClipAnswer:
         num_cut: texts of which only the beginning fits into the model.
         model: in words.
         notice: what people must know of these figures.
+        rule: when a clip shows none of the texts; None where each shows one of them.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ClipAnswer:
     num_cut: int
     model: str
     notice: str | None
+    rule: Rejection | None = None
 
     def content(self) -> Content:
         """What the page draws."""
@@ -58,6 +61,7 @@ class ClipAnswer:
         drawn = list(dict.fromkeys([d.label for d in apart] + [one.text for one in best]))[:LINES]
         return {
             "drawn": [plain(text) for text in drawn],
+            "verdict": self._verdict(),
             "ranked": [{**one._asdict(), "text": plain(one.text)} for one in best],
             "similarity_name": "Similarity (cosine)" if self.curve else "Score",
             "num_texts": len(self.scores.texts),
@@ -68,6 +72,17 @@ class ClipAnswer:
             "apart": _segments(apart),
             "method": self.segments.describe() if self.segments else None,
             "notice": self.notice,
+        }
+
+    def _verdict(self) -> Content | None:
+        """What the model's rule says of the clip; None where it has none for these texts."""
+        if self.rule is None:
+            return None
+        return {
+            "is_known": self.scores.is_known,
+            "confidence": self.scores.confidence,
+            "threshold": self.rule.threshold,
+            "rule": self.rule.describe(),
         }
 
     def _shown(self, *, overlapping: bool) -> Sequence[Detection]:
@@ -147,17 +162,18 @@ class Answers:
         upload, texts = self._asked(word, typed)
         with telling("texts"):
             self.model.check(texts)
+            rule = self.model.rule_for(texts)
         with telling("work"):
             scores = self.model.score(upload.path, texts)
             curve = None
             passes = iter(_passes(progress, self.model.model.prompt.reads_text + self.model.has_detector))
             if self.model.model.prompt.reads_text:  # else moments have no similarity
                 curve = self.model.similarity(upload.path, texts, progress=next(passes))
-            segments = video_segments(curve) if curve else None
+            segments = video_segments(curve, rejection=rule) if curve else None
             if self.model.has_detector:
                 segments = self.model.segments(upload.path, texts, progress=next(passes))
         num_cut = sum(map(self.model.has_cut, texts))
-        return ClipAnswer(upload.name, scores, curve, segments, num_cut, self.describe(), self.model.notice)
+        return ClipAnswer(upload.name, scores, curve, segments, num_cut, self.describe(), self.model.notice, rule)
 
     def _asked(self, word: str | None, typed: str) -> tuple[Upload, list[str]]:
         """What is asked about; of both mistakes each is told."""

@@ -16,6 +16,7 @@ from prompt_video.io.readable import readable
 from prompt_video.io.spreadsheet import write_table
 from prompt_video.localization.detection_files import subtitles, write_csv
 from prompt_video.localization.selection import Selection
+from prompt_video.model.none_of_these import NONE_OF_THESE
 from prompt_video.reports.video_previews import write_preview
 from prompt_video.search.index import Hit
 from prompt_video.web.answers import ClipAnswer, Content
@@ -41,8 +42,10 @@ def file_of(answer: ClipAnswer, kind: str, selection: Selection) -> bytes:
         return _written(lambda path: write_json(path, _all(answer)))
     if kind == "csv" and shown is None:
         best = answer.scores.best(len(answer.scores.texts))
-        rows = [(answer.name, rank, *one) for rank, one in enumerate(best, start=1)]
-        return _written(lambda path: write_table(path, ("video", "rank", "class", "probability", "similarity"), rows))
+        label = answer.scores.label or NONE_OF_THESE
+        rows = [(answer.name, rank, *one, label) for rank, one in enumerate(best, start=1)]
+        header = ("video", "rank", "class", "probability", "similarity", "label")
+        return _written(lambda path: write_table(path, header, rows))
     if kind == "csv" and shown is not None:
         return _written(lambda path: write_csv(path, {answer.name: shown}))
     if kind == "srt" and shown is not None:
@@ -57,6 +60,9 @@ def _all(answer: ClipAnswer) -> Content:
         "duration_sec": answer.scores.duration_sec,
         "model": answer.model,
         "notice": answer.notice,
+        "label": answer.scores.label,
+        "confidence": answer.scores.confidence,
+        "none_of_these": answer.rule.state() if answer.rule else None,
         "best": [one._asdict() for one in answer.scores.best(len(answer.scores.texts))],
         "method": answer.segments.method if answer.segments else None,
         "segments": [asdict(segment) for segment in segments],

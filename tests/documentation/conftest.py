@@ -87,6 +87,11 @@ KINDS = (
     Kind(r"prompt-video import-official \S+ --out \S+", "run", options=("--backbone=tiny", "--num_heads=4")),
     Kind(r"prompt-video list( \w+)?", "run"),
     Kind(r"prompt-video (label|segment|predict|export|copy) .*", "run"),
+    Kind(
+        r"prompt-video calibrate \S+ --ckpt \S+",
+        "elsewhere",
+        ("tests/prompt_video/commands/test_none_of_these.py::test_a_calibrated_checkpoint_keeps_it",),
+    ),
     Kind(r"prompt-video report runs( --out \S+)?", "run"),
     Kind(r"prompt-video completion \S+ > \S+", "run"),
     Kind(_INDEX, "run", options=SMALL[:3]),

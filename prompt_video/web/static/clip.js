@@ -134,6 +134,7 @@ async function score() {
 
 const said = () => {
   const [best] = answer.ranked;
+  if (answer.verdict && !answer.verdict.is_known) return "None of these. The details stand below.";
   return `${short(best.text)} fits best, at ${(100 * best.probability).toFixed(0)} %. The details stand below.`;
 };
 
@@ -146,6 +147,12 @@ function draw() {
 }
 
 function drawRanking() {
+  const { verdict } = answer;
+  $("#verdict").hidden = !verdict || verdict.is_known;
+  if (verdict) {
+    $("#verdict").textContent = `None of these: the confidence is ${verdict.confidence.toFixed(3)}, `
+      + `and below ${verdict.threshold.toFixed(3)} a video shows none of the texts.`;
+  }
   const rows = answer.ranked.map((one) => {
     const bar = element("i", { className: `bar ${colorOf(answer, one.text)}` });
     bar.style.width = `${100 * one.probability}%`;
@@ -157,6 +164,7 @@ function drawRanking() {
   const left = answer.num_texts - answer.ranked.length;
   $("#ranking-hint").textContent = `Probabilities are among these ${answer.num_texts} texts and add up to 100 %`
     + (left > 0 ? `; ${left.toLocaleString("en")} more are less likely.` : ".")
+    + (answer.verdict?.is_known ? ` The confidence is ${answer.verdict.confidence.toFixed(3)}: ${answer.verdict.rule}.` : "")
     + (answer.num_cut ? ` ${answer.num_cut} of them are too long for the model: only their beginning counts.` : "");
 }
 

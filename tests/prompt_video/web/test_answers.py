@@ -261,3 +261,20 @@ def test_what_the_page_needs_is_told_before_anything_is_loaded(
     monkeypatch.setitem(sys.modules, "uvicorn", None)  # as if it were not installed
     assert main(["serve", "--ckpt", str(tmp_path / "none.ckpt")]) == 1
     assert "pip install 'prompt-video[serve]'" in capsys.readouterr().err
+
+
+def test_none_of_these_is_said_and_left_out_of_segments(videos: Path, tmp_path: Path) -> None:
+    for threshold, is_known in ((0.0, True), (1.0, False)):
+        (folder := tmp_path / str(threshold)).mkdir()
+        page = Asking(folder, prompt_video.load(none_below=threshold))
+        word = page.upload(videos / "flv_h264.flv")
+        answer = page.ask("/scores", video=word, texts="a dog\na cat")["answer"]
+        assert answer["verdict"]["is_known"] is is_known
+        assert answer["verdict"]["confidence"] == answer["ranked"][0]["probability"]
+        assert is_known or not answer["segments"]
+        content = page.client.get(f"/scores/{answer['id']}/json").json()
+        assert content["label"] == (answer["ranked"][0]["text"] if is_known else None)
+        assert content["none_of_these"]["threshold"] == threshold
+    (mistake,) = page.ask("/scores", video=word, texts="a dog")["mistakes"]
+    assert mistake["about"] == "texts"
+    assert "'a dog' is the only class" in mistake["message"]
