@@ -5,8 +5,11 @@ Weights, settings and image encoders are open_clip's own; texts go through ours,
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from data_modules.errors import InputError
 from data_modules.features.encoder import CENTER, FrameTransform
@@ -81,12 +84,35 @@ class OpenClipTokenizer:
         return written if not read or "\ufffd" in read or not read.isprintable() else read
 
 
+class Undrawn(TorchFunctionMode):
+    """Within it no weights are drawn at random: those of a file take their places at once.
+
+    To draw them takes open_clip ten times as long as all else of building a model.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - torch's own
+        """Leave tensors as they are where they would be filled."""
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__ or func in _DRAWN_BY:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+_DRAWN_BY = (Tensor.normal_, Tensor.uniform_, Tensor.erfinv_)  # of torch's and timm's initialisations
+
+
 def _created(open_clip: Any, asked: OpenClipModel) -> tuple[Any, Any]:  # noqa: ANN401 - as above
     """The model with its weights, and its tokenizer."""
     if asked.repository is not None and not _is_cached(asked.repository):
         check_reachable(asked.repository)
     try:
-        with without_advice(logging.WARNING):  # all of it is heeded here or told of
+        with without_advice(logging.WARNING), Undrawn():  # all advice is heeded here or told of
             model = open_clip.create_model(
                 asked.architecture,
                 pretrained=asked.weights,

@@ -18,6 +18,7 @@ from data_modules.video.decoding import VideoReader
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.families import source_of
 from prompt_video.backbones.names import SHORT_NAMES
+from prompt_video.backbones.open_clip_models import Undrawn
 from prompt_video.backbones.open_clip_names import PREFIX, OpenClipModel
 from prompt_video.backbones.open_clip_towers import OpenClipVisionTower, text_tower, vision_tower
 from prompt_video.backbones.prompted_text import PromptedText
@@ -194,6 +195,20 @@ def test_a_folder_without_weights_is_no_random_model(
     (tmp_path / "open_clip_config.json").write_text(text)
     with pytest.raises(InputError, match="could not be loaded"):
         FrozenBackbone(f"open_clip:local-dir:{tmp_path}")
+
+
+def test_no_weights_are_drawn_where_those_of_a_file_come() -> None:
+    """By torch's ways of drawing, and by timm's."""
+    from timm.layers import trunc_normal_, trunc_normal_tf_
+
+    ways = (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_, nn.init.xavier_uniform_, nn.init.ones_)
+    for draw in (*ways, nn.init.trunc_normal_, trunc_normal_, trunc_normal_tf_):
+        weight = torch.full((4, 4), 7.0)
+        before = torch.get_rng_state()
+        with Undrawn():
+            draw(weight)
+            nn.Linear(4, 4)
+        assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_weights_of_a_file_are_prepared_for_as_the_others_of_its_architecture(tmp_path: Path) -> None:
