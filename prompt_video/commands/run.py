@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from prompt_video.experiment.cli import ExperimentCLI
 
 HELP = ("-h", "--help")
+_SCORED = "checkpoint to score, alone with the settings of its run; or user/model[@revision] on the hub"
 CHECKPOINT = {
     "fit": "checkpoint to go on from; `last`: where the newest run of this experiment was stopped",
-    "validate": "checkpoint to score; with it alone the settings are those of its run",
-    "test": "checkpoint to score; with it alone the settings are those of its run",
+    "validate": _SCORED,
+    "test": _SCORED,
 }
 # Those that are changed most, of some hundred; a test holds that they exist.
 SETTINGS = {
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> "ExperimentCLI | None":
         whole = with_settings_of_run(as_lightning_calls_them(arguments))[1:]
         check_words(whole)
         if not any(word.startswith(("--config", "-c", "--data", "--model", "--print_config")) for word in whole):
-            checkpoint = "" if verb == "fit" else ", or a checkpoint with --ckpt"
+            checkpoint = "" if verb == "fit" else ", or a checkpoint of a run with --ckpt"
             raise InputError(
                 f"name an experiment, as in `prompt-video {verb} --config demo_closed`{checkpoint}; `prompt-video list "
                 "experiments` shows all."

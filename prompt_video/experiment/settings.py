@@ -23,6 +23,7 @@ from prompt_video.experiment.option_names import MOST_SEED, RUN_OPTIONS
 from prompt_video.experiment.run_settings import as_lightning_calls_them, with_settings_of_run
 from prompt_video.io.parser_messages import ConfigError
 from prompt_video.model.checkpoints import read_checkpoint, read_learned
+from prompt_video.model.hub_source import is_hub_id
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_settings
 
@@ -75,7 +76,7 @@ class ExperimentSettings(LightningCLI):
             if self.subcommand == "fit":
                 settings["run_folder"] = checkpoint.parent.parent
         elif (path := settings.get("ckpt_path")) is not None:
-            read_checkpoint(Path(path))  # before anything is computed
+            self._check_checkpoint(Path(path))  # before anything is computed
         if (path := settings["model"]["init_args"].get("start_from")) and self.subcommand == "fit":
             read_learned(Path(path))
         if (trial := settings["data"]["init_args"].get("trial")) is not None:
@@ -83,6 +84,17 @@ class ExperimentSettings(LightningCLI):
             seed_everything(trial_seed(int(settings["seed_everything"]), trial), verbose=False)
         self._settle_precision()
         check_devices(settings["trainer"]["accelerator"], settings["trainer"]["devices"])
+
+    def _check_checkpoint(self, path: Path) -> None:
+        if self.subcommand != "fit":
+            read_learned(path)
+        elif path.is_dir() or is_hub_id(path):
+            raise InputError(
+                f"fit --ckpt goes on where a run was stopped, and {path} has what was learned alone; "
+                f"--model.start_from {path} begins a training with it."
+            )
+        else:
+            read_checkpoint(path)
 
     def _own_name(self) -> str:
         """That of the first YAML, and of the method that was typed."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from prompt_video.model.calibration import Calibration
-from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint, read_learned, spec_of
+from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_learned, spec_of
 from prompt_video.model.rejection import Rejection
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -51,11 +51,12 @@ class Checkpointed(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to go on from a checkpoint of another backbone or of other settings."""
-        spec = spec_of(checkpoint)
+        # Lightning loads by name and takes no notice of names that are missing: this does.
+        self._take(spec_of(checkpoint), checkpoint["state_dict"])
+
+    def _take(self, spec: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
         self.model.set_vocabulary(spec["class_names"] or [])
         self.model.check_spec(spec)
-        # Lightning loads by name and takes no notice of names that are missing: this does.
-        state: dict[str, Tensor] = checkpoint["state_dict"]
         extra = {name for name in state if name.split(".")[0] in self.extra_modules}
         self.model.load_learned_state({name: weight for name, weight in state.items() if name not in extra})
         self.load_extra_state({name: state[name] for name in extra})
@@ -81,12 +82,13 @@ class Checkpointed(LightningModule):
                 weight.copy_(state[name])
 
     def load_checkpoint(self, path: Path) -> None:
-        """Take the learned weights of a checkpoint, be it of a run or an imported one.
+        """Take the learned weights of a checkpoint of a run, an imported one, or a model on the hub or in its folder.
 
         Raises:
-            InputError: when it is no checkpoint of this framework, or belongs to another backbone or other settings.
+            InputError: when there is none of this framework, or it belongs to another backbone or other settings.
         """
-        self.on_load_checkpoint(read_checkpoint(path))
+        learned = read_learned(path)
+        self._take(learned.spec, learned.state)
 
     def starting_weights(self) -> dict[str, Tensor]:
         """The learned weights of the model that training starts from, by their names in a `VideoTextModel`.

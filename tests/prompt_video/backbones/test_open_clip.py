@@ -199,10 +199,11 @@ def test_a_folder_without_weights_is_no_random_model(
 
 def test_no_weights_are_drawn_where_those_of_a_file_come() -> None:
     """By torch's ways of drawing, and by timm's."""
-    from timm.layers import trunc_normal_, trunc_normal_tf_
+    import timm.layers
 
+    of_timm: Any = timm.layers
     ways = (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_, nn.init.xavier_uniform_, nn.init.ones_)
-    for draw in (*ways, nn.init.trunc_normal_, trunc_normal_, trunc_normal_tf_):
+    for draw in (*ways, nn.init.trunc_normal_, of_timm.trunc_normal_, of_timm.trunc_normal_tf_):
         weight = torch.full((4, 4), 7.0)
         before = torch.get_rng_state()
         with Undrawn():

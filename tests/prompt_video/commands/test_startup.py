@@ -40,7 +40,7 @@ MISTAKES = [
     ("train --config demo_closed", "'train' is called 'fit': prompt-video fit"),
     ("fit demo_closed", "did you mean --config demo_closed?"),
     ("fit", "name an experiment, as in `prompt-video fit --config demo_closed`;"),
-    ("test", "or a checkpoint with --ckpt; `prompt-video list experiments` shows all."),
+    ("test", "or a checkpoint of a run with --ckpt; `prompt-video list experiments` shows all."),
     ("fit --config demo_closed --method", "method: a value is missing."),
     ("fit --config demo_closed --backbone vitb16", "did you mean 'vit_b16'"),
     ("label video.mp4 --classes a --backbone tinny", "did you mean 'tiny'"),

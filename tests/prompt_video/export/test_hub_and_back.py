@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import pytest
@@ -27,6 +27,13 @@ from prompt_video.model.hub_folder import Learned
 from prompt_video.model.video_text_model import VideoTextModel
 
 NAME = "someone/model"
+
+
+class Run(Protocol):
+    """A trained run of the tests."""
+
+    config: Path
+    checkpoint: Path
 
 
 class Hub:
@@ -206,6 +213,33 @@ def test_loaded_models_score_alike(
     label = ["label", str(video), f"--ckpt={NAME}", f"--backbone={clip_folder}", "--device=cpu", f"--json={out}"]
     assert main(label) == 0
     assert json.loads(out.read_text())["videos"]
+
+
+def test_an_experiment_tests_a_model_of_the_hub(
+    hub: Hub, recognition: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the figures of the checkpoint that it was made of."""
+    folder = tmp_path / "folder"
+    assert main(["export", f"--ckpt={recognition.checkpoint}", f"--hub={folder}", f"--push={NAME}"]) == 0
+    figures = []
+    for number, source in enumerate((NAME, str(recognition.checkpoint))):
+        out = tmp_path / f"tested{number}"
+        options = ["--config", str(recognition.config), f"--run_folder={out}", "--wandb=disabled", "--quiet=true"]
+        assert main(["test", *options, f"--ckpt={source}"]) == 0
+        results = json.loads((out / "results.json").read_text())
+        assert results["tested"] == source
+        figures.append({name: value for name, value in results["metrics"].items() if name.startswith("test/")})
+    assert figures[0] == figures[1] != {}
+    capsys.readouterr()
+    fit = ["fit", "--config", str(recognition.config), f"--run_folder={tmp_path / 'more'}", "--wandb=disabled"]
+    for source in (NAME, str(folder)):
+        assert main([*fit, f"--ckpt={source}"]) == 1
+        assert f"--model.start_from {source} begins a training with it." in capsys.readouterr().err
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert main(["test", "--config", str(recognition.config), "--ckpt=someone/other", "--wandb=disabled"]) == 1
+    said = capsys.readouterr().err.strip()
+    assert "has not been fetched from the hub before, and HF_HUB_OFFLINE is set." in said
+    assert "Traceback" not in said
 
 
 def test_what_was_fetched_serves_without_a_network(
