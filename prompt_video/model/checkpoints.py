@@ -88,7 +88,7 @@ def last_checkpoint(run: Path) -> Path | None:
     return None
 
 
-def spec_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+def spec_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """What a checkpoint says of its model, see `VideoTextModel.spec`.
 
     Raises:
@@ -127,7 +127,15 @@ def read_learned(path: Path) -> Learned:
         learned = read_hub_folder(path)
         _check_weights(path, learned.state)
         return learned
-    checkpoint = read_checkpoint(path)
+    return learned_of(read_checkpoint(path))
+
+
+def learned_of(checkpoint: Mapping[str, Any]) -> Learned:
+    """What a checkpoint holds that was read already.
+
+    Raises:
+        InputError: when it is none of this framework's, or of another format.
+    """
     spec, about = spec_of(checkpoint), checkpoint["prompt_video"]
     names = about["class_names"]
     return Learned(

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from data_modules.errors import InputError
 from prompt_video.model.calibration import Calibration
-from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_learned, spec_of
+from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, learned_of, read_learned
+from prompt_video.model.hub_folder import Learned
 from prompt_video.model.rejection import Rejection
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -52,19 +53,17 @@ class Checkpointed(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to go on from a checkpoint of another backbone or of other settings."""
         # Lightning loads by name and takes no notice of names that are missing: this does.
-        self._take(spec_of(checkpoint), checkpoint["state_dict"])
+        self._take(learned_of(checkpoint))
 
-    def _take(self, spec: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
-        self.model.set_vocabulary(spec["class_names"] or [])
-        self.model.check_spec(spec)
+    def _take(self, learned: Learned) -> None:
+        state = learned.state
+        self.model.set_vocabulary(learned.spec["class_names"] or [])
+        self.model.check_spec(learned.spec)
         extra = {name for name in state if name.split(".")[0] in self.extra_modules}
         self.model.load_learned_state({name: weight for name, weight in state.items() if name not in extra})
         self.load_extra_state({name: state[name] for name in extra})
-        about = checkpoint["prompt_video"]
-        self.calibration, self.rejection = (
-            Calibration.of(about.get("calibration")),
-            Rejection.of(about.get("rejection")),
-        )
+        self.calibration = Calibration.of(learned.calibration)
+        self.rejection = Rejection.of(learned.rejection)
 
     def load_extra_state(self, state: Mapping[str, Tensor]) -> None:
         """Take the learned weights of `extra_modules`.
@@ -87,8 +86,7 @@ class Checkpointed(LightningModule):
         Raises:
             InputError: when there is none of this framework, or it belongs to another backbone or other settings.
         """
-        learned = read_learned(path)
-        self._take(learned.spec, learned.state)
+        self._take(read_learned(path))
 
     def starting_weights(self) -> dict[str, Tensor]:
         """The learned weights of the model that training starts from, by their names in a `VideoTextModel`.
