@@ -21,6 +21,14 @@ import pytest
 import torch
 from beartype import beartype
 
+# What our packages are the first to import is compiled anew by jaxtyping's hook, however large it is.
+# isort: split
+import lightning.pytorch.cli  # noqa: F401
+import omegaconf  # noqa: F401
+import safetensors.torch  # noqa: F401
+import transformers  # noqa: F401
+import wandb  # noqa: F401
+
 VIDEOS = Path(__file__).parent / "data_modules" / "videos"
 # Tensors of tests are too small for two threads, and tests run beside each other.
 torch.set_num_threads(1)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from data_modules.errors import InputError
 from prompt_video.commands.sweep import main
@@ -89,6 +88,7 @@ def test_seeds_of_a_sweep_are_those_of_its_rows() -> None:
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_points_are_what_the_agent_of_wandb_would_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import yaml
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args  # two seconds
 
     experiment = "demo_fewshot" if path.stem == "shots" else "demo_closed"
     monkeypatch.setenv("EXP", experiment)
