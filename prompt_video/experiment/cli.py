@@ -3,7 +3,7 @@
 import errno
 import logging
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ class ExperimentCLI(ExperimentSettings):
     run_folder: Path
     record: RunRecord
     claim: Claim | None = None
+    watching: Sequence[Callback] = ()  # of whoever runs it: told of every extraction, training and test
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's, which does all of a run
         try:
@@ -118,7 +119,7 @@ class ExperimentCLI(ExperimentSettings):
         if logger and self.subcommand == "fit":
             callbacks.append(DataWait())
         self._own_callbacks: list[Callback] = list(options.get("callbacks") or [])
-        options["callbacks"] = [*self._own_callbacks, *callbacks]
+        options["callbacks"] = [*self._own_callbacks, *self.watching, *callbacks]
         options["plugins"] = with_whole_checkpoints(options.get("plugins"))
         return super().instantiate_trainer(logger=logger, default_root_dir=self.run_folder, **kwargs)
 
@@ -199,7 +200,15 @@ class ExperimentCLI(ExperimentSettings):
     @property
     def _trial_setup(self) -> TrialSetup:
         options = self.config_init[self.subcommand]["trainer"]
-        return TrialSetup(self.settings, options, self._own_callbacks, self.model, self.datamodule, self.run_folder)
+        return TrialSetup(
+            self.settings,
+            options,
+            self._own_callbacks,
+            self.model,
+            self.datamodule,
+            self.run_folder,
+            self.watching,
+        )
 
     def _keep_last(self) -> None:
         callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
@@ -243,10 +252,11 @@ class ExperimentCLI(ExperimentSettings):
         wanted = {key: options[key] for key in ("accelerator", "devices", "num_nodes")}
         if isinstance(options["strategy"], str):
             wanted["strategy"] = options["strategy"]
+        wanted["callbacks"] = list(self.watching)
         if options.get("enable_progress_bar") is False:
             wanted["enable_progress_bar"] = False
         else:
-            wanted["callbacks"] = [ProgressBar()]
+            wanted["callbacks"].append(ProgressBar())
         splits: Collection[Split] = SPLITS
         if self.subcommand != "fit":
             bank: tuple[Split, ...] = ("train",) if getattr(self.model, "query_bank", 0) else ()

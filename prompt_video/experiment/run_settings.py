@@ -19,7 +19,8 @@ def as_lightning_calls_them(typed: Iterable[str]) -> list[str]:
 def with_settings_of_run(words: Sequence[str]) -> list[str]:
     """The command line with the settings of the run that a checkpoint is of, where it names no others.
 
-    What is typed besides goes before the run's; the run's own folder is left as it is.
+    What is typed besides goes before the run's; the run's own folder is left as it is, and whether it was quiet says
+    nothing of another one.
 
     Args:
         words: the verb and its options, in their one spelling.
@@ -31,7 +32,7 @@ def with_settings_of_run(words: Sequence[str]) -> list[str]:
         return words
     name = [] if _value(words, _NAME) is not None else [f"{_NAME}={run.absolute().parent.name}"]
     trial = [f"--data.trial={number}"] if (number := _trial_of(Path(str(checkpoint)), run)) is not None else []
-    return [words[0], f"--config={run / CONFIG}", "--run_folder=null", *name, *trial, *words[1:]]
+    return [words[0], f"--config={run / CONFIG}", "--run_folder=null", "--quiet=false", *name, *trial, *words[1:]]
 
 
 def _value(words: Sequence[str], option: str) -> str | None:

@@ -37,6 +37,7 @@ class TrialSetup:
         task: the experiment's, of which each trial has one alike.
         data: the experiment's.
         run_folder: of the run.
+        watching: more callbacks, that all trainers share.
     """
 
     settings: Any  # a namespace of the configuration
@@ -45,6 +46,7 @@ class TrialSetup:
     task: VideoTextTask
     data: VideoDataModule
     run_folder: Path
+    watching: Sequence[Callback] = ()
 
     @property
     def tests_last(self) -> bool:
@@ -136,4 +138,4 @@ class TrialSetup:
         options["plugins"] = with_whole_checkpoints(options.get("plugins"))
         options |= {"enable_model_summary": False, "default_root_dir": self.run_folder}
         files = [TrialFiles(folder)] if folder else []
-        return Trainer(**{**options, "callbacks": [*own, StopAtNotFinite(), *files, *callbacks]})
+        return Trainer(**{**options, "callbacks": [*own, *self.watching, StopAtNotFinite(), *files, *callbacks]})

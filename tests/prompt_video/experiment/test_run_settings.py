@@ -26,7 +26,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 def test_settings_of_the_run_stand_before_what_is_typed(checkpoint: Path) -> None:
     run = checkpoint.parents[1]
-    first = ["test", f"--config={run / 'config.yaml'}", "--run_folder=null", "--name=mine"]
+    first = ["test", f"--config={run / 'config.yaml'}", "--run_folder=null", "--quiet=false", "--name=mine"]
     for typed in ([f"--ckpt_path={checkpoint}"], ["--ckpt_path", str(checkpoint), "--data.batch_size=2"]):
         assert with_settings_of_run(["test", *typed]) == [*first, *typed]
     named = ["test", "--name=other", f"--ckpt_path={checkpoint}"]

@@ -1,0 +1,117 @@
+"""``prompt-video teach``: a few clips of each of your actions in, a model that knows them out.
+
+The examples lie in class folders, examples/<action>/<clip>. Three methods are tried on examples that are held out, the
+best one learns from all of them, and what it mistakes is said. With --then the next command is run with what was
+taught:
+
+  prompt-video teach examples/ --then label my_videos/ --csv labels.csv
+
+To correct, move or copy wrongly labelled clips into the folders of their actions, or name them in a CSV, such as that
+of labels with the right rows deleted (--corrections), and teach again: what was computed of a clip is kept.
+"""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_modules.errors import InputError
+from prompt_video.backbones.names import check_name
+from prompt_video.commands.verbs import VERBS
+from prompt_video.io import console
+from prompt_video.io.progress import Steps
+from prompt_video.io.tables import new_table
+from prompt_video.io.verb_parser import VerbParser
+from prompt_video.reports.text_formatting import class_text
+
+if TYPE_CHECKING:
+    from prompt_video.teaching.lesson import Lesson
+
+THEN = "--then"
+TAKERS = ("label", "segment", "predict", "test", "serve", "export", "index")  # verbs that take --ckpt
+STEPS = 100  # of the bar
+NOISY = ("prompt_video.experiment", "prompt_video.tasks", "prompt_video.trials", "data_modules")  # of each method
+
+
+def main(arguments: list[str]) -> int:
+    """Teach, then run what comes next.
+
+    Returns:
+        The exit code of what comes next; 0 without any.
+    """
+    words = arguments[1:]
+    place = words.index(THEN) if THEN in words else len(words)
+    following = words[place + 1 :]
+    options = parser().parse(words[:place])
+    check_name(options.backbone)
+    _check_following(following, options.examples, asked=place < len(words))
+
+    from prompt_video.teaching.corrections import take_corrections
+    from prompt_video.teaching.examples import read_examples
+    from prompt_video.teaching.teacher import Teacher
+
+    console.configure()
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if options.corrections is not None:
+        count = take_corrections(options.examples, options.corrections)
+        print(f"{count} corrected clips are examples now")
+    examples = read_examples(options.examples)
+    teacher = Teacher(options.runs, options.features_root, options.backbone, options.seed_everything, options.name)
+    with Steps("teaching", STEPS, "%", stdout=True) as steps:
+        lesson = teacher.teach(examples, lambda done, of, what: steps.to(STEPS * done / of, what=what))
+    _tell(lesson)
+    return _run(following, lesson.checkpoint) if following else 0
+
+
+def _check_following(words: list[str], examples: Path, *, asked: bool) -> None:
+    """What comes next is looked at before minutes go into a lesson."""
+    if asked and (not words or words[0] not in TAKERS):
+        raise InputError(f"behind {THEN} stands a command that takes what was taught: {', '.join(TAKERS)}.")
+    for word in words[1:]:
+        path = Path(word)
+        if path.exists() and path.resolve().is_relative_to(examples.resolve()):
+            raise InputError(f"{word} lies inside the examples, which are what is learned from: name another folder.")
+
+
+def _run(words: list[str], checkpoint: Path) -> int:
+    from importlib import import_module
+
+    outcome = import_module(VERBS[words[0]][0]).main([*words, "--ckpt", str(checkpoint)])
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _tell(lesson: "Lesson") -> None:
+    terminal = console.Terminal()
+    content = lesson.content()
+    table = new_table()
+    table.add_column("class", overflow="fold")
+    table.add_column("examples", justify="right")
+    if lesson.held_out:
+        table.add_column("right when held out", justify="right")
+    for row in content["classes"]:
+        right = [f"{row['right']} of {row['held_out']}"] if lesson.held_out else []
+        table.add_row(class_text(row["class"]), str(row["examples"]), *right)
+    terminal.print(table)
+    for sentence in lesson.told:
+        terminal.print(sentence, soft_wrap=True, highlight=False)
+    tried = ", ".join(f"{name} {one.right} of {len(one.examples)}" for name, one in lesson.tried.items())
+    if lesson.held_out:
+        terminal.print(f"{lesson.held_out.describe()}; tried were {tried}", highlight=False)
+    terminal.print(f"taught with {lesson.method}: {lesson.checkpoint}", soft_wrap=True, highlight=False)
+
+
+def parser() -> VerbParser:
+    """The options."""
+    parser = VerbParser("teach", __doc__)
+    parser.add_argument("examples", type=Path, metavar="FOLDER", help="with a folder of clips for each action")
+    parser.add_argument(
+        "--corrections", type=Path, metavar="CSV", help="video,class: clips that are linked into the examples first"
+    )
+    parser.add_argument("--backbone", type=str, default="tiny", help="the frozen model: short name, hub id or folder")
+    parser.add_argument("--name", type=str, default="taught", help="of what is taught, a folder in that for runs")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for run folders")
+    parser.add_argument(
+        "--features_root", type=Path, default=Path("features"), help="where frame features are kept from time to time"
+    )
+    parser.add_argument("--seed_everything", type=int, default=0, metavar="N", help="of all that is drawn")
+    return parser

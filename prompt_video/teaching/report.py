@@ -1,0 +1,45 @@
+"""The page of a lesson: how well each class is known, what was tried, and what is confused."""
+
+from collections.abc import Sequence
+
+from prompt_video.io.run_files import REPORT
+from prompt_video.reports.document import Document, Facts, Section
+from prompt_video.reports.html import write_page
+from prompt_video.reports.tables import Cell, Column, Link, Table
+from prompt_video.teaching.lesson import Lesson
+
+
+def write_lesson_report(lesson: Lesson) -> None:
+    """Write ``report.html`` into the folder of a lesson."""
+    content, figures = lesson.content(), lesson.held_out
+    classes = [
+        [row["class"], str(row["examples"]), f"{row['right']} of {row['held_out']}" if figures else "not held out"]
+        for row in content["classes"]
+    ]
+    tried = [[name, f"{one.right} of {len(one.examples)}", f"{one.sureness:.2f}"] for name, one in lesson.tried.items()]
+    confused = (
+        [[one.truth, one.taken_for, f"{one.times} of {one.of}"] for one in figures.confusions()] if figures else []
+    )
+    tables = [
+        _table("Classes", ("class", "examples", "right when held out"), classes, 1),
+        _table("Methods that were tried", ("method", "right when held out", "mean probability of the right"), tried, 1),
+        _table("Taken for another one", ("class", "taken for", "times"), confused, 2),
+    ]
+    links = [Link(name, lesson.folder / "held_out" / name / REPORT) for name in lesson.tried]
+    facts = Facts(
+        [
+            ("learned with", lesson.method),
+            ("checkpoint", str(lesson.checkpoint)),
+            ("held out", figures.describe() if figures else "nothing: no class has two examples"),
+            *([("their reports", links)] if links else []),
+        ]
+    )
+    title = f"{lesson.folder.parent.name}: {len(lesson.examples.counts)} classes by example"
+    sections = [Section(table.title, [table]) for table in tables if table.rows]
+    write_page(lesson.folder / REPORT, Document(title, facts, sections, list(lesson.told)))
+
+
+def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[Cell]], words: int) -> Table:
+    """Of which so many columns are words."""
+    columns = [Column(name, is_text=place < words) for place, name in enumerate(names)]
+    return Table(title, columns, rows)
