@@ -1,5 +1,6 @@
 """The wheel alone, in an environment without the checkout, does what the README says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -84,3 +85,12 @@ def test_an_installed_wheel_is_enough(run: Run) -> None:
     assert "a part of the repository" in bench.stderr
     assert "completion" in run("--help").stdout
     assert run("completion", "bash").returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["own_videos", "few_shots"])
+def test_the_steps_of_the_notebooks_need_no_more_than_the_wheel(run: Run, name: str) -> None:
+    notebook = json.loads((REPOSITORY / "docs" / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    done = run(code="\n".join(cells))
+    assert done.returncode == 0, done.stderr

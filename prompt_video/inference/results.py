@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data_modules.annotations.activitynet_format import Detection
+from prompt_video.inference.drawing import COLORS, Bar, curves, timeline
 from prompt_video.inference.notebook import MOST_SHOWN, html_table
 from prompt_video.model.none_of_these import NONE_OF_THESE
 from prompt_video.model.rejection import Rejection, confidences
@@ -108,7 +109,9 @@ class SimilarityCurve:
             (text, f"{self.similarity[place, k].item():.3f}", f"{self.times_sec[place].item():.1f} s")
             for k, (text, place) in enumerate(zip(self.texts, places, strict=True))
         ]
-        return html_table(rows[:MOST_SHOWN], ("text", "highest similarity", "at"), self.video.name)
+        table = html_table(rows[:MOST_SHOWN], ("text", "highest similarity", "at"), self.video.name)
+        lines = self.similarity.T[: len(COLORS)].tolist()
+        return table + curves(self.times_sec.tolist(), lines, self.texts[: len(COLORS)], self.duration_sec)
 
 
 Method = Literal["detector", "training-free"]
@@ -147,7 +150,10 @@ class VideoSegments:
             for one in self.segments[:MOST_SHOWN]
         ]
         more = f"; {left} more in .segments" if (left := len(self.segments) - MOST_SHOWN) > 0 else ""
-        return html_table(rows, ("text", "from", "to", "score"), f"{self.video.name}, {self.method}{more}")
+        table = html_table(rows, ("text", "from", "to", "score"), f"{self.video.name}, {self.method}{more}")
+        names = list(dict.fromkeys(one.label for one in self.segments))[: len(COLORS)]
+        bars = [Bar(names.index(s.label), s.start_sec, s.end_sec) for s in self.segments if s.label in names]
+        return table + timeline(bars, names, self.duration_sec) if bars else table
 
     def describe(self) -> str:
         """How they were found, in words."""
