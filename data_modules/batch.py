@@ -1,6 +1,6 @@
 """The one contract between the two packages: what is on disk, what is loaded, what the model is given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -31,6 +31,44 @@ class Record:
     def renumbered(self, new_target: Mapping[int, int]) -> "Record | None":
         """The same video where only some classes count, under new numbers; None if it shows none of them."""
         return replace(self, target=new_target[self.target]) if self.target in new_target else None
+
+
+@dataclass(frozen=True)
+class MultiLabelRecord(Record):
+    """One video on disk that shows any number of classes; its ``target`` is -1.
+
+    Args:
+        labels: indices into the class names, each once; empty: it shows none of them.
+        where: file and line that give them, for messages.
+    """
+
+    target: int = -1
+    labels: tuple[int, ...] = ()
+    where: str = ""
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The classes that it shows, each once."""
+        return self.labels
+
+    def renumbered(self, new_target: Mapping[int, int]) -> "MultiLabelRecord | None":
+        """The same video where only some classes count; None if it shows others alone."""
+        kept = tuple(new_target[label] for label in self.labels if label in new_target)
+        return replace(self, labels=kept) if kept or not self.labels else None
+
+
+def labelled(video_id: str, path: Path, targets: Sequence[int], where: str = "") -> Record:
+    """A video with its classes, of which most videos have one.
+
+    Args:
+        video_id: see `Record`.
+        path: see `Record`.
+        targets: indices into the class names, each once; see `MultiLabelRecord`.
+        where: see `MultiLabelRecord`.
+    """
+    if len(targets) == 1:
+        return Record(video_id, path, targets[0])
+    return MultiLabelRecord(video_id, path, labels=tuple(targets), where=where)
 
 
 @dataclass(frozen=True)
@@ -120,6 +158,7 @@ class Sample(TypedDict):
     features: NotRequired[Float[Tensor, "V T D"]]
     time_sec: Float[Tensor, "V T"]
     target: int
+    targets: tuple[int, ...]
     video_id: str
 
 
@@ -138,7 +177,8 @@ class Batch(TypedDict):
     time_sec: Float[Tensor, "R T"]  # when each frame is on screen, seconds from the video's first frame
     text: list[str]  # the candidates
     subset: str  # of the trial: train, val, or the name of a test
-    target: Int[Tensor, " B"]  # index into text; -1: unknown
+    target: Int[Tensor, " B"]  # index into text; -1: unknown, or not one
+    targets: NotRequired[Bool[Tensor, "B K"]]  # not in localization: True at the classes that each video shows
     video_id: list[str]
     num_views: int
     broken: list[BrokenVideo]  # what was dropped on the way to this batch

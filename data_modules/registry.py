@@ -22,5 +22,6 @@ from data_modules.modules.captioned import CaptionedDataModule as CaptionedDataM
 from data_modules.modules.trimmed import TrimmedDataModule as TrimmedDataModule
 from data_modules.modules.untrimmed import UntrimmedDataModule as UntrimmedDataModule
 from data_modules.synthetic.captioned_shapes import CaptionedShapes as CaptionedShapes
+from data_modules.synthetic.moving_pairs import MovingPairs as MovingPairs
 from data_modules.synthetic.moving_shapes import MovingShapes as MovingShapes
 from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes as UntrimmedShapes

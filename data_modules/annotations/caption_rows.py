@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from data_modules.annotations.json_rows import Cells, read_json_rows, text_cell
 from data_modules.annotations.list_files import split_of_cell
 from data_modules.errors import InputError
 from data_modules.files.file_index import VIDEO_SUFFIXES
-from data_modules.files.text_files import composed, cut, excerpt, parse_json, read_json, read_lines, read_table
+from data_modules.files.text_files import excerpt, read_table
 from data_modules.protocols.trial import Split
 
-_COLUMNS = ({"video", "caption"}, {"video", "caption", "split"})
 # How a row begins that an open quote has made a part of a caption; other line breaks belong to it.
 _BEGINS_A_ROW = re.compile(rf"[^,]*\.({'|'.join(suffix[1:] for suffix in sorted(VIDEO_SUFFIXES))})\s*,", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ def read_caption_rows(path: Path) -> Iterator[CaptionRow]:
     Raises:
         InputError: when the file cannot be read, is of another shape, or has no row.
     """
-    readers = {".csv": _of_csv, ".json": _of_json, ".jsonl": _of_json_lines}
+    readers = {".csv": _of_csv, ".json": _of_json, ".jsonl": _of_json}
     read = readers.get(Path(path.name.removesuffix(".gz")).suffix.lower())
     if read is None:
         raise InputError(f"{path}: captions are read from .csv, .json and .jsonl files; rename it to what it is.")
@@ -52,9 +52,6 @@ def read_caption_rows(path: Path) -> Iterator[CaptionRow]:
         raise InputError(f"{path} names no video.")
 
 
-Cells = tuple[object, object, object]  # video, caption and split, still of any type
-
-
 def _of_csv(path: Path) -> Iterator[tuple[str, Cells]]:
     hint = "a caption with commas needs quotes around it"
     for line, row in read_table(path, ("video", "caption"), ("split",), hint):
@@ -64,32 +61,8 @@ def _of_csv(path: Path) -> Iterator[tuple[str, Cells]]:
 
 
 def _of_json(path: Path) -> Iterator[tuple[str, Cells]]:
-    content = read_json(path)
-    if isinstance(content, dict):
-        for video, captions in content.items():
-            entry = f"video {cut(video)!r}"
-            yield from ((entry, (video, caption, None)) for caption in _several(captions))
-    elif isinstance(content, list):
-        for number, item in enumerate(content):
-            yield from _of_object(item, path, f"entry {number}")
-    else:
-        raise InputError(
-            f"{path}: a list of objects, or one object {{video: captions}}, is expected, not {excerpt(content)}."
-        )
-
-
-def _of_json_lines(path: Path) -> Iterator[tuple[str, Cells]]:
-    for number, text in read_lines(path):
-        yield from _of_object(parse_json(text, path, number), path, f"line {number}")
-
-
-def _of_object(item: object, path: Path, entry: str) -> Iterator[tuple[str, Cells]]:
-    if not isinstance(item, dict) or set(item) not in _COLUMNS:
-        raise InputError(
-            f'{path}, {entry}: an object with "video", "caption" and, where it is known, "split" is expected, not '
-            f"{excerpt(item)}."
-        )
-    yield from ((entry, (item["video"], caption, item.get("split"))) for caption in _several(item["caption"]))
+    for entry, (video, captions, split) in read_json_rows(path, "video", "caption", "captions"):
+        yield from ((entry, (video, caption, split)) for caption in _several(captions))
 
 
 def _several(captions: object) -> list[object]:
@@ -97,15 +70,9 @@ def _several(captions: object) -> list[object]:
 
 
 def _row(entry: str, video: object, caption: object, split: object) -> CaptionRow:
-    name, sentence = _text("video", video).strip(), _text("caption", caption)
+    name, sentence = text_cell("video", video).strip(), text_cell("caption", caption)
     if not name:
         raise InputError(f"the video is empty; its caption is {excerpt(sentence)}.")
     if "\n" in name:
         raise InputError(f"the video {excerpt(name)} goes on over the rows below it; close its quote.")
-    return CaptionRow(entry, name, sentence, None if split is None else split_of_cell(_text("split", split)))
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"the {name} must be a text, not {excerpt(value)}.")
-    return composed(value)
+    return CaptionRow(entry, name, sentence, None if split is None else split_of_cell(text_cell("split", split)))

@@ -2,24 +2,26 @@
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from data_modules.annotations.listed_videos import check_name, endings
 from data_modules.annotations.split_names import split_named
-from data_modules.batch import Record
+from data_modules.batch import Record, labelled
 from data_modules.errors import InputError
 from data_modules.files.file_index import VIDEO_SUFFIXES
 from data_modules.files.text_files import composed, cut, excerpt, read_lines
 from data_modules.protocols.trial import Split, Subset
 
-MakeRecord: TypeAlias = Callable[[str, int], Record]  # name as listed, target -> record
+MakeRecord: TypeAlias = Callable[[str, Sequence[int]], Record]  # name as listed, targets -> a record of its file
+_Lines: TypeAlias = dict[int, int]  # the line of each class of a video
 
 _SUFFIXES = "|".join(sorted(suffix[1:] for suffix in VIDEO_SUFFIXES))
 # A name that ends in a video's suffix, then blanks: everything after it is the label, blanks and commas included.
 _NAME_WITH_SUFFIX = re.compile(rf'([^"].*\.(?:{_SUFFIXES}))(?:\s+(.*))?', re.IGNORECASE)
+BETWEEN_LABELS = "|"  # between the labels of one video
 _HEADER_WORDS = {"path", "video", "video_id", "video_path", "name", "file", "filename", "id"}
 _LABEL_WORDS = {"label", "class", "class_name", "class_id", "category", "target", "action"}
 
@@ -73,6 +75,29 @@ def split_of_cell(text: str) -> Split | None:
     return split
 
 
+def labels_of_cell(text: str) -> tuple[str, ...]:
+    """The labels that a cell means, one or several with ``|`` between.
+
+    Raises:
+        InputError: when one is empty, or stands there twice.
+    """
+    return check_labels([label.strip() for label in text.split(BETWEEN_LABELS)])
+
+
+def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels of one video as they are.
+
+    Raises:
+        InputError: when one is empty, or stands there twice.
+    """
+    for place, label in enumerate(labels):
+        if not label:
+            raise InputError(f"one of the labels is empty: {excerpt(list(labels))}.")
+        if label in labels[:place]:
+            raise InputError(f"the label '{cut(label)}' stands there twice; remove one of the two.")
+    return tuple(labels)
+
+
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a list: ``video label``, ``video,label`` with or without a header, or ``class/video`` alone.
 
@@ -99,35 +124,43 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def read_list(path: Path, class_names: Sequence[str], labels: Sequence[str], record: MakeRecord) -> Subset:
-    """A list as videos with targets.
+    """A list as videos with targets: of a video several, where ``|`` stands between labels or rows repeat it.
 
     Args:
         path: of the list.
         class_names: as shown to CLIP; targets index them, and so do labels that are numbers.
         labels: their official spelling; empty where it is the same.
-        record: makes the record of a listed name and its target; an `InputError` from it gets file and line in front.
+        record: makes the record of a listed name and its targets, whose own is not looked at; an `InputError` from it
+            gets file and line in front.
 
     Raises:
-        InputError: when the list cannot be read, a class is unknown, or a video stands there twice.
+        InputError: when the list cannot be read, a class is unknown, or a video has one twice.
     """
     table = ClassTable(class_names, labels)
-    lines: dict[str, int] = {}
-    records: list[Record] = []
+    listed: dict[str, _Lines] = defaultdict(dict)
     for row in read_rows(path):
-        name, target = _resolve(row, table)
-        if target is None:
-            raise InputError(f"{path}, line {row.line}: {_unknown_class(row, table)}")
-        check_name(name, f"{path}, line {row.line}")
+        where = f"{path}, line {row.line}"
+        name, targets = _resolve(row, table, where)
+        _note(listed[check_name(name, where)], dict.fromkeys(targets, row.line), name, path)
+    known: dict[str, tuple[Record, _Lines]] = {}  # by id: two names may be of one video
+    for name, lines in listed.items():
         try:
-            listed = record(name, target)
+            made = record(name, tuple(lines))
         except InputError as error:
-            raise InputError(f"{path}, line {row.line}: {error}") from None
-        if (first := lines.setdefault(listed.video_id, row.line)) != row.line:
-            raise InputError(
-                f"{path}, line {row.line}: {cut(name)} stands already on line {first}; remove one of the two."
-            )
-        records.append(listed)
+            raise InputError(f"{path}, line {min(lines.values())}: {error}") from None
+        _note(known.setdefault(made.video_id, (made, {}))[1], lines, name, path)
+    records = (
+        labelled(made.video_id, made.path, tuple(lines), f"{path}, line {max(lines.values())}")
+        for made, lines in known.values()
+    )
     return Subset(tuple(class_names), tuple(records))
+
+
+def _note(known: _Lines, lines: _Lines, name: str, path: Path) -> None:
+    """Add the classes of a video to those that are known of it."""
+    for target, line in lines.items():
+        if (first := known.setdefault(target, line)) != line:
+            raise InputError(f"{path}, line {line}: {cut(name)} stands already on line {first}; remove one of the two.")
 
 
 def known_records(records: Iterable[Record]) -> MakeRecord:
@@ -137,7 +170,7 @@ def known_records(records: Iterable[Record]) -> MakeRecord:
         for name in endings(record.video_id):
             by_name.setdefault(name, []).append(record)
 
-    def find(name: str, target: int) -> Record:
+    def find(name: str, _: Sequence[int]) -> Record:
         candidates = next((by_name[ending] for ending in endings(name) if ending in by_name), [])
         if not candidates:
             raise InputError(f"{cut(name)} is none of the videos of this data set.")
@@ -145,7 +178,7 @@ def known_records(records: Iterable[Record]) -> MakeRecord:
             raise InputError(
                 f"{cut(name)} may be {candidates[0].path} or {candidates[1].path}; write more of its path."
             )
-        return replace(candidates[0], target=target)
+        return candidates[0]
 
     return find
 
@@ -165,7 +198,31 @@ def _name_and_label(text: str, is_csv: bool) -> tuple[str, str]:
     return (text, "") if not label or "/" in label[0] else (name, label[0])
 
 
-def _resolve(row: Row, table: ClassTable) -> tuple[str, int | None]:
+def _resolve(row: Row, table: ClassTable, where: str) -> tuple[str, list[int]]:
+    """Name and targets of a row; between several labels stands ``|``.
+
+    Raises:
+        InputError: when a label means no class, or the class of another.
+    """
+    rows = [row]
+    if BETWEEN_LABELS in row.label:
+        try:
+            rows = [row._replace(label=label) for label in labels_of_cell(row.label)]
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        rows[0] = rows[0]._replace(text=row.text.removesuffix(row.label) + rows[0].label)
+    name, first = _resolve_first(rows[0], table)
+    targets: list[int] = []
+    for own, target in zip(rows, [first, *(table.target(other.label) for other in rows[1:])], strict=True):
+        if target is None:
+            raise InputError(f"{where}: {_unknown_class(own, table)}")
+        if target in targets:
+            raise InputError(f"{where}: '{cut(row.label)}' names the class '{table.class_names[target]}' twice.")
+        targets.append(target)
+    return name, targets
+
+
+def _resolve_first(row: Row, table: ClassTable) -> tuple[str, int | None]:
     """Name and target: by the label, or by the folder."""
     if row.label:
         # A name without suffix and a label of several words: the longest label that is a class.

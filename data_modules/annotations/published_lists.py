@@ -133,14 +133,14 @@ class PublishedLists:
         return [label_of[number] for number in range(len(label_of))]
 
     def _record(self, labels: Sequence[str]) -> MakeRecord:
-        def record(name: str, target: int) -> Record:
-            label, known = labels[target], self._label_of(name)
-            if known is not None and known != label:
+        def record(name: str, targets: Sequence[int]) -> Record:
+            label, known = labels[targets[0]], self._label_of(name)
+            if known is not None and known not in {labels[target] for target in targets}:
                 raise InputError(
                     f"{name} is a video of class '{known}', and its label here means '{label}'. Does the list count "
                     "the classes in another order? Then write class names instead of numbers."
                 )
-            return Record(*self._locate(name, label), target)
+            return Record(*self._locate(name, known or label), targets[0])
 
         return record
 
@@ -151,7 +151,7 @@ class PublishedLists:
         for video in packed["videos"]:  # <class>/<name>, where the class may be written with blanks
             target = self._table.target(video.split("/")[0])
             assert target is not None, video
-            records.append(record(video, target))
+            records.append(record(video, [target]))
         return records, {
             subset: [trials[str(number)] for number in range(len(trials))] for subset, trials in packed["parts"].items()
         }

@@ -1,7 +1,8 @@
 """Any folder of videos, or any list of them: a user's own data without a new class."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_modules.annotations.class_folders import rows_of_folders
@@ -9,7 +10,7 @@ from data_modules.annotations.class_names import names_of
 from data_modules.annotations.label_rows import read_label_rows
 from data_modules.annotations.list_files import known_records, read_list
 from data_modules.annotations.listed_videos import VideosBelow, path_below
-from data_modules.batch import Record
+from data_modules.batch import Record, labelled
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file, is_folder
 from data_modules.files.text_files import cut
@@ -25,11 +26,14 @@ class VideoFolder(TrimmedDataModule):
     Folders: ``root/<class>/<video>``, or ``root/<split>/<class>/<video>`` with splits train, val and test, whatever
     their capitals and also by their usual synonyms, such as ``Training`` and ``validation``. CSV: a header
     ``path,label`` or ``path,label,split`` and a row a video, paths relative to ``root``, with or without suffix.
-    Videos without a split are divided by chance: the same way for the same seed, class by class.
+    JSON: a list of objects with these keys, or ``{path: label}``; JSON lines: such an object a line. A video of several
+    labels has ``first|second`` or several rows in a CSV, a list in JSON; one that shows none of the classes an empty
+    list. Videos without a split are divided by chance: the same way for the same seed, class by class; of several
+    classes, each video stands for its rarest.
 
     Args:
         root: folder of the videos.
-        labels: CSV file with the labels, relative to ``root`` or absolute; null to take them from the folders.
+        labels: CSV or JSON file with the labels, relative to ``root`` or absolute; null to take them from the folders.
         val_fraction: share of each class for validation where the data names no validation split.
         test_fraction: share of each class for testing where the data names no test split.
         split_seed: of that division; runs with different seeds but the same ``split_seed`` share their splits.
@@ -59,16 +63,20 @@ class VideoFolder(TrimmedDataModule):
             raise InputError(
                 f"there is no folder {self.root}; set data.root (data.init_args.root in YAML) to your videos."
             )
-        rows = list(self._rows_of_csv(self.root / self.labels) if self.labels else rows_of_folders(self.root))
-        if unknown := set(self.renamed) - {label for _, label, _ in rows}:
+        rows = self._rows_of_file(self.root / self.labels) if self.labels else _rows_of_folders(self.root)
+        labels = sorted({label for row in rows for label in row.labels})
+        if unknown := set(self.renamed).difference(labels):
             raise InputError(f"data.class_names renames '{min(unknown)}', but no video of {self.root} has that label.")
-        labels = sorted({label for _, label, _ in rows})
+        if not labels:
+            raise InputError(f"{self.labels} gives no video a label; there is no class to tell videos by.")
         names = names_of(labels, self.renamed, str(self.root))
         splits = self._divide(rows)
         records: dict[Split, list[Record]] = {split: [] for split in SPLITS}
-        for (path, label, _), split in zip(rows, splits, strict=True):
-            video_id = path.relative_to(self.root).as_posix()
-            records[split].append(Record(video_id, path, labels.index(label)))
+        for row, split in zip(rows, splits, strict=True):
+            video_id = row.path.relative_to(self.root).as_posix()
+            records[split].append(
+                labelled(video_id, row.path, [labels.index(label) for label in row.labels], row.where)
+            )
         everything = [record for split in SPLITS for record in records[split]]
         return DatasetIndex(
             names,
@@ -77,28 +85,30 @@ class VideoFolder(TrimmedDataModule):
             read_list=lambda path: read_list(Path(path), names, labels, known_records(everything)),
         )
 
-    def _rows_of_csv(self, file: Path) -> Iterable[tuple[Path, str, Split | None]]:
+    def _rows_of_file(self, file: Path) -> list["_Row"]:
+        """A row for each video, in the order in which they are first named."""
         if not is_file(file):
             raise InputError(
                 f"there is no label file {file}; set data.labels to a CSV with the header path,label[,split]."
             )
         videos = VideosBelow(self.root)
-        seen: dict[Path, str] = {}
-        for where, name, label, split in read_label_rows(file):
+        rows: dict[Path, _Row] = {}
+        for where, name, labels, split in read_label_rows(file):
             listed = path_below(self.root, name, where)
             path = videos.find(listed, where) or self.root / listed
-            if (first := seen.setdefault(path, where)) is not where:
-                raise InputError(f"{where}: {cut(name)} stands already on {first.removeprefix(f'{file}, ')}.")
-            yield path, label, split
+            own = _Row(path, labels, split, where)
+            rows[path] = rows[path].joined(own, name, file) if path in rows else own
+        return list(rows.values())
 
-    def _divide(self, rows: list[tuple[Path, str, Split | None]]) -> list[Split]:
+    def _divide(self, rows: Sequence["_Row"]) -> list[Split]:
         """Give every row a split: the one it names, or one by chance where the data names none."""
-        named = {split for _, _, split in rows}
-        splits: list[Split] = [split or "train" for _, _, split in rows]
+        named = {row.split for row in rows}
+        splits: list[Split] = [row.split or "train" for row in rows]
+        times = Counter(label for row in rows for label in row.labels)
         free: dict[str, list[int]] = defaultdict(list)
-        for index, (_, label, _) in enumerate(rows):
+        for index, row in enumerate(rows):
             if splits[index] == "train":
-                free[label].append(index)
+                free[min(row.labels, key=lambda label: (times[label], label), default="")].append(index)
         for number, label in enumerate(sorted(free)):
             for split, held_out in self.division.held_out(free[label], named, number).items():
                 for index in held_out:
@@ -106,3 +116,40 @@ class VideoFolder(TrimmedDataModule):
         if "train" not in splits:
             raise InputError(f"{self.root}: no video is left for training.")
         return splits
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One video.
+
+    Args:
+        path: of it.
+        labels: each once.
+        split: None where the data name none.
+        where: file and line of the last row that names it; empty where folders do.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+    split: Split | None
+    where: str = ""
+
+    def joined(self, other: "_Row", name: str, file: Path) -> "_Row":
+        """This row and a later one of the same video.
+
+        Raises:
+            InputError: when they share a label, or one says that it has none, or they are of different splits.
+        """
+        first = self.where.removeprefix(f"{file}, ")
+        if not (self.labels and other.labels) or set(self.labels) & set(other.labels):
+            raise InputError(f"{other.where}: {cut(name)} stands already on {first}.")
+        if self.split != other.split:
+            raise InputError(
+                f"{other.where}: {cut(name)} stands in the split '{other.split}' here, and on {first} in "
+                f"'{self.split}'; a video has one."
+            )
+        return replace(other, labels=(*self.labels, *other.labels))
+
+
+def _rows_of_folders(root: Path) -> list[_Row]:
+    return [_Row(path, (label,), split) for path, label, split in rows_of_folders(root)]

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 from torch.utils.data import Dataset
 
 from data_modules.batch import Batch, BrokenVideo, Record, Sample
@@ -105,6 +105,7 @@ class VideoDataset(KeyedDataset[Sample | BrokenVideo]):
                 features=next(features).reshape(*time_sec.shape, -1),
                 time_sec=time_sec,
                 target=self.records[index].target,
+                targets=self.records[index].targets,
                 video_id=self.records[index].video_id,
             )
             for (_, index), time_sec in zip(sample_keys, times, strict=True)
@@ -127,6 +128,7 @@ class VideoDataset(KeyedDataset[Sample | BrokenVideo]):
             video=torch.cat([torch.unflatten(square, 0, moments.shape) for square in squares.unbind(1)]),
             time_sec=time_sec.reshape(moments.shape).repeat(len(self.crops), 1),
             target=record.target,
+            targets=record.targets,
             video_id=record.video_id,
         )
 
@@ -167,6 +169,7 @@ class Collate:
             text=self.class_names,
             subset=self.subset,
             target=torch.tensor([sample["target"] for sample in samples], dtype=torch.long),
+            targets=_shown_by([sample["targets"] for sample in samples], len(self.class_names)),
             video_id=[sample["video_id"] for sample in samples],
             num_views=len(samples[0]["time_sec"]) if samples else 1,
             broken=broken,
@@ -176,6 +179,13 @@ class Collate:
         elif samples:
             batch["video"] = _stack_views([sample["video"] for sample in samples])
         return batch
+
+
+def _shown_by(targets: Sequence[tuple[int, ...]], num_classes: int) -> Bool[torch.Tensor, "B K"]:
+    shown = torch.zeros(len(targets), num_classes, dtype=torch.bool)
+    for row, own in zip(shown, targets, strict=True):
+        row[list(own)] = True
+    return shown
 
 
 def _stack_views(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -191,5 +201,6 @@ def _joined(views: Sequence[Sample]) -> Sample:
         features=torch.cat([sample["features"] for sample in views]),
         time_sec=torch.cat([sample["time_sec"] for sample in views]),
         target=views[0]["target"],
+        targets=views[0]["targets"],
         video_id=views[0]["video_id"],
     )

@@ -38,7 +38,7 @@ class ByList(Protocol):
     def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """Which lists, how many classes of them training sees, and the videos."""
         (trial,) = trials
-        seen = {record.target for record in trial.train.records}
+        seen = {target for record in trial.train.records for target in record.targets}
         lists = f"{self.train_list} and {', '.join(self.test_lists)}"
         total = len(trial.train.class_names)
         return f"lists {lists}: {len(seen)} of {total} classes are seen in training; {sizes(trial)} videos."

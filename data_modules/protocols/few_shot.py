@@ -85,7 +85,12 @@ def _drawn_from(trials: Sequence[Trial]) -> int:
 
 
 def _check_enough(train: Subset, shots: int) -> None:
-    have = Counter(record.target for record in train.records)
+    if several := next((record for record in train.records if len(record.targets) != 1), None):
+        raise InputError(
+            f"protocol: FewShot draws {shots} videos of each class, and {several.video_id} shows "
+            f"{len(several.targets)} classes, so that it would be a shot of each; take another protocol."
+        )
+    have = Counter(target for record in train.records for target in record.targets)
     for target, name in enumerate(train.class_names):
         if have[target] < shots:
             raise InputError(

@@ -49,7 +49,7 @@ def one_of_each(train: Subset, seed: int) -> tuple[Subset, Subset]:
     Raises:
         InputError: when a class has one video only.
     """
-    have = Counter(record.target for record in train.records)
+    have = Counter(target for record in train.records for target in record.targets)
     if alone := next((name for target, name in enumerate(train.class_names) if have[target] < 2), None):
         raise InputError(
             f"the class '{alone}' has {have[train.class_names.index(alone)]} training video, and one of each class is "

@@ -248,6 +248,8 @@ class ExperimentCLI(ExperimentSettings):
         self._open_features()
 
     def _open_features(self) -> None:
+        if not self.settings.get("features_only"):
+            self.model.check_trials(self.datamodule.trials)
         options = self.config_init[self.subcommand]["trainer"]
         wanted = {key: options[key] for key in ("accelerator", "devices", "num_nodes")}
         if isinstance(options["strategy"], str):

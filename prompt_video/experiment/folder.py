@@ -216,7 +216,7 @@ class RunRecord(Callback):
             "epochs": trainer.current_epoch,
             "steps": trainer.global_step if trainer.state.fn == "fit" else self.results.get("steps", 0),
         }
-        self.finish(data, pl_module, progress)
+        self.finish(data, pl_module, {**progress, **(pl_module.details() if trainer.state.fn == "test" else {})})
         for logger in trainer.loggers:
             logger.log_metrics(broken(data.dropped_videos), trainer.global_step)
 

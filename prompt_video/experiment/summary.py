@@ -13,7 +13,7 @@ from prompt_video.io.console import Terminal
 from prompt_video.io.run_files import REPORT
 from prompt_video.io.tables import new_table
 
-MAIN = re.compile(r"top1|hm|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
+MAIN = re.compile(r"top1|hm|map$|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
 NAMED = 5  # broken videos that are named on the terminal; the file names all
 

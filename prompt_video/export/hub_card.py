@@ -12,11 +12,16 @@ from prompt_video.model.kinds import text_head
 # A task's name: words for it, the hub's name of the kind of model, and tags.
 _TASKS = {
     "RecognitionTask": ("action recognition", "video-classification", ["action-recognition"]),
+    "MultiLabelTask": ("multi-label action recognition", "video-classification", ["action-recognition", "multi-label"]),
     "LocalizationTask": ("temporal action localization", "video-classification", ["temporal-action-localization"]),
     "RetrievalTask": ("text-video retrieval", "feature-extraction", ["text-video-retrieval"]),
 }
 _UNKNOWN: tuple[str, str, list[str]] = ("scoring videos against texts", "video-classification", [])
-_METRICS = {"top1": "accuracy", "map_avg": "mean_average_precision"}  # ours, and the hub's names of some
+_METRICS = {
+    "top1": "accuracy",
+    "map": "mean_average_precision",
+    "map_avg": "mean_average_precision",
+}  # ours, and the hub's names of some
 _MOST_NAMES = 30  # class names that are shown
 
 

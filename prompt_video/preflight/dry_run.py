@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.modules.untrimmed import UntrimmedDataModule
 from data_modules.synthetic.annotation_fixtures import write_annotations
 from data_modules.synthetic.captioned_shapes import CaptionedShapes
+from data_modules.synthetic.moving_pairs import MovingPairs
 from data_modules.synthetic.moving_shapes import MovingShapes
 from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from data_modules.synthetic.video_fixtures import SCENES, SLOW_RATE, Action, long_video, video
@@ -185,10 +186,15 @@ def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
     for trial in data.trials:
         for subset in trial.subsets.values():
             for record in subset.records:
-                yield subset.class_names[record.target], record
+                yield _name(subset.class_names, record), record
     for module in (data, *data.test_on):
-        if isinstance(module, MovingShapes):  # it would render what is missing, wanted or not
-            yield from ((module.dataset_index.class_names[record.target], record) for record in _listed(module))
+        if isinstance(module, MovingShapes | MovingPairs):  # it would render what is missing, wanted or not
+            yield from ((_name(module.dataset_index.class_names, record), record) for record in _listed(module))
+
+
+def _name(class_names: Sequence[str], record: Record) -> str:
+    """Of the first class that it shows, if any."""
+    return class_names[record.targets[0]] if record.targets else ""
 
 
 def _listed(data: VideoDataModule) -> Iterator[Record]:

@@ -13,7 +13,7 @@ from prompt_video.tasks.classification_results import ClassificationResults, Pre
 
 MOST_PAIRS, MOST_CLASSES = 12, 16  # that are told of; files have all
 NUM_VIDEOS = 12
-_NUM_FRAMES, _FRAME_HEIGHT = 6, 96
+NUM_FRAMES, FRAME_HEIGHT = 6, 96
 
 
 def recognition_sections(results: ClassificationResults) -> list[Section]:
@@ -67,7 +67,7 @@ def some_videos(results: ClassificationResults, count: int) -> list[Prediction]:
 
 def _shown(results: ClassificationResults, video: Prediction) -> dict[str, object]:
     try:
-        image = film_strip(read_strip(results.paths[video.video_id], _NUM_FRAMES, _FRAME_HEIGHT).frames)
+        image = film_strip(read_strip(results.paths[video.video_id], NUM_FRAMES, FRAME_HEIGHT).frames)
     except (BrokenVideoError, KeyError):
         image = None
     names = results.class_names

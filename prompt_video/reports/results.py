@@ -11,6 +11,7 @@ from prompt_video.model.prompt_words import VectorWords
 from prompt_video.reports.localization_files import write_detections_by, write_localization
 from prompt_video.reports.localization_media import localization_media
 from prompt_video.reports.media import MediaItem, Table
+from prompt_video.reports.multi_label import multi_label_media, write_multi_label
 from prompt_video.reports.predictions import Predictions, of_detections
 from prompt_video.reports.recognition_files import write_recognition
 from prompt_video.reports.recognition_media import recognition_media
@@ -18,10 +19,12 @@ from prompt_video.reports.retrieval_files import write_queries
 from prompt_video.reports.retrieval_media import retrieval_media
 from prompt_video.tasks.classification_results import ClassificationResults
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
+from prompt_video.tasks.multi_label_results import MultiLabelResults
 from prompt_video.tasks.results import Results
 from prompt_video.tasks.retrieval_results import RetrievalResults
 
 R = TypeVar("R", bound=Results)
+C = TypeVar("C", ClassificationResults, MultiLabelResults)
 
 
 def write_test(folder: Path, tests: Mapping[str, Results], model: str) -> None:
@@ -32,8 +35,10 @@ def write_test(folder: Path, tests: Mapping[str, Results], model: str) -> None:
         tests: the results of each test.
         model: what made them, in words.
     """
-    for test, classified in _scored(tests).items():
+    for test, classified in _scored(ClassificationResults, tests).items():
         write_recognition(folder, _suffix(test), classified)
+    for test, labelled in _scored(MultiLabelResults, tests).items():
+        write_multi_label(folder, _suffix(test), labelled)
     if detected := _of_kind(DetectionResults, tests):
         write_localization(folder, detected, {"model": model})
     for test, retrieved in _of_kind(RetrievalResults, tests).items():
@@ -57,8 +62,10 @@ def media(tests: Mapping[str, Results], words: Sequence[VectorWords]) -> dict[st
     if words:
         rows = [vector.row() for vector in words]
         items["tables/prompt_words"] = Table(list(rows[0]), [list(row.values()) for row in rows])
-    if classified := _scored(tests):
+    if classified := _scored(ClassificationResults, tests):
         items |= recognition_media(classified)
+    if labelled := _scored(MultiLabelResults, tests):
+        items |= multi_label_media(labelled)
     if detected := _of_kind(DetectionResults, tests):
         items |= localization_media(detected)
     if retrieved := _of_kind(RetrievalResults, tests):
@@ -93,9 +100,9 @@ def _of_kind(kind: type[R], tests: Mapping[str, Results]) -> dict[str, R]:
     return {name: results for name, results in tests.items() if isinstance(results, kind)}
 
 
-def _scored(tests: Mapping[str, Results]) -> dict[str, ClassificationResults]:
+def _scored(kind: type[C], tests: Mapping[str, Results]) -> dict[str, C]:
     """The tests of recognition that were scored: a linear probe cannot take all."""
-    return {name: results for name, results in _of_kind(ClassificationResults, tests).items() if results.videos}
+    return {name: results for name, results in _of_kind(kind, tests).items() if results.videos}
 
 
 def _suffix(test: str) -> str:

@@ -13,11 +13,13 @@ from prompt_video.reports.comparison.runs import LeftOutError, Run, read_run
 from prompt_video.reports.document import Document, Facts, Section
 from prompt_video.reports.html import write_page
 from prompt_video.reports.localization import localization_sections
+from prompt_video.reports.multi_label import multi_label_sections
 from prompt_video.reports.recognition import recognition_sections
 from prompt_video.reports.retrieval import retrieval_sections
 from prompt_video.reports.titles import method_title
 from prompt_video.tasks.classification_results import ClassificationResults
 from prompt_video.tasks.detection_results import DetectionResults
+from prompt_video.tasks.multi_label_results import MultiLabelResults
 from prompt_video.tasks.results import Results
 from prompt_video.tasks.retrieval_results import RetrievalResults
 
@@ -84,6 +86,8 @@ def test_sections(tests: Mapping[str, Results]) -> list[Section]:
         own: Sequence[Section] = ()
         if isinstance(results, ClassificationResults) and results.videos:
             own = recognition_sections(results)
+        elif isinstance(results, MultiLabelResults) and results.videos:
+            own = multi_label_sections(results)
         elif isinstance(results, DetectionResults):
             own = localization_sections(results)
         elif isinstance(results, RetrievalResults) and results.answers is not None:

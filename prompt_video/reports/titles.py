@@ -30,6 +30,8 @@ _FIGURES = {
     "mean_class": "mean over classes",
     "hm": "harmonic mean",
     "hm_all": "harmonic mean",
+    "map": "mAP",
+    "f1": "F1",
     "map_avg": "average",
     "auc": "area under curve",
     "median_rank": "median rank",

@@ -136,7 +136,7 @@ class VideoTextTask(Checkpointed, Evaluated):
     @property
     def has_weights(self) -> bool:
         """Whether there is anything to learn."""
-        return any(weight.requires_grad for weight in self.model.parameters())
+        return any(weight.requires_grad for weight in self.parameters())
 
     def set_class_names(self, class_names: Sequence[str]) -> None:
         """Say what the candidates are before training starts; a text head with a vector a class needs to know."""
@@ -181,6 +181,7 @@ class VideoTextTask(Checkpointed, Evaluated):
         if (count := len(datamodule.trials)) > 1:
             raise InputError(f"the protocol has {count} trials; name the one that is meant with --data.trial.")
         datamodule.check_preprocessing(self.encoder)
+        self.check_trials(datamodule.trials)
         (trial,) = datamodule.trials
         self.data_config = datamodule.inference_config()
         self.trial_name = trial.name

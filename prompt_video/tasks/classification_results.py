@@ -86,13 +86,16 @@ class ClassificationResults(Results):
 
 
 def combined(
-    figures: Mapping[str, Mapping[str, float]], harmonic_means: Mapping[str, tuple[str, str]]
+    figures: Mapping[str, Mapping[str, float]],
+    harmonic_means: Mapping[str, tuple[str, str]],
+    figure: str = "top1",
 ) -> dict[str, float]:
     """What several tests come to.
 
     Args:
         figures: of each test that was scored.
-        harmonic_means: name -> the two tests whose top-1 it is the harmonic mean of.
+        harmonic_means: name -> the two tests whose ``figure`` it is the harmonic mean of.
+        figure: of each test.
 
     Returns:
         The only test's figures as ``test/top1`` and so on; of several, each as ``test/<name>/top1``, then the harmonic
@@ -103,8 +106,8 @@ def combined(
     together = {f"test/{name}/{key}": value for name, values in figures.items() for key, value in values.items()}
     for name, (one, other) in harmonic_means.items():
         if one in figures and other in figures:
-            together[f"test/{name}"] = harmonic_mean(figures[one]["top1"], figures[other]["top1"])
-            frozen = harmonic_mean(figures[one]["frozen_top1"], figures[other]["frozen_top1"])
+            together[f"test/{name}"] = harmonic_mean(figures[one][figure], figures[other][figure])
+            frozen = harmonic_mean(figures[one][f"frozen_{figure}"], figures[other][f"frozen_{figure}"])
             together[f"test/frozen_{name}"] = frozen
     if not harmonic_means and figures:
         for key in next(iter(figures.values())):

@@ -1,7 +1,7 @@
 """The one loop over validation and tests: videos are scored, results gathered, figures logged."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lightning.pytorch import LightningModule
@@ -101,6 +101,20 @@ class Evaluated(LightningModule, ABC):
         """
         places = {name: "test" if name == "test" else f"test/{name}" for name in figures}
         return {f"{places[name]}/{key}": value for name, own in figures.items() for key, value in own.items()}
+
+    def check_trials(self, trials: Sequence[Trial]) -> None:
+        """Refuse trials that the task can make nothing of, before anything is computed; here none.
+
+        Args:
+            trials: of an experiment.
+
+        Raises:
+            InputError: naming the first video or class.
+        """
+
+    def details(self) -> dict[str, Any]:
+        """What ``results.json`` has of the tests beside their figures, ready for JSON; here nothing."""
+        return {}
 
     def make_results(self, trial: Trial) -> None:
         """Get ready for validation and for the tests of a trial."""

@@ -108,11 +108,6 @@ class LocalizationTask(VideoTextTask):
         self.results: dict[str, DetectionResults] = {}
         self._unfinished: dict[str, list[Candidates]] = {}
 
-    @property
-    def has_weights(self) -> bool:
-        """Whether there is anything to learn: the detector, if nothing else."""
-        return self.detector is not None or super().has_weights
-
     def inference_config(self) -> dict[str, Any]:
         """As of all tasks, with the detector and how its proposals are thinned out."""
         own = {

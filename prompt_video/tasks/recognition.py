@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MeanMetric
 
-from data_modules.batch import Batch
+from data_modules.batch import Batch, MultiLabelRecord
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Subset, Trial
 from data_modules.typed_options import Unpack
@@ -64,6 +64,16 @@ class RecognitionTask(VideoTextTask):
         self.results: dict[str, ClassificationResults] = {}
         self.harmonic_means: Mapping[str, tuple[str, str]] = {}
 
+    def check_trials(self, trials: Sequence[Trial]) -> None:
+        """Refuse videos that have not one class each."""
+        records = (record for trial in trials for subset in trial.subsets.values() for record in subset.records)
+        if (several := next((record for record in records if isinstance(record, MultiLabelRecord)), None)) is not None:
+            raise InputError(
+                f"{several.where}: {several.video_id} has {len(several.labels) or 'no'} labels, and "
+                f"{type(self).__name__} names one class of each video; MultiLabelTask names any number, as in the "
+                "experiment folder_multilabel."
+            )
+
     def make_results(self, trial: Trial) -> None:
         """Get ready for validation and for the tests of a trial."""
         super().make_results(trial)
@@ -84,6 +94,21 @@ class RecognitionTask(VideoTextTask):
         self.log("train/top1", self.train_top1, prog_bar=True, batch_size=len(right))
         return loss
 
+    def shown(self, batch: Batch) -> Int[Tensor, " B"] | Bool[Tensor, "B K"]:
+        """What each video shows, as `classification_loss` takes it: the index of its class."""
+        return batch["target"]
+
+    def classification_loss(
+        self, scores: Float[Tensor, "R K"], target: Int[Tensor, " R"] | Bool[Tensor, "R K"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, " R"]]:
+        """The loss of some views, and which of them were named rightly.
+
+        Args:
+            scores: of the candidates.
+            target: see `shown`.
+        """
+        return F.cross_entropy(scores, target), (scores.argmax(-1) == target).float()
+
     def drawn(self, batch: Batch, rng: np.random.Generator) -> tuple[list[str], dict[str, Tensor]]:
         """The candidates of a step, and by name the tensors of `objective` that nothing learned has changed yet.
 
@@ -91,7 +116,7 @@ class RecognitionTask(VideoTextTask):
             batch: of at least one video.
             rng: all that is up to chance is drawn from it.
         """
-        texts, target = batch["text"], batch["target"].repeat_interleave(batch["num_views"])
+        texts, target = batch["text"], self.shown(batch).repeat_interleave(batch["num_views"], 0)
         if self.classes_per_step is not None and self.classes_per_step < len(texts):
             texts, target = losses.some_candidates(texts, target, self.classes_per_step, rng)
         mask = batch["mask"]
@@ -106,7 +131,7 @@ class RecognitionTask(VideoTextTask):
         texts: Sequence[str],
         frames: Float[Tensor, "R T D"],
         mask: Bool[Tensor, "R T"],
-        target: Int[Tensor, " R"],
+        target: Int[Tensor, " R"] | Bool[Tensor, "R K"],
         text_features: Float[Tensor, "K D"] | None = None,
         frozen_texts: Float[Tensor, "K D"] | None = None,
     ) -> tuple[Float[Tensor, ""], Float[Tensor, " R"]]:
@@ -116,18 +141,18 @@ class RecognitionTask(VideoTextTask):
             texts: the candidates.
             frames: of the frozen backbone, with their noise.
             mask: True at real frames.
-            target: index into the candidates.
+            target: index into the candidates, see `shown`.
             text_features: of the candidates; None where the text head has none.
             frozen_texts: the frozen backbone's features of the candidates, for ``text_consistency``.
         """
         video_features = self.model.temporal(frames, mask)
         scores = self.model.scores(video_features, texts, text_features)
-        loss = F.cross_entropy(scores, target)
+        loss, right = self.classification_loss(scores, target)
         if text_features is not None and frozen_texts is not None:
             loss = loss + self.text_consistency * losses.drift(text_features, frozen_texts).mean()
         if self.video_consistency:
             loss = loss + self.video_consistency * losses.drift(video_features, mean_frame(frames, mask)).mean()
-        return loss, (scores.argmax(-1) == target).float()
+        return loss, right
 
     def examples(self, batch: Batch) -> Examples:
         """Each video's mean over its views, of length 1."""
@@ -160,7 +185,7 @@ class RecognitionTask(VideoTextTask):
         for name in self.tests:
             if name not in figures:
                 self.print(f"{name}: not scored, it has class names that a linear probe never learned")
-        return combined(figures, self.harmonic_means)
+        return combined(figures, self.harmonic_means, self.monitor.removeprefix("val/"))
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """The five likeliest class names of each video, with their probabilities."""

@@ -68,10 +68,12 @@ class Choosing:
         scores: list[tuple[Values, float]] = []
         same_videos = not any(name.startswith("temporal.") for name in self.lists)
         examples: Examples | None = None
-        figure = "test/hm" if len(inner.trials[0].tests) > 1 else "test/top1"
+        figure = "test/hm"
         for values in points(self.lists):
             seed_everything(seed, verbose=False)
             task, trainer = self.make_task(values), self.make_trainer()
+            if len(inner.trials[0].tests) == 1:
+                figure = task.monitor.replace("val/", "test/")
             if task.has_weights:
                 trainer.fit(task, datamodule=inner)
             elif task.model.needs_examples:

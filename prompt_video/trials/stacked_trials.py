@@ -43,7 +43,8 @@ def why_not_stacked(task: VideoTextTask, data: VideoDataModule) -> str | None:
         task: that is trained.
         data: whose trials they are.
     """
-    own_step = (type(task).loss, type(task).training_step) != (RecognitionTask.loss, RecognitionTask.training_step)
+    steps = ("training_step", "loss", "classification_loss")
+    own_step = any(getattr(type(task), step, None) is not getattr(RecognitionTask, step) for step in steps)
     if not isinstance(task, RecognitionTask) or own_step:
         return f"{type(task).__name__} has a loss of its own"
     texts = [len(trial.train.class_names) for trial in data.trials]

@@ -9,6 +9,7 @@ from prompt_video.reports.tables import Cell, Column, Figure, Table
 
 FEW_CLASSES = 10  # of the largest gains, and as many of the smallest
 FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
+_WHAT = {"map_avg": "average precision, mean over overlaps", "map": "average precision"}  # by a figure of the runs
 ABOUT_BARS = "The mark in a bar is the frozen CLIP's figure."
 
 
@@ -26,16 +27,22 @@ def class_parts(rows: Sequence[Row], notes: list[str]) -> list[Part]:
         except ValueError as error:
             notes.append(str(error))
     shown = {row: own for row, own in found.items() if any(one.gain for one in own)}
-    is_precision = any("map_avg" in name for row in rows for run in row.runs for name in run.metrics)
-    tables = {row: class_table(own, is_precision=is_precision) for row, own in shown.items()}
+    figures = {name.rpartition("/")[2] for row in rows for run in row.runs for name in run.metrics}
+    what = next((words for figure, words in _WHAT.items() if figure in figures), "accuracy")
+    tables = {row: class_table(own, what) for row, own in shown.items()}
     if len(rows) == 1:
         return [Note(ABOUT_BARS), *tables.values()] if tables else []
     folds = [Fold(row, [table], len(shown) <= FEW_ROWS) for row, table in tables.items()]
     return [Note(ABOUT_BARS), *folds] if folds else []
 
 
-def class_table(gains: Sequence[ClassGain], *, is_precision: bool) -> Table:
-    """The classes that gain most and least on the frozen CLIP, whose figures are marks in the bars of the learned."""
+def class_table(gains: Sequence[ClassGain], what: str = "accuracy") -> Table:
+    """The classes that gain most and least on the frozen CLIP, whose figures are marks in the bars of the learned.
+
+    Args:
+        gains: largest first.
+        what: was measured of them, in words.
+    """
     listed = list(gains)
     better, worse = (sum(sign * one.gain > 0 for one in gains) for sign in (1, -1))
     words = f"{len(gains)} classes: {better} above the frozen CLIP, {worse} below, {len(gains) - better - worse} equal."
@@ -51,6 +58,5 @@ def class_table(gains: Sequence[ClassGain], *, is_precision: bool) -> Table:
         ]
         for one in listed
     ]
-    what = "average precision, mean over overlaps" if is_precision else "accuracy"
     head = [Column("class", is_text=True), Column("learned", "%"), Column("frozen CLIP", "%"), Column("Δ", "%")]
     return Table(f"Classes: {what}", head, rows, notes=[words])

@@ -12,6 +12,13 @@ from prompt_video.io.spreadsheet import text_of
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.runs import Run
 
+# Of the tables by class: the learned model's, and the frozen CLIP's.
+COLUMNS = (
+    ("accuracy", "frozen_accuracy"),
+    ("average_precision", "frozen_average_precision"),
+    ("clip_only", "frozen"),
+)
+
 
 @dataclass(frozen=True)
 class ClassGain:
@@ -45,7 +52,7 @@ def class_gains(row: Row) -> list[ClassGain]:
             try:
                 with path.open(newline="", encoding="utf-8") as file:
                     pairs = _pairs(file)
-            except (KeyError, ValueError, TypeError) as error:
+            except (KeyError, ValueError, TypeError, StopIteration) as error:
                 raise ValueError(f"{path} is damaged: no figures of classes are shown") from error
             for name, pair in pairs.items():
                 by_class[name].append(pair)
@@ -65,7 +72,7 @@ def _pairs(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
     """Accuracy, or average precision, of each class that has any, by the learned model and by the frozen CLIP."""
     pairs = {}
     for row in csv.DictReader(lines):
-        learned, frozen = ("accuracy", "frozen_accuracy") if "accuracy" in row else ("clip_only", "frozen")
+        learned, frozen = next(names for names in COLUMNS if names[0] in row)
         if row[learned] and row[frozen]:
             pairs[text_of(row["class"])] = float(row[learned]), float(row[frozen])
     return pairs

@@ -9,7 +9,16 @@ from statistics import mean
 from prompt_video.reports.comparison.runs import Run
 
 # The first that a run has is drawn, beside its training loss.
-VALIDATED = ("val/top1", "val/hm", "val/clip_only/map_avg", "val/t2v/r@1", "val/loss", "train/top1", "train/r@1")
+VALIDATED = (
+    "val/top1",
+    "val/map",
+    "val/hm",
+    "val/clip_only/map_avg",
+    "val/t2v/r@1",
+    "val/loss",
+    "train/top1",
+    "train/r@1",
+)
 
 Curve = list[tuple[int, float]]
 

@@ -7,6 +7,7 @@ from typing import Literal
 from prompt_video.reports.dashboard.items import CONFUSION_COLUMNS
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.localization import LocalizationTask
+from prompt_video.tasks.multi_label import MultiLabelTask
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.tasks.retrieval import RetrievalTask
 
@@ -57,6 +58,12 @@ class Shape:
 
 # Of each task: curves by title, then figures of a test, which have the frozen CLIP's beside them.
 _CURVES: dict[type[VideoTextTask], dict[str, tuple[str, ...]]] = {
+    MultiLabelTask: {
+        "loss": ("train/loss", "val/loss"),
+        "mAP over classes": ("val/map",),
+        "F1 of all answers": ("val/f1",),
+        "best class is shown": ("train/top1",),
+    },
     RecognitionTask: {
         "loss": ("train/loss", "val/loss"),
         "top-1 accuracy": ("train/top1", "val/top1"),
@@ -76,6 +83,7 @@ _CURVES: dict[type[VideoTextTask], dict[str, tuple[str, ...]]] = {
     },
 }
 _FIGURES: dict[type[VideoTextTask], dict[str, tuple[str, ...]]] = {
+    MultiLabelTask: {"mAP over classes": ("map", "frozen_map"), "F1 of all answers": ("f1",)},
     RecognitionTask: {"top-1 accuracy": ("top1", "frozen_top1"), "other accuracies": ("top5", "mean_class")},
     LocalizationTask: {
         "mAP": tuple(f"clip_only/{name}map_avg" for name in ("", "frozen_")),
@@ -88,6 +96,7 @@ _FIGURES: dict[type[VideoTextTask], dict[str, tuple[str, ...]]] = {
     },
 }
 _CLASSES: dict[type[VideoTextTask], tuple[str, str]] = {  # columns of the table of classes: frozen, learned
+    MultiLabelTask: ("frozen_average_precision", "average_precision"),
     RecognitionTask: ("frozen_accuracy", "accuracy"),
     LocalizationTask: ("frozen", "clip_only"),
 }

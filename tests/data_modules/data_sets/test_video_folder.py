@@ -62,7 +62,7 @@ def test_csv_of_windows_and_a_renamed_class(tmp_path: Path) -> None:
     [
         ("path,label\nv/1.mp4\n", "line 2: 1 columns where the header has 2"),
         ("path,label\nv/1.mp4,a\nv/2.mp4,\n", "line 3: the label is empty"),
-        ("path,label\nv/1.mp4,a\nv/1.mp4,b\n", "line 3: v/1.mp4 stands already on line 2"),
+        ("path,label\nv/1.mp4,a\nv/1.mp4,a\n", "line 3: v/1.mp4 stands already on line 2"),
         ("path,label,split\nv/1.mp4,a,practice\n", '"practice" is not a split; use train, val or test'),
         ("path,label\n../1.mp4,a\n", "line 2: ../1.mp4 lies outside of"),
         ("video,class\nv/1.mp4,a\n", "line 1: the header must be path,label or path,label,split"),
@@ -124,7 +124,7 @@ def test_rows_as_people_and_programs_write_them(tmp_path: Path, monkeypatch: pyt
         (b'path,label\nv/1.mp4,"a\nv/2.mp4,a\nv/3.mp4,a\n', "line 2: the row that begins here cannot be read"),
         (b'path,label\nv/1.mp4,"a\nv/2.mp4,a"\nv/3.mp4,a\n', "line 2: the label goes on over the rows below"),
         (b'path,label\n"v/1.mp4,a\nv/2.mp4",a\n', "line 2: the path goes on over the rows below"),
-        (b"path,label\nv/1.mp4,a\nv/1,b\n", "line 3: v/1 stands already on line 2"),
+        (b"path,label\nv/1.mp4,a\nv/1,a\n", "line 3: v/1 stands already on line 2"),
         (b"path,label\nv/1.mp4,a\n\0,b\n", "line 3: this is not a text file"),
         (b"path,label\nv/%b.mp4,b\n" % (b"x" * 300), "line 2: no file can be called .* it has 304 bytes, and 255 is"),
         (b"path,label\nv/%b,b\n" % (b"x" * 250), "line 2: no file can be called .* it has 250 bytes, and 240 is"),
