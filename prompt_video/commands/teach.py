@@ -1,8 +1,8 @@
 """``prompt-video teach``: a few clips of each of your actions in, a model that knows them out.
 
-The examples lie in class folders, examples/<action>/<clip>. Three methods are tried on examples that are held out, the
-best one learns from all of them, and what it mistakes is said. With --then the next command is run with what was
-taught:
+The examples lie in class folders, examples/<action>/<clip>, and clips that show none of the actions, if there are any,
+in examples/none. Three methods are tried on examples that are held out, the best one learns from all of them, and what
+it mistakes is said. With --then the next command is run with what was taught:
 
   prompt-video teach examples/ --then label my_videos/ --csv labels.csv
 
@@ -97,6 +97,8 @@ def _tell(lesson: "Lesson") -> None:
     tried = ", ".join(f"{name} {one.right} of {len(one.examples)}" for name, one in lesson.tried.items())
     if lesson.held_out:
         terminal.print(f"{lesson.held_out.describe()}; tried were {tried}", highlight=False)
+    if lesson.none:
+        terminal.print(f"none of these: {lesson.none.describe()}", soft_wrap=True)
     terminal.print(f"taught with {lesson.method}: {lesson.checkpoint}", soft_wrap=True, highlight=False)
 
 

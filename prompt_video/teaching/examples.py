@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_modules.annotations.class_folders import rows_of_folders
-from data_modules.annotations.class_names import names_of
+from data_modules.annotations.class_names import as_read, names_of
 from data_modules.errors import BrokenVideoError, InputError
 from data_modules.files.atomic import write_whole
 from data_modules.files.regular_files import is_folder
 from data_modules.video.decoding import VideoReader
+from prompt_video.inference.calibrating import NONE
 
 FEW = 3  # examples of a class; with fewer, little can be said of it
 ENOUGH = 5
@@ -26,6 +27,7 @@ class Examples:
         root: the folder.
         clips: class by clip, in the order of the paths.
         left_out: clips that are not learned from, each with the reason, a part of a sentence.
+        others: clips that show none of the classes, in a folder called ``none``.
 
     Raises:
         InputError: when fewer than two classes have clips.
@@ -34,6 +36,7 @@ class Examples:
     root: Path
     clips: Mapping[Path, str]
     left_out: Mapping[Path, str]
+    others: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         if len(self.counts) < 2:
@@ -73,7 +76,7 @@ class Examples:
 
 
 def read_examples(root: Path) -> Examples:
-    """The clips in the class folders of a folder.
+    """The clips in the class folders of a folder; those in one called ``none`` show none of the classes.
 
     Clips of one content in two classes are left out, since nobody knows which is right; so is what cannot be decoded,
     and a second copy in its own class.
@@ -91,7 +94,9 @@ def read_examples(root: Path) -> Examples:
     names = dict(zip(labels, names_of(labels, {}, str(root)), strict=True))
     clips = {row.path: names[row.label] for row in rows}
     left_out = {**_copies(clips), **_broken(clips)}
-    return Examples(root, {path: name for path, name in clips.items() if path not in left_out}, left_out)
+    kept = {path: name for path, name in clips.items() if path not in left_out}
+    others = [path for path, name in kept.items() if as_read(name) in NONE]
+    return Examples(root, {path: name for path, name in kept.items() if path not in others}, left_out, others)
 
 
 def _told_few(name: str, count: int) -> str:

@@ -1,11 +1,12 @@
 """What was taught, and how well it is known."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from prompt_video.io.run_files import CHECKPOINTS, LAST
+from prompt_video.model.rejection import ChosenThreshold
 from prompt_video.teaching.examples import Examples
 from prompt_video.teaching.held_out import Figures
 
@@ -19,6 +20,7 @@ class Lesson:
         method: that was best.
         examples: that it learned from.
         tried: figures of each method on held-out examples; none where no example could be held out.
+        none: when a video shows none of the classes, as the held-out examples say; None where there are none.
         told: sentences about the examples and the classes that people should read.
     """
 
@@ -26,6 +28,7 @@ class Lesson:
     method: str
     examples: Examples
     tried: Mapping[str, Figures]
+    none: ChosenThreshold | None
     told: Sequence[str]
 
     @property
@@ -51,5 +54,6 @@ class Lesson:
             "held_out": figures.describe() if figures else None,
             "classes": classes,
             "confusions": [one._asdict() for one in figures.confusions()] if figures else [],
+            "none_of_these": asdict(self.none) if self.none else None,
             "told": list(self.told),
         }

@@ -31,6 +31,7 @@ def write_lesson_report(lesson: Lesson) -> None:
             ("learned with", lesson.method),
             ("checkpoint", str(lesson.checkpoint)),
             ("held out", figures.describe() if figures else "nothing: no class has two examples"),
+            *([("none of these", lesson.none.describe())] if lesson.none else []),
             *([("their reports", links)] if links else []),
         ]
     )

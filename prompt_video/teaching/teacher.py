@@ -7,7 +7,11 @@ from pathlib import Path
 from prompt_video.experiment.claim import claim_new
 from prompt_video.experiment.cli import ExperimentCLI
 from prompt_video.experiment.settings import parse
+from prompt_video.inference.loaded import load
 from prompt_video.io.outputs import write_json
+from prompt_video.io.run_files import CHECKPOINTS, LAST
+from prompt_video.model.checkpoints import keep_rejection
+from prompt_video.model.rejection import ChosenThreshold, Rejection, choose_threshold
 from prompt_video.teaching.alike import Likeness, likeness
 from prompt_video.teaching.examples import Examples
 from prompt_video.teaching.held_out import Figures, read_held_out
@@ -74,7 +78,9 @@ class Teacher:
         progress.begin("learning from all of them", FINAL)
         final = ("--data.protocol=ClosedSet", "--test_after_fit=false", f"--run_folder={folder}")
         self._run(progress, examples, folder, f"--method={best}", *final)
-        lesson = Lesson(folder, best, examples, tried, [*examples.told(), *_told_alike(tried.get(best), alike)])
+        none = _keep_none(folder / CHECKPOINTS / LAST, examples, tried[best]) if tried else None
+        told = [*examples.told(), *_told_alike(tried.get(best), alike)]
+        lesson = Lesson(folder, best, examples, tried, none, told)
         write_json(folder / "lesson.json", lesson.content())
         write_lesson_report(lesson)
         progress.begin("done", 0.0)
@@ -108,6 +114,16 @@ class Teacher:
             *options,
         ]
         return parse(arguments, Watched)
+
+
+def _keep_none(checkpoint: Path, examples: Examples, figures: Figures) -> ChosenThreshold:
+    """Write into a checkpoint when a video shows none of its classes: as held-out examples and other clips say."""
+    model = load(checkpoint)
+    model.rejection = None
+    others = [model.score(path, model.class_names).confidence for path in examples.others]
+    chosen = choose_threshold([one.probability for one in figures.examples], others)
+    keep_rejection(checkpoint, Rejection(chosen.threshold, (), tuple(model.class_names)))
+    return chosen
 
 
 def _told_alike(figures: Figures | None, alike: Likeness) -> list[str]:

@@ -27,6 +27,15 @@ def test_clips_count_and_are_written_with_the_names_that_are_read(root: Path, tm
     assert rows[0] == {"path": "moving_left/0.mp4", "label": "moving left"}
 
 
+def test_clips_of_none_of_the_classes_are_no_class(root: Path) -> None:
+    other = root / "None_of_these" / "0.mp4"
+    other.parent.mkdir()
+    other.write_bytes((root / "spinning" / "0.mp4").read_bytes() + b"other bytes")
+    examples = read_examples(root)
+    assert examples.others == [other]
+    assert examples.counts == {"moving left": 3, "spinning": 3}
+
+
 def test_what_cannot_be_learned_from_is_told_and_the_others_go_on(root: Path) -> None:
     shutil.copy(root / "spinning" / "0.mp4", root / "moving_left" / "copy.mp4")
     shutil.copy(root / "spinning" / "1.mp4", root / "spinning" / "twice.mp4")
