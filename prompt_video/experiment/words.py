@@ -5,7 +5,6 @@ is not known here, such as classes of one's own and what may stand in them, is l
 """
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +14,18 @@ import yaml
 
 from data_modules.errors import InputError
 from prompt_video.backbones.names import check_name
+from prompt_video.experiment.file_keys import OF_AN_OBJECT, check_file, check_fragment, is_loaded
 from prompt_video.experiment.fragments import check_method
 from prompt_video.experiment.option_names import EXPERIMENT_OPTIONS
 from prompt_video.experiment.packaged import CHOICES, file_of, packaged
 from prompt_video.experiment.sources import (
     DATA,
+    GROUPS,
     MODEL,
-    PARTS_OF_DATA,
-    PARTS_OF_MODEL,
     ancestors,
     arguments_in,
+    arguments_of_any,
+    classes_for,
     classes_in,
     trainer_arguments,
 )
@@ -35,14 +36,18 @@ from prompt_video.io.suggest import nearest
 from prompt_video.io.verb_parser import underscored
 from prompt_video.model.hub_source import is_hub_id
 
-_GROUPS = {"data": (DATA, PARTS_OF_DATA), "model": (MODEL, PARTS_OF_MODEL)}
-_OF_ANY_PART = {"class_path", "init_args", "help"}
+_GROUPS = {"data": DATA, "model": MODEL}
+_EXAMPLES = {
+    "data": "`class_path: HMDB51`; `prompt-video list data_sets` shows all",
+    "model": "`class_path: RecognitionTask`",
+}
+_OF_ANY_PART = {*OF_AN_OBJECT, "help"}
 _KNOWN = (
     "data_modules.",
     "prompt_video.",
     "torch.",
+    "lightning.",
 )  # classes of these have names that we know, or no settings of ours
-_FREE = re.compile(r"dict\[|Mapping\[|OptimizerCallable|Any")  # types of values that have names of their own
 
 
 @dataclass
@@ -72,13 +77,13 @@ class _Experiment:
         """What can be told to any class of a group; empty where that is not known."""
         if group == "trainer":
             return trainer_arguments()
-        return {} if group not in _GROUPS or group in self.foreign else arguments_in(_GROUPS[group][0])
+        return {} if group not in _GROUPS or group in self.foreign else arguments_in(_GROUPS[group])
 
-    def known_within(self, group: str) -> Mapping[str, str]:
-        """The same of the parts of such a class."""
-        if group not in _GROUPS or group in self.foreign | self.parts_foreign:
+    def known_within(self, group: str, kind: str) -> Mapping[str, str]:
+        """The same of a part that is typed so."""
+        if group in self.foreign | self.parts_foreign:
             return {}
-        return {**arguments_in(_GROUPS[group][1]), **arguments_in(_GROUPS[group][0])}
+        return arguments_of_any(classes_for(kind, GROUPS.get(group, ())))
 
 
 def check_words(words: Sequence[str]) -> None:
@@ -94,16 +99,14 @@ def check_words(words: Sequence[str]) -> None:
     options = list(_options(words))
     _check_values(words, options)
     files = [file_of("experiment", value) for name, value in options if name == "config" and _is_name(value)]
-    settings = [(file, content) for file in files if isinstance(content := _read(file), dict)]
-    for _, content in settings:
-        _take_file(experiment, content)
+    settings = {file: content for file in files if isinstance(content := _read(file), dict)}
+    for file, content in settings.items():
+        _take_file(experiment, file, content)
     for name, value in options:
         _take_word(experiment, name, value)
-    for file, content in settings:
-        with_file = f"the configuration {file}: "
-        _check_names(with_file, content, EXPERIMENT_OPTIONS)
-        for group in ("data", "model", "trainer"):
-            _check_part(experiment, f"{with_file}{group}: ", group, content.get(group))
+    for file, content in settings.items():
+        check_file(file, experiment.foreign | experiment.parts_foreign)
+        _check_named(experiment, file, content)
     for name, value in options:
         _check_option(experiment, name, value)
     _check_choices(experiment, dict(options))
@@ -138,12 +141,16 @@ def _read(file: Path) -> Any:  # noqa: ANN401 - what the file says
         content = safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return None  # which the parser tells of
+    if content is None:
+        raise ConfigError(f"the configuration {file} is empty.")
     return experiment_of_today(content) if isinstance(content, dict) else content
 
 
-def _take_file(experiment: _Experiment, content: Mapping[str, Any]) -> None:
+def _take_file(experiment: _Experiment, file: Path, content: Mapping[str, Any]) -> None:
     for group in _GROUPS:
         part = content.get(group)
+        if isinstance(part, str) and part.endswith((".yaml", ".yml")):
+            part = _read(file.parent / part)
         experiment.take(group, part.get("class_path") if isinstance(part, dict) else part)
         if any(map(_is_foreign, _class_paths(part))):
             experiment.parts_foreign.add(group)
@@ -189,22 +196,17 @@ def _check_option(experiment: _Experiment, name: str, value: str) -> None:
     if not parts:
         _check_class(experiment, group)
     known = experiment.known(group)
-    for part in parts:
-        _check_names(f"{group}: ", [part], known)
-        if _FREE.search(known.get(part, "dict[")):
-            break
-        known = experiment.known_within(group)
+    for depth, part in enumerate(parts):
+        _check_names(f"{'.'.join([group, *parts[:depth]])}: ", [part], known)
+        known = experiment.known_within(group, known.get(part, ""))
 
 
-def _check_part(experiment: _Experiment, where: str, group: str, part: object) -> None:
-    """The settings of a group in a file."""
-    if not isinstance(part, dict):
-        return
-    if group == "trainer":
-        _check_names(where, part, experiment.known(group))
-    elif "class_path" in part:
+def _check_named(experiment: _Experiment, file: Path, content: Mapping[str, Any]) -> None:
+    """That there is a class for the settings of a group."""
+    for group in _GROUPS:
+        if isinstance(content.get(group), dict) and group not in experiment.classes:
+            raise ConfigError(f"the configuration {file}: {group} names no class, as in {_EXAMPLES[group]}.")
         _check_class(experiment, group)
-        _check_names(where, part.get("init_args") or {}, experiment.known(group))
 
 
 def _check_names(where: str, names: Iterable[object], known: Iterable[str]) -> None:
@@ -219,20 +221,15 @@ def _check_class(experiment: _Experiment, group: str) -> None:
     name = experiment.classes.get(group)
     if name is None or group in experiment.foreign:
         return
-    whole, parts = _GROUPS[group]
-    if name not in {*classes_in(whole), *classes_in(parts)} and not _is_loaded(name):
-        raise ConfigError(f"{group}: there is no class '{name}'{nearest(name, classes_in(whole))}")
-
-
-def _is_loaded(name: str) -> bool:
-    """Whether somebody who calls the program from Python has a class of this name: the parser takes those too."""
-    return any(
-        isinstance(vars(module).get(name), type) for module in list(sys.modules.values()) if hasattr(module, "__dict__")
-    )
+    if name not in classes_in(GROUPS[group]) and not is_loaded(name):
+        raise ConfigError(f"{group}: there is no class '{name}'{nearest(name, classes_in(_GROUPS[group]))}")
 
 
 def _check_choices(experiment: _Experiment, options: Mapping[str, str]) -> None:
-    """Method and scale."""
+    """Method and scale, and what stands in files of one's own."""
+    for choice in (experiment.method, options.get("scale")):
+        if choice is not None and Path(choice).is_file():
+            check_fragment(Path(choice))
     if "scale" in options:
         file_of("scale", options["scale"])
     if experiment.method is None or "model" in experiment.foreign:

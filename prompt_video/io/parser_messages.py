@@ -24,6 +24,7 @@ _FOREIGN_CLASS = re.compile(r"(?:(?<=- )[\w.]+: )?there is no [\w ]+ '[\w.]+' to
 _OTHER_KIND = re.compile(r"to a subclass of (\w+)$|to be a (?:function that returns|subclass of) <class '(\w+)'>", re.M)
 _WANTED = re.compile(r"Expected an? (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])(?:\. Got value: (.*))?$", re.M)
 _EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate against")
+FEW = 12  # names that one sentence has room for
 _SAID = {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
@@ -32,8 +33,12 @@ class ConfigError(InputError):
 
 
 def no_option(name: str, known: Iterable[str]) -> str:
-    """That there is no such option, and what it is called now, or what is near."""
-    return f"there is no option '{name}'{former_name(name) or nearest(name, known)}"
+    """That there is no such option, and what it is called now, or what is near, or all there are if they are few."""
+    known = list(dict.fromkeys(known))
+    near = former_name(name) or nearest(name, known)
+    if near == "." and 0 < len(known) <= FEW:
+        near = f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}."
+    return f"there is no option '{name}'{near}"
 
 
 def explain(message: str, options: Collection[str], classes: Collection[str] = ()) -> str:
@@ -88,7 +93,8 @@ def _plain(text: str, options: Collection[str], classes: Collection[str]) -> str
         names = choices[2].replace("'", "")
         return f"expected one of {names}, not {choices[1]}."
     if missing := re.fullmatch("the following arguments are required: (.*)", text):
-        return f"{missing[1]} must be named."
+        names = re.sub(r"(?<![\w.])(fit|validate|test|predict)[.]", "", missing[1])
+        return f"{names} must be named."
     if other_kind := _OTHER_KIND.search(text):
         return f"this is no {other_kind[1] or other_kind[2]}."
     if class_name := _UNKNOWN_CLASS.search(text):

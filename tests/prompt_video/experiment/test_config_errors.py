@@ -51,6 +51,18 @@ def test_a_mistyped_section_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "there is no option 'modle'; did you mean 'model'?" in capsys.readouterr().err
 
 
+def test_a_file_that_lacks_what_a_run_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "own.yaml"
+    for text, message in {
+        "model: RecognitionTask\n": "prompt-video: data must be named.",
+        "data: {root: x}\nmodel: RecognitionTask\n": "data names no class, as in `class_path: HMDB51`;",
+        "# nothing yet\n": f"prompt-video: the configuration {file} is empty.",
+    }.items():
+        file.write_text(text)
+        assert main(["fit", "--config", str(file)]) == 1
+        assert message in capsys.readouterr().err
+
+
 def test_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--config", "nowhere.yaml"]) == 1
     assert "there is no file" in capsys.readouterr().err
