@@ -7,7 +7,7 @@ VERBS = {
     "predict": ("prompt_video.commands.predict", "what a trained model finds in new videos, or in its test"),
     "list": ("prompt_video.commands.list", "experiments, methods, data sets and all else with a name"),
     "copy": ("prompt_video.commands.copy", "an experiment as a file of one's own, to edit"),
-    "teach": ("prompt_video.commands.teach", "a few clips of each of your actions in, a model that knows them out"),
+    "teach": ("prompt_video.commands.teach", "a few clips of each of your actions in, a model of them out"),
     "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
     "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
     "calibrate": ("prompt_video.commands.calibrate", "teach a checkpoint when a video shows none of its classes"),
