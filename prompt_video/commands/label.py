@@ -57,7 +57,8 @@ def main(arguments: list[str]) -> int:
         console.print(rule.describe())
     results: list[VideoScores] = []
     broken: list[BrokenVideoError] = []
-    rows = _Rows(files, texts, min(options.top, 1 + NEXT)) if len(files) > 1 else None
+    num_classes = min(options.top, 1 + NEXT) if model.independent is None else 1 + NEXT
+    rows = _Rows(files, texts, num_classes) if len(files) > 1 else None
     with Steps("labelling", len(files), "videos") as steps:
         for file in files:
             try:
@@ -83,17 +84,19 @@ def main(arguments: list[str]) -> int:
 
 
 def _table(scores: "VideoScores", top: int, rule: "Rejection | None") -> Group:
-    """Of one video: a row a class; by a rule what it says of it."""
+    """Of one video: a row a class, all that it shows and more; by a rule what it says of it."""
     table = new_table()
     table.add_column("rank", justify="right")
     table.add_column("class", overflow="fold")
     table.add_column("probability", justify="right")
     table.add_column("similarity", justify="right")
-    for rank, one in enumerate(scores.best(top), start=1):
+    for rank, one in enumerate(scores.shown(top), start=1):
         table.add_row(str(rank), class_text(one.text), f"{one.probability:.1%}", f"{one.similarity:.3f}")
     if rule is None:
         return titled(str(scores.video), table)
-    verdict = class_text(_label(scores))
+    verdict = ", ".join(class_text(one.text) for one in scores.labels) or NONE_OF_THESE
+    if scores.threshold is not None:
+        return titled(f"{scores.video}: {verdict}", table, f"shown: probabilities from {scores.threshold:.3g} on")
     sign = "below" if scores.label is None else "not below"
     return titled(
         f"{scores.video}: {verdict}", table, f"confidence {scores.confidence:.3f}, {sign} {rule.threshold:.3g}"
@@ -117,7 +120,8 @@ class _Rows:
 
     def of(self, scores: "VideoScores") -> Table:
         """The row of a video."""
-        first, *others = best = scores.best(self.num_classes)
+        best = scores.best(self.num_classes)
+        first, *others = best if scores.threshold is None else scores.labels or best
         cells = [readable(self.names[scores.video]), class_text(first.text), f"{first.probability:.1%}"]
         if not scores.is_known:
             cells[1:], others = [NONE_OF_THESE, ""], best
@@ -127,7 +131,7 @@ class _Rows:
 
 
 def _summary(results: Sequence["VideoScores"], broken: Sequence[BrokenVideoError]) -> str:
-    counted = Counter(scores.label for scores in results if scores.label is not None).most_common()
+    counted = Counter(one.text for scores in results for one in scores.labels).most_common()
     names = [f"{class_text(name)} {number}" for name, number in counted[:MOST_CLASSES]]
     refused = sum(not scores.is_known for scores in results)
     told = ", ".join([*names, *([f"{NONE_OF_THESE} {refused}"] if refused else [])])
@@ -148,8 +152,9 @@ def _content(
             "video": str(scores.video),
             "duration_sec": scores.duration_sec,
             "label": scores.label,
+            **({} if scores.threshold is None else {"labels": [one.text for one in scores.labels]}),
             "confidence": scores.confidence,
-            "best": [one._asdict() for one in scores.best(top)],
+            "best": [one._asdict() for one in scores.shown(top)],
         }
         for scores in results
     ]
@@ -163,7 +168,7 @@ def _write_csv(path: Path, results: list["VideoScores"], top: int) -> None:
     rows = (
         (str(scores.video), rank, one.text, f"{one.probability:.6g}", f"{one.similarity:.6g}", _label(scores))
         for scores in results
-        for rank, one in enumerate(scores.best(top), start=1)
+        for rank, one in enumerate(scores.shown(top), start=1)
     )
     write_table(path, ("video", "rank", "class", "probability", "similarity", "label"), rows)
 

@@ -134,7 +134,7 @@ def _predicted(model: "LoadedModel", files: list[Path], texts: list[str], top: i
                     segments[str(file)] = model.segments(file, texts, max_segments=MAX_SEGMENTS).segments
                 else:
                     scores = model.score(file, texts)
-                    ranked.append((str(file), [tuple(one) for one in scores.best(top)]))
+                    ranked.append((str(file), [tuple(one) for one in scores.shown(top)]))
                     labels.append(scores.label)
             except BrokenVideoError as error:
                 broken.append(BrokenVideo(str(file), str(error.path), error.reason))

@@ -51,7 +51,8 @@ def calibrate(model: "LoadedModel", folder: Path, texts: Sequence[str], *, show:
     """
     bank = model.rejection.bank if model.rejection is not None else ()
     rule = Rejection(0.0, bank)
-    rule.check(texts)
+    if model.independent is None:
+        rule.check(texts)
     clips = _clips(folder, texts)
     confidence: dict[bool, list[float]] = {True: [], False: []}
     with model.ruled_by(rule), Steps("calibrating", len(clips), "clips", show=show) as steps:

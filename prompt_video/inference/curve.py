@@ -30,10 +30,13 @@ def video_segments(
 def presence(curve: SimilarityCurve) -> Float[Tensor, "N K"]:
     """How likely each text is at each moment, in [0, 1], against the others and against what is usual in this video.
 
-    What is usual stands as one more candidate: the mean over time of the best text's score. So a single text has ups
-    and downs too, and all of them may be unlikely at once.
+    Of a model of several labels it is how likely each text is by itself. Else what is usual stands as one more
+    candidate: the mean over time of the best text's score. So a single text has ups and downs too, and all of them may
+    be unlikely at once.
     """
-    logits = curve.similarity / curve.temperature
+    logits = curve.scores
+    if curve.independent is not None:
+        return curve.independent.probabilities(logits).float()
     usual = logits.amax(-1).mean().expand(len(logits), 1)
     return torch.cat([logits, usual], dim=-1).softmax(-1)[:, :-1]
 
@@ -52,7 +55,7 @@ def segments_of(
 ) -> list[Detection]:
     """Stretches in which a text is likely, best first; the score is the mean of its presence there.
 
-    By a rule those are left out in which the mean confidence is too low.
+    By a rule those are left out in which the mean confidence is too low, or of several labels that of the text.
     """
     values, confidence = presence(curve), curve.confidence
     step = (curve.times_sec[-1] - curve.times_sec[0]).item() / max(len(values) - 1, 1)
@@ -68,7 +71,8 @@ def segments_of(
             start = curve.start_sec if first == 0 else times[first] - half
             end = curve.duration_sec if last == len(times) - 1 else times[last] + half
             score = column[first : last + 1].mean().item()
-            is_known = rejection is None or bool(rejection.is_known(confidence[first : last + 1].mean()))
+            sure = confidence if curve.independent is None else column
+            is_known = rejection is None or bool(rejection.is_known(sure[first : last + 1].mean()))
             if score >= min_score and end > start and is_known:
                 segments.append(Detection(curve.texts[k], start, end, score))
     return sorted(segments, key=lambda one: -one.score)[:max_segments]

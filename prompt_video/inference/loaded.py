@@ -29,6 +29,7 @@ from prompt_video.io.readable import check_unicode
 from prompt_video.model.calibration import Calibration
 from prompt_video.model.checkpoints import open_model, read_learned
 from prompt_video.model.embedding import refuse_probe, refuse_weighted, text_vectors, video_vectors
+from prompt_video.model.independent import IndependentLabels
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.rejection import Rejection, bank_share, confidences
 from prompt_video.model.templates import DEFAULT, describe
@@ -43,6 +44,7 @@ CURVE_RATE = 4.0  # frames a second of a similarity curve
 Task = Literal["recognition", "localization", "retrieval"]
 _TASKS: dict[str, Task] = {
     "RecognitionTask": "recognition",
+    "MultiLabelTask": "recognition",
     "LocalizationTask": "localization",
     "RetrievalTask": "retrieval",
 }
@@ -132,6 +134,7 @@ class LoadedModel:
         self.calibration, self.rejection = calibration or Calibration(), rejection
         self.model.text_chunk = TEXT_CHUNK
         self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if detector else None)
+        self.independent = IndependentLabels.of(task)
         self.config = InferenceConfig.of(task, model.backbone.frames, model.temporal.max_frames)
 
     @property
@@ -172,7 +175,22 @@ class LoadedModel:
 
     def rule_for(self, texts: Sequence[str]) -> Rejection | None:
         """When a video shows none of these texts; see `prompt_video.inference.rejecting`."""
-        return rule_for(self.rejection, tuple(texts))
+        rule = rule_for(self.rejection, tuple(texts))
+        if self.independent is not None:
+            return rule or Rejection(self.independent.threshold)
+        if rule is not None:
+            rule.check(texts)
+        return rule
+
+    def probabilities(self, scores: Float[Tensor, "V K"]) -> Float[Tensor, "1 K"]:
+        """Of texts for one video: among all of them, or of each by itself where the model learned several labels.
+
+        Args:
+            scores: of each view.
+        """
+        if self.independent is not None:
+            return self.independent.probabilities(scores).mean(0, keepdim=True).float()
+        return self.calibration.apply(scores.softmax(-1).mean(0, keepdim=True))
 
     @contextmanager
     def ruled_by(self, rule: Rejection | None) -> Iterator[None]:
@@ -205,7 +223,7 @@ class LoadedModel:
             {"features": features, "mask": mask, "text": [*names, *bank_of(rule)]}  # type: ignore[typeddict-item]  # all that it looks at
         )
         scores, bank = scores[:, : len(names)], scores[:, len(names) :]
-        probability = self.calibration.apply(scores.softmax(-1).mean(0, keepdim=True))
+        probability = self.probabilities(scores)
         share = bank_share(scores, bank).mean(0, keepdim=True) if rule is not None and rule.bank else None
         confidence = confidences(probability, share)
         temperature = self.model.temperature if self.model.prompt.reads_text else 1.0
@@ -217,7 +235,14 @@ class LoadedModel:
             duration_sec,
             confidence.item(),
             rule is None or bool(rule.is_known(confidence)),
+            self._threshold(rule),
         )
+
+    def _threshold(self, rule: Rejection | None) -> float | None:
+        """From which probability on a video shows a text: the rule's, where it says none of a bank."""
+        if self.independent is None:
+            return None
+        return self.independent.threshold if rule is None or rule.bank else rule.threshold
 
     @torch.inference_mode()
     def embed_video(self, video: str | Path) -> Float[Tensor, " E"]:
@@ -286,11 +311,12 @@ class LoadedModel:
             tuple(texts),
             middles,
             similarity,
-            temperature * self.calibration.temperature,
+            temperature * (self.calibration.temperature if self.independent is None else 1.0),
             min(span, length_sec),
             duration_sec,
             start_sec,
             bank_share(similarity / temperature, bank / temperature) if bank.shape[-1] else None,
+            self.independent,
         )
 
     @torch.inference_mode()

@@ -33,7 +33,7 @@ def rule_for(rule: Rejection | None, texts: tuple[str, ...]) -> Rejection | None
     """The rule for some candidates: without what a candidate says in its bank; None where it says nothing of them.
 
     Raises:
-        InputError: when nothing could be told from them, or nothing is left of the bank.
+        InputError: when nothing is left of the bank.
     """
     if rule is None:
         return None
@@ -44,7 +44,6 @@ def rule_for(rule: Rejection | None, texts: tuple[str, ...]) -> Rejection | None
             len(rule.class_names or ()),
         )
         return None
-    rule.check(texts)
     return replace(rule, bank=without_candidates(rule.bank, texts)) if rule.bank else rule
 
 

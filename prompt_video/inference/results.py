@@ -9,8 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from data_modules.annotations.activitynet_format import Detection
+from data_modules.annotations.list_files import BETWEEN_LABELS
 from prompt_video.inference.drawing import COLORS, Bar, curves, timeline
 from prompt_video.inference.notebook import MOST_SHOWN, html_table
+from prompt_video.model.independent import IndependentLabels
 from prompt_video.model.none_of_these import NONE_OF_THESE
 from prompt_video.model.rejection import Rejection, confidences
 
@@ -31,10 +33,11 @@ class VideoScores:
         video: the file.
         texts: the candidates.
         similarity: cosine of each text, in [-1, 1]; of a linear probe, which has none, its own scores.
-        probability: of each text among all of them; they sum to 1.
+        probability: of each text among all of them, which sum to 1; of a model of several labels of each by itself.
         duration_sec: of the video.
         confidence: that it shows one of them, in [0, 1]: the best probability, or the texts' share beside a bank.
         is_known: False: it shows none of them, by the model's rule.
+        threshold: probability from which on the video shows a text, whatever else it shows; None: it shows one.
     """
 
     video: Path
@@ -44,11 +47,25 @@ class VideoScores:
     duration_sec: float
     confidence: float
     is_known: bool = True
+    threshold: float | None = None
+
+    def shown(self, n: int = 5) -> list[Ranked]:
+        """The texts that fit best, best first: so many, and of several labels all that the video shows."""
+        return self.best(max(n, len(self.labels) if self.threshold is not None else 0))
+
+    @property
+    def labels(self) -> list[Ranked]:
+        """The texts that the video shows, best first: the one that fits best, or all that reach the threshold."""
+        if not self.is_known:
+            return []
+        if self.threshold is None:
+            return self.best(1)
+        return [one for one in self.best(len(self.texts)) if one.probability >= self.threshold]
 
     @property
     def label(self) -> str | None:
-        """The text that fits best; None where none of them does."""
-        return self.best(1)[0].text if self.is_known else None
+        """What the video shows, with ``|`` between several texts; None where it shows none of them."""
+        return BETWEEN_LABELS.join(one.text for one in self.labels) or None
 
     def best(self, n: int = 5) -> list[Ranked]:
         """The texts that fit best, best first; all where there are fewer."""
@@ -56,12 +73,13 @@ class VideoScores:
         return [Ranked(self.texts[k], self.probability[k].item(), self.similarity[k].item()) for k in order]
 
     def __repr__(self) -> str:
-        best = ", ".join(f"{one.text} {one.probability:.1%}" for one in self.best(3))
-        told = "" if self.is_known else f"{NONE_OF_THESE}, "
+        best = ", ".join(f"{one.text} {one.probability:.1%}" for one in self.shown(3))
+        told = f"{len(self.labels)} labels, " if self.labels and self.threshold is not None else ""
+        told = told if self.is_known else f"{NONE_OF_THESE}, "
         return f"VideoScores({self.video.name}, {len(self.texts)} texts, {told}best: {best})"
 
     def _repr_html_(self) -> str:
-        rows = [(one.text, f"{one.probability:.1%}", f"{one.similarity:.3f}") for one in self.best(MOST_SHOWN)]
+        rows = [(one.text, f"{one.probability:.1%}", f"{one.similarity:.3f}") for one in self.shown(MOST_SHOWN)]
         told = "" if self.is_known else f": {NONE_OF_THESE}"
         return html_table(rows, ("text", "probability", "similarity"), f"{self.video.name}{told}")
 
@@ -80,6 +98,7 @@ class SimilarityCurve:
         duration_sec: where the video ends.
         start_sec: where its first frame comes on screen; later than 0 where sound comes first.
         bank_share: at each moment, of the texts beside a bank of others; None without one.
+        independent: how likely each text is by itself, of a model of several labels; None: they compete.
     """
 
     video: Path
@@ -91,11 +110,18 @@ class SimilarityCurve:
     duration_sec: float
     start_sec: float = 0.0
     bank_share: Float[Tensor, " N"] | None = None
+    independent: IndependentLabels | None = None
+
+    @property
+    def scores(self) -> Float[Tensor, "N K"]:
+        """Of each moment and text, before they become probabilities."""
+        return self.similarity / self.temperature
 
     @property
     def confidence(self) -> Float[Tensor, " N"]:
         """That one of the texts is shown at each moment, in [0, 1]; see `VideoScores`."""
-        return confidences((self.similarity / self.temperature).softmax(-1), self.bank_share)
+        own = self.independent.probabilities(self.scores) if self.independent else self.scores.softmax(-1)
+        return confidences(own, self.bank_share)
 
     def __repr__(self) -> str:
         return (

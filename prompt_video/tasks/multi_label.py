@@ -140,14 +140,15 @@ class MultiLabelTask(RecognitionTask):
             self.log("val/loss", each.sum(-1).mean().float(), batch_size=len(learned), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """The class names that each video shows, likeliest first, with their probabilities."""
+        """What each video shows, and the five likeliest class names or all that it shows, with their probabilities."""
         if not len(batch["target"]):
             return []
         rows = []
         for video_id, own in zip(batch["video_id"], self.probabilities(batch)[0], strict=True):
-            order = own.argsort(descending=True, stable=True).tolist()
-            named = {batch["text"][k]: own[k].item() for k in order if own[k] >= self.threshold}
-            rows.append({"video_id": video_id, "scores": named})
+            best = own.argsort(descending=True, stable=True)[: max(5, int((own >= self.threshold).sum()))].tolist()
+            scores = {batch["text"][k]: own[k].item() for k in best}
+            shown = [name for name, probability in scores.items() if probability >= self.threshold]
+            rows.append({"video_id": video_id, "scores": scores, "label": BETWEEN_LABELS.join(shown) or None})
         return rows
 
     def details(self) -> dict[str, Any]:

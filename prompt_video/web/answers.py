@@ -56,7 +56,7 @@ class ClipAnswer:
 
     def content(self) -> Content:
         """What the page draws."""
-        best = self.scores.best(MANY)
+        best = self.scores.shown(MANY)
         apart = self._shown(overlapping=False)
         drawn = list(dict.fromkeys([d.label for d in apart] + [one.text for one in best]))[:LINES]
         return {
@@ -82,6 +82,7 @@ class ClipAnswer:
             "is_known": self.scores.is_known,
             "confidence": self.scores.confidence,
             "threshold": self.rule.threshold,
+            "labels": None if self.scores.threshold is None else [plain(one.text) for one in self.scores.labels],
             "rule": self.rule.describe(),
         }
 

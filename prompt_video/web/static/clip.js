@@ -135,6 +135,7 @@ async function score() {
 const said = () => {
   const [best] = answer.ranked;
   if (answer.verdict && !answer.verdict.is_known) return "None of these. The details stand below.";
+  if (answer.verdict?.labels) return `The video shows ${answer.verdict.labels.map((text) => short(text)).join(", ")}. The details stand below.`;
   return `${short(best.text)} fits best, at ${(100 * best.probability).toFixed(0)} %. The details stand below.`;
 };
 
@@ -156,15 +157,18 @@ function drawRanking() {
   const rows = answer.ranked.map((one) => {
     const bar = element("i", { className: `bar ${colorOf(answer, one.text)}` });
     bar.style.width = `${100 * one.probability}%`;
-    return [cell("text", short(one.text), element("span", { className: "rail" }, bar)),
+    const mark = verdict?.labels?.includes(one.text) ? "✓ " : "";
+    return [cell("text", mark, short(one.text), element("span", { className: "rail" }, bar)),
       cell("number", `${(100 * one.probability).toFixed(1)} %`), cell("number", one.similarity.toFixed(3))];
   });
   table($("#ranking"), "Texts by how well they fit the whole video",
     [["Text", "text"], ["Probability", "number"], [answer.similarity_name, "number"]], rows);
   const left = answer.num_texts - answer.ranked.length;
-  $("#ranking-hint").textContent = `Probabilities are among these ${answer.num_texts} texts and add up to 100 %`
+  $("#ranking-hint").textContent = (verdict?.labels
+    ? `Each of these ${answer.num_texts} texts is answered by itself; ✓ marks what the video shows`
+    : `Probabilities are among these ${answer.num_texts} texts and add up to 100 %`)
     + (left > 0 ? `; ${left.toLocaleString("en")} more are less likely.` : ".")
-    + (answer.verdict?.is_known ? ` The confidence is ${answer.verdict.confidence.toFixed(3)}: ${answer.verdict.rule}.` : "")
+    + (verdict?.is_known && !verdict.labels ? ` The confidence is ${verdict.confidence.toFixed(3)}: ${verdict.rule}.` : "")
     + (answer.num_cut ? ` ${answer.num_cut} of them are too long for the model: only their beginning counts.` : "");
 }
 

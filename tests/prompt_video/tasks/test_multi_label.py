@@ -166,4 +166,47 @@ def test_recognition_of_one_class_refuses_such_videos_before_frames_are_encoded(
     with pytest.raises(InputError, match=r"labels.json, entry 0: moving_left/0.mp4 has 2 labels, and RecognitionTask"):
         RecognitionTask().check_trials(data.trials)
     MultiLabelTask().check_trials(data.trials)
-    assert prompt_video  # label, predict and the page stand in their own tests
+
+
+def test_load_label_and_predict_name_all_that_reaches_the_threshold(
+    run: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ckpt, video = run / "checkpoints" / "best.ckpt", labelled / "spinning" / "4.mp4"
+    bias = torch.load(ckpt, weights_only=True)["state_dict"]["bias"].item()
+    model = prompt_video.load(ckpt)
+    scores = model.score(video, ["left", "spin"])
+    by_hand = (scores.similarity / model.model.temperature.item() + bias).sigmoid()
+    assert torch.allclose(scores.probability, by_hand, atol=1e-5)
+    assert scores.threshold == 0.5
+    assert [one.text for one in scores.labels] == [one.text for one in scores.best(2) if one.probability >= 0.5]
+    alone = model.score(video, ["spin"])
+    assert alone.probability[0].item() == pytest.approx(scores.probability[1].item(), abs=1e-6), "no other text counts"
+    assert alone.is_known == (alone.probability[0].item() >= 0.5)
+    both, none = prompt_video.load(ckpt, none_below=0.0), prompt_video.load(ckpt, none_below=1.0)
+    assert set(both.score(video, ["left", "spin"]).label.split(BETWEEN_LABELS)) == {"left", "spin"}  # type: ignore[union-attr]
+    assert none.score(video, ["left", "spin"]).label is None
+    capsys.readouterr()
+
+    command = ["label", str(labelled), f"--ckpt={ckpt}", f"--json={tmp_path / 'l.json'}", f"--csv={tmp_path / 'l.csv'}"]
+    assert main([*command, "--none_below=0.0", "--top=1"]) == 0
+    assert "left 12" in capsys.readouterr().out
+    videos = json.loads((tmp_path / "l.json").read_text())["videos"]
+    assert all(sorted(one["labels"]) == ["left", "spin"] and len(one["best"]) == 2 for one in videos)
+    assert {row["label"] for row in rows_of(tmp_path / "l.csv")} <= {"left|spin", "spin|left"}
+    assert main(["label", str(video), f"--ckpt={ckpt}", "--none_below=1.0"]) == 0
+    assert "none of these" in capsys.readouterr().out
+
+    assert main(["predict", f"--ckpt={ckpt}", f"--run_folder={tmp_path / 'tests'}", "--wandb=disabled"]) == 0
+    predictions = json.loads((tmp_path / "tests" / "predictions.json").read_text())["predictions"]
+    said = {row["video"]: (row["label"] or "").split(BETWEEN_LABELS) for row in predictions}
+    assert {row["video_id"]: row["pred"].split(BETWEEN_LABELS) for row in rows_of(run / "by_video.csv")} == said
+
+
+def test_segments_of_several_labels_may_be_at_once(run: Path, labelled: Path) -> None:
+    video = labelled / "spinning" / "4.mp4"
+    model = prompt_video.load(run / "checkpoints" / "best.ckpt", none_below=0.0)
+    curve = model.similarity(video, ["left", "spin"])
+    assert curve.independent is not None
+    found = model.segments(video, ["left", "spin"]).segments
+    alone = model.segments(video, ["spin"]).segments
+    assert [one for one in found if one.label == "spin"] == list(alone)
