@@ -3,18 +3,15 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from rich.console import Console
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 
 from prompt_video.bench.measure import CPU, in_new_process
 from prompt_video.bench.memory import free_memory
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size, choose, recorded
+from prompt_video.io.progress import Steps
 
 TRUST_SECONDS = 30.0  # of measurements that it takes until the machine's own pace counts as much as the known one
 ENDED = "the memory ran out while {} was measured: left out"
@@ -39,36 +36,6 @@ class Pace:
     def seconds(self, known: int) -> float:
         """What to expect here."""
         return known * self.taken / self.known
-
-
-@dataclass(frozen=True)
-class Doing:
-    """What is being measured, as the terminal shows it.
-
-    Args:
-        name: of it.
-        expected: seconds that it takes.
-        later: seconds of all after it.
-        before: seconds of all before it.
-        start: when it began.
-    """
-
-    name: str
-    expected: float
-    later: float
-    before: float
-    start: float = field(default_factory=time.perf_counter)
-
-    def line(self) -> str:
-        """For a log and above the bar."""
-        return f"{self.name}: {duration(self.expected)}; {duration(self.expected + self.later)} left in all"
-
-    def __rich__(self) -> Table:
-        taken = time.perf_counter() - self.start
-        left = max(0.0, self.expected - taken) + self.later
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row(ProgressBar(self.before + taken + left, self.before + taken, width=40), f"{duration(left)} left")
-        return grid
 
 
 def duration(seconds: float) -> str:
@@ -101,30 +68,39 @@ class Runner:
         """Each part's figures, when it is over; its ``notes`` say what is to be known of them."""
         meant = {part: [one for one in all_ if self._sizes(one)] for part, all_ in parts.items()}
         later = [measurement for measurements in meant.values() for measurement in measurements]
-        for part, measurements in meant.items():
-            figures: Figures = {"device": self.setting.device.type, "quick": self.quick}
-            notes: list[str] = []
-            for measurement in measurements:
-                later = later[1:]
-                found, said = self._measure(part, measurement, later)
-                figures |= found
-                notes += said
-            yield part, figures | {"notes": notes}
+        bar = Steps("measuring", 100, "%", show=self.console.is_terminal, redraws_a_sec=1.0, console=self.console)
+        with bar:
+            for part, measurements in meant.items():
+                figures: Figures = {"device": self.setting.device.type, "quick": self.quick}
+                notes: list[str] = []
+                for measurement in measurements:
+                    later = later[1:]
+                    found, said = self._measure(part, measurement, later, bar)
+                    figures |= found
+                    notes += said
+                yield part, figures | {"notes": notes}
 
-    def _measure(self, part: str, measurement: Measurement, later: Sequence[Measurement]) -> tuple[Figures, list[str]]:
+    def _measure(
+        self, part: str, measurement: Measurement, later: Sequence[Measurement], bar: Steps
+    ) -> tuple[Figures, list[str]]:
         size, lack = self._choice(measurement)
         if size is None:
             return {}, [lack] if lack else []
         known = sum(found.seconds for found, _ in map(self._choice, later) if found)
-        expected = self.pace.seconds(size.seconds), self.pace.seconds(known)
-        doing = Doing(f"{part.replace('_', ' ')}, {size.label}", *expected, time.perf_counter() - self.start)
-        self.console.print(doing.line(), highlight=False, soft_wrap=True)
+        expected, left = self.pace.seconds(size.seconds), self.pace.seconds(known)
+        name = f"{part.replace('_', ' ')}, {size.label}"
+        line = f"{name}: {duration(expected)}; {duration(expected + left)} left in all"
+        self.console.print(line, highlight=False, soft_wrap=True)
+        start = time.perf_counter()
+        before = start - self.start
         try:
-            with self._bar(doing):
+            with bar.meanwhile(
+                100 * (before + expected) / (before + expected + left), expected, part.replace("_", " ")
+            ):
                 figures, notes = recorded(self._figures(measurement, size))
         except (BrokenProcessPool, torch.OutOfMemoryError):
             figures, notes = {}, [ENDED.format(size.label)]
-        self.pace.add(size.seconds, time.perf_counter() - doing.start)
+        self.pace.add(size.seconds, time.perf_counter() - start)
         return figures, [lack, *notes] if lack else notes
 
     def _figures(self, measurement: Measurement, size: Size) -> Figures:
@@ -139,8 +115,3 @@ class Runner:
 
     def _sizes(self, measurement: Measurement) -> list[Size]:
         return measurement.candidates(self.setting.device, self.quick)
-
-    def _bar(self, doing: Doing) -> AbstractContextManager[object]:
-        if not self.console.is_terminal:
-            return nullcontext()
-        return Live(doing, console=self.console, refresh_per_second=1, transient=True)

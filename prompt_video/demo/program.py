@@ -1,6 +1,5 @@
 """All parts of the demo: what is run, in which order, and the tables and pages that come of it."""
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from prompt_video.demo.chapters import (
     CHAPTERS,
@@ -26,6 +24,7 @@ from prompt_video.demo.chapters import (
 )
 from prompt_video.demo.running import Run, Stage, finished
 from prompt_video.demo.sizes import SECONDS, Size
+from prompt_video.io.progress import Steps
 from prompt_video.reports.document import Document, Facts
 from prompt_video.reports.tables import Link
 from prompt_video.reports.terminal import rich_table
@@ -53,24 +52,15 @@ class Demo:
     def run(self) -> None:
         """Train and test every method with every seed."""
         stages = self.stages()
-        total, started = sum(stage.seconds for stage in stages), time.monotonic()
+        total = sum(stage.seconds for stage in stages)
         self.console.print(f"{len(stages)} runs on worlds that are rendered here; the first ones take longest")
-        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}")
-        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as bar:
-            task = bar.add_task("training and testing", total=total, left="")
-
-            def tick(done: float) -> None:
-                # What is done tells how fast this machine is, once it is enough of it to tell.
-                left = (total - done) * (time.monotonic() - started) / done if done > 0.05 * total else None
-                bar.update(task, completed=done, left="" if left is None else f"about {left:.0f} s left")
-
-            for count, (stage, outcome, seconds) in enumerate(finished(stages, tick), start=1):
+        is_shown = self.console.is_terminal  # a log has a line a run
+        with Steps("training and testing", 100, "%", stdout=True, show=is_shown, console=self.console) as steps:
+            ended = finished(stages, lambda done: steps.to(100 * done / total))
+            for count, (stage, outcome, seconds) in enumerate(ended, start=1):
                 self.outcomes.append(outcome)
-                said = _note(outcome)
-                self.console.print(
-                    f"{count:>{len(str(len(stages)))}}/{len(stages)}  seed {stage.run.seed}  {said}   {seconds:5.1f} s",
-                    highlight=False,
-                )
+                place = f"{count:>{len(str(len(stages)))}}/{len(stages)}"
+                steps.print(f"{place}  seed {stage.run.seed}  {_note(outcome)}   {seconds:5.1f} s")
         self.outcomes.sort(
             key=lambda outcome: (CHAPTERS.index(chapter_of(outcome.run)), outcome.run.seed, _place(outcome))
         )

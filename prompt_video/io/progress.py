@@ -2,10 +2,13 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
+from threading import Event, Thread
 from types import TracebackType
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
@@ -14,8 +17,11 @@ from prompt_video.io.console import Terminal
 from prompt_video.io.readable import readable
 
 TENTHS = 10
+PERCENT = "%"
 PATIENCE_SEC = 60.0  # after which a line is written in any case
 SOON_SEC = 5.0
+TICK_SEC = 1.0
+ALMOST = 0.95  # of what takes longer than was expected
 BAR, LEFT = 14, len("99 min left")  # columns, of the 80 of a terminal
 
 
@@ -25,11 +31,13 @@ class Steps:
     Args:
         what: is done, in a word or two.
         total: how much there is to do; None: nobody knows.
-        noun: of what is counted.
+        noun: of what is counted; ``%`` of a hundred, where it is parts that take unlike times.
         start: how much was done before.
         stdout: write there, where other lines of the work go; else to stderr, beside results.
         every_sec: lines come no closer than this.
         show: False says nothing.
+        redraws_a_sec: of the bar; fewer where every hundredth of the processor's time counts.
+        console: to say it on, in the place of one of its own.
     """
 
     def __init__(
@@ -42,9 +50,11 @@ class Steps:
         stdout: bool = False,
         every_sec: float = 0.0,
         show: bool = True,
+        redraws_a_sec: float = 10.0,
+        console: Console | None = None,
     ) -> None:
         self.what, self.total, self.noun, self.start, self.done = what, total, noun, start, start
-        self.console = Terminal(stderr=not stdout)
+        self.console = console or Terminal(stderr=not stdout)
         self._show, self._every_sec = show, every_sec
         self._began = self._said = time.monotonic()
         self._progress: Progress | None = None
@@ -52,13 +62,14 @@ class Steps:
             self._progress = Progress(
                 TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
                 BarColumn(BAR),
-                _Count(Column(no_wrap=True)),
+                _Count(Column(no_wrap=True), noun == PERCENT),
                 _Left(Column(no_wrap=True)),
                 TextColumn(
                     "{task.fields[beside]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
                 ),
                 console=self.console,
                 transient=True,
+                refresh_per_second=redraws_a_sec,
                 redirect_stdout=sys.stdout.isatty(),
                 redirect_stderr=sys.stderr.isatty(),
             )
@@ -74,6 +85,11 @@ class Steps:
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+    @property
+    def has_bar(self) -> bool:
+        """Whether a bar is drawn; elsewhere lines tell."""
+        return self._progress is not None
 
     def print(self, *shown: RenderableType) -> None:
         """Results, on standard output, above the bar if it is drawn on the same terminal."""
@@ -101,6 +117,34 @@ class Steps:
         elif self._show and self._is_due(before):
             self.say(beside)
 
+    @contextmanager
+    def meanwhile(self, done: int | float, seconds: float, what: str | None = None) -> Iterator[None]:
+        """Move the bar by the clock, while something is done that cannot be asked how far it is.
+
+        Args:
+            done: that is reached once it is over.
+            seconds: that it will take, as far as is known; what takes longer stops just before its end.
+            what: is being done.
+        """
+        before, began, is_over = self.done, time.monotonic(), Event()
+
+        def move() -> None:
+            while not is_over.wait(TICK_SEC):
+                share = min((time.monotonic() - began) / max(seconds, 1e-9), ALMOST)
+                self.to(before + share * (done - before))
+
+        self.to(before, what=what)
+        mover = Thread(target=move, daemon=True)
+        if self._progress is not None:
+            mover.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            if self._progress is not None:
+                mover.join()
+        self.to(done)
+
     def say(self, beside: str = "") -> None:
         """A line, where there is no bar."""
         if self._progress is None and self._show:
@@ -122,7 +166,7 @@ class Steps:
         return readable(beside) if len(beside) <= room else f"{readable(beside)[: max(room - 1, 0)].rstrip()}…"
 
     def _told(self) -> str:
-        of = f" of {self.total:,.0f}" if self.total else ""
+        of = f" of {self.total:,.0f}" if self.total and self.noun != PERCENT else ""
         return ", ".join(part for part in (f"{int(self.done):,}{of} {self.noun}", self.left()) if part)
 
     def _is_due(self, before: int | float) -> bool:
@@ -144,13 +188,16 @@ def duration(seconds: int | float) -> str:
 
 
 class _Count(ProgressColumn):
-    """``12/400``."""
+    """``12/400``, or ``12 %``."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, is_percent: bool) -> None:
         super().__init__(table_column=column)
+        self._is_percent = is_percent
 
     def render(self, task: Task) -> Text:
         """One row's."""
+        if self._is_percent:
+            return Text(f"{int(task.completed)} %")
         of = f"/{task.total:,.0f}" if task.total else ""
         return Text(f"{int(task.completed):,}{of}")
 

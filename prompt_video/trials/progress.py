@@ -1,21 +1,13 @@
 """How far the trials of a run are: a bar on a terminal, elsewhere a line for each tenth; and their mean loss."""
 
-import logging
-import sys
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from prompt_video.io.console import Terminal
+from prompt_video.io.progress import Steps
 from prompt_video.trials.stacked_task import StackedTask, is_logged
-
-log = logging.getLogger(__name__)
-
-LINES = 10  # that say how far the trials are
 
 
 class TrialsProgress(Callback):
@@ -24,53 +16,41 @@ class TrialsProgress(Callback):
     Args:
         total: trials of the run.
         done: of them before.
-        bar: move a bar; else write lines.
+        bar: say it; else nothing is said.
     """
 
     def __init__(self, total: int, done: int, *, bar: bool) -> None:
-        self.total, self.before, self.done = total, done, done
-        self._began, self._said = time.monotonic(), done * LINES // total
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[said]}"),
-            TimeRemainingColumn(),
-        )
-        self._bar = Progress(*columns, console=Terminal(), transient=True, disable=not (bar and sys.stdout.isatty()))
-        self._row = self._bar.add_task("trials", total=total, completed=done, said=f"{done} of {total}")
+        self.total, self.done = total, done
+        self._steps = Steps("trials", total, "trials", start=done, stdout=True, show=bar)
 
     def __enter__(self) -> "TrialsProgress":
-        self._bar.start()
+        self._steps.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._steps.__exit__(kind, error, trace)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count trials in training by the epochs that they have behind them."""
         count = len(pl_module.tasks) if isinstance(pl_module, StackedTask) else 1
         share = (trainer.current_epoch + 1) / max(trainer.max_epochs or 0, trainer.current_epoch + 1)
         loss = trainer.callback_metrics.get("train/loss")
-        self._show(count * share, "" if loss is None else f", loss {float(loss):.3f}")
+        if self._steps.has_bar:  # elsewhere a line tells of those that are tested
+            self._steps.to(
+                min(self.done + count * share, self.total), "" if loss is None else f"loss {float(loss):.3f}"
+            )
 
     def finished(self) -> None:
         """One more is tested."""
         self.done += 1
-        self._show()
+        if self._steps.has_bar:
+            self._steps.to(self.done)
 
     def say(self) -> None:
-        """Write a line where that is due: once all trials that were trained together are tested."""
-        left, tenth = self.total - self.done, self.done * LINES // self.total
-        if self._bar.disable and left and tenth > self._said:
-            self._said = tenth
-            seconds = (time.monotonic() - self._began) / (self.done - self.before) * left
-            log.info("%d of %d trials are done, about %s left", self.done, self.total, _time(seconds))
-
-    def _show(self, more: float = 0.0, loss: str = "") -> None:
-        completed = min(self.done + more, self.total)
-        self._bar.update(self._row, completed=completed, said=f"{self.done} of {self.total}{loss}")
+        """All that were trained together are tested: without a bar, that is when a line is due."""
+        self._steps.to(self.done)
 
 
 class LossCurve(Callback):
@@ -97,7 +77,3 @@ class LossCurve(Callback):
     def means(self) -> Sequence[tuple[int, float]]:
         """Each step with the mean loss there."""
         return [(step, total / trials) for step, (total, trials) in sorted(self._sums.items())]
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -12,7 +12,7 @@ from prompt_video import cli
 from prompt_video.bench import program
 from prompt_video.bench.measure import Spread
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.bench.running import Doing, Pace, Runner, duration
+from prompt_video.bench.running import Pace, Runner, duration
 
 SIZES = (Size("large", 4096, 300, {"size": 2}), Size("small", 1024, 40, {"size": 1}, quick=True))
 
@@ -102,14 +102,6 @@ def test_the_pace_is_learned() -> None:
     assert pace.seconds(60) == 90
     pace.add(known=6000, taken=12000.0)
     assert pace.seconds(60) == pytest.approx(120, abs=1)
-
-
-def test_the_time_left_goes_down_to_that_of_what_is_later() -> None:
-    """A measurement that takes longer than expected leaves no less than all later ones."""
-    console = Console(width=80, file=io.StringIO())
-    with console.capture() as capture:
-        console.print(Doing("store", expected=10.0, later=120.0, before=5.0, start=-1e9))
-    assert "about 2 min left" in capture.get()
 
 
 def test_durations() -> None:

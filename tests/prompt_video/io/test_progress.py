@@ -1,6 +1,7 @@
 """How far something is: on a terminal of eighty columns, and in a log file."""
 
 import re
+import time
 
 import pytest
 
@@ -63,6 +64,25 @@ def test_the_bar_fits_a_terminal_counts_and_tells_the_time_left(
     assert all(len(line) <= 80 for line in bars)
     assert any("15,000/20,000" in line for line in bars)
     assert not any("--" in line for line in bars)
+
+
+def test_the_bar_moves_by_the_clock_while_nothing_can_be_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prompt_video.io.progress.TICK_SEC", 0.01)
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", "80")):
+        monkeypatch.setenv(name, value)
+    with Steps("measuring", 100, "%") as steps, steps.meanwhile(40, 0.02, "text path"):
+        time.sleep(0.2)
+        on_the_way = steps.done
+        steps._progress.refresh() if steps._progress else None
+    assert (on_the_way, steps.done) == (0.95 * 40, 40)
+    assert "text path" in (drawn := capsys.readouterr().err)
+    assert "38 %" in drawn
+    with Steps("measuring", 100, "%", show=False) as silent, silent.meanwhile(40, 0.0):
+        pass
+    assert silent.done == 40
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.2, "0 s"), (99, "99 s"), (100, "2 min"), (7500, "2 h 05 min")])
