@@ -230,6 +230,7 @@ class RunRecord(Callback):
                 "seed": self.seed,
                 "samples": samples(data.dropped_videos),
                 "learned_weights": learned_weights(task),
+                **({"controls": about} if (about := task.about_controls()) else {}),
                 **found,
                 "seconds": round(time.monotonic() - self._started, 2),
             }

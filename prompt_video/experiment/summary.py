@@ -12,9 +12,11 @@ from data_modules.loading.dropped_videos import DroppedVideos
 from prompt_video.io.console import Terminal
 from prompt_video.io.run_files import REPORT
 from prompt_video.io.tables import new_table
+from prompt_video.reports.controls import control_sentences
 
 MAIN = re.compile(r"top1|hm|map$|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
+TOLD = 2  # sentences on controls; the report has all
 NAMED = 5  # broken videos that are named on the terminal; the file names all
 
 
@@ -37,6 +39,8 @@ def print_summary(
     console = Terminal(soft_wrap=False)
     console.rule(folder.parent.name, align="left")
     console.print(_figures(results["metrics"], results.get("confidence", {})))
+    for sentence in control_sentences(results)[:TOLD]:
+        console.print(sentence)
     console.print(results.get("protocol", ""), style="dim")
     console.print(results.get("model", ""), style="dim")
     for split, videos in dropped_videos.dropped.items():

@@ -30,10 +30,29 @@ def encode_segments(
     """
     if frames_inside is None:
         return segment_features(temporal.frame_features(frames, mask), mask, segments)[chosen]
+    features: Tensor = temporal(*frames_in_segments(frames, mask, segments, chosen, frames_inside))
+    return features
+
+
+def frames_in_segments(
+    frames: Float[Tensor, "R T D"],
+    mask: Bool[Tensor, "R T"],
+    segments: Float[Tensor, "R N 2"],
+    chosen: Bool[Tensor, "R N"],
+    count: int,
+) -> tuple[Float[Tensor, "M F D"], Bool[Tensor, "M F"]]:
+    """Frames that are evenly spread over each of the M chosen segments, and which of them are real.
+
+    Args:
+        frames: see `encode_segments`, as the others.
+        mask: True at real frames.
+        segments: start and end in frames of the window.
+        chosen: the segments that are wanted.
+        count: of a segment.
+    """
     rows, _ = chosen.nonzero(as_tuple=True)
     start, end = segments[chosen].unbind(-1)
-    place = (torch.arange(frames_inside, device=frames.device, dtype=frames.dtype) + 0.5) / frames_inside
+    place = (torch.arange(count, device=frames.device, dtype=frames.dtype) + 0.5) / count
     inside, real = interpolated(frames, mask, rows, torch.lerp(start[:, None], end[:, None], place))
     # A segment without a single real frame has zeros, all of which count: attention needs something to look at.
-    features: Tensor = temporal(inside, real | ~real.any(-1, keepdim=True))
-    return features
+    return inside, real | ~real.any(-1, keepdim=True)

@@ -76,6 +76,7 @@ class Cache(TemplatePrompt):
     reads_text: ClassVar[bool] = False
     starts_frozen: ClassVar[bool] = True
     needs_examples: ClassVar[bool] = True
+    beside_names: ClassVar[str | None] = "their training videos"
     called: ClassVar[str] = "a cache"
     knows: ClassVar[str] = "it scores any text, and knows more than the text says of the classes whose videos it keeps"
     vocabulary: list[str]

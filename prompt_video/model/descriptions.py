@@ -34,6 +34,7 @@ class Descriptions(TextHead):
     learned vectors around each sentence are those of this framework.
     """
 
+    beside_names: ClassVar[str | None] = "sentences"
     needs_source: ClassVar[str] = (
         "descriptions need sentences: --model.prompt.source FILE, a JSON or CSV of your own, or a packaged one, such "
         "as hmdb51-spatio."

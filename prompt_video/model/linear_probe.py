@@ -21,6 +21,7 @@ class LinearProbe(TextHead):
 
     reads_text: ClassVar[bool] = False
     called: ClassVar[str] = "a linear probe"
+    beside_names: ClassVar[str | None] = "a learned vector"
     stackable: ClassVar[bool] = True
     vocabulary: list[str]
 

@@ -9,10 +9,10 @@ from prompt_video.compat import version_of
 
 
 class TextFeatureCache:
-    """The newest features of each text head."""
+    """The newest features of each text head: of two lists of texts, as controls read made-up names beside true ones."""
 
     def __init__(self) -> None:
-        self._kept: dict[nn.Module, tuple[object, Tensor]] = {}
+        self._kept: dict[nn.Module, dict[object, Tensor]] = {}
 
     def features(
         self, head: nn.Module, texts: Hashable, learned: Sequence[Tensor], compute: Callable[[], Tensor]
@@ -26,11 +26,12 @@ class TextFeatureCache:
             compute: makes them.
         """
         state = (texts, *((id(weight), version_of(weight)) for weight in learned))
-        if head not in self._kept or self._kept[head][0] != state:
+        kept = self._kept.setdefault(head, {})
+        if state not in kept:
             # Not in inference mode: a training step may use what is kept.
             with torch.inference_mode(False), torch.no_grad():
-                self._kept[head] = (state, compute())
-        return self._kept[head][1]
+                self._kept[head] = kept = {**dict([*kept.items()][-1:]), state: compute()}
+        return kept[state]
 
     def forget(self, head: nn.Module) -> None:
         """Drop the features of one head."""

@@ -72,6 +72,7 @@ class TextHead(nn.Module, ABC):
         knows: what such a one can score, as a sentence.
         starts_frozen: whether it scores as the frozen backbone does before it learns, at the frozen backbone's
             temperature.
+        beside_names: what it has of its own of each class besides the name, for messages; None: it reads names alone.
         needs_examples: whether it is shown the training videos before it is trained, see `learn_from`.
         vocabulary: the class names that it has something of its own for; None: none.
         text_parts: vectors side by side that it makes of a text.
@@ -83,6 +84,7 @@ class TextHead(nn.Module, ABC):
     called: ClassVar[str] = "a text head"
     knows: ClassVar[str] = "it scores the classes that it learned, and no other text"
     starts_frozen: ClassVar[bool] = False
+    beside_names: ClassVar[str | None] = None
     needs_examples: ClassVar[bool] = False
     stackable: ClassVar[bool] = False
     vocabulary: list[str] | None = None

@@ -37,6 +37,7 @@ class TextProbe(TemplatePrompt):
 
     starts_frozen: ClassVar[bool] = True
     needs_examples: ClassVar[bool] = True
+    beside_names: ClassVar[str | None] = "a learned vector"
     vocabulary: list[str]
 
     def __init__(

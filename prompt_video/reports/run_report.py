@@ -10,6 +10,7 @@ from prompt_video.reports.comparison.facts import command_of, facts_of, origin
 from prompt_video.reports.comparison.report_model import curve_parts, results_table, trial_parts
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.runs import LeftOutError, Run, read_run
+from prompt_video.reports.controls import control_parts
 from prompt_video.reports.document import Document, Facts, Section
 from prompt_video.reports.html import write_page
 from prompt_video.reports.localization import localization_sections
@@ -70,6 +71,7 @@ def run_document(run: Run, shown: Sequence[Section] = ()) -> Document:
     notes: list[str] = []
     parts = {
         "Results": [results_table(run.experiment, [row]), *trial_parts(run)],
+        "Controls": control_parts(run.results),
         "Learning": curve_parts([row], notes),
         "Classes against the frozen CLIP": class_parts([row], notes),
     }

@@ -1,4 +1,4 @@
-"""What all tasks share: model, optimizer, training; with it the loop over tests, `Evaluated`, and `Checkpointed`."""
+"""What all tasks share: model, optimizer, training; with it the loop over tests, their controls, checkpoints."""
 
 import math
 from abc import abstractmethod
@@ -26,12 +26,12 @@ from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, VideoTextModel
 from prompt_video.tasks.checkpointed import Checkpointed
-from prompt_video.tasks.evaluated import Evaluated
+from prompt_video.tasks.controls import Controlled
 from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
 from prompt_video.tasks.training_examples import examples_in, shots_of
 
 
-class VideoTextTask(Checkpointed, Evaluated):
+class VideoTextTask(Checkpointed, Controlled):
     """Score videos against texts; a subclass adds its loss, and the results that it gathers.
 
     Args:
@@ -61,6 +61,8 @@ class VideoTextTask(Checkpointed, Evaluated):
         schedule: learning rate after that: ``constant``, or ``cosine`` down to zero at the end of training.
         compile: use torch.compile for the text path of training and for the temporal encoder: on a GPU kernels are
             captured once and replayed. On a CPU it costs more than it saves.
+        controls: test once more with frames in shuffled order, reversed, one frame alone, and made-up class names:
+            ``controls/...`` in the results, and a table in the report.
         start_from: checkpoint, of any task, whose prompt and temporal encoder training starts from; null: random ones.
     """
 
@@ -81,6 +83,7 @@ class VideoTextTask(Checkpointed, Evaluated):
         warmup_steps: int = 0,
         schedule: Schedule = "constant",
         compile: bool = False,
+        controls: bool = True,
         start_from: Path | None = None,
     ) -> None:
         super().__init__()
@@ -110,6 +113,7 @@ class VideoTextTask(Checkpointed, Evaluated):
         if compile:
             self.model.compile_parts()
         self.results = {}
+        self.with_controls, self.control_results, self.overlaps = controls, {}, {}
         self.class_names = []
         self.trial_name = None
         self.data_config = {}

@@ -1,6 +1,6 @@
 """What a validation or a test of recognition comes to: of one subset of a data set, and of several together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -76,6 +76,16 @@ class ClassificationResults(Results):
         if self.with_frozen:
             figures["frozen_top1"] = float(mean(video.frozen_pred == video.target for video in self.videos))
         return figures
+
+    @property
+    def chance(self) -> float:  # type: ignore[override]
+        """Top-1 of a blind guess."""
+        return 1 / len(self.class_names)
+
+    def of_classes(self, class_names: Collection[str], *, inverted: bool = False) -> dict[str, float]:
+        """Top-1 of the videos of some classes."""
+        shown = [v for v in self.videos if (self.class_names[v.target] in class_names) != inverted]
+        return {"top1": float(mean(video.pred == video.target for video in shown))} if shown else {}
 
     def confusion(self) -> Int[Tensor, "K K"]:
         """Counts, rows the truth, columns the guess."""

@@ -2,9 +2,10 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
+from statistics import mean
 from typing import cast
 
 import torch
@@ -100,6 +101,11 @@ class DetectionResults(Results):
                 self.class_ap[name] = {label: ap for label, ap in known if not math.isnan(ap)}
             self.figures |= {f"proposals/{figure}": value.item() for figure, value in self.proposals.compute().items()}
         return self.figures
+
+    def of_classes(self, class_names: Collection[str], *, inverted: bool = False) -> dict[str, float]:
+        """Average mAP over some classes, once it is computed."""
+        own = [ap for name, ap in self.class_ap[CLIP_ONLY].items() if (name in class_names) != inverted]
+        return {f"{CLIP_ONLY}/map_avg": mean(own)} if own else {}
 
     @staticmethod
     def key(score: str, figure: str) -> str:

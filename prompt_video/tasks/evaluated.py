@@ -67,10 +67,14 @@ class Evaluated(LightningModule, ABC):
 
     def reset_results(self) -> None:
         """Forget earlier results."""
-        for results in self.results.values():
+        for results in self.all_results():
             results.reset()
             if self.trainer.world_size > 1:
                 results.to(self.device)  # where processes can gather what each of them has
+
+    def all_results(self) -> list[Results]:
+        """All that are gathered."""
+        return list(self.results.values())
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures of validation."""
@@ -81,7 +85,7 @@ class Evaluated(LightningModule, ABC):
         """Log the figures of every test."""
         figures = {name: self.figures(name) for name in self.tests}
         # Alike on all processes already, which Lightning cannot know.
-        self.log_dict(self.named({name: own for name, own in figures.items() if own}), sync_dist=True)
+        self.log_dict(self.logged({name: own for name, own in figures.items() if own}), sync_dist=True)
 
     @property
     def tests(self) -> dict[str, Results]:
@@ -92,6 +96,14 @@ class Evaluated(LightningModule, ABC):
         """What validation or a test came to on all processes, which all have to ask; none if nothing was scored."""
         self.results[name].gather()
         return self.results[name].compute()
+
+    def logged(self, figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """All that a test logs.
+
+        Args:
+            figures: of each test that was scored.
+        """
+        return self.named(figures)
 
     def named(self, figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         """The figures of all tests as they are logged: those of the only one as ``test/...``, else ``test/<name>/...``.

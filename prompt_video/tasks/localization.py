@@ -28,16 +28,16 @@ from prompt_video.localization.segments import segment_features
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model import losses
 from prompt_video.model.examples import Examples
-from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
 from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.options import NamingOptions
 from prompt_video.tasks.regularizers import check_regularizers
+from prompt_video.tasks.segment_naming import SegmentControls
 
 log = logging.getLogger(__name__)
 
 
-class LocalizationTask(VideoTextTask):
+class LocalizationTask(SegmentControls):
     """Find the actions in a video and name them: one proposal stage, one classification stage, trained together.
 
     Proposals come from an anchor-free detector on the frozen backbone's frame features, or from a file. Frame features

@@ -29,6 +29,7 @@ class TaskOptions(TypedDict, total=False):
     warmup_steps: int
     schedule: Schedule
     compile: bool
+    controls: bool
     start_from: Path | None
 
 

@@ -1,6 +1,7 @@
 """What every task gathers in validation and in tests: one interface, whatever is counted."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from itertools import chain, zip_longest
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ class Results(nn.Module, ABC):
     A subclass has an ``update`` for the batches of its task.
     """
 
+    chance: float | None = None  # what a blind guess comes to in the task's main figure, where that can be said
+
     @abstractmethod
     def reset(self) -> None:
         """Forget all that was added, as before a new epoch of validation or a new test."""
@@ -26,6 +29,15 @@ class Results(nn.Module, ABC):
     @abstractmethod
     def compute(self) -> dict[str, float]:
         """The figures by name, once all is gathered; none where nothing was scored."""
+
+    def of_classes(self, class_names: Collection[str], *, inverted: bool = False) -> dict[str, float]:
+        """Figures over some classes alone, all of them being candidates; none where nothing shows them.
+
+        Args:
+            class_names: these.
+            inverted: over all others instead.
+        """
+        return {}
 
 
 def shares_of_processes(own: T) -> list[T]:

@@ -100,6 +100,10 @@ class RetrievalTask(VideoTextTask):
         temporal = self.model.temporal
         return RetrievalResults(subset, name != "val", None if temporal.is_linear else temporal.of_pairs)
 
+    def names_left_out(self) -> str | None:
+        """Captions are no names."""
+        return "made-up names are left out: captions are sentences, not names"
+
     @property
     def _data(self) -> CaptionedDataModule:
         data = self.trainer.datamodule  # type: ignore[attr-defined]  # set by every entry point

@@ -72,6 +72,7 @@ class Choosing:
         for values in points(self.lists):
             seed_everything(seed, verbose=False)
             task, trainer = self.make_task(values), self.make_trainer()
+            task.with_controls = False
             if len(inner.trials[0].tests) == 1:
                 figure = task.monitor.replace("val/", "test/")
             if task.has_weights:

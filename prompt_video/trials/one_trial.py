@@ -106,7 +106,8 @@ class TrialTraining:
             trainer: its own.
         """
         trainer.test(task, datamodule=data, verbose=False)
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
+        found = trainer.callback_metrics.items()
+        metrics = {name: float(value) for name, value in found if name.startswith(("test/", "controls/"))}
         return TrialResult(number, self.data.trials[number].name, self.data.seed_of(number), metrics)
 
     def last(self, folder: Path) -> Callback:
