@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[1]
 # The libraries come first: what they change at their import is theirs.
 PROGRAM = """
@@ -81,6 +83,7 @@ print(len(modules), "modules")
 """
 
 
+@pytest.mark.slow
 def test_imports_change_nothing_else() -> None:
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=REPOSITORY, capture_output=True, text=True, timeout=300

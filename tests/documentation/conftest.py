@@ -70,7 +70,9 @@ KINDS = (
         "elsewhere",
         ("tests/documentation/test_own_data_set.py::test_the_doctor_finds_it_by_its_name_in_a_checkout",),
     ),
-    Kind(r"make doctor EXP=(ucf101|k[467]00|ssv2|activitynet13|msrvtt_(1ka_7k|full|1kb))\S*( ARGS=.*)?", "large"),
+    Kind(
+        r"make doctor EXP=(ucf101|k[467]00|ssv2|activitynet13|msrvtt|didemo|smit|thumos14_open)\S*( ARGS=.*)?", "large"
+    ),
     Kind(r"(DATA_ROOT=\S+ )?make doctor EXP=\S+( ARGS=.*)?", "doctor"),
     Kind(r"make train EXP=\S+( METHOD=\S+)?( ARGS=.*)?", "settings"),
     Kind(r"make (dry-run|dashboard) EXP=\S+", "settings"),

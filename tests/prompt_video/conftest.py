@@ -39,14 +39,13 @@ model:
     frozen_share: 0.25
 """
 LOCALIZATION = """
-trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0}}
+trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0, log_every_n_steps: 1}}
 data:
   class_path: UntrimmedShapes
   init_args:
     root: {root}
     train_videos: 4
-    val_videos: 0
-    test_videos: 2
+    test_videos: 3
     features_root: {features}
     frame_rate: 6
     windows: {{class_path: SlidingWindows, init_args: {{num_frames: 48, overlap: 0.5}}}}
@@ -59,6 +58,8 @@ model:
     temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4}}}}
     detector: {{class_path: ProposalDetector, init_args: {{channels: 16, num_scales: 4, num_proposals: 20}}}}
     frames_inside: 8
+    optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.003}}}}
+    schedule: cosine
 """
 RETRIEVAL = """
 trainer: {{accelerator: cpu, max_epochs: 1, num_sanity_val_steps: 0, log_every_n_steps: 1}}

@@ -30,8 +30,15 @@ def check_records(subset: Subset, split: Split, index: DatasetIndex) -> None:
     assert [record.video_id for record in subset.records] == wanted
 
 
-@pytest.mark.parametrize(("split", "share"), [("75_25", 0.75), ("50_50", 0.5)])
-@pytest.mark.parametrize("cls", [Thumos14, ActivityNet13])
+@pytest.mark.parametrize(
+    ("cls", "split", "share"),
+    [
+        (Thumos14, "75_25", 0.75),
+        (Thumos14, "50_50", 0.5),
+        (ActivityNet13, "75_25", 0.75),
+        pytest.param(ActivityNet13, "50_50", 0.5, marks=pytest.mark.slow),
+    ],
+)
 def test_published_open_sets(tmp_path: Path, cls: type[UntrimmedDataModule], split: str, share: float) -> None:
     index, protocol = cls(tmp_path).dataset_index, OpenSet(split=split)
     folder = {Thumos14: "thumos14", ActivityNet13: "activitynet"}[cls]

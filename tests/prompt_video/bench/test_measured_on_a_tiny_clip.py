@@ -33,6 +33,7 @@ def test_store(setting: Setting) -> None:
     assert figures["size_ratio"] == pytest.approx(0.25, abs=0.01)
 
 
+@pytest.mark.slow
 def test_decoding(setting: Setting) -> None:
     figures, _ = recorded(decode.run(setting, ["h264_key12"], rounds=2))
     _assert_between(figures["h264_key12"], "vs_released_way")

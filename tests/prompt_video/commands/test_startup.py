@@ -103,6 +103,7 @@ def test_a_wrong_name_is_told_at_once(tmp_path: Path) -> None:
     assert [(line, end) for line, (_, end) in zip(said, MISTAKES, strict=True) if end not in line] == []
 
 
+@pytest.mark.slow
 def test_help_is_there_in_half_the_time_that_torch_takes(tmp_path: Path) -> None:
     def seconds(*words: str) -> float:
         started = time.monotonic()

@@ -5,42 +5,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import torch
 from torch import Tensor
 
 from data_modules.annotations.activitynet_format import read_detections, read_ground_truth, write_detections
-from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from prompt_video.cli import main
 from prompt_video.commands.score_detections import main as score_detections
 from prompt_video.tasks.localization import LocalizationTask
 
-YAML = """
-trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0, log_every_n_steps: 1}}
-data:
-  class_path: UntrimmedShapes
-  init_args:
-    root: {root}
-    train_videos: 6
-    test_videos: 3
-    features_root: {features}
-    frame_rate: 6
-    windows: {{class_path: SlidingWindows, init_args: {{num_frames: 48, overlap: 0.5}}}}
-    batch_size: 4
-    num_workers: 0
-model:
-  class_path: LocalizationTask
-  init_args:
-    prompt: {{class_path: PromptLearner, init_args: {{num_prefix: 2, num_suffix: 1}}}}
-    temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4}}}}
-    detector: {{class_path: ProposalDetector, init_args: {{channels: 16, num_scales: 4, num_proposals: 20}}}}
-    frames_inside: 8
-    optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.003}}}}
-    schedule: cosine
-"""
 CLOSED_FORMS = {
     "frozen": ["--model.prompt=TemplatePrompt", "--model.temporal.num_layers=0", "--model.frames_inside=null"],
     "linear probe": ["--model.prompt=LinearProbe", "--model.temporal.num_layers=0"],
@@ -50,36 +27,41 @@ CLOSED_FORMS = {
 Detected = dict[str, list[dict[str, Any]]]
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six videos to train, two to validate and three to test, of half a minute each."""
-    root = tmp_path_factory.mktemp("world") / "shapes"
-    UntrimmedShapes(root, train_videos=6, val_videos=2, test_videos=3).prepare_data()
-    return root
+class Run(Protocol):
+    """What the fixture of localization trains: on four videos, to be tested on three, of half a minute each."""
+
+    config: Path
+    folder: Path
+    root: Path
 
 
-@pytest.fixture(scope="module")
-def config(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("config") / "small.yaml"
-    path.write_text(YAML.format(root=root, features=tmp_path_factory.mktemp("features")))
-    return path
+@pytest.fixture
+def root(localization: Run) -> Path:
+    return localization.root
+
+
+@pytest.fixture
+def config(localization: Run) -> Path:
+    return localization.config
+
+
+@pytest.fixture
+def trained(localization: Run) -> Path:
+    """The folder of a run, to be read only."""
+    return localization.folder
+
+
+def arguments(config: Path, verb: str, folder: Path, *options: str) -> list[str]:
+    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
+    return [verb, *common, *options]
 
 
 def run(config: Path, verb: str, folder: Path, *options: str, rc: int = 0) -> dict[str, Any]:
     """Run a verb on the small experiment; gives what results.json says."""
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    assert main([verb, *common, *options]) == rc
+    assert main(arguments(config, verb, folder, *options)) == rc
     path = folder / "results.json"
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return results
-
-
-@pytest.fixture(scope="module")
-def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run."""
-    folder = tmp_path_factory.mktemp("runs") / "trained"
-    run(config, "fit", folder)
-    return folder
 
 
 def metrics(folder: Path, beginning: str = "test/") -> dict[str, float]:
@@ -317,7 +299,7 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalizationTask, "training_step", kill)
 
 
-@pytest.mark.parametrize("step", [pytest.param(4, marks=pytest.mark.slow), 10])
+@pytest.mark.parametrize("step", [pytest.param(4, marks=pytest.mark.slow), 7])
 def test_a_killed_run_goes_on_to_the_same_weights(
     config: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -351,18 +333,13 @@ def test_validation_chooses_the_best_checkpoint(config: Path, tmp_path: Path) ->
 
 
 def in_two_processes(config: Path, verb: str, folder: Path, *options: str) -> None:
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb=disabled", "--quiet=true"]
     environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "NODE_RANK")}
     subprocess.run(
         [
             sys.executable,
             "-m",
             "prompt_video",
-            verb,
-            *common,
-            "--trainer.devices=2",
-            "--trainer.strategy=ddp",
-            *options,
+            *arguments(config, verb, folder, "--trainer.devices=2", "--trainer.strategy=ddp", *options),
         ],
         check=True,
         capture_output=True,
@@ -380,11 +357,14 @@ def test_two_processes_find_what_one_finds(config: Path, trained: Path, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["", "frozen"])
-def test_two_processes_train(config: Path, tmp_path: Path, form: str) -> None:
+def test_two_processes_train(
+    config: Path, tmp_path: Path, form: str, run_on_two_devices: Callable[[Sequence[str]], None]
+) -> None:
     """Whatever a step of one of them happens to lack: every weight has a gradient on both."""
     options = CLOSED_FORMS.get(form, [])
-    in_two_processes(config, "fit", tmp_path / "two", "--data.batch_size=1", "--data.val_videos=2", *options)
-    assert json.loads((tmp_path / "two" / "results.json").read_text())["steps"] > 20
+    small = ["--data.batch_size=1", "--data.val_videos=2", *options]
+    run_on_two_devices(arguments(config, "fit", tmp_path / "two", *small))
+    assert json.loads((tmp_path / "two" / "results.json").read_text())["steps"] > 12
     run(config, "test", tmp_path / "one", f"--ckpt={tmp_path / 'two' / 'checkpoints' / 'best.ckpt'}", *options)
     assert_same_test(tmp_path / "one", tmp_path / "two")
 

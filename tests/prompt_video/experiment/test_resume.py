@@ -94,7 +94,7 @@ def test_resume_after_a_kill_is_exact(
 def test_extraction_after_a_kill_gives_the_same_store(
     tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start, options: Options
 ) -> None:
-    root = make_videos(tmp_path / "videos", 30)
+    root = make_videos(tmp_path / "videos", 12)
 
     def extract(features: Path) -> ForkServerProcess:
         return start_python(EAGER, "features", *options(root, features, tmp_path / "run"))
@@ -102,7 +102,7 @@ def test_extraction_after_a_kill_gives_the_same_store(
     finish(extract(tmp_path / "whole"))
     kill_when(extract(tmp_path / "killed"), lambda: len(list((tmp_path / "killed").rglob("*.safetensors"))) >= 2)
     found = next((tmp_path / "killed").iterdir())
-    assert 0 < len(FeatureStore(found)) < 60
+    assert 0 < len(FeatureStore(found)) < 24
     finish(extract(tmp_path / "killed"))
 
     whole, resumed = FeatureStore(next((tmp_path / "whole").iterdir())), FeatureStore(found)

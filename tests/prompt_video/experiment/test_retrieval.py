@@ -116,12 +116,20 @@ def test_tables_agree_with_the_figures(trained: Path) -> None:
     assert sum(frozen) / 7 == pytest.approx(found["test/v2t/frozen_mean_rank"])
 
 
-def test_a_checkpoint_gives_the_same_figures_whatever_the_batches(trained: Path, config: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "near"),
+    [
+        (["--data.batch_size=1"], 1e-6),
+        pytest.param(["--data.num_workers=2"], 1e-6, marks=pytest.mark.slow),
+        (["--data.features=off"], 2e-2),  # stored features have half precision
+    ],
+)
+def test_a_checkpoint_gives_the_same_figures_whatever_the_batches(
+    trained: Path, config: Path, tmp_path: Path, options: list[str], near: float
+) -> None:
     checkpoint = f"--ckpt={trained / 'checkpoints' / 'best.ckpt'}"
-    for number, options in enumerate((["--data.batch_size=1"], ["--data.num_workers=2"], ["--data.features=off"])):
-        run(config, "test", tmp_path / str(number), checkpoint, *options)
-        # Stored features have half precision.
-        assert metrics(tmp_path / str(number)) == pytest.approx(metrics(trained), abs=2e-2 if number == 2 else 1e-6)
+    run(config, "test", tmp_path, checkpoint, *options)
+    assert metrics(tmp_path) == pytest.approx(metrics(trained), abs=near)
 
 
 def test_prediction_lists_the_likeliest_videos_of_each_caption(trained: Path, config: Path, tmp_path: Path) -> None:
@@ -161,6 +169,7 @@ def test_two_processes_take_the_step_of_one(
     assert table(tmp_path / "two", "by_caption") == table(tmp_path / "one", "by_caption")
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_as_if_it_had_not(config: Path, tmp_path: Path) -> None:
     # The rate of a cosine depends on the steps of the whole training.
     steady = ["--model.schedule=constant"]
@@ -172,6 +181,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(config: Path, tmp_path: Path) ->
     assert metrics(tmp_path / "stopped") == metrics(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_broken_videos_are_counted_with_their_captions(config: Path, root: Path, tmp_path: Path) -> None:
     for file in root.rglob("*"):
         if file.is_file():
@@ -198,7 +208,9 @@ METHODS = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", ["frozen", *(pytest.param(name, marks=pytest.mark.slow) for name in ("prompts", "temporal")), "share"]
+)
 def test_every_method_runs(method: str, config: Path, tmp_path: Path) -> None:
     run(config, "fit", tmp_path, "--trainer.max_epochs=1", *METHODS[method])
     found = metrics(tmp_path)

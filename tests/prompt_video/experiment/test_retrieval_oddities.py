@@ -139,7 +139,13 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("bfloat16", "three views", "short test") else pytest.mark.slow)
+        for name in OPTIONS
+    ],
+)
 def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
     assert main(arguments(config, "fit", tmp_path / "run", *OPTIONS[name])) == 0
     found = {key: value for key, value in metrics(tmp_path / "run").items() if key.startswith("test/")}

@@ -1,6 +1,7 @@
 """Training that starts from what another run has learned."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +34,22 @@ def folders(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Pat
 
 @pytest.fixture
 def run(tmp_path: Path, folders: tuple[Path, Path]) -> Callable[..., Path]:
-    def run(name: str, *options: str, lr: float = 0.0, rc: int = 0) -> Path:
-        config = tmp_path / f"{name}.yaml"
-        config.write_text(RECOGNITION.format(root=folders[0], features=folders[1], lr=lr))
-        folder = tmp_path / name
-        common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-        assert main(["fit", *common, *options]) == rc
-        return folder / "checkpoints" / "last.ckpt"
+    return partial(run_in, tmp_path, folders)
 
-    return run
+
+def run_in(place: Path, folders: tuple[Path, Path], name: str, *options: str, lr: float = 0.0, rc: int = 0) -> Path:
+    config = place / f"{name}.yaml"
+    config.write_text(RECOGNITION.format(root=folders[0], features=folders[1], lr=lr))
+    folder = place / name
+    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
+    assert main(["fit", *common, *options]) == rc
+    return folder / "checkpoints" / "last.ckpt"
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> Path:
+    """The checkpoint of a run that has learned something."""
+    return run_in(tmp_path_factory.mktemp("first"), folders, "first", "--seed_everything=1", lr=0.5)
 
 
 def learned(checkpoint: Path) -> dict[str, Any]:
@@ -49,9 +57,8 @@ def learned(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
-def test_training_goes_on_from_the_weights_of_a_checkpoint(run: Callable[..., Path]) -> None:
+def test_training_goes_on_from_the_weights_of_a_checkpoint(run: Callable[..., Path], first: Path) -> None:
     """At a learning rate of zero the weights stay where they start: at another seed's, or at the checkpoint's."""
-    first = run("first", "--seed_everything=1", lr=0.5)
     start, own = learned(first), learned(run("apart", "--seed_everything=2"))
     assert all(not torch.equal(own[name], weight) for name, weight in start.items() if "context" in name)
     followed = learned(run("next", "--seed_everything=2", f"--model.start_from={first}"))
@@ -59,8 +66,7 @@ def test_training_goes_on_from_the_weights_of_a_checkpoint(run: Callable[..., Pa
     assert all(torch.equal(followed[name], weight) for name, weight in start.items())
 
 
-def test_every_trial_starts_there(run: Callable[..., Path], tmp_path: Path) -> None:
-    first = run("first", "--seed_everything=1", lr=0.5)
+def test_every_trial_starts_there(run: Callable[..., Path], first: Path, tmp_path: Path) -> None:
     start = learned(first)
     run("trials", TRIALS, f"--model.start_from={first}")
     for trial in ("000", "001"):
@@ -76,9 +82,8 @@ def test_every_trial_starts_there(run: Callable[..., Path], tmp_path: Path) -> N
     ],
 )
 def test_weights_of_other_settings_are_refused(
-    run: Callable[..., Path], capsys: pytest.CaptureFixture[str], option: str, message: str
+    run: Callable[..., Path], first: Path, capsys: pytest.CaptureFixture[str], option: str, message: str
 ) -> None:
-    first = run("first")
     run("other", option, f"--model.start_from={first}", rc=1)
     said = capsys.readouterr().err
     assert "model.start_from" in said

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ def evaluate(common: list[str], tmp_path_factory: pytest.TempPathFactory) -> Cal
     assert main(["fit", *shared, *step]) == 0
     checkpoint = folder / "fit" / "checkpoints" / "last.ckpt"
 
+    @cache
     def test(name: str, *options: str) -> Path:
         assert main(["test", *shared, f"--ckpt={checkpoint}", f"--run_folder={folder / name}", *options]) == 0
         return folder / name
@@ -119,7 +121,10 @@ def evaluate(common: list[str], tmp_path_factory: pytest.TempPathFactory) -> Cal
     return test
 
 
-@pytest.mark.parametrize("options", [["--data.batch_size=1"], ["--data.batch_size=7"], ["--data.num_workers=2"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--data.batch_size=1"], pytest.param(["--data.batch_size=7"], marks=pytest.mark.slow), ["--data.num_workers=2"]],
+)
 def test_views_and_crops_are_averaged_alike_however_they_are_loaded(
     evaluate: Callable[..., Path], options: list[str]
 ) -> None:
@@ -130,6 +135,7 @@ def test_views_and_crops_are_averaged_alike_however_they_are_loaded(
     assert figures(reference) == pytest.approx(figures(other), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_random_views_are_the_same_ones_each_time(evaluate: Callable[..., Path]) -> None:
     def test(name: str, *options: str) -> tuple[list[dict[str, str]], Any]:
         folder = evaluate(name, "--data.sampler.random_views=true", *options)

@@ -28,6 +28,7 @@ def mask_of(num_videos: int, num_frames: int) -> torch.Tensor:
     return torch.arange(num_frames) < lengths.unsqueeze(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "opset"),
     [({"frozen_share": 0.3}, 18), ({"probe": True, "num_layers": 0}, 22)],

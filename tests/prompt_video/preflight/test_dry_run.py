@@ -90,6 +90,7 @@ def test_a_second_dry_run_replaces_the_first_and_nothing_else(
     assert (precious / "thesis.txt").exists()
 
 
+@pytest.mark.slow
 def test_lists_and_renamed_classes_of_a_folder_need_not_be_there(tmp_path: Path) -> None:
     command = ["dry-run", f"--config={EXPERIMENTS / 'folder_closed.yaml'}", "--quiet=true", f"--runs={tmp_path}"]
     options = ["--data.labels=none.csv", '--data.class_names={"brush_hair": "brushing hair"}', "--data.root=/nowhere"]
@@ -129,7 +130,7 @@ def untrimmed_experiment(folder: Path, class_path: str, **options: object) -> Pa
     ("class_path", "options", "at_most"),
     [
         ("thumos14.Thumos14", {"protocol": {"class_path": "OpenSet", "init_args": {"split": "75_25"}}}, 12),
-        ("activitynet.ActivityNet13", {}, 6),
+        pytest.param("activitynet.ActivityNet13", {}, 6, marks=pytest.mark.slow),
         ("untrimmed_folder.UntrimmedFolder", {"annotations": "/nowhere/mine.json", "class_names": {"a_b": "AB"}}, 12),
         (
             "untrimmed_folder.UntrimmedFolder",

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from data_modules import CaptionedShapes, MovingShapes, UntrimmedShapes, VideoDataModule, VideoFolder
+from data_modules import CaptionedShapes, UntrimmedShapes, VideoDataModule, VideoFolder
 from data_modules.errors import InputError
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.protocols import FewShot
@@ -63,19 +63,17 @@ def test_the_figures_are_those_of_the_command_line(root: Path, tmp_path: Path) -
         assert torch.equal(weight, theirs[name]), name
 
 
-def recognition(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
-    data = MovingShapes(folder / "videos", 1, 1, 1, features_root=folder, preprocessing=ResizeCrop(64), num_workers=0)
-    return RecognitionTask(backbone="tiny", temporal=TEMPORAL), data
+def recognition(folder: Path, root: Path) -> tuple[VideoTextTask, VideoDataModule]:
+    return RecognitionTask(backbone="tiny", temporal=TEMPORAL), folder_data(root, folder)
 
 
-def localization(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
-    data = UntrimmedShapes(
-        folder / "videos", 2, 1, 1, features_root=folder, preprocessing=ResizeCrop(64), num_workers=0
-    )
+def localization(folder: Path, _: Path) -> tuple[VideoTextTask, VideoDataModule]:
+    options: dict[str, Any] = {"features_root": folder, "preprocessing": ResizeCrop(64), "num_workers": 0}
+    data = UntrimmedShapes(folder / "videos", 2, 1, 1, frame_rate=6.0, **options)
     return LocalizationTask(backbone="tiny", temporal=TEMPORAL), data
 
 
-def retrieval(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
+def retrieval(folder: Path, _: Path) -> tuple[VideoTextTask, VideoDataModule]:
     data = CaptionedShapes(
         folder / "videos", 4, 2, 4, features_root=folder, preprocessing=ResizeCrop(64), num_workers=0
     )
@@ -91,12 +89,12 @@ def retrieval(folder: Path) -> tuple[VideoTextTask, VideoDataModule]:
     ],
 )
 def test_each_task_fits_validates_tests_predicts_and_goes_on(
-    make: Callable[[Path], tuple[VideoTextTask, VideoDataModule]], keys: set[str], tmp_path: Path
+    make: Callable[[Path, Path], tuple[VideoTextTask, VideoDataModule]], keys: set[str], root: Path, tmp_path: Path
 ) -> None:
-    task, data = make(tmp_path)
+    task, data = make(tmp_path, root)
     with pytest.raises(InputError, match=r"no feature store is open: call data\.extract\(task\.encoder\) before"):
         plain_trainer(tmp_path).test(task, data, verbose=False)
-    task, data = make(tmp_path)
+    task, data = make(tmp_path, root)
     data.extract(task.encoder, plain_trainer(tmp_path))
     best = ModelCheckpoint(tmp_path / "kept", monitor=task.monitor, mode="max")
     trainer = plain_trainer(tmp_path, callbacks=[best, ModelCheckpoint(tmp_path / "kept", save_last=True)])
@@ -107,7 +105,7 @@ def test_each_task_fits_validates_tests_predicts_and_goes_on(
     rows = [row for batch in trainer.predict(task, data) or [] for row in batch]
     assert rows
     assert all(row.keys() == keys for row in rows)
-    again, data = make(tmp_path)
+    again, data = make(tmp_path, root)
     data.extract(again.encoder)
     assert plain_trainer(tmp_path).test(again, data, ckpt_path=str(tmp_path / "kept" / "last.ckpt"), verbose=False) == [
         first

@@ -90,7 +90,10 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
         pytest.param(("--model.temporal.num_layers=0", "--model.video_consistency=0"), marks=pytest.mark.slow),
         ("--model.prompt=LinearProbe", "--model.text_consistency=0", "--model.prompt_lr=1.0"),
         pytest.param(("--model.prompt=TemplatePrompt", "--model.text_consistency=0"), marks=pytest.mark.slow),
-        ("--trainer.gradient_clip_val=0.05", "--trainer.accumulate_grad_batches=2", "--data.batch_size=3"),
+        pytest.param(
+            ("--trainer.gradient_clip_val=0.05", "--trainer.accumulate_grad_batches=2", "--data.batch_size=3"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["prompts and temporal", "prompts", "linear probe", "temporal", "clipped, accumulated"],
 )
@@ -114,6 +117,7 @@ def test_frozen_clip_is_tested_on_every_trial_without_training(run: Run, tmp_pat
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_how_many_at_a_time_changes_nothing(run: Run) -> None:
     first = run("--trials_at_a_time=5")
     second = run("--trials_at_a_time=2", folder="two")
@@ -210,7 +214,8 @@ class Counted:
         patch.setattr(owner, name, call)
 
 
-@pytest.mark.parametrize("finished", [3, pytest.param(0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("finished", [3, 0])
 def test_a_run_killed_before_its_first_checkpoint_is_found_by_its_journal(
     run: Run, tmp_path: Path, finished: int
 ) -> None:
@@ -224,6 +229,7 @@ def test_a_run_killed_before_its_first_checkpoint_is_found_by_its_journal(
     assert json.loads((folder / "results.json").read_text())["trials"] == whole["trials"]
 
 
+@pytest.mark.slow
 def test_of_many_trials_the_figures_alone_are_kept(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_trial, "MOST_KEPT", 4)
     results = run("--trials_at_a_time=2", "--save_every_n_steps=1")
@@ -237,6 +243,7 @@ def test_another_seed_does_not_go_on(run: Run, tmp_path: Path, capsys: pytest.Ca
     assert "is of other trials or of another seed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_wandb_run_with_a_table_of_trials(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     run("--wandb=offline")

@@ -48,6 +48,7 @@ def sweep_file(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails(
     config: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,7 @@ from data_modules.video.decoding import VideoReader
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.readable import readable
 
-TASKS = ("recognition", "localization", "retrieval")
+TASKS = ("recognition", *(pytest.param(task, marks=pytest.mark.slow) for task in ("localization", "retrieval")))
 Run = Callable[[str], Any]
 
 
@@ -102,6 +102,7 @@ def test_a_video_of_a_table_is_that_of_its_row(offline_run: Run) -> None:
                 assert (frames[0] - frames[1]).abs().mean() < 10
 
 
+@pytest.mark.slow
 def test_localization_shows_classes_beside_the_frozen_clip_and_timelines(offline_run: Run) -> None:
     run = offline_run("localization")
     rows = run.table("tables/classes")
@@ -120,6 +121,7 @@ def test_localization_shows_classes_beside_the_frozen_clip_and_timelines(offline
         assert row["verdict"].startswith("learned")
 
 
+@pytest.mark.slow
 def test_retrieval_shows_hits_and_misses(offline_run: Run) -> None:
     run = offline_run("retrieval")
     written = {row["caption"]: row for row in rows_of(run.folder / "by_caption.csv")}
