@@ -26,7 +26,7 @@ class Record:
     @property
     def targets(self) -> tuple[int, ...]:
         """The classes that it shows, each once."""
-        return (self.target,)
+        return (self.target,) if self.target >= 0 else ()
 
     def renumbered(self, new_target: Mapping[int, int]) -> "Record | None":
         """The same video where only some classes count, under new numbers; None if it shows none of them."""

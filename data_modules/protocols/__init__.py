@@ -9,6 +9,7 @@ from data_modules.protocols.folds import Folds
 from data_modules.protocols.open_set import OpenSet
 from data_modules.protocols.protocol import Protocol
 from data_modules.protocols.random_halves import RandomHalves
+from data_modules.protocols.rejection import Rejection
 
 __all__ = [
     "BaseToNovel",
@@ -20,4 +21,5 @@ __all__ = [
     "OpenSet",
     "Protocol",
     "RandomHalves",
+    "Rejection",
 ]

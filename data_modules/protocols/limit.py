@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.protocols.drawing import first_of_class
 from data_modules.protocols.trial import Subset, Trial
@@ -46,4 +47,6 @@ def _limited(trial: Trial, limit: Limit) -> Trial:
 def _few(subset: Subset, kept: set[str], limit: Limit) -> Subset:
     if not subset.class_names:
         return replace(subset, records=subset.records[: limit.classes * limit.videos])
-    return first_of_class(subset.only([name for name in subset.class_names if name in kept]), limit.videos)
+    few = first_of_class(subset.only([name for name in subset.class_names if name in kept]), limit.videos)
+    unknown = [record for record in subset.records if type(record) is Record and not record.targets]
+    return replace(few, records=(*few.records, *unknown[: limit.classes * limit.videos]))

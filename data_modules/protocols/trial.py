@@ -22,6 +22,11 @@ class Subset:
     class_names: tuple[str, ...]
     records: tuple[Record, ...]
 
+    @property
+    def num_unknown(self) -> int:
+        """Videos that show none of the candidates."""
+        return sum(not record.targets for record in self.records)
+
     def only(self, class_names: Sequence[str]) -> "Subset":
         """The videos of some classes, scored against the names of those alone."""
         new_target = {self.class_names.index(name): target for target, name in enumerate(class_names)}

@@ -22,7 +22,7 @@ from prompt_video.inference.detecting import SegmentDetector
 from prompt_video.inference.frames import Progress, all_features, view_features
 from prompt_video.inference.inference_config import InferenceConfig
 from prompt_video.inference.notebook import MOST_SHOWN, html_table
-from prompt_video.inference.rejecting import bank_of, rule_for, rule_of
+from prompt_video.inference.rejecting import bank_of, rule_of
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
 from prompt_video.inference.toy import toy_notice
 from prompt_video.io.readable import check_unicode
@@ -31,7 +31,7 @@ from prompt_video.model.checkpoints import open_model, read_learned
 from prompt_video.model.embedding import refuse_probe, refuse_weighted, text_vectors, video_vectors
 from prompt_video.model.independent import IndependentLabels
 from prompt_video.model.prompt import TemplatePrompt
-from prompt_video.model.rejection import Rejection, bank_share, confidences
+from prompt_video.model.rejection import Rejection, bank_share, confidences, rule_for
 from prompt_video.model.templates import DEFAULT, describe
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
@@ -174,7 +174,7 @@ class LoadedModel:
         return html_table(rows)
 
     def rule_for(self, texts: Sequence[str]) -> Rejection | None:
-        """When a video shows none of these texts; see `prompt_video.inference.rejecting`."""
+        """When a video shows none of these texts; None where that is not said of them."""
         rule = rule_for(self.rejection, tuple(texts))
         if self.independent is not None:
             return rule or Rejection(self.independent.threshold)

@@ -6,9 +6,11 @@
 Where the rule is chosen from a few clips, see `choose_threshold`.
 """
 
+import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +21,9 @@ from data_modules.errors import InputError
 from data_modules.files.text_files import excerpt
 from prompt_video.model.kept_settings import check_settings
 from prompt_video.model.none_of_these import NONE_OF_THESE, check_threshold
+from prompt_video.model.text_bank import without_candidates
+
+log = logging.getLogger(__name__)
 
 KEPT = 0.95  # share of known clips that a threshold keeps where there are no others to choose it by
 
@@ -94,6 +99,25 @@ class Rejection:
             raise InputError(f"rejection has no threshold: {excerpt(state)}.")
         names = settings.get("class_names")
         return cls(settings["threshold"], tuple(settings.get("bank", ())), None if names is None else tuple(names))
+
+
+@lru_cache(maxsize=32)  # what is taken out of a bank is told once
+def rule_for(rule: Rejection | None, texts: tuple[str, ...]) -> Rejection | None:
+    """The rule for some candidates: without what a candidate says in its bank; None where it says nothing of them.
+
+    Raises:
+        InputError: when nothing is left of the bank.
+    """
+    if rule is None:
+        return None
+    if not rule.holds_for(texts):
+        log.warning(
+            "the checkpoint says when a video shows none of its %d classes, which these are not: every video gets one "
+            "of them; --none_below or --calibrate chooses a threshold for them",
+            len(rule.class_names or ()),
+        )
+        return None
+    return replace(rule, bank=without_candidates(rule.bank, texts)) if rule.bank else rule
 
 
 def confidences(probabilities: Float[Tensor, "B K"], share: Float[Tensor, " B"] | None = None) -> Float[Tensor, " B"]:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from data_modules.annotations.class_names import as_read, read_class_names
@@ -37,7 +37,8 @@ def read_bank(source: str) -> tuple[str, ...]:
     return texts
 
 
-def without_candidates(bank: Sequence[str], candidates: Sequence[str]) -> tuple[str, ...]:
+@lru_cache(maxsize=32)  # what is taken out is told once
+def without_candidates(bank: tuple[str, ...], candidates: tuple[str, ...]) -> tuple[str, ...]:
     """The bank without what a candidate says too, in other words' forms perhaps; it is told what was taken out.
 
     Args:

@@ -170,7 +170,7 @@ def _fill_folder(data: VideoFolder) -> None:
 def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
     """Class name and record of every video that is needed; what has captions is its own class.
 
-    A long video shows several classes, and has no name.
+    A long video shows several classes, and has no name; nor has one that shows none of the candidates.
     """
     if isinstance(data, UntrimmedDataModule):
         # As the data set lists them: what a trial hides is to be seen in its videos too.

@@ -93,7 +93,7 @@ def write_predictions(folder: Path, rows: Sequence[Mapping[str, Any]], tests: Ma
         found = [(row["caption"], list(row["scores"].items())) for row in rows]
         return Predictions(model, "caption", ("video", "score"), found).write(folder)
     found = [(row["video_id"], list(row["scores"].items())) for row in rows]
-    labels = [row["label"] for row in rows] if _of_kind(MultiLabelResults, tests) else []
+    labels = [row["label"] for row in rows if "label" in row]
     return Predictions(model, "video", ("class", "probability"), found, labels=labels).write(folder)
 
 

@@ -28,6 +28,12 @@ _FIGURES = {
     "top1": "top-1",
     "top5": "top-5",
     "mean_class": "mean over classes",
+    "ece": "calibration error",
+    "ece_before": "calibration error before",
+    "auroc": "AUROC",
+    "fpr95": "false positives at 95 % kept",
+    "bank_auroc": "AUROC beside the bank",
+    "bank_fpr95": "false positives at 95 % kept, beside the bank",
     "hm": "harmonic mean",
     "hm_all": "harmonic mean",
     "map": "mAP",
@@ -69,7 +75,8 @@ def column_of(key: str) -> Column:
     """The column of a figure of a test, as results name it: ``test/t2v/r@1``."""
     place, _, figure = key.removeprefix("test/").rpartition("/")
     is_rank, is_loss = figure.endswith("rank"), figure.endswith("loss")
-    better: Literal["higher", "lower"] = "lower" if is_rank or is_loss else "higher"
+    is_lower = is_rank or is_loss or "ece" in figure or figure.endswith("fpr95")
+    better: Literal["higher", "lower"] = "lower" if is_lower else "higher"
     title, group = _title(figure), _GROUPS.get(place, place)
     if figure.startswith("hm"):
         group = _ALL if figure.endswith("_all") else _OWN

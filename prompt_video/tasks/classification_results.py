@@ -1,6 +1,6 @@
 """What a validation or a test of recognition comes to: of one subset of a data set, and of several together."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -9,12 +9,25 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from prompt_video.metrics.confidences import calibration_error, separation
+from prompt_video.model.calibration import Calibration
 from prompt_video.tasks.results import Results, in_turn, shares_of_processes
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One test video: the truth and the best guess, both as class index."""
+    """One test video.
+
+    Args:
+        video_id: its name.
+        target: class index of the truth; -1 where it shows none of the classes.
+        pred: of the best guess.
+        probability: of that guess, calibrated where a temperature was fitted.
+        in_top5: whether the truth is among the five best guesses.
+        frozen_pred: of the frozen backbone's best guess.
+        uncalibrated: probability of the best guess as the model has learned it.
+        share: of all classes beside a bank of texts that mean something else; None without one.
+    """
 
     video_id: str
     target: int
@@ -22,6 +35,8 @@ class Prediction:
     probability: float
     in_top5: bool
     frozen_pred: int
+    uncalibrated: float
+    share: float | None
 
 
 class ClassificationResults(Results):
@@ -38,11 +53,22 @@ class ClassificationResults(Results):
     ) -> None:
         super().__init__()
         self.class_names, self.paths, self.with_frozen = list(class_names), paths or {}, with_frozen
-        self.videos: list[Prediction] = []
+        self._all: list[Prediction] = []
+        self.is_calibrated = False
 
     def reset(self) -> None:
         """Forget all videos, as before a new epoch of validation or a new test."""
-        self.videos = []
+        self._all = []
+
+    @property
+    def videos(self) -> list[Prediction]:
+        """Those that show one of the classes."""
+        return [video for video in self._all if video.target >= 0]
+
+    @property
+    def unknown(self) -> list[Prediction]:
+        """Those that show none of them."""
+        return [video for video in self._all if video.target < 0]
 
     def update(
         self,
@@ -50,32 +76,69 @@ class ClassificationResults(Results):
         target: Int[Tensor, " B"],
         learned: Float[Tensor, "B K"],
         frozen: Float[Tensor, "B K"],
+        calibration: Calibration | None = None,
+        share: Float[Tensor, " B"] | None = None,
     ) -> None:
-        """Add the probabilities of some videos."""
-        best = learned.max(-1)
+        """Add the probabilities of some videos.
+
+        Args:
+            video_ids: their names.
+            target: classes that they show, -1 where that is none of them.
+            learned: as the model has learned them.
+            frozen: of the frozen backbone.
+            calibration: of the model; None: none.
+            share: of the classes beside a bank; None: there is none.
+        """
+        best, calibration = learned.max(-1), calibration or Calibration()
+        self.is_calibrated = calibration.num_videos > 0
         top5 = (learned.topk(min(5, learned.shape[-1])).indices == target[:, None]).any(-1)
-        columns = (target, best.indices, best.values, top5, frozen.argmax(-1))
-        rows = zip(video_ids, *(column.tolist() for column in columns), strict=True)
-        self.videos.extend(Prediction(*row) for row in rows)
+        said = calibration.apply(learned).amax(-1)
+        columns = (target, best.indices, said, top5, frozen.argmax(-1), best.values)
+        shares = [None] * len(target) if share is None else share.tolist()
+        rows = zip(video_ids, *(column.tolist() for column in columns), shares, strict=True)
+        self._all.extend(Prediction(*row) for row in rows)
 
     def gather(self) -> None:
         """Bring together what all processes have, in the order of the subset."""
-        self.videos = in_turn(shares_of_processes(self.videos))
+        self._all = in_turn(shares_of_processes(self._all))
 
     def compute(self) -> dict[str, float]:
-        """Top-1, top-5 and mean class accuracy, and the top-1 of the frozen backbone."""
-        if not self.videos:
+        """Top-1, top-5 and mean class accuracy; of a test also the frozen backbone's top-1, and what confidence says.
+
+        ``ece`` is the expected calibration error. Where some videos show none of the classes, ``auroc`` and ``fpr95``
+        say how well confidence tells which; with ``bank_`` before them, that beside a bank.
+        """
+        if not (known := self.videos):
             return {}
         matrix = self.confusion()
         videos = matrix.sum(1)  # of each class; some may have none
         figures = {
-            "top1": float(mean(video.pred == video.target for video in self.videos)),
-            "top5": float(mean(video.in_top5 for video in self.videos)),
+            "top1": float(mean(video.pred == video.target for video in known)),
+            "top5": float(mean(video.in_top5 for video in known)),
             "mean_class": (matrix.diagonal()[videos > 0] / videos[videos > 0]).mean().item(),
         }
         if self.with_frozen:
-            figures["frozen_top1"] = float(mean(video.frozen_pred == video.target for video in self.videos))
+            figures["frozen_top1"] = float(mean(video.frozen_pred == video.target for video in known))
+            figures |= self._of_confidence()
         return figures
+
+    def _of_confidence(self) -> dict[str, float]:
+        """Whether probabilities come true, and tell videos of the classes from others, where there are any."""
+        known, unknown = self.videos, self.unknown
+        right = [video.pred == video.target for video in known]
+        figures = {"ece": calibration_error([video.probability for video in known], right)}
+        if self.is_calibrated:
+            figures["ece_before"] = calibration_error([video.uncalibrated for video in known], right)
+        for name, confidence_of in self.confidences().items() if unknown else ():
+            of_known, of_unknown = map(confidence_of, known), map(confidence_of, unknown)
+            found = separation(list(of_known), list(of_unknown))
+            figures |= {f"{name}auroc": found.auroc, f"{name}fpr95": found.fpr95}
+        return figures
+
+    def confidences(self) -> dict[str, Callable[[Prediction], float]]:
+        """What says how sure a video shows one of the classes, by what figures begin with: nothing, or ``bank_``."""
+        of_bank = {"bank_": lambda video: video.share} if all(v.share is not None for v in self._all) else {}
+        return {"": lambda video: video.probability, **of_bank}
 
     @property
     def chance(self) -> float:  # type: ignore[override]

@@ -12,11 +12,14 @@ from torchmetrics import MeanMetric
 
 from data_modules.batch import Batch, MultiLabelRecord
 from data_modules.errors import InputError
+from data_modules.files.text_files import cut
 from data_modules.protocols.trial import Subset, Trial
 from data_modules.typed_options import Unpack
 from prompt_video.model import losses
 from prompt_video.model.examples import Examples
+from prompt_video.model.rejection import bank_share, confidences, rule_for
 from prompt_video.model.temporal import mean_frame
+from prompt_video.model.text_bank import read_bank, without_candidates
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.classification_results import ClassificationResults, combined
 from prompt_video.tasks.finite import check_scores
@@ -37,6 +40,9 @@ class RecognitionTask(VideoTextTask):
             loss: prompts that stay near it keep what the backbone knows of classes that training does not show.
         video_consistency: weight of 1 - cosine between each feature of a video and the mean of its frames, added to the
             loss: the same for the temporal encoder.
+        none_bank: texts that mean something else, a text file or the name of a list of classes such as ``kinetics700``:
+            where a test has videos that show none of the candidates, it is also reported how well the candidates' share
+            beside these tells which; null for none. See `Rejection`.
         feature_noise: standard deviation of a random vector that is added to all frame features of a training video,
             relative to that of those in the batch: the temporal encoder then learns what changes apart from what is
             shown.
@@ -51,6 +57,7 @@ class RecognitionTask(VideoTextTask):
         text_consistency: float = 0.0,
         video_consistency: float = 0.0,
         feature_noise: float = 0.0,
+        none_bank: str | None = None,
         **options: Unpack[NamingOptions],
     ) -> None:
         super().__init__(**options)
@@ -60,6 +67,7 @@ class RecognitionTask(VideoTextTask):
         self.classes_per_step = classes_per_step
         self.text_consistency, self.video_consistency = text_consistency, video_consistency
         self.feature_noise = feature_noise
+        self.none_bank = read_bank(none_bank) if none_bank is not None else ()
         self.train_top1 = MeanMetric()
         self.results: dict[str, ClassificationResults] = {}
         self.harmonic_means: Mapping[str, tuple[str, str]] = {}
@@ -77,6 +85,11 @@ class RecognitionTask(VideoTextTask):
     def make_results(self, trial: Trial) -> None:
         """Get ready for validation and for the tests of a trial."""
         super().make_results(trial)
+        if unread := self.model.prompt.unknown(self.none_bank):
+            raise InputError(
+                f"model.none_bank has texts such as '{cut(unread[0])}', and {self.model.prompt.called} scores only the "
+                "classes that it learned; set it to null."
+            )
         self.harmonic_means = trial.harmonic_means
 
     def new_results(self, name: str, subset: Subset) -> ClassificationResults:
@@ -162,20 +175,33 @@ class RecognitionTask(VideoTextTask):
         )
 
     def probabilities(self, batch: Batch) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"]]:
-        """Class probabilities of each video, averaged over its views: of this model and of the frozen backbone."""
-        learned, frozen = (
-            torch.unflatten(scores.softmax(-1), 0, (-1, batch["num_views"])).mean(1)
-            for scores in self.model.test_scores(batch)
-        )
-        check_scores(learned, batch["video_id"])
+        """Class probabilities of each video, averaged over its views: of this model and of the frozen backbone.
+
+        They are as the model has learned them, without its `calibration`.
+        """
+        learned, frozen, _ = self._judged(batch, ())
         return learned, frozen
+
+    def _judged(
+        self, batch: Batch, bank: Sequence[str]
+    ) -> tuple[Float[Tensor, "B K"], Float[Tensor, "B K"], Float[Tensor, " B"] | None]:
+        """The same, and the candidates' share beside a bank; None without one."""
+        num_texts, views = len(batch["text"]), (-1, batch["num_views"])
+        if bank:
+            batch = {**batch, "text": [*batch["text"], *without_candidates(tuple(bank), tuple(batch["text"]))]}
+        scores, frozen = self.model.test_scores(batch)
+        own, others = scores[:, :num_texts], scores[:, num_texts:]
+        learned, frozen = (torch.unflatten(one.softmax(-1), 0, views).mean(1) for one in (own, frozen[:, :num_texts]))
+        check_scores(learned, batch["video_id"])
+        return learned, frozen, torch.unflatten(bank_share(own, others), 0, views).mean(1) if bank else None
 
     def evaluate(self, batch: Batch) -> None:
         """Note what each video was taken for; of validation, log the loss too."""
         if not len(batch["target"]) or self.model.prompt.unknown(batch["text"]):
             return
-        learned, frozen = self.probabilities(batch)
-        self.results[batch["subset"]].update(batch["video_id"], batch["target"], learned, frozen)
+        results = self.results[batch["subset"]]
+        learned, frozen, share = self._judged(batch, self.none_bank if results.with_frozen else ())
+        results.update(batch["video_id"], batch["target"], learned, frozen, self.calibration, share)
         if batch["subset"] == "val":
             loss = F.nll_loss(learned.clamp(min=1e-12).log(), batch["target"])
             self.log("val/loss", loss, batch_size=len(learned), sync_dist=True)
@@ -188,13 +214,24 @@ class RecognitionTask(VideoTextTask):
         return combined(figures, self.harmonic_means, self.monitor.removeprefix("val/"))
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """The five likeliest class names of each video, with their probabilities."""
+        """The five likeliest class names of each video, with their probabilities, and as which it counts.
+
+        That is none where it shows none of them, by the checkpoint's rule.
+        """
         if not len(batch["target"]):
             return []
-        best = self.probabilities(batch)[0].topk(min(5, len(batch["text"])))
+        rule = rule_for(self.rejection, tuple(batch["text"]))
+        learned, _, share = self._judged(batch, rule.bank if rule else ())
+        said = self.calibration.apply(learned)
+        best = said.topk(min(5, len(batch["text"])))
+        known = torch.ones(len(said)) if rule is None else rule.is_known(confidences(said, share))
         return [
-            {"video_id": video_id, "scores": {batch["text"][k]: p for k, p in zip(indices, values, strict=True)}}
-            for video_id, indices, values in zip(
-                batch["video_id"], best.indices.tolist(), best.values.tolist(), strict=True
+            {
+                "video_id": video_id,
+                "scores": {batch["text"][k]: p for k, p in zip(indices, values, strict=True)},
+                "label": batch["text"][indices[0]] if is_known else None,
+            }
+            for video_id, indices, values, is_known in zip(
+                batch["video_id"], best.indices.tolist(), best.values.tolist(), known.tolist(), strict=True
             )
         ]

@@ -13,6 +13,7 @@ from data_modules.protocols import (
     OpenSet,
     Protocol,
     RandomHalves,
+    Rejection,
 )
 from data_modules.protocols.limit import Limit, limited
 from data_modules.protocols.trial import DatasetIndex, Subset, Trial
@@ -219,3 +220,45 @@ def test_drawing_one_class_does_not_depend_on_the_others(dataset_index: DatasetI
         DatasetIndex(dataset_index.class_names[:5], {**dataset_index.records, "train": fewer}), 0
     )
     assert ids(without_last.train) < ids(every.train)
+
+
+def test_rejection_tests_on_all_videos_and_names_some(dataset_index: DatasetIndex) -> None:
+    protocol = Rejection(num_trials=3, shots=2)
+    trials = protocol.trials(dataset_index, 0)
+    assert len({trial.train.class_names for trial in trials}) > 1
+    for trial in trials:
+        known = trial.train.class_names
+        assert len(known) == 3
+        assert per_class(trial.train) == dict.fromkeys(known, 2)
+        assert trial.val is not None
+        assert trial.val.class_names == known
+        test = trial.tests["test"]
+        assert test.class_names == known
+        assert [record.video_id for record in test.records] == [r.video_id for r in dataset_index.records["test"]]
+        for record in test.records:
+            label = label_of(record.video_id)
+            assert record.targets == ((known.index(label),) if label in known else ())
+        assert test.num_unknown == 9
+    assert protocol.trials(dataset_index, 5) == trials
+    words = protocol.describe(dataset_index, trials)
+    assert "3 of 6 classes are known" in words
+    assert "9 videos show none of them; 3 draws" in words
+    (few,) = limited(trials[:1], Limit(1, 2, 1))
+    assert few.tests["test"].num_unknown == 2
+    assert per_class(few.train) == dict.fromkeys(few.train.class_names, 1)
+    names = list(dataset_index.class_names[:2])
+    (named,) = Rejection(known_classes=names).trials(dataset_index, 0)
+    assert named.train.class_names == tuple(names)
+
+
+def test_rejection_needs_classes_to_know_and_not_to_know(dataset_index: DatasetIndex) -> None:
+    for names in (list(dataset_index.class_names), list(dataset_index.class_names[:1])):
+        with pytest.raises(InputError, match="name 2 or more, but not all"):
+            Rejection(known_classes=names).trials(dataset_index, 0)
+    with pytest.raises(InputError, match="which is no class of this data set"):
+        Rejection(known_classes=["flying", "swimming"]).trials(dataset_index, 0)
+    with pytest.raises(InputError, match="known_fraction must be between 0 and 1"):
+        Rejection(known_fraction=1.0)
+    two = replace(dataset_index, class_names=dataset_index.class_names[:2])
+    with pytest.raises(InputError, match="of 2 classes none can be left unknown"):
+        Rejection().trials(two, 0)

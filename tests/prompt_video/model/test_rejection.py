@@ -121,13 +121,13 @@ def test_packaged_banks_and_files(tmp_path: Path) -> None:
 
 
 def test_a_candidate_in_the_bank_is_taken_out_with_a_word(caplog: pytest.LogCaptureFixture) -> None:
-    bank = ["riding a bike", "Running", "lying", "the guitar playing"]
+    bank = ("riding a bike", "Running", "lying", "the guitar playing")
     with caplog.at_level(logging.WARNING):
-        assert without_candidates(bank, ["ride bike", "run", "play guitar"]) == ("lying",)
+        assert without_candidates(bank, ("ride bike", "run", "play guitar")) == ("lying",)
     (record,) = caplog.records
     assert "'riding a bike' ('ride bike') and 2 more" in record.getMessage()
     with pytest.raises(InputError, match="every text of the bank"):
-        without_candidates(["runs"], ["running"])
+        without_candidates(("runs",), ("running",))
     caplog.clear()
-    assert without_candidates(["lying"], ["running"]) == ("lying",)
+    assert without_candidates(("lying",), ("running",)) == ("lying",)
     assert not caplog.records
