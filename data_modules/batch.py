@@ -131,10 +131,12 @@ class CaptionedRecord(Record):
 
     Args:
         captions: whole sentences, one at least.
+        also_right: captions of other videos that tell of this one too; tests take either video for right.
     """
 
     target: int = -1
     captions: tuple[str, ...] = ()
+    also_right: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[int, ...]:

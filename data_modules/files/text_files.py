@@ -118,10 +118,8 @@ def read_table(
             names = set(header)
             if len(names) < len(header) or not set(needed) <= names <= {*needed, *optional}:
                 plain = ",".join(needed)
-                raise InputError(
-                    f"{path}, line {line}: the header must be {plain} or {','.join([plain, *optional])}, not "
-                    f"{excerpt(cells)}."
-                )
+                other = f" or {','.join([plain, *optional])}" if optional else ""
+                raise InputError(f"{path}, line {line}: the header must be {plain}{other}, not {excerpt(cells)}.")
         elif len(cells) != len(header):
             raise InputError(
                 f"{path}, line {line}: {len(cells)} columns where the header has {len(header)}: {excerpt(cells)}; "
@@ -130,8 +128,8 @@ def read_table(
         else:
             yield line, dict(zip(header, cells, strict=True))
     if not header:
-        plain = ",".join(needed)
-        raise InputError(f"{path}, line 1: the file is empty; it needs the header {plain}[,{','.join(optional)}].")
+        other = f"[,{','.join(optional)}]" if optional else ""
+        raise InputError(f"{path}, line 1: the file is empty; it needs the header {','.join(needed)}{other}.")
 
 
 def read_json(path: Path) -> object:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from torch.utils.data import DataLoader
 
+from data_modules.annotations.also_right import read_also_right, with_also_right
 from data_modules.annotations.captions import CaptionTally
 from data_modules.batch import Batch, CaptionedRecord
 from data_modules.errors import InputError
@@ -28,6 +29,7 @@ class CaptionedOptions(VideoOptions, total=False):
 
     sampler: Sampler | None
     pairs: Pairs
+    also_right: Path | None
 
 
 class CaptionedDataModule(VideoDataModule):
@@ -38,6 +40,9 @@ class CaptionedDataModule(VideoDataModule):
         sampler: which moments of a video to look at.
         pairs: what an epoch of training shows: ``every_caption``, each with its video; or each video once with
             ``one_caption`` of it, drawn anew in every epoch.
+        also_right: CSV or JSON file of captions, relative to ``root`` or absolute, that tell of more videos than their
+            own, in the format of caption files (``video,caption``): in validation and tests the right answer that
+            stands first counts. Training takes each caption for its own video's. Null: each tells of its own alone.
         options: those that all data sets share, see `VideoDataModule`.
     """
 
@@ -46,11 +51,13 @@ class CaptionedDataModule(VideoDataModule):
         root: Path,
         sampler: Sampler | None = None,
         pairs: Pairs = "every_caption",
+        also_right: Path | None = None,
         **options: Unpack[VideoOptions],
     ) -> None:
         super().__init__(root, **options)
         self.sampler = sampler or SegmentSampler()
         self.pairs: Pairs = pairs
+        self.also_right = also_right
         self.tally = CaptionTally()
         if not isinstance(self.protocol, ClosedSet):
             name = type(self.protocol).__name__
@@ -64,7 +71,18 @@ class CaptionedDataModule(VideoDataModule):
         )
         if left_out := self.tally.describe():
             log.warning("%s, %s", self.dataset_name, left_out)
-        return trials
+        if self.also_right is None:
+            return trials
+        records = self.dataset_index.records
+        more = read_also_right(self.root / self.also_right, [record for own in records.values() for record in own])
+        return [
+            replace(
+                trial,
+                val=with_also_right(trial.val, more) if trial.val is not None else None,
+                tests={name: with_also_right(test, more) for name, test in trial.tests.items()},
+            )
+            for trial in trials
+        ]
 
     def dataset(self, name: str, *, training: bool, number: int = 0) -> CaptionedDataset:
         """The usable videos of one subset with their captions.
@@ -117,4 +135,5 @@ class CaptionedDataModule(VideoDataModule):
     def describe_views(self) -> str:
         """How many captions each subset has, and what testing looks at."""
         counts = ", ".join(f"{len(self.captions(name)):,} {name}" for name in self.trials[0].subsets)
-        return f"Captions: {counts}. Tested on {self.sampler.describe()}; similarities are averaged over views."
+        also = f" Captions of {self.also_right} are right of more videos than their own." if self.also_right else ""
+        return f"Captions: {counts}.{also} Tested on {self.sampler.describe()}; similarities are averaged over views."

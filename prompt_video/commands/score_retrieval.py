@@ -1,7 +1,8 @@
 """``prompt-video score-retrieval``: recall and ranks of scores of captions with videos, in both directions.
 
 Each caption looks for its video among all videos; each video that has captions looks for the first of them among all
-captions. Equal scores stand in random order, of which every figure is the mean (the median is that of the mean ranks).
+captions. Where several answers are right, the one that stands first counts. Equal scores stand in random order, of
+which every figure is the mean (the median is that of the mean ranks).
 
 Dual softmax and QB-Norm change the scores in the light of other queries; they stand beneath, apart, as a search engine
 that answers one query at a time could not do the former, and needs training data for the latter.
@@ -19,6 +20,7 @@ from prompt_video.io.console import Terminal
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.tables import new_table
 from prompt_video.io.verb_parser import VerbParser
+from prompt_video.metrics.retrieval.also_right import also_right_pairs
 from prompt_video.metrics.retrieval.caption_videos import video_indices
 from prompt_video.metrics.retrieval.paired import PairedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
@@ -42,6 +44,7 @@ def main(arguments: list[str]) -> int:
     _check(options)
     matrix = read_matrix(options.scores)
     video_index = video_indices(options.video_of_caption, matrix.shape, options.scores)
+    also_right = also_right_pairs(options.also_right, matrix.shape) if options.also_right else None
     text_bank, video_bank = (
         path and MatrixScores(read_bank(path, count, what), str(path))
         for path, count, what in (
@@ -51,7 +54,7 @@ def main(arguments: list[str]) -> int:
     )
     results: dict[Rescoring, dict[Direction, Ranks]] = {}
     try:
-        scores = PairedScores(MatrixScores(matrix, str(options.scores)), video_index)
+        scores = PairedScores(MatrixScores(matrix, str(options.scores)), video_index, also_right)
         rescorings = [PLAIN]
         if options.temperature is not None:
             rescorings.append(_dual_softmax(scores, options.temperature))
@@ -64,6 +67,7 @@ def main(arguments: list[str]) -> int:
     report = {
         "scores": str(options.scores),
         "video_of_caption": options.video_of_caption and str(options.video_of_caption),
+        "also_right": options.also_right and str(options.also_right),
         "temperature": options.temperature,
         "caption_bank": options.caption_bank and str(options.caption_bank),
         "video_bank": options.video_bank and str(options.video_bank),
@@ -91,6 +95,13 @@ def parser() -> VerbParser:
         metavar="FILE",
         help="the column, from 0, of each caption's video: one in a line, a JSON list or an .npy file. Without it the "
         "caption of row i belongs to the video of column i",
+    )
+    parser.add_argument(
+        "--also_right",
+        type=Path,
+        metavar="PAIRS.csv",
+        help="more right answers, header caption,video: a row and a column that belong together, too; the one that "
+        "stands first counts",
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write all figures to")
     parser.add_argument(

@@ -48,7 +48,7 @@ SMALL = (
 )
 OPTIONS = "options.json"  # of a table's miniature, once it is whole
 # Of the user's, where a data set has such options.
-NO_LISTS: Mapping[str, Any] = {"annotations": None, "labels": None, "captions": None}
+NO_LISTS: Mapping[str, Any] = {"annotations": None, "labels": None, "captions": None, "also_right": None}
 
 
 def open_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from markupsafe import Markup
 
 from data_modules.batch import CaptionedRecord
@@ -37,22 +38,24 @@ class Question:
         first: the video that was found first, with a sentence of its own.
         rank: of the own video, from 1; the mean one where scores are equal.
         frozen_rank: the same by the frozen CLIP, which has learned nothing.
+        is_right: the video that was found first is right.
     """
 
     own: Described
     first: Described
     rank: float
     frozen_rank: float
+    is_right: bool
 
     @property
     def is_hit(self) -> bool:
-        """Its own video stands first, and no other beside it."""
+        """A right video stands first, and no wrong one beside it."""
         return self.rank == 1
 
     @property
     def is_miss(self) -> bool:
-        """Another video stands first. Neither hit nor miss: the own one does, but only by chance among equals."""
-        return self.first.path != self.own.path
+        """A wrong video stands first. Neither hit nor miss: a right one does, but only by chance among equals."""
+        return not self.is_right
 
 
 def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Question]:
@@ -66,16 +69,18 @@ def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Ques
     videos = [of_id[video_id] for video_id in answers.video_ids]
     ranks = answers.learned.ranks["t2v"].expected().tolist()
     frozen_ranks = answers.frozen.ranks["t2v"].expected().tolist()
-    video_index, first = answers.learned.video_index.tolist(), answers.learned.top(1, "t2v").numbers[:, 0].tolist()
+    video_index, first = answers.learned.video_index.tolist(), answers.learned.top(1, "t2v").numbers[:, 0]
+    is_right = answers.learned.scores.is_right(np.arange(len(first)), first).tolist()
     return [
         Question(
             own=Described(videos[own].path, caption),
             first=Described(videos[best].path, videos[best].captions[0]),
             rank=rank,
             frozen_rank=frozen_rank,
+            is_right=right,
         )
-        for caption, own, best, rank, frozen_rank in zip(
-            answers.captions, video_index, first, ranks, frozen_ranks, strict=True
+        for caption, own, best, rank, frozen_rank, right in zip(
+            answers.captions, video_index, first.tolist(), ranks, frozen_ranks, is_right, strict=True
         )
     ]
 

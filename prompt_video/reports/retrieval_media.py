@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from data_modules.batch import CaptionedRecord
 from prompt_video.reports.media import NUM_VIDEOS, Cell, MediaItem, Table, VideoCell, half_wrong
 from prompt_video.reports.retrieval import hits, misses, questions
@@ -38,12 +40,13 @@ def _videos(name: str, answers: Answers, records: Sequence[CaptionedRecord], cou
     """Videos that asked for a sentence: half of them found one of another video."""
     of_id = {record.video_id: record for record in records}
     ranks = answers.learned.ranks["v2t"].expected().tolist()
-    first = answers.learned.top(1, "v2t").numbers[:, 0].tolist()
+    first = answers.learned.top(1, "v2t").numbers[:, 0]
     right: list[list[Cell]] = []
     wrong: list[list[Cell]] = []
+    right_ones = answers.learned.scores.is_right(first, np.arange(len(first)))
     for video, rank in zip(answers.learned.asking.tolist(), ranks, strict=True):
         record, best = of_id[answers.video_ids[video]], first[video]
-        is_right = answers.learned.video_index[best] == video
+        is_right = bool(right_ones[video])
         row: list[Cell] = [name, VideoCell(record.path), record.video_id, " / ".join(record.captions)]
         row += [answers.captions[best], rank, "right" if is_right else "wrong"]
         (right if is_right else wrong).append(row)

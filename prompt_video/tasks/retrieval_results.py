@@ -1,10 +1,12 @@
 """What a validation or a test of retrieval comes to: ranks by features of this model and of the frozen backbone."""
 
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -13,6 +15,7 @@ from data_modules.batch import CaptionedRecord
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Subset
 from prompt_video.metrics.retrieval.metric import RetrievalMetrics
+from prompt_video.metrics.retrieval.paired import AlsoRight
 from prompt_video.metrics.retrieval.results import Retrieval
 from prompt_video.metrics.retrieval.scores import Pairing
 from prompt_video.tasks.results import Results
@@ -66,6 +69,7 @@ class RetrievalResults(Results):
         self._first = (counts.cumsum(0) - counts).tolist()  # number of each video's first caption
         self.learned, self.frozen = RetrievalMetrics(), RetrievalMetrics()
         self.learned.pairing = pairing
+        self.learned.also_right = self.frozen.also_right = self._also_right()
         self.with_frozen = with_frozen
         self.answers: Answers | None = None  # once all is gathered
 
@@ -115,6 +119,20 @@ class RetrievalResults(Results):
                 direction, _, figure = key.partition("/")
                 figures[f"{direction}/frozen_{figure}"] = value
         return figures
+
+    def _also_right(self) -> AlsoRight | None:
+        """Numbers of captions and of videos that they tell of too; None where there are none."""
+        numbers: dict[str, list[int]] = defaultdict(list)
+        for record, first in zip(self.records, self._first, strict=True):
+            for place, caption in enumerate(record.captions, start=first):
+                numbers[caption].append(place)
+        pairs = [
+            (text, number)
+            for number, record in enumerate(self.records)
+            for caption in record.also_right
+            for text in numbers.get(caption, ())
+        ]
+        return np.array(pairs, dtype=np.int64) if pairs else None
 
     def _of_all_processes(self, metric: RetrievalMetrics) -> Retrieval:
         with warnings.catch_warnings():

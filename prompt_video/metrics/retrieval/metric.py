@@ -9,6 +9,7 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 
 from prompt_video.metrics.gathered import GatheredMetric
+from prompt_video.metrics.retrieval.paired import AlsoRight
 from prompt_video.metrics.retrieval.results import Retrieval
 from prompt_video.metrics.retrieval.scores import Pairing
 
@@ -20,6 +21,7 @@ class RetrievalMetrics(GatheredMetric):
     """
 
     pairing: Pairing | None = None  # where scores are no dot products
+    also_right: AlsoRight | None = None  # numbers of texts and videos that are right answers to each other, too
 
     # All of one axis, so that a process without texts or videos need not know how long features are.
     rows: ClassVar = {
@@ -78,8 +80,15 @@ class RetrievalMetrics(GatheredMetric):
             raise ValueError(f"the video {lost[0]} has a text, but was not given itself.")
         text_features = self._column("text_features").reshape(len(text), -1)[by_text]
         video_features = self._column("video_features").reshape(len(video), -1)[by_video]
-        return Retrieval(text, text_features, video, video_features, video_index, self.pairing)
+        also = None if self.also_right is None else _places(self.also_right, text, video)
+        return Retrieval(text, text_features, video, video_features, video_index, self.pairing, also)
 
     def _column(self, name: str) -> np.ndarray:
         column: np.ndarray = dim_zero_cat(getattr(self, name)).cpu().numpy()
         return column
+
+
+def _places(pairs: AlsoRight, text: Int[np.ndarray, " C"], video: Int[np.ndarray, " V"]) -> Int[np.ndarray, "given 2"]:
+    """Numbers as places among those that were given, which ascend; a pair of which one was not is left out."""
+    given = pairs[np.isin(pairs[:, 0], text) & np.isin(pairs[:, 1], video)]
+    return np.stack([np.searchsorted(text, given[:, 0]), np.searchsorted(video, given[:, 1])], axis=1)

@@ -17,7 +17,7 @@ _ROWS_AT_A_TIME = 128  # what is compared stays in the processor's cache; at mos
 class Ranks(NamedTuple):
     """What competes with the best right answer of each query, one query a row.
 
-    A text has one right answer, its video. A video has all of its captions, of which the first that is met counts.
+    A text has one right answer, its video, or several; a video has all of its captions. The first that is met counts.
 
     Equal scores stand in random order, of which everything here is the mean: a query's answer is neither put first
     among its equals, which would reward a model that scores everything alike, nor last.
@@ -68,20 +68,18 @@ def ranks(scores: PairedScores, rescoring: Rescoring = PLAIN) -> dict[Direction,
         rescoring: what is done to the scores first.
 
     Returns:
-        ``t2v``: each text looks for its video, in the order of rows. ``v2t``: each video that has texts looks for the
-        best of them, in the order of columns. Only the directions that the rescoring has.
+        ``t2v``: each text looks for its video, or the best of those that are right, in the order of rows. ``v2t``: each
+        video that has right texts looks for the best of them, in the order of columns. Only the directions that
+        the rescoring has.
     """
-    video_index, every = scores.video_index, np.arange(scores.num_texts)
-    text_best = rescoring.for_texts(scores.positives, every, video_index)
-    of_video = rescoring.for_videos(scores.positives, every, video_index)
-    video_best = np.full(scores.num_videos, -np.inf, dtype=of_video.dtype)
-    np.maximum.at(video_best, video_index, of_video)
-    is_asked = np.bincount(video_index, minlength=scores.num_videos) > 0
-    right = np.bincount(video_index[of_video == video_best[video_index]], minlength=scores.num_videos)
+    texts, videos = scores.right_text, scores.right_video
+    text_best, of_text = _best(rescoring.for_texts(scores.positives, texts, videos), texts, scores.num_texts)
+    video_best, of_video = _best(rescoring.for_videos(scores.positives, texts, videos), videos, scores.num_videos)
+    is_asked = of_video > 0
     by_text, by_video = (np.zeros((2, number), dtype=np.int64) for number in (scores.num_texts, scores.num_videos))
     for block in scores.blocks():
         rows, columns = block.rows[:, None], block.columns[None, :]
-        own = scores.own_cells(block)
+        _, own = scores.right_cells(block)
         if "t2v" in rescoring.directions:
             of_texts = _without(own, rescoring.for_texts(block.scores, rows, columns))
             by_text[:, block.rows] += _in_rows(of_texts, text_best[block.rows])
@@ -89,8 +87,8 @@ def ranks(scores: PairedScores, rescoring: Rescoring = PLAIN) -> dict[Direction,
             of_videos = _without(own, rescoring.for_videos(block.scores, rows, columns))
             by_video[:, block.columns] += _in_columns(of_videos, video_best[block.columns])
     both: dict[Direction, Ranks] = {
-        "t2v": Ranks(by_text[0], by_text[1], np.ones(scores.num_texts, dtype=np.int64)),
-        "v2t": Ranks(by_video[0, is_asked], by_video[1, is_asked], right[is_asked]),
+        "t2v": Ranks(by_text[0], by_text[1], of_text),
+        "v2t": Ranks(by_video[0, is_asked], by_video[1, is_asked], of_video[is_asked]),
     }
     return {direction: both[direction] for direction in rescoring.directions}
 
@@ -105,8 +103,23 @@ def named_figures(ranks_of: Mapping[Direction, Ranks], rescoring: Rescoring = PL
     }
 
 
+def _best(
+    values: Float[np.ndarray, " P"], queries: Int[np.ndarray, " P"], count: int
+) -> tuple[Float[np.ndarray, " Q"], Int[np.ndarray, " Q"]]:
+    """The greatest value of the right answers of each query, and how many of them have it.
+
+    Args:
+        values: of all right answers.
+        queries: that they are the answers of, by number.
+        count: of all queries.
+    """
+    best = np.full(count, -np.inf, dtype=values.dtype)
+    np.maximum.at(best, queries, values)
+    return best, np.bincount(queries[values == best[queries]], minlength=count)
+
+
 def _without(own: Cells, scores: Float[np.ndarray, "R K"]) -> Float[np.ndarray, "R K"]:
-    """The texts' scores with their own videos are no competition, in either direction."""
+    """The scores of right answers are no competition, in either direction."""
     scores[own] = -np.inf
     return scores
 

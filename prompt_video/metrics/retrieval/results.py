@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from prompt_video.metrics.retrieval.paired import PairedScores
+from prompt_video.metrics.retrieval.paired import AlsoRight, PairedScores
 from prompt_video.metrics.retrieval.query_bank import BETA, QBNorm
 from prompt_video.metrics.retrieval.ranks import Ranks, named_figures, ranks
 from prompt_video.metrics.retrieval.rescoring import Direction, DualSoftmax
@@ -23,6 +23,7 @@ class Retrieval:
         video_features: as ``text_features``.
         video_index: the place of each text's video in ``video``.
         pairing: scores of all pairs of texts and videos, where they are no dot products.
+        also_right: places of texts and videos that are right answers to each other, too.
 
     Raises:
         ValueError: when there is no text or no video, or a feature is not finite.
@@ -36,13 +37,14 @@ class Retrieval:
         video_features: Float[np.ndarray, "V E"],
         video_index: Int[np.ndarray, " C"],
         pairing: Pairing | None = None,
+        also_right: AlsoRight | None = None,
     ) -> None:
         self.text = text
         self.text_features = text_features
         self.video = video
         self.video_features = video_features
         self.pairing = pairing
-        self.scores = PairedScores(self._of_texts(text_features, video_features), video_index)
+        self.scores = PairedScores(self._of_texts(text_features, video_features), video_index, also_right)
 
     @property
     def video_index(self) -> Int[np.ndarray, " C"]:
@@ -56,8 +58,8 @@ class Retrieval:
 
     @property
     def asking(self) -> Int[np.ndarray, " Q"]:
-        """Places of the videos that have a text, ascending."""
-        return np.unique(self.video_index)
+        """Places of the videos that have a right text, ascending."""
+        return np.unique(self.scores.right_video)
 
     def top(self, k: int, direction: Direction) -> Top:
         """The best ``k`` videos of each text (``t2v``), or texts of each video (``v2t``), as places."""

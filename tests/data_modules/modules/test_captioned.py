@@ -242,3 +242,28 @@ def test_features_are_computed_for_every_video_once(tmp_path: Path) -> None:
     assert sorted(records) == sorted([*video_ids("train"), *video_ids("test")])
     with pytest.raises(InputError, match="no feature store is open"):
         data.dataset("train", training=True)
+
+
+def test_captions_that_tell_of_more_videos(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("video,caption\ntest02.mp4, test00  c0\ntest02,test01 c1\ntest02,test01 c1\ntrain03,test00 c0\n")
+    data = Captioned(tmp_path, also_right=Path("pairs.csv"))
+    (trial,) = data.trials
+    assert {r.video_id: r.also_right for r in trial.tests["test"].records if r.also_right} == {  # type: ignore[attr-defined]
+        "test02": ("test00 c0", "test01 c1")
+    }
+    assert not any(r.also_right for r in trial.train.records)  # type: ignore[attr-defined]
+    assert "Captions of pairs.csv are right of more videos than their own." in data.describe_protocol()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video,caption\nnobody,test00 c0\n", "line 2: nobody is none of the videos of this data set"),
+        ("video,caption\ntest02,a dog\n", "line 2: no video of this data set has the caption 'a dog'"),
+    ],
+)
+def test_more_right_answers_of_unknown_names(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "pairs.csv").write_text(text)
+    with pytest.raises(InputError, match=rf"pairs.csv, {message}"):
+        _ = Captioned(tmp_path, also_right=Path("pairs.csv")).trials

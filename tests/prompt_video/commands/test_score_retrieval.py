@@ -186,3 +186,28 @@ def test_banks_of_other_answers(score: Score, tmp_path: Path) -> None:
     broken = saved(tmp_path / "broken.npy", np.array([[0.0, np.inf]]))
     with pytest.raises(InputError, match=r"broken.npy: the score in row 0, column 1 is inf"):
         score(np.zeros((4, 2)), f"--video_of_caption={owner}", f"--caption_bank={broken}")
+
+
+def test_more_right_answers(score: Score, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("video,caption\n2,1\n0,2\n")  # the second caption tells of the third video, the third of the first
+    report = score(SQUARE, f"--also_right={pairs}")
+    assert report["also_right"] == str(pairs)
+    assert report["figures"]["t2v/mean_rank"] == 1
+    assert report["figures"]["v2t/mean_rank"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("caption,video\n0,3\n", 'line 2: "3" is no column of the scores; columns are 0 to 2'),
+        ("caption,video\n0,1\n-1,0\n", 'line 3: "-1" is no row of the scores; rows are 0 to 2'),
+        ("caption,video\nred,0\n", 'line 2: "red" is no row'),
+        ("text,video\n0,0\n", "line 1: the header must be caption,video, not"),
+        ("", "line 1: the file is empty; it needs the header caption,video."),
+    ],
+)
+def test_more_right_answers_that_are_none(score: Score, tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "pairs.csv").write_text(text)
+    with pytest.raises(InputError, match=rf"pairs.csv, {message}"):
+        score(SQUARE, f"--also_right={tmp_path / 'pairs.csv'}")

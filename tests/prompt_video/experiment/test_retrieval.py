@@ -253,3 +253,16 @@ def test_a_data_set_without_captions_is_refused(
     options += [f"--runs={tmp_path}", "--wandb=disabled"]
     assert main(["fit", "--data=VideoFolder", "--model=RetrievalTask", *options, "--quiet=true"]) == 1
     assert "RetrievalTask needs captions, and VideoFolder has none" in capfd.readouterr().err
+
+
+def test_more_right_answers_count_in_a_test(config: Path, tmp_path: Path) -> None:
+    first = run(config, "test", tmp_path / "first")
+    with (tmp_path / "first" / "by_caption.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    pairs = tmp_path / "pairs.csv"
+    with pairs.open("w", newline="") as file:
+        csv.writer(file).writerows([["video", "caption"], *([row["first_video"], row["caption"]] for row in rows)])
+    again = run(config, "test", tmp_path / "again", f"--data.also_right={pairs}")
+    assert first["metrics"]["test/t2v/r@1"] < 1 == again["metrics"]["test/t2v/r@1"]
+    assert again["metrics"]["test/t2v/frozen_r@1"] >= first["metrics"]["test/t2v/frozen_r@1"]
+    assert "are right of more videos than their own" in again["protocol"]

@@ -16,7 +16,7 @@ NOWHERE = Path("nowhere")
 def question(number: int, rank: float, frozen_rank: float = 1.0, folder: Path = NOWHERE) -> Question:
     own = Described(folder / f"{number}.mp4", f"sentence {number}")
     other = Described(folder / f"{number + 1}.mp4", f"another {number}")
-    return Question(own, own if rank == 1 else other, rank, frozen_rank)
+    return Question(own, own if rank == 1 else other, rank, frozen_rank, is_right=rank == 1)
 
 
 def numbers(questions: list[Question]) -> list[str]:
@@ -40,7 +40,7 @@ def test_of_equal_ones_the_order_settles_which_are_shown() -> None:
 
 def test_standing_first_by_chance_is_neither() -> None:
     own = Described(NOWHERE / "0.mp4", "sentence")
-    tied = Question(own, own, 1.5, 1.0)
+    tied = Question(own, own, 1.5, 1.0, is_right=True)
     assert hits([tied]) == misses([tied]) == []
 
 
@@ -59,7 +59,7 @@ def test_a_page_says_when_all_or_none_were_found() -> None:
 def test_a_miss_shows_both_videos(tmp_path: Path, make_videos: Callable[[Path, int], Path]) -> None:
     root = make_videos(tmp_path, 1)
     own, other = (Described(root / name / "0.mp4", f"it is {name}") for name in ("moving_left", "spinning"))
-    html = examples([Question(own, other, 2.0, 7.0), Question(other, other, 1.0, 4.0)])
+    html = examples([Question(own, other, 2.0, 7.0, is_right=False), Question(other, other, 1.0, 4.0, is_right=True)])
     assert html.count("data:image/png;base64,") == 3
     found, missed = html.split("<h3>Missed</h3>")
     assert "✓ rank 1<" in found
@@ -70,7 +70,7 @@ def test_a_miss_shows_both_videos(tmp_path: Path, make_videos: Callable[[Path, i
 def test_captions_cannot_break_the_report() -> None:
     own = Described(NOWHERE / "0.mp4", 'a <script>alert("x")</script> & \n "b"')
     long = Described(NOWHERE / "1.mp4", "</article>" + "word " * 1000)
-    html = examples([Question(own, long, 2.0, 7.0)])
+    html = examples([Question(own, long, 2.0, 7.0, is_right=False)])
     assert "<script" not in html
     assert "a &lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; &#34;b&#34;" in html
     assert html.count("</article>") == 1
