@@ -1,10 +1,12 @@
 """Lists of any origin as text, rows or JSON: the one strict reader, whose messages name file and line.
 
-What cannot be one thing alone is refused rather than guessed: another encoding than UTF-8, a quote that is not closed,
-a key that stands twice. Lines end as on any system, and letters with accents are composed (Unicode NFC), so that a name
-is one name however its file or its list was written.
+What cannot be one thing alone is refused rather than guessed: an encoding that no mark names, a quote that is not
+closed, a key that stands twice. Text is UTF-8, or UTF-16 where its first two bytes say so, as PowerShell and Excel
+write it; bytes of cp1252 could be those of any other alphabet. Lines end as on any system, and letters with accents are
+composed (Unicode NFC), so that a name is one name however its file or its list was written.
 """
 
+import codecs
 import csv
 import gzip
 import io
@@ -53,15 +55,19 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
         most_bytes: that it may have, unpacked.
 
     Raises:
-        InputError: when it cannot be read, is larger, or is not UTF-8.
+        InputError: when it cannot be read, is larger, or is neither UTF-8 nor UTF-16 with a byte order mark.
     """
     data = _read_bytes(path, most_bytes)
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        other = " but UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
-        line = _lines_before(data[: error.start].decode("latin-1"))
-        raise InputError(f"{path}, line {line}: this is not UTF-8 text{other}; save the file as UTF-8.") from None
+        before = data[: error.start].decode("latin-1" if encoding == "utf-8-sig" else encoding, "replace")
+        line = _lines_before(before)
+        said = "this is not UTF-8 text; save the file as UTF-8, such as by `iconv -f cp1252 -t utf-8`"
+        if encoding == "utf-16":
+            said = "this begins as UTF-16 text and is none; save the file as UTF-8"
+        raise InputError(f"{path}, line {line}: {said}.") from None
     if "\0" in text:
         raise InputError(f"{path}, line {_lines_before(text[: text.index(chr(0))])}: this is not a text file.")
     return composed(text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -18,10 +18,10 @@ move. Nothing is interpolated.
 
 What sparse decoding cannot see: damage *inside* compressed frames, unless it lies in a span that is decoded. All
 else is seen when the file is opened; `VideoReader.frames` sees that, too. So a video with such damage gives exact
-frames for moments that do not need the damaged part, and is broken for all others. What no decoding sees: whole
-frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recording), for which FFmpeg fills in. Where
-the numbers of H.264 frames tell of it everything is decoded, always the same. And damage in HEVC that ends a picture
-early without being wrong: the rest of it is what lay in memory.
+frames for moments that do not need the damaged part, and is broken for all others. Where the decoder complains and goes
+on, filling in what it lacks, everything is decoded, always the same: by a decoder that remembers nothing. What no
+decoding sees: whole frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recording), for which
+FFmpeg fills in. Where the numbers of H.264 frames tell of it everything is decoded, too.
 """
 
 import logging
@@ -38,6 +38,7 @@ from jaxtyping import Float, Float64, Int64, UInt8
 from torch import Tensor
 
 from data_modules.errors import BrokenVideoError
+from data_modules.video.decoder import Decoder, InconsistentError
 from data_modules.video.demuxing import PacketSource
 from data_modules.video.limits import MAX_SEC, MAX_SEC_PER_FRAME
 from data_modules.video.pictures import Picture, as_tensor, checksum, picture_of
@@ -47,10 +48,6 @@ from data_modules.video.timeline import Display, Timeline, spans
 _HELD_BYTES = 128 << 20
 
 log = logging.getLogger(__name__)
-
-
-class _InconsistentError(Exception):
-    """The decoder did not give what the container promises."""
 
 
 class VideoReader:
@@ -69,6 +66,7 @@ class VideoReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._source = PacketSource(path)
+        self._decoder = Decoder(self._source)
         self._packets = self._source.packets
         self.pixel_aspect = self._source.pixel_aspect
         self._reformatter = VideoReformatter()
@@ -116,7 +114,7 @@ class VideoReader:
         places = self.timeline.on_screen(moments_sec)
         try:
             frames = self._stacked(self._some_pictures(places), places, look)
-        except _InconsistentError:
+        except InconsistentError:
             self._distrust()
             places = self.timeline.on_screen(moments_sec)
             frames = self._stacked(self._all_pictures(places), places, look)
@@ -135,7 +133,7 @@ class VideoReader:
             for picture in self._in_order(self._some_pictures(places), places):
                 yield picture
                 done += 1
-        except _InconsistentError:
+        except InconsistentError:
             self._distrust()
             places = self.timeline.on_screen(moments_sec)[done:]
             yield from self._in_order(self._all_pictures(places), places)
@@ -195,8 +193,8 @@ class VideoReader:
             earliest = self._packets.pts[tail.start : tail.stop].min()
             keys = np.flatnonzero((self._packets.is_key & (self._packets.pts <= earliest))[: tail.start + 1])
             try:
-                output = dict(self._output(int(keys[-1]) if len(keys) else 0, tail.stop - 1, None))
-            except _InconsistentError:
+                output = dict(self._decoder.frames(int(keys[-1]) if len(keys) else 0, tail.stop - 1, None))
+            except InconsistentError:
                 output = {}
             if any(number not in output or output[number].is_corrupt for number in tail):
                 self._source.lose(tail)
@@ -215,7 +213,7 @@ class VideoReader:
     def _find_display(self) -> Display:
         """Decode everything once to learn what is displayed and when; a short video's frames are kept."""
         output: list[int] = []
-        held: dict[int, av.VideoFrame] = {}
+        held = self._decoder.kept = {}
         num_bytes = 0
         for number, frame in self._all_frames():
             output.append(number)
@@ -224,7 +222,9 @@ class VideoReader:
             num_bytes += sum(plane.buffer_size for plane in frame.planes)
             if num_bytes <= _HELD_BYTES:
                 held[number] = frame
-        self._held = held if len(held) == len(output) else {}
+        if len(held) < len(output):
+            self._decoder.let_go()
+        self._held = self._decoder.kept
         # Where packets have no frame of their own (fields, hidden frames), which ones make a frame is not known.
         self._decode_sparsely &= self._must_show() <= set(output)
         rate = self._source.stream.average_rate or self._source.stream.guessed_rate or 25
@@ -242,31 +242,40 @@ class VideoReader:
             yield from self._all_pictures(places)
             return
         if not self._decode_sparsely:
-            raise _InconsistentError
+            raise InconsistentError
         wanted = set(self._display.order[places].tolist())
         codec = self._source.codec
         stated_size = (codec.width, codec.height)
         num_found = 0
         for span in spans(self._packets.is_key, self._ranks, wanted):
             latest = -1
-            for number, frame in self._output(span.start, span.stop, wanted):
+            begin = int(self._ranks[span.start]) if span.start else -1
+            for number, frame in self._decoder.frames(span.start, span.stop, wanted):
                 rank = int(self._ranks[number])
-                if span.start and 0 <= rank < self._ranks[span.start]:
+                if 0 <= rank < begin:
                     continue  # shown before the key frame: not wanted, and without what it refers to
+                self._check_trust(begin)
                 is_false_start = latest < 0 < span.start and not (number == span.start and frame.key_frame)
                 has_other_size = (frame.width, frame.height) != stated_size
-                if is_false_start or has_other_size or frame.is_corrupt or frame.interlaced_frame:
-                    raise _InconsistentError
+                is_odd = frame.is_corrupt or frame.interlaced_frame or self._decoder.ends_early(number, frame)
+                if is_false_start or has_other_size or is_odd:
+                    raise InconsistentError
                 if rank < 0:
                     continue
                 if rank <= latest:
-                    raise _InconsistentError
+                    raise InconsistentError
                 latest = rank
                 if number in wanted:
                     num_found += 1
                     yield number, self._checked(number, frame)
+            self._check_trust(begin)
         if num_found < len(wanted):
-            raise _InconsistentError
+            raise InconsistentError
+
+    def _check_trust(self, begin: int) -> None:
+        """FFmpeg may complain of packets whose frames are shown before the first of a span, and of no others."""
+        if any(not 0 <= self._ranks[number] < begin for number in self._decoder.doubted):
+            raise InconsistentError
 
     def _all_pictures(self, places: Int64[np.ndarray, " T"]) -> Iterator[tuple[int, Picture]]:
         """Packets at the given places in display order, with their pictures, from decoding the whole video."""
@@ -281,9 +290,12 @@ class VideoReader:
         is_interlaced = False
         num_packets = len(self._packets)
         try:
-            for number, frame in self._output(0, num_packets - 1, None):
-                if frame.is_corrupt and self._packets.decodable[number]:
-                    raise _InconsistentError(f"frame {number + 1} of {num_packets} is damaged")
+            for number, frame in self._decoder.frames(0, num_packets - 1, None):
+                is_damaged = self._source.complains_of_damage and number in self._decoder.doubted
+                if (frame.is_corrupt or is_damaged) and self._packets.decodable[number]:
+                    raise InconsistentError(f"frame {number + 1} of {num_packets} is damaged")
+                if self._packets.decodable[number] and self._decoder.ends_early(number, frame):
+                    raise InconsistentError(f"frame {number + 1} of {num_packets} is damaged: it ends early")
                 if frame.is_corrupt or number in seen or not self._packets.displayed[number]:
                     continue
                 if size is None:
@@ -291,11 +303,11 @@ class VideoReader:
                     self._source.check_size(*size)
                 if (frame.width, frame.height) != size:
                     change = f"{size[0]}x{size[1]} to {frame.width}x{frame.height}"
-                    raise _InconsistentError(f"the picture size changes midway, from {change}")
+                    raise InconsistentError(f"the picture size changes midway, from {change}")
                 seen.add(number)
                 is_interlaced |= frame.interlaced_frame
                 yield number, frame
-        except _InconsistentError as error:
+        except InconsistentError as error:
             raise BrokenVideoError(self.path, str(error)) from error
         if not seen:
             raise BrokenVideoError(self.path, "no frame can be decoded")
@@ -306,37 +318,6 @@ class VideoReader:
 
     def _must_show(self) -> set[int]:
         return set(np.flatnonzero(self._packets.decodable & self._packets.displayed).tolist())
-
-    def _output(self, start: int, stop: int, wanted: set[int] | None) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Decode from ``start``, a key frame, to ``stop``; what ``wanted``, if given, can do without is skipped."""
-        self._source.codec.flush_buffers()
-        may_skip = wanted is not None and self._source.may_skip
-        lost, fresh = self._packets.lost, self._packets.fresh
-        for number, packet in self._source.numbered(start, stop):
-            if lost is not None and lost[number]:
-                continue
-            if fresh is not None and fresh[number] and number > start:
-                yield from self._rest()
-                self._source.codec.flush_buffers()
-            codec = self._source.codec
-            codec.skip_frame = "NONREF" if may_skip and wanted is not None and number not in wanted else "DEFAULT"
-            try:
-                frames = codec.decode(packet)
-            except av.FFmpegError as error:
-                if self._packets.decodable[number]:
-                    message = f"frame {number + 1} of {len(self._packets)} cannot be decoded"
-                    raise _InconsistentError(message) from error
-                continue
-            yield from _by_number(frames)
-        yield from self._rest()
-
-    def _rest(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        """The frames that the decoder still holds."""
-        try:
-            frames = self._source.codec.decode(None)
-        except av.FFmpegError as error:
-            raise _InconsistentError("the last frames cannot be decoded") from error
-        yield from _by_number(frames)
 
     def _checked(self, number: int, frame: av.VideoFrame) -> Picture:
         """The picture, if it is the one that was there when the file was opened."""
@@ -356,10 +337,3 @@ def _tell_losses(path: Path, num_lost: int, num_frames: int) -> None:
     """Once a process."""
     lost = "are lost, or refer to lost ones; the frame before them stays on screen"
     log.warning("%s: %d of %d frames %s", path, num_lost, num_frames, lost)
-
-
-def _by_number(frames: list[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
-    for frame in frames:
-        if frame.pts is None:
-            raise _InconsistentError("the decoder does not say which frame it decoded")
-        yield frame.pts, frame

@@ -27,7 +27,7 @@ from data_modules.video.bitstream import (
     shows_a_frame,
 )
 from data_modules.video.clock import losses, one_clock, starts_of_parts
-from data_modules.video.frame_numbers import HEAD_BYTES, numbers_run_on
+from data_modules.video.frame_numbers import Slice, first_slice, numbers_run_on
 from data_modules.video.limits import MAX_PACKETS, MAX_PIXELS, MAX_STRETCH
 from data_modules.video.timeline import NO_STAMP, Packets
 
@@ -42,6 +42,8 @@ else:
 _ONE_FRAME_A_PACKET = {"h264", "hevc", "av1", "vp9", "mpeg4", "msmpeg4v3", "h263", "mjpeg"}
 # Their decoders say what is damaged, or fill it in always the same. What others give is held against a first decoding.
 _SAY_WHAT_IS_DAMAGED = _ONE_FRAME_A_PACKET | {"vp8", "flv1"}
+# What others only complain of is damage in these: nothing in them is left to be filled in.
+_COMPLAIN_OF_DAMAGE = {"ffv1"}
 # Codecs in which no frame refers to one marked "no reference". (In HEVC one of a higher temporal layer may.)
 _SKIPPABLE = {"h264", "mpeg4"}
 # Of these the packets say which of them are shown.
@@ -72,9 +74,9 @@ class PacketSource:
                 raise BrokenVideoError(path, f"truncated: {missing} bytes are missing at its end")
             if holds_more_than_is_read(path):
                 raise BrokenVideoError(path, "recordings were put one behind the other; players show the first alone")
-            self._open()
-        except (OSError, av.FFmpegError) as error:
+        except OSError as error:
             raise BrokenVideoError(path, f"cannot be opened: {error.strerror}") from error
+        self._open()
         self._kept: list[Packet] = []
         self.may_skip, self.is_complete = self.codec_name in _SKIPPABLE, True
         try:
@@ -84,13 +86,22 @@ class PacketSource:
             raise
 
     def _open(self) -> None:
-        # The prefix: without it a colon in the name would make it a network address.
-        self.container = av.open(f"file:{self.path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+        try:
+            # The prefix: without it a colon in the name would make it a network address.
+            name, options = f"file:{self.path}", {"protocol_whitelist": "file"}
+            self.container = av.open(name, metadata_errors="replace", options=options)
+        except (OSError, av.FFmpegError) as error:
+            raise BrokenVideoError(self.path, f"cannot be opened: {error.strerror}") from error
         try:
             self._choose()
         except BrokenVideoError:
             self.container.close()
             raise
+
+    def renew(self) -> None:
+        """Take another decoder, which remembers nothing: what damage has it fill in is then always the same."""
+        self.container.close()
+        self._open()
 
     def _choose(self) -> None:
         """The stream and its decoder."""
@@ -115,6 +126,7 @@ class PacketSource:
         self.codec.thread_count = 1  # the loader's workers fill the cores
         self.is_one_frame_a_packet = self.codec_name in _ONE_FRAME_A_PACKET
         self.is_well_known = self.codec_name in _SAY_WHAT_IS_DAMAGED
+        self.complains_of_damage = self.codec_name in _COMPLAIN_OF_DAMAGE
 
     def check_size(self, width: int, height: int) -> None:
         """Refuse pictures that ask for more memory than a video needs."""
@@ -151,7 +163,7 @@ class PacketSource:
     def _read_all(self) -> tuple[Packets, bool]:
         """The table of packets, and whether it can be trusted; packets are kept if they are not too large."""
         rows: list[tuple[int, int, int, bool, bool, bool]] = []
-        heads: list[bytes] = []
+        slices: list[Slice | None] = []
         self._places: list[tuple[int | None, int]] = []  # of each packet in the file, and its bytes
         kinds: list[Literal["I", "P", "B", "S", "none"]] = []
         name, may_hide = self.codec_name, self.codec_name in _SAYS_WHAT_IS_SHOWN
@@ -170,7 +182,7 @@ class PacketSource:
                 self._places.append((packet.pos, packet.size))
                 rows.append((pts, dts, packet.duration or 0, packet.is_keyframe, is_shown, is_damaged))
                 if name == "h264":
-                    heads.append(bytes(memoryview(packet)[:HEAD_BYTES]))
+                    slices.append(first_slice(memoryview(packet), length_size))
                 if length_size:
                     is_sound &= nal_units_fit(memoryview(packet), length_size)
                 elif name == "mpeg4":
@@ -192,7 +204,9 @@ class PacketSource:
             is_sound &= "none" not in kinds
         if name == "h264":
             # For missing frames FFmpeg fills in what it decoded before, so that it matters where decoding began.
-            runs_on = numbers_run_on(self.codec.extradata, length_size, heads)
+            has_times = self.container.format.name not in _FORMATS_WITHOUT_DISPLAY_TIMES
+            times = [row[0] if has_times and row[0] != NO_STAMP else None for row in rows]
+            runs_on = numbers_run_on(self.codec.extradata, length_size, slices, times)
             # Nor is it known what damage in a broadcast has made of the mark that nothing refers to a frame.
             self.may_skip, self.is_complete = runs_on is True and not is_broadcast, runs_on is not False
         stamps = np.array([row[:3] for row in rows], dtype=np.int64)

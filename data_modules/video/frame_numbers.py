@@ -1,10 +1,12 @@
-"""Whether frames are missing from an H.264 stream: its reference frames are numbered. Pure; no decoder."""
+"""Whether frames of an H.264 stream are missing or exchanged: they are numbered. Pure; no decoder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 _SLICE, _IDR_SLICE, _SPS = 1, 5, 7
 _PROFILES_WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
-HEAD_BYTES = 96  # of a packet, in which its first slice begins
+_HEAD_BYTES = 96  # of a packet, in which its first slice begins, unless much is said before it
+_READ = 23  # of a slice
 
 
 class _Bits:
@@ -31,39 +33,77 @@ class _Bits:
         return self.take(zeros + 1) - 1
 
 
-def numbers_run_on(extradata: bytes | None, length_size: int, heads: Iterable[bytes]) -> bool | None:
-    """Whether each reference frame has the number after the one before it; None where that cannot be read.
+class Slice(NamedTuple):
+    """The first slice of a packet: its kind, whether others refer to the frame, and the bytes it begins with."""
+
+    kind: int
+    is_reference: bool
+    data: bytes
+
+
+class _Numbering(NamedTuple):
+    """How a frame is numbered: bits of its number and of its place in display order, and what stands between them."""
+
+    width: int
+    order_width: int  # 0: the place is not written
+    may_have_fields: bool
+
+
+def numbers_run_on(
+    extradata: bytes | None, length_size: int, slices: Sequence[Slice | None], times: Iterable[int | None]
+) -> bool | None:
+    """Whether each reference frame has the number after the one before it, and each frame its place in display order.
 
     Args:
         extradata: of the stream, with its parameter sets.
         length_size: of `nal_length_size`.
-        heads: the first `HEAD_BYTES` of each packet, in decoding order.
+        slices: the first of each packet, in decoding order; None: a packet that shows nothing.
+        times: when the container shows each packet's frame; None: it does not say.
+
+    Returns:
+        None where numbers cannot be read.
     """
-    width = _width_of_numbers(extradata or b"", length_size)
-    if width is None:
+    numbering = _numbering(extradata or b"", length_size)
+    if numbering is None:
         return None
-    latest: int | None = None
-    for head in heads:
-        first_slice = _first_slice(head, length_size)
-        if first_slice is None:
-            latest = None
+    latest: tuple[int, int, int | None] | None = None  # of a reference frame: number, place and time
+    for first, time in zip(slices, times, strict=True):
+        if first is None:
             continue
-        kind, is_reference, slice_data = first_slice
         try:
-            bits = _Bits(slice_data)
-            for _ in range(3):
-                bits.golomb()
-            number = bits.take(width)
+            number, place = _numbers(first, numbering)
         except ValueError:
             return None
-        if kind != _IDR_SLICE and latest is not None and (number - latest) % (1 << width) > 1:
-            return False
-        latest = number if is_reference or latest is None else latest
+        if first.kind != _IDR_SLICE and latest is not None:
+            if (number - latest[0]) % (1 << numbering.width) > 1:
+                return False
+            ahead = (place - latest[1]) % (1 << numbering.order_width)
+            is_later = ahead < (1 << numbering.order_width) // 2
+            if ahead and None not in (time, latest[2]) and is_later is not (time > latest[2]):  # type: ignore[operator]
+                return False
+        latest = (number, place, time) if first.is_reference or latest is None else latest
     return True
 
 
-def _width_of_numbers(extradata: bytes, length_size: int) -> int | None:
-    """Bits of a frame's number; None where the parameter set is not there or is of a rare kind."""
+def _numbers(first: Slice, numbering: _Numbering) -> tuple[int, int]:
+    """The number of a frame and its place in display order; 0 where that is not written.
+
+    Raises:
+        ValueError: where they cannot be read.
+    """
+    bits = _Bits(first.data)
+    for _ in range(3):
+        bits.golomb()
+    number = bits.take(numbering.width)
+    if numbering.may_have_fields and bits.take(1):
+        bits.take(1)
+    if first.kind == _IDR_SLICE:
+        bits.golomb()
+    return number, bits.take(numbering.order_width) if numbering.order_width else 0
+
+
+def _numbering(extradata: bytes, length_size: int) -> _Numbering | None:
+    """None where the parameter set is not there or is of a rare kind."""
     place = 8 if length_size else extradata.find(b"\0\0\1" + b"\x67") + 3
     if length_size and len(extradata) > 8 and extradata[5] & 31 == 0:
         return None
@@ -84,7 +124,15 @@ def _width_of_numbers(extradata: bytes, length_size: int) -> int | None:
             bits.take(1)
             if bits.take(1):
                 _pass_over_scaling(bits, 12 if has_full_color else 8)
-        return bits.golomb() + 4
+        width, order_kind = bits.golomb() + 4, bits.golomb()
+        order_width = bits.golomb() + 4 if order_kind == 0 else 0
+        if order_kind == 1:
+            return _Numbering(width, 0, False)
+        bits.golomb()
+        bits.take(1)
+        bits.golomb()
+        bits.golomb()
+        return _Numbering(width, order_width, not bits.take(1))
     except ValueError:
         return None
 
@@ -102,8 +150,13 @@ def _pass_over_scaling(bits: _Bits, num_lists: int) -> None:
                 break
 
 
-def _first_slice(head: bytes, length_size: int) -> tuple[int, bool, bytes] | None:
-    """Kind, whether others refer to it, and the data of the first slice."""
+def first_slice(packet: memoryview, length_size: int) -> Slice | None:
+    """The first slice of a packet, most often within its first bytes; None: it holds none."""
+    first = _first_slice(bytes(packet[:_HEAD_BYTES]), length_size)
+    return first if first is not None and len(first.data) == _READ else _first_slice(bytes(packet), length_size)
+
+
+def _first_slice(head: bytes, length_size: int) -> Slice | None:
     place = 0
     while True:
         if length_size:
@@ -117,4 +170,4 @@ def _first_slice(head: bytes, length_size: int) -> tuple[int, bool, bytes] | Non
         if start >= len(head):
             return None
         if head[start] & 31 in (_SLICE, _IDR_SLICE):
-            return head[start] & 31, bool(head[start] & 0x60), head[start + 1 : start + 24]
+            return Slice(head[start] & 31, bool(head[start] & 0x60), head[start + 1 : start + 1 + _READ])

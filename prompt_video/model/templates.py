@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from data_modules.errors import InputError
+from data_modules.files.text_files import read_lines
 
 DEFAULT = "video"  # of tests, of methods and of `load`
 MOST_BYTES = 1 << 20  # of a file of templates: what is larger is something else
@@ -73,16 +74,7 @@ def describe(templates: Sequence[str]) -> str:
 
 def _read(path: Path) -> tuple[str, ...]:
     """The lines of a file, without empty ones."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        text = content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise InputError(f"the templates cannot be read from {path}: {reason}.") from error
-    if len(content) > MOST_BYTES:
-        raise InputError(f"{path} is larger than {MOST_BYTES >> 20} MiB, and is no list of templates.")
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    lines = list(read_lines(path, MOST_BYTES))
     if bad := next(((number, line) for number, line in lines if "{}" not in line), None):
         raise InputError(f"line {bad[0]} of {path} has no '{{}}' where the text goes: {bad[1][:80]!r}")
     if not lines:

@@ -1,6 +1,5 @@
 """Files that say which video each caption belongs to, by the number of its column."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from jaxtyping import Int
 
 from data_modules.errors import InputError
 from data_modules.files.regular_files import is_file
+from data_modules.files.text_files import read_json, read_text
 from prompt_video.io.numpy_files import open_array
 
 
@@ -51,13 +51,10 @@ def _read(path: Path) -> tuple[str, list[tuple[int, Any]]]:
         if array.ndim != 1:
             raise InputError(f"{path}: the array has the shape {array.shape}; it must be one row of column numbers.")
         return "entry", list(enumerate(array.tolist()))
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix != ".json":
-            return "line", list(enumerate(text.rstrip().splitlines(), start=1))
-        entries = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
+    if path.suffix != ".json":
+        text = read_text(path).rstrip()
+        return "line", list(enumerate(text.split("\n") if text else [], start=1))
+    entries = read_json(path)
     if not isinstance(entries, list):
         raise InputError(f"{path} must hold a JSON list of column numbers.")
     return "entry", list(enumerate(entries))

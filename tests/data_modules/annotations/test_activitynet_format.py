@@ -156,7 +156,8 @@ def test_mistakes_in_video_scores(tmp_path: Path, entry: object, message: str) -
     ("data", "message"),
     [
         (b"{", "is not valid JSON"),
-        (b"\xff\xfe{}", "line 1: this is not UTF-8 text"),
+        (b"\xff\xfe{", "line 1: this begins as UTF-16 text and is none"),
+        (b"\xfe{}", "line 1: this is not UTF-8 text"),
         (b"[" * 100_000, "nested too deeply"),
         (b"[]", 'the videos by id must stand below "results": {"results": {...}}'),
         (b'{"database": {}}', 'must stand below "results"'),

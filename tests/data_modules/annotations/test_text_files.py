@@ -25,9 +25,14 @@ def test_lines_of_every_system(tmp_path: Path, end: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("path,label\na,caf\u00e9\n".encode("cp1252"), r"line 2: this is not UTF-8 text; save the file as UTF-8"),
+        (
+            "path,label\na,caf\u00e9\n".encode("cp1252"),
+            r"line 2: this is not UTF-8 text; save .* as UTF-8, such as by `iconv -f cp1252",
+        ),
         ("a\rb\ré".encode("latin-1"), r"line 3: this is not UTF-8 text"),
-        ("a\n".encode("utf-16"), r"line 1: this is not UTF-8 text but UTF-16"),
+        (b"\xff\xfea\0\n\0b\0\n\0\n", "line 3: this begins as UTF-16 text and is none; save the file as UTF-8"),
+        (b"\xff\xfe" + "a\0".encode("utf-16-le"), r"line 1: this is not a text file"),
+        ("a\n".encode("utf-32"), r"line 1: this is not a text file"),
         ("a\n".encode("utf-16-le"), r"line 1: this is not a text file"),
         (b"a\r\nb\0\n", r"line 2: this is not a text file"),
     ],
@@ -35,6 +40,15 @@ def test_lines_of_every_system(tmp_path: Path, end: str) -> None:
 def test_other_encodings_are_refused_with_their_line(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=f"list.txt, {message}"):
         read_text(write(tmp_path, data))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_utf_16_that_says_so_is_read(tmp_path: Path, encoding: str, packed: bool) -> None:
+    text = '\ufeffpath,label\r\nv/1.mp4,"cafe\u0301, \U0001f600"\r\n'
+    data = text.encode(encoding)
+    path = write(tmp_path, gzip.compress(data) if packed else data, "list.csv.gz" if packed else "list.csv")
+    assert list(csv_rows(path)) == [(1, ["path", "label"]), (2, ["v/1.mp4", "caf\u00e9, \U0001f600"])]
 
 
 @pytest.mark.parametrize(

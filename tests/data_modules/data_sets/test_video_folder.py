@@ -120,7 +120,7 @@ def test_rows_as_people_and_programs_write_them(tmp_path: Path, monkeypatch: pyt
     ("data", "message"),
     [
         ("path,label\nv/1.mp4,caf\u00e9\n".encode("cp1252"), "line 2: this is not UTF-8 text"),
-        ("path,label\nv/1.mp4,a\n".encode("utf-16"), "line 1: this is not UTF-8 text but UTF-16"),
+        ('path,label\nv/1.mp4,"a\n'.encode("utf-16"), "line 2: the row that begins here cannot be read"),
         (b'path,label\nv/1.mp4,"a\nv/2.mp4,a\nv/3.mp4,a\n', "line 2: the row that begins here cannot be read"),
         (b'path,label\nv/1.mp4,"a\nv/2.mp4,a"\nv/3.mp4,a\n', "line 2: the label goes on over the rows below"),
         (b'path,label\n"v/1.mp4,a\nv/2.mp4",a\n', "line 2: the path goes on over the rows below"),

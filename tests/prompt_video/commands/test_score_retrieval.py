@@ -144,7 +144,7 @@ def test_matrices_and_settings_that_cannot_be(
         ("owner.json", [0, 1, True, 2], "owner.json, entry 2: True is no whole number"),
         ("owner.json", [0, 1, 2.0, 2], "owner.json, entry 2: 2.0 is no whole number"),
         ("owner.json", {"a": 1}, "owner.json must hold a JSON list"),
-        ("owner.json", "[0, 1", "owner.json cannot be read"),
+        ("owner.json", "[0, 1", "owner.json, line 1: this is not valid JSON"),
         ("owner.npy", np.array([0.0, 1, 2, 2]), "owner.npy, entry 0: 0.0 is no whole number"),
         ("owner.npy", np.zeros((4, 1), int), r"owner.npy: the array has the shape \(4, 1\)"),
         ("owner.npy", "text", "owner.npy is no NumPy file"),

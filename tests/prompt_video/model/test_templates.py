@@ -59,8 +59,8 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [
         (b"a {}\na star\n", r"line 2 of .* has no '\{\}' where the text goes: 'a star'"),
         (b"\n \n", "holds no template"),
-        (b"\xff\xfe{\x00", "no text in UTF-8"),
-        (b"{} " * 400_000, "is larger than 1 MiB"),
+        (b"\xfe\xfd{}", "mine.txt, line 1: this is not UTF-8 text"),
+        (b"{} " * 400_000, "mine.txt cannot be read: it has more than 1,024 KiB"),
     ],
 )
 def test_bad_files(content: bytes, told: str, tmp_path: Path) -> None:
