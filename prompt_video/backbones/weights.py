@@ -31,7 +31,7 @@ class Weights:
         self._tensors = {key: tensor for key, tensor in tensors.items() if not key.endswith(HARMLESS)}
         self._missing: list[str] = []
         self._misshapen: list[str] = []
-        bad = next((key for key, tensor in self._tensors.items() if not tensor.isfinite().all()), None)
+        bad = next((key for key, tensor in self._tensors.items() if not _is_finite(tensor)), None)
         if bad is not None:
             raise InputError(f"'{name}' is damaged: its {bad} is not finite.")
         self.fingerprint = _fingerprint(self._tensors)
@@ -97,6 +97,11 @@ class Weights:
         yield "they lack", sorted(self._missing)
         yield "in shape", self._misshapen
         yield "unexpected is", sorted(self._tensors)
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all of it are numbers, told without a copy: that of a vocabulary can be gigabytes."""
+    return not tensor.numel() or all(extreme.isfinite() for extreme in tensor.aminmax())
 
 
 def _fingerprint(tensors: dict[str, Tensor]) -> str:

@@ -7,13 +7,20 @@ from typing import Any
 
 import pytest
 import torch
+from starlette.testclient import TestClient
 
 import prompt_video
 from data_modules.video.decoding import VideoReader
 from prompt_video.cli import main
+from prompt_video.commands import serve
 from prompt_video.export.checking import open_graph, run_graph
 from prompt_video.export.graphs import FRAMES
+from prompt_video.inference.options import model_of
 from prompt_video.model.embedding import video_vectors
+from prompt_video.web.answers import Answers
+from prompt_video.web.app import Page
+from prompt_video.web.limits import Limits
+from prompt_video.web.uploads import Uploads
 
 SMALL = ["--data.train_videos=1", "--data.val_videos=0", "--data.test_videos=1", "--data.num_workers=0"]
 SMALL += ["--trainer.accelerator=cpu", "--wandb=disabled", "--quiet=true"]
@@ -56,8 +63,19 @@ def test_from_training_to_onnx(backbone: str, tmp_path: Path, capsys: pytest.Cap
     use(last, tmp_path)
 
 
+def served(video: Path, checkpoint: Path, folder: Path) -> dict[str, float]:
+    """Cosines by text, as the page of ``serve`` answers a video and words."""
+    options = serve.parser().parse([f"--ckpt={checkpoint}", "--device=cpu"])
+    app = Page(Answers(model_of(options), Uploads(folder, Limits(max_mb=9, max_sec=20.0)))).app({"localhost"})
+    client = TestClient(app, "http://127.0.0.1:7860")
+    word = client.post("/videos", params={"name": video.name}, content=video.read_bytes()).json()["video"]
+    answer = client.post("/scores", content=json.dumps({"video": word, "texts": "\n".join(NAMES)}))
+    ranked = json.loads(answer.text.splitlines()[-1])["answer"]["ranked"]
+    return {one["text"]: one["similarity"] for one in ranked}
+
+
 def use(checkpoint: Path, folder: Path) -> None:
-    """Label, segment, index, search, export, and the scores of what was exported."""
+    """Label, segment, serve, index, search, export, and the scores of what was exported."""
     model = prompt_video.load(checkpoint, device="cpu")
     video = next((folder / "world").rglob("*.mp4"))
     scores = model.score(video, NAMES)
@@ -68,6 +86,7 @@ def use(checkpoint: Path, folder: Path) -> None:
     assert [found[name] for name in NAMES] == pytest.approx(scores.similarity.tolist(), abs=1e-4)
     run("segment", video, *common, f"--classes={','.join(NAMES)}", f"--json={folder / 'segments.json'}")
     assert json.loads((folder / "segments.json").read_text())["results"]
+    assert served(video, checkpoint, folder) == pytest.approx(found, abs=1e-4)
     run("index", video.parent, f"--ckpt={checkpoint}", "--num_workers=0", f"--out={folder / 'index'}")
     run("search", folder / "index", NAMES[0], f"--json={folder / 'found.json'}")
     assert json.loads((folder / "found.json").read_text())

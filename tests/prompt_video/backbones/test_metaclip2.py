@@ -2,6 +2,7 @@
 
 import copy
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,10 @@ from torch import Tensor, nn
 from data_modules.errors import InputError
 from data_modules.loading.transforms import Squash
 from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.checkpoint_files import CheckpointFiles
+from prompt_video.backbones.metaclip2 import SPECIAL
 from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.backbones.tokenizer import file_tokenizer
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.tasks import LocalizationTask, RecognitionTask, RetrievalTask
 
@@ -93,6 +97,71 @@ def test_frames_are_made_as_its_files_say(metaclip2_folder: Path) -> None:
     wanted = processor(frame, return_tensors="pt")["pixel_values"][0]
     ours = (backbone.frames(frame) / 255 - backbone.mean) / backbone.std
     assert (ours - wanted).abs().max() <= 2 / 255 / backbone.std.min()
+
+
+SCRIPTS = (
+    "hello world star red ring moving",
+    "привет мир звезда",
+    "γειά σου κόσμε",  # noqa: RUF001 - Greek
+    "مرحبا بالعالم",
+    "שלום עולם",
+    "नमस्ते दुनिया",
+    "สวัสดีชาวโลก",
+    "你好世界漢字",
+    "こんにちは世界カタカナ",
+    "안녕하세요 세계",
+    "xin chào thế giới",
+    "naïve café ß ẞ İı",
+)
+SIGNS = (
+    "🙂",
+    "👩‍👩‍👧‍👦",
+    "👍🏽",
+    "🏳️‍🌈",
+    "e\u0301",
+    "ﬁ",
+    "\uff26\uff35",
+    "½",
+    "…",
+    "▁",
+    "<unk",
+    "</s>",
+    "<mask>",
+    "x" * 50,
+)
+ODD = (*SIGNS, *"\u200b\u202e\ufeff\u00a0\u3000\t\x01")
+
+
+def of_many_scripts(count: int) -> list[str]:
+    """Random texts; before them none, blanks, each script, and one of thousands of signs."""
+    draw = random.Random(0)
+    letters, words = [*"".join(SCRIPTS).replace(" ", "")], [*" ".join(SCRIPTS).split(), *ODD]
+    words += ["".join(draw.choices(letters, k=draw.randint(1, 9))) for _ in range(400)]
+    many = [(" " * draw.randint(0, 2)).join(draw.choices(words, k=draw.randint(1, 8))) for _ in range(count)]
+    return ["", " ", "\n\t ", *SCRIPTS, *ODD, " ".join(words) * 3, *many]
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_tokens_of_all_scripts_are_those_of_transformers(count: int, tmp_path: Path) -> None:
+    """With SentencePiece's own file, as XLM-V has it, and with the tokenizer.json that transformers makes of it."""
+    import sentencepiece
+
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SCRIPTS * 20),
+        model_prefix=str(tmp_path / "sentencepiece.bpe"),
+        vocab_size=260,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        minloglevel=2,
+    )
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "XLMRobertaTokenizer"}')
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path / "json")
+    texts = of_many_scripts(count)
+    wanted = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    assert len({token for tokens in wanted for token in tokens}) > 100
+    for folder in (tmp_path, tmp_path / "json"):
+        assert file_tokenizer(CheckpointFiles("xlm-v", folder), str, SPECIAL).tokenize(texts) == wanted
 
 
 def test_tokens_are_those_of_transformers(metaclip2_folder: Path) -> None:
