@@ -14,7 +14,7 @@ from prompt_video import __version__
 from prompt_video.commands.startup import lean_imports
 from prompt_video.commands.verbs import GROUPS, RENAMED, VERBS
 from prompt_video.experiment.stopping import Stopped, obeying_signals
-from prompt_video.io.readable import readable
+from prompt_video.io.readable import readable, told_on
 from prompt_video.io.suggest import nearest
 
 GO_ON = ("index", "sweep")  # where they were, when they are run again
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _run(verb, arguments)
     except Stopped as stopped:
         again = "the same command " + ("goes on where it was." if verb in GO_ON else "starts it again.")
-        print(readable(f"prompt-video: {stopped}; {stopped.how_to_go_on or again}"), file=sys.stderr)
+        _say(f"{stopped}; {stopped.how_to_go_on or again}")
         return stopped.exit_code
 
 
@@ -119,8 +119,12 @@ def _mistake(error: BaseException | None) -> str | None:
 
 
 def _fail(message: str) -> int:
-    print(readable(f"prompt-video: {message}"), file=sys.stderr)
+    _say(message)
     return 1
+
+
+def _say(message: str) -> None:
+    print(told_on(sys.stderr, readable(f"prompt-video: {message}")), file=sys.stderr)
 
 
 def _usage() -> str:
@@ -128,5 +132,5 @@ def _usage() -> str:
     for heading, verbs in GROUPS.items():
         lines += [f"{heading}:", *(f"  {verb:<16}  {VERBS[verb][1]}" for verb in verbs), ""]
     lines += ["`prompt-video VERB --help` explains the options of a verb."]
-    lines += ["An experiment file is code, as it names classes to build: run none that you do not trust."]
+    lines += ["An experiment file is code, as it names classes: run none that you do not trust."]
     return "\n".join(lines)

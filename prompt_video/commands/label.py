@@ -20,7 +20,7 @@ from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.progress import Steps
 from prompt_video.io.readable import readable
 from prompt_video.io.spreadsheet import write_table
-from prompt_video.io.tables import GrowingTable, new_table, titled
+from prompt_video.io.tables import GAP, GrowingTable, new_table, titled
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.io.video_files import below_common, files_of
 from prompt_video.model.none_of_these import NONE_OF_THESE
@@ -28,7 +28,7 @@ from prompt_video.reports.text_formatting import class_text, room
 
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel
-    from prompt_video.inference.results import VideoScores
+    from prompt_video.inference.results import Ranked, VideoScores
     from prompt_video.model.rejection import Rejection
 
 NEXT = 2  # classes that stand behind the best one, where videos have a row each
@@ -116,6 +116,7 @@ class _Rows:
             ("class", max(label, len("class")), "left"),
             ("probability", len("probability"), "right"),
         ]
+        self._room = logs.Terminal().width - sum(width + GAP for _, width, _ in columns)
         self._table = GrowingTable([*columns, ("then", 0, "left")] if num_classes > 1 else columns)
 
     def of(self, scores: "VideoScores") -> Table:
@@ -126,8 +127,15 @@ class _Rows:
         if not scores.is_known:
             cells[1:], others = [NONE_OF_THESE, ""], best
         if self.num_classes > 1:
-            cells.append(", ".join(f"{class_text(one.text)} {one.probability:.0%}" for one in others))
+            told = [f"{class_text(one.text)} {one.probability:.0%}" for one in others if _counts(one)]
+            fits = len(line := ", ".join(told)) <= self._room or scores.threshold is not None
+            cells.append(line if fits else told[0])
         return self._table.row(*cells)
+
+
+def _counts(one: "Ranked") -> bool:
+    """Whether a class is told behind the best one; the files have all."""
+    return round(100 * one.probability) > 0
 
 
 def _summary(results: Sequence["VideoScores"], broken: Sequence[BrokenVideoError]) -> str:

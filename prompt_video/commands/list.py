@@ -1,13 +1,16 @@
 """``prompt-video list``: what comes with the program and has a name, a line each."""
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import indent
 
 import data_modules
 from data_modules.data_sets.class_lists import CLASS_LISTS
 from prompt_video.backbones.names import SHORT_NAMES
 from prompt_video.experiment.packaged import Kind, headline, packaged
+from prompt_video.io.readable import width_of, wrapped
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.model.templates import template_sets
 
@@ -60,7 +63,10 @@ def lines_of(kind: str) -> Mapping[str, str]:
 def _block(kind: str) -> str:
     rows = lines_of(kind)
     width = max(map(len, rows))
-    return "\n".join([f"{kind}: {KINDS[kind]}", *(f"  {name:<{width}}  {row}" for name, row in rows.items())])
+    head, lines = f"{kind}: {KINDS[kind]}", [f"{name:<{width}}  {row}" for name, row in rows.items()]
+    if (columns := width_of(sys.stdout)) is not None:  # elsewhere a name is a line
+        head, lines = wrapped(head, columns), [wrapped(line, columns - 2, " " * (width + 2)) for line in lines]
+    return "\n".join([head, *(indent(line, "  ") for line in lines)])
 
 
 def _data_sets() -> Iterator[tuple[str, str]]:

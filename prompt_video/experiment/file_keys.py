@@ -121,7 +121,7 @@ def _check_names(place: _Place, node: Node, known: Iterable[str]) -> None:
     names = {*known, *_FORMER}
     for name, key, _ in _entries(node):
         if name.partition(".")[0] not in names:
-            raise place.refuse(key, no_option(name, known))
+            raise place.refuse(key, no_option(name, known, with_others=True))
 
 
 def _check_trainer(place: _Place, node: Node) -> None:
@@ -137,7 +137,7 @@ def _check_choices(place: _Place, node: Node) -> None:
         known = arguments_of_any(classes_for(_ROOTS["model"], place.folders))
         for part in name.split("."):
             if known and part not in known:
-                raise place.refuse(key, no_option(part, known))
+                raise place.refuse(key, no_option(part, known, with_others=True))
             known = arguments_of_any(classes_for(known.get(part, ""), place.folders))
 
 

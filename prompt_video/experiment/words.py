@@ -214,7 +214,7 @@ def _check_names(where: str, names: Iterable[object], known: Iterable[str]) -> N
     known = set(known)
     unknown = next((str(name) for name in names if str(name).partition(".")[0] not in known), None) if known else None
     if unknown is not None:
-        raise ConfigError(f"{where}{no_option(unknown, known)}")
+        raise ConfigError(f"{where}{no_option(unknown, known, with_others=True)}")
 
 
 def _check_class(experiment: _Experiment, group: str) -> None:

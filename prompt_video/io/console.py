@@ -10,7 +10,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 from rich.console import Console
 from rich.text import Text
 
-from prompt_video.io.readable import readable_lines
+from prompt_video.io.readable import readable_lines, told_on, wrapped
 
 # Each is about something that is meant to be so, or that only the library itself can mend.
 _NOISE = (
@@ -35,6 +35,12 @@ class Terminal(Console):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - rich's
         super().__init__(**{"markup": False, "highlight": False, "emoji": False, "soft_wrap": True, **options})
 
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - rich's
+        """As rich's, sentences broken between words: it breaks paths too, and a terminal breaks everywhere."""
+        if self.is_terminal:
+            objects = tuple(wrapped(readable_lines(one), self.width) if type(one) is str else one for one in objects)
+        super().print(*objects, **options)
+
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - rich's
         """All strings come through here, those in tables too."""
         return super().render_str(readable_lines(text), **options)
@@ -42,7 +48,7 @@ class Terminal(Console):
 
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return readable_lines(super().format(record))
+        return told_on(sys.stdout, readable_lines(super().format(record)))
 
 
 class _Handler(logging.StreamHandler[Any]):

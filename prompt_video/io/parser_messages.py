@@ -32,11 +32,17 @@ class ConfigError(InputError):
     """Something in a configuration that the parser does not accept."""
 
 
-def no_option(name: str, known: Iterable[str]) -> str:
-    """That there is no such option, and what it is called now, or what is near, or all there are if they are few."""
+def no_option(name: str, known: Iterable[str], *, with_others: bool = False) -> str:
+    """That there is no such option, and what it is called now, or what is near.
+
+    Args:
+        name: that is none.
+        known: names that are.
+        with_others: where nothing is near and they are few, tell all.
+    """
     known = list(dict.fromkeys(known))
     near = former_name(name) or nearest(name, known)
-    if near == "." and 0 < len(known) <= FEW:
+    if with_others and near == "." and 0 < len(known) <= FEW:
         near = f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}."
     return f"there is no option '{name}'{near}"
 

@@ -1,8 +1,11 @@
 """Names and messages as people can read them, on the terminal, in tables and in pages."""
 
 import html
+import shutil
+import textwrap
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
 from data_modules.errors import InputError
 
@@ -27,6 +30,34 @@ def readable_lines(message: object) -> str:
 def escaped(text: object) -> str:
     """As `readable_lines`, for HTML, to which no sign of it means anything."""
     return html.escape(readable_lines(text))
+
+
+def wrapped(message: str, width: int, behind: str = "") -> str:
+    """Sentences broken between words, where a terminal would break them within; paths and commands stay whole.
+
+    Args:
+        message: of some lines; one that is indented is a command or a name, and left as it is.
+        width: of the terminal, in columns.
+        behind: begins the lines that a line is continued on.
+    """
+
+    def of_one(line: str) -> str:
+        if len(line) <= width or line.startswith(" "):
+            return line
+        return textwrap.fill(line, width, subsequent_indent=behind, break_long_words=False, break_on_hyphens=False)
+
+    return "\n".join(map(of_one, message.split("\n")))
+
+
+def width_of(stream: Any) -> int | None:  # noqa: ANN401 - whatever can be written to
+    """Columns of the terminal that a stream goes to; None where it goes elsewhere."""
+    return shutil.get_terminal_size().columns if stream is not None and stream.isatty() else None
+
+
+def told_on(stream: Any, message: str) -> str:  # noqa: ANN401 - likewise
+    """A message as `wrapped` where the stream is a terminal; in files and pipes a sentence is one line."""
+    width = width_of(stream)
+    return message if width is None else wrapped(message, width)
 
 
 def check_unicode(texts: Iterable[str]) -> None:

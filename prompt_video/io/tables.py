@@ -8,6 +8,8 @@ from rich.text import Text
 
 from prompt_video.io.readable import readable
 
+GAP = 2  # spaces between columns
+
 
 def new_table(title: str | None = None, caption: str | None = None) -> Table:
     """A table to add columns and rows to.
@@ -24,7 +26,7 @@ def new_table(title: str | None = None, caption: str | None = None) -> Table:
         caption_justify="left",
         box=None,
         pad_edge=False,
-        padding=(0, 2, 0, 0),
+        padding=(0, GAP, 0, 0),
         header_style="dim",
     )
 

@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace, set_lo
 
 from data_modules.errors import InputError
 from prompt_video.io.parser_messages import explain
-from prompt_video.io.readable import readable
+from prompt_video.io.readable import readable, told_on, wrapped
 
 MODE = "words"
 MOST_BRACKETS = 1000  # PyYAML, which jsonargparse reads numbers with, ends the process at some ten thousand
@@ -122,12 +122,18 @@ class VerbParser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Called by jsonargparse with everything that is wrong with the arguments."""
-        print(readable(f"{self.prog}: {self._explained(message)}"), file=sys.stderr)
+        print(told_on(sys.stderr, readable(f"{self.prog}: {self._explained(message)}")), file=sys.stderr)
         sys.exit(2)
 
 
 class _HelpFormatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
-    """The help of an option as it is written, and its default where it has one that the help does not tell."""
+    """Paragraphs of the width of the terminal; of an option its default, where it has one that is not told."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """The docstring of a verb: of what is indented, such as examples, the lines stay."""
+        paragraphs = re.split(r"\n{2,}", text.strip("\n").replace("``", ""))
+        flowing = (part if re.search(r"^ ", part, re.M) else " ".join(part.split("\n")) for part in paragraphs)
+        return "".join(f"{line}\n" for line in wrapped("\n\n".join(flowing), width).split("\n"))
 
     def _get_help_string(self, action: Action) -> str:
         text = action.help or ""
