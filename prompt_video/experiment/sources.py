@@ -84,11 +84,11 @@ def arguments_of(name: str, classes: Mapping[str, Source]) -> Mapping[str, str] 
         return None
     if source.others is None and source.builds:
         return source.arguments
-    options = re.fullmatch(r"Unpack\[(\w+)\]", source.others or "")
+    # Some of what its bases take may be settled by its constructor: that is left to the parser.
     beyond: dict[str, str] = {}
-    for base in (options[1],) if options else source.bases:
+    for base in (*re.findall(r"Unpack\[(\w+)\]", source.others or ""), *source.bases):
         inherited = arguments_of(base, classes)
-        if inherited is None and source.others is not None:
+        if inherited is None and source.others is not None and "Unpack" not in source.others:
             return None
         beyond |= inherited or {}
     return {**beyond, **source.arguments}

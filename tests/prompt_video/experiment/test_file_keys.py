@@ -101,11 +101,14 @@ def test_all_that_comes_with_the_program_is_right_and_so_are_runs(tmp_path: Path
 def test_sources_say_of_each_class_what_the_parser_knows_of_it() -> None:
     ours = [cls for cls in _known_classes() if cls.__module__.startswith(("prompt_video.", "data_modules."))]
     assert len(ours) > 50
+    settled = set()
     for cls in ours:
         folders = GROUPS["data" if cls.__module__.startswith("data_modules.") else "model"]
-        assert set(arguments_of(cls.__name__, classes_in(folders)) or {}) == {
-            parameter.name for parameter in get_signature_parameters(cls, None)
-        }, cls
+        said = set(arguments_of(cls.__name__, classes_in(folders)) or {})
+        known = {parameter.name for parameter in get_signature_parameters(cls, None)}
+        assert said >= known, cls
+        settled |= {(cls.__name__, name) for name in said - known}
+    assert len(settled) < 10, "what constructors settle for their bases"
 
 
 def test_nothing_is_loaded_to_tell_it(tmp_path: Path) -> None:
