@@ -12,6 +12,7 @@ PARTS = (
     "gradient_cache",
     "trials",
     "encoder",
+    "families",
     "decode",
     "store",
     "extraction",

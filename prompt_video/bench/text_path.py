@@ -14,8 +14,9 @@ from torch.nn import functional as F
 
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.bench.measure import added_memory, interleaved, peak_product
+from prompt_video.bench.plain_text import PlainText, of_transformers
 from prompt_video.bench.plan import Figures, Measurement, Setting, Size
-from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, PlainText, fast_backbone, plain_model
+from prompt_video.bench.vit_b16 import FEATURE_TOLERANCE, fast_backbone, plain_model
 from prompt_video.model.prompt import PromptLearner
 
 NUM_PREFIX = NUM_SUFFIX = 16
@@ -121,7 +122,7 @@ def plain_step(folder: Path, num_texts: int, device: torch.device) -> Callable[[
     """The same by transformers."""
     model = plain_model(folder, device)
     prompt = PromptLearner(model.config.text_config.hidden_size, NUM_PREFIX, NUM_SUFFIX).to(device)
-    return _step(num_texts, prompt, model.config.projection_dim, partial(PlainText, model))
+    return _step(num_texts, prompt, model.config.projection_dim, partial(PlainText, of_transformers(model)))
 
 
 def _step(
@@ -152,7 +153,7 @@ def _assert_same(folder: Path, num_texts: int, device: torch.device) -> None:
     prompt = PromptLearner(backbone.width, NUM_PREFIX, NUM_SUFFIX, init_std=0.1).to(device)
     texts = prompt.surround(class_tokens(min(num_texts, 16)))
     ours: Float[Tensor, "K D"] = backbone.encode_text(texts)
-    apart = 1 - F.cosine_similarity(ours, PlainText(model, texts)(texts), dim=-1).min()
+    apart = 1 - F.cosine_similarity(ours, PlainText(of_transformers(model), texts)(texts), dim=-1).min()
     tolerance = FEATURE_TOLERANCE[model.dtype]
     assert apart <= tolerance, f"the features are not the same: one minus their cosine is {float(apart):.1e}"
 

@@ -5,8 +5,9 @@ import torch
 
 from prompt_video.bench import text_path
 from prompt_video.bench.measure import peak_product
+from prompt_video.bench.plain_text import PlainText, of_transformers
 from prompt_video.bench.plan import Setting, recorded
-from prompt_video.bench.vit_b16 import PlainText, fast_backbone, plain_model
+from prompt_video.bench.vit_b16 import fast_backbone, plain_model
 from prompt_video.model.prompt import PromptLearner
 
 
@@ -30,7 +31,7 @@ def test_the_plain_way_is_ours_in_its_gradients_too(setting: Setting, layout: st
         torch.manual_seed(0)
         prompt = PromptLearner(32, 4, 4, layout=layout, init_std=0.1)  # type: ignore[arg-type]
         texts = prompt.surround([[5, 6, 7], [8], [9, 10]])
-        found = (encode or PlainText(plain_model(setting.vit_b16()), texts))(texts)
+        found = (encode or PlainText(of_transformers(plain_model(setting.vit_b16())), texts))(texts)
         torch.autograd.backward(found.square().sum())
         assert prompt.context.grad is not None
         gradients.append(prompt.context.grad)
