@@ -52,7 +52,11 @@ class DataLoaders(DataTrials):
 
     def predict_dataloader(self) -> list[DataLoader[Batch]]:
         """The videos as `test_dataloader` gives them."""
-        return [self._in_order(self.dataset(name, training=False), name) for name in self.trials[0].tests]
+        return [self.in_order(name) for name in self.trials[0].tests]
+
+    def in_order(self, name: str) -> DataLoader[Batch]:
+        """Every video of a validation or a test once, in test views, for one process."""
+        return self._in_order(self.dataset(name, training=False), name)
 
     def examples_dataloader(self) -> DataLoader[Batch]:
         """What is trained on, each sample once and in order: for methods that keep something of the training videos."""

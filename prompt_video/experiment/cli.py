@@ -28,10 +28,12 @@ from prompt_video.experiment.summary import commands_for, print_summary
 from prompt_video.experiment.trial_setup import TrialSetup
 from prompt_video.io import console
 from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, LEARNED, NO_CHECKPOINT, TRAINED, TRIALS
+from prompt_video.model.checkpoints import keep_calibration
 from prompt_video.reports.results import write_predictions
 from prompt_video.reports.run_report import write_run_report
 from prompt_video.tasks.base import VideoTextTask, learned_weights
 from prompt_video.tasks.finite import StopAtNotFinite
+from prompt_video.trials.calibrating import check_task
 from prompt_video.trials.choosing import with_values
 from prompt_video.trials.journal import summarise, write_table
 from prompt_video.trials.progress import LossCurve
@@ -158,14 +160,26 @@ class ExperimentCLI(ExperimentSettings):
             self.model.collect_examples(self.datamodule)
         else:
             log.info("nothing to train: the frozen CLIP is tested as it is")
+        # The record's folder is that of the first process, on all of them.
+        best = self.record.folder / CHECKPOINTS / BEST
+        if (self.settings["test_after_fit"] or self.settings["fit_temperature"]) and best.is_file():
+            self.model.load_checkpoint(best)
+        self._calibrate()
         if self.settings["test_after_fit"]:
-            # The record's folder is that of the first process, on all of them.
-            if (best := self.record.folder / CHECKPOINTS / BEST).is_file():
-                self.model.load_checkpoint(best)
             self.trainer.test(model, datamodule=datamodule, verbose=False)
         if self.model.model.needs_examples and not self.model.has_weights and self.settings["test_after_fit"]:
             self.trainer.save_checkpoint(self.record.folder / CHECKPOINTS / LAST, weights_only=True)
         self._summarize()
+
+    def _calibrate(self) -> None:
+        """Fit a temperature where one is asked for; the checkpoints of the run keep it."""
+        if (calibrating := self._trial_setup.calibrating()) is None:
+            return
+        calibration = calibrating({}).calibrate(check_task(self.model), self.datamodule, 0)
+        if self.trainer.is_global_zero:
+            for path in (self.record.folder / CHECKPOINTS).glob("*.ckpt"):
+                keep_calibration(path, calibration)
+        self.trainer.strategy.barrier("calibration")
 
     def _fit_trials(self, *, resume: bool) -> None:
         """Train and test all trials of the protocol: small ones several at a time, others one by one."""
@@ -179,7 +193,10 @@ class ExperimentCLI(ExperimentSettings):
         curve, bar = LossCurve(), setup.trainer_options.get("enable_progress_bar") is not False
         results = run_trials(setup.training(count), count, resume=resume, curve=curve, bar=bar)
         write_table(results, self.run_folder / "trials.csv")
-        self.record.finish(data, task, {"epochs": self.trainer.max_epochs, **summarise(results)})
+        about = {"epochs": self.trainer.max_epochs, **task.details(), **summarise(results)}
+        if self.settings["fit_temperature"]:
+            about["calibration"] = {"says": "a temperature was fitted in each trial; trials.csv has them"}
+        self.record.finish(data, task, about)
         if self.trainer.is_global_zero:
             write_run_report(self.run_folder)
         log_trials(self.trainer.loggers, results, self.record.results["metrics"], curve.means())

@@ -47,10 +47,25 @@ RUN_OPTIONS = (
         None,
         "lists of values of the method's settings, to choose from on training videos that are held out; null: none",
     ),
+    RunOption(
+        "fit_temperature",
+        bool,
+        False,
+        "calibrate probabilities on validation videos or, without any, on a video of each class that a second training "
+        "does without",
+    ),
     RunOption("monitor", str | None, None, "metric that the best checkpoint is best in; null: the task's"),
 )
 OF_TRAINING = frozenset(
-    {"choose", "test_after_fit", "save_every_n_steps", "features_only", "trials_at_a_time", "monitor"}
+    {
+        "choose",
+        "fit_temperature",
+        "test_after_fit",
+        "save_every_n_steps",
+        "features_only",
+        "trials_at_a_time",
+        "monitor",
+    }
 )  # which say nothing to those that use a checkpoint
 
 EXPERIMENT_OPTIONS = frozenset(

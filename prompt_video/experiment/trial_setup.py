@@ -1,7 +1,7 @@
 """How the trials of an experiment are trained, several together or one by one, and how constants are chosen."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from prompt_video.experiment.progress import ProgressBar
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import StopAtNotFinite
 from prompt_video.tasks.recognition import RecognitionTask
+from prompt_video.trials.calibrating import Calibrating, check_task
 from prompt_video.trials.choosing import Choosing, Values, points, with_values
 from prompt_video.trials.one_trial import TrialTraining
 from prompt_video.trials.stacked_trials import at_a_time, why_not_stacked
@@ -70,6 +71,7 @@ class TrialSetup:
         precision = self.trainer_options["precision"]
         reasons = {
             "constants of their method are chosen for each": bool(self.settings["choose"]),
+            "a temperature is fitted to each": bool(self.settings["fit_temperature"]),
             "the trainer has callbacks of its own": bool(self.own_callbacks),
             f"trainer.precision is {precision}": precision == "16-mixed",
         }
@@ -96,7 +98,24 @@ class TrialSetup:
             self.settings["monitor"],
             tests_best=not self.tests_last,
             choosing=self.choosing(together=count > 1),
+            calibrating=self.calibrating(),
         )
+
+    def calibrating(self) -> Callable[[Values], Calibrating] | None:
+        """How a temperature is fitted to a method with chosen values, where one is asked for.
+
+        Raises:
+            InputError: when the task is none that has such probabilities.
+        """
+        if not self.settings["fit_temperature"]:
+            return None
+        check_task(self.task)
+
+        def of(values: Values) -> Calibrating:
+            make_task = cast("Callable[[], RecognitionTask]", partial(self._task_with, values))
+            return Calibrating(make_task, partial(self._trainer, False, [], None))
+
+        return of
 
     def choosing(self, *, together: bool) -> Choosing | None:
         """How constants are chosen, where the method, or the command line, has lists of them.

@@ -6,8 +6,10 @@ from typing import Any
 import yaml
 from torch import Tensor
 
+from prompt_video.model.calibration import Calibration
 from prompt_video.model.hub_folder import UNNAMED_BACKBONE
 from prompt_video.model.kinds import text_head
+from prompt_video.model.rejection import Rejection
 
 # A task's name: words for it, the hub's name of the kind of model, and tags.
 _TASKS = {
@@ -103,8 +105,9 @@ def _kind(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
 def _what(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) -> str:
     spec, count = config["spec"], sum(weight.numel() for weight in state.values())
     backbone = spec["backbone"]["name"]
-    layers = spec["temporal"]["num_layers"]
+    layers, kind = spec["temporal"].get("num_layers"), spec["temporal"].get("kind")
     frames = f"a temporal encoder of {layers} layer{'s' * (layers > 1)}" if layers else "the mean of the frames"
+    frames = frames if kind is None else f"`{kind}`"
     lines = [
         f"A model for {words}: {count:,} learned weights on a frozen backbone, which scores a video against a list of "
         f"texts. Exported with prompt-video {config['prompt_video_version']}.",
@@ -115,6 +118,10 @@ def _what(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) ->
     ]
     if config["trial"]:
         lines.append(f"- Trial of its protocol: {config['trial']}.")
+    if (calibration := Calibration.of(config["calibration"])).num_videos:
+        lines.append(f"- Calibrated: {calibration.describe()}.")
+    if (rejection := Rejection.of(config["rejection"])) is not None:
+        lines.append(f"- A video shows {rejection.describe()}.")
     if names := config["class_names"]:
         lines.append(f"- Classes in training ({len(names)}): {_listed(names)}.")
     return "\n".join(lines)

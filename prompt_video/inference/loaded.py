@@ -158,7 +158,8 @@ class LoadedModel:
             return (
                 f"frozen backbone '{self.model.backbone.name}' with hand-written prompts, {prompts}; nothing is learned"
             )
-        return f"{self.task or 'a model'}: {self.model.describe()}"
+        calibrated = f" Calibrated: {self.calibration.describe()}." if self.calibration.num_videos else ""
+        return f"{self.task or 'a model'}: {self.model.describe()}{calibrated}"
 
     def __repr__(self) -> str:
         names = f", {len(self.class_names)} class names" if self.class_names else ""

@@ -4,6 +4,7 @@ Scores are divided by it before the softmax. No class overtakes another, so that
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,10 +52,10 @@ class Calibration:
     def describe(self) -> str:
         """In words."""
         if not self.num_videos:
-            return "probabilities are not calibrated: no temperature was fitted (--calibrate)"
+            return "probabilities are not calibrated: no temperature was fitted (--fit_temperature true)"
         return (
             f"probabilities at {self.temperature:.3g} times the temperature of training, fitted on {self.num_videos} "
-            "training videos that were held out"
+            "videos that were held out of training"
         )
 
     def state(self) -> dict[str, Any]:
@@ -76,32 +77,39 @@ def logarithms(probabilities: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
     return probabilities.clamp(min=torch.finfo(probabilities.dtype).tiny).log()
 
 
-def fit_temperature(probabilities: Float[Tensor, "N K"], target: Int[Tensor, " N"]) -> Calibration:
+def fit_temperature(parts: Sequence[tuple[Float[Tensor, "_ _"], Int[Tensor, " _"]]]) -> Calibration:
     """The temperature of the highest likelihood.
 
     A few videos are often all named rightly, at which likelihood would grow as the temperature falls to 0. So each
     counts as of its class by (N + 1) / (N + 2), and the rest is shared out over the others.
 
     Args:
-        probabilities: of videos that training did not see.
-        target: their classes.
+        parts: probabilities of videos that training did not see, and their classes; each among candidates of its own.
 
     Raises:
         InputError: when there is no video or only one class.
 
     Source: of the shares, Platt, Probabilistic Outputs for Support Vector Machines (1999), section 2.2.
     """
-    count, classes = probabilities.shape
+    count = sum(len(target) for _, target in parts)
     if not count:
         raise InputError("there is no video to fit a temperature on; hold some out of training.")
-    if classes < 2:
+    if min(own.shape[1] for own, _ in parts) < 2:
         raise InputError("a temperature cannot be fitted to one class, whose probability is always 1.")
-    scores = logarithms(probabilities.double())
-    wanted = torch.full_like(scores, 1 / (count + 2) / (classes - 1))
-    wanted.scatter_(1, target[:, None], (count + 1) / (count + 2))
+    scored = [
+        (logarithms(probabilities.double()), _wanted(probabilities, target, count)) for probabilities, target in parts
+    ]
     low, high = -math.log(MOST), math.log(MOST)  # of the factor, in which the loss is convex
     for _ in range(STEPS):
         middle = (low + high) / 2
-        slope = (((scores * math.exp(middle)).softmax(-1) - wanted) * scores).sum()
+        factor = math.exp(middle)
+        slope = sum(((((scores * factor).softmax(-1) - wanted) * scores).sum() for scores, wanted in scored), start=0.0)
         low, high = (low, middle) if slope > 0 else (middle, high)
     return Calibration(math.exp(-(low + high) / 2), count)
+
+
+def _wanted(probabilities: Float[Tensor, "N K"], target: Int[Tensor, " N"], count: int) -> Float[Tensor, "N K"]:
+    """The shares that each video counts as of each class by, in double precision."""
+    rest = 1 / (count + 2) / (probabilities.shape[1] - 1)
+    wanted = torch.full_like(probabilities, rest, dtype=torch.float64)
+    return wanted.scatter_(1, target[:, None], (count + 1) / (count + 2))

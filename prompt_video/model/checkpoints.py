@@ -16,6 +16,7 @@ from data_modules.files.text_files import read_json
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.former_settings import spec_of_today
 from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
+from prompt_video.model.calibration import Calibration
 from prompt_video.model.hub_folder import CONFIG, UNNAMED_BACKBONE, Learned, read_hub_folder
 from prompt_video.model.hub_source import local_path
 from prompt_video.model.rejection import Rejection
@@ -159,15 +160,24 @@ def keep_rejection(path: Path, rule: Rejection) -> None:
     Raises:
         InputError: when it is neither, or cannot be written.
     """
+    _keep(path, "rejection", rule.state())
+
+
+def keep_calibration(path: Path, calibration: Calibration) -> None:
+    """The same of the temperature of its probabilities."""
+    _keep(path, "calibration", calibration.state())
+
+
+def _keep(path: Path, name: str, state: dict[str, Any]) -> None:
     if path.is_dir():
         read_hub_folder(path)
         config = path / CONFIG
         about = cast("dict[str, Any]", read_json(config))
-        write_json(config, {**about, "rejection": rule.state()})
+        write_json(config, {**about, name: state})
         return
     checkpoint = read_checkpoint(path)
     spec_of(checkpoint)
-    checkpoint["prompt_video"]["rejection"] = rule.state()
+    checkpoint["prompt_video"][name] = state
     write_whole(path, lambda partial: torch.save(checkpoint, partial))
 
 

@@ -44,6 +44,7 @@ class MultiLabelTask(RecognitionTask):
 
     monitor: ClassVar[str] = "val/map"
     progress: ClassVar[tuple[str, ...]] = ("map", "f1")
+    sums_to_one: ClassVar[bool] = False
     extra_modules: ClassVar[tuple[str, ...]] = ("bias",)
 
     def __init__(

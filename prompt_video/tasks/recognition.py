@@ -50,6 +50,7 @@ class RecognitionTask(VideoTextTask):
     """
 
     progress: ClassVar[tuple[str, ...]] = ("top1", "top5", "mean_class")
+    sums_to_one: ClassVar[bool] = True  # the probabilities of a video's classes
 
     def __init__(
         self,
@@ -212,6 +213,11 @@ class RecognitionTask(VideoTextTask):
             if name not in figures:
                 self.print(f"{name}: not scored, it has class names that a linear probe never learned")
         return combined(figures, self.harmonic_means, self.monitor.removeprefix("val/"))
+
+    def details(self) -> dict[str, Any]:
+        """As of all tasks, and what its probabilities were made with."""
+        calibration = {**self.calibration.state(), "says": self.calibration.describe()}
+        return {**super().details(), "calibration": calibration}
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """The five likeliest class names of each video, with their probabilities, and as which it counts.

@@ -14,7 +14,8 @@ from data_modules.modules.base import VideoDataModule
 from prompt_video.io.run_files import CHECKPOINTS, LAST, LEARNED, TRIALS
 from prompt_video.model.checkpoints import last_checkpoint
 from prompt_video.tasks.base import VideoTextTask
-from prompt_video.trials.choosing import Choosing
+from prompt_video.trials.calibrating import Calibrating, check_task
+from prompt_video.trials.choosing import Choosing, Values
 from prompt_video.trials.journal import TrialResult
 
 MOST_KEPT = 20  # trials of a run that each leave a folder behind; of more, the figures are kept
@@ -34,6 +35,7 @@ class TrialTraining:
         monitor: metric that the best weights are best in; None: the task's own.
         tests_best: test the weights that are best in validation, where a trial has any; else the last ones.
         choosing: how constants of the method are chosen for each trial; None for none.
+        calibrating: how a temperature is fitted to each, given what was chosen; None for none.
     """
 
     make_task: Callable[[], VideoTextTask]
@@ -44,6 +46,7 @@ class TrialTraining:
     monitor: str | None = None
     tests_best: bool = True
     choosing: Choosing | None = None
+    calibrating: Callable[[Values], Calibrating] | None = None
 
     @property
     def keeps(self) -> bool:
@@ -83,13 +86,15 @@ class TrialTraining:
             trainer.fit(task, datamodule=data, ckpt_path=str(kept) if kept else None, weights_only=True)
             if best and best.best_model_path:
                 task.load_checkpoint(Path(best.best_model_path))
-            elif self.keeps:
-                trainer.save_checkpoint(own / LEARNED, weights_only=True)
         elif task.model.needs_examples:
             task.collect_examples(data)
+        noted = {f"chosen/{name}": value for name, value in chosen.items()}
+        if self.calibrating is not None:
+            calibration = self.calibrating(chosen).calibrate(check_task(task), self.data, number)
+            noted["calibration/temperature"] = calibration.temperature
         result = self.test(number, task, data, trainer)
-        result = replace(result, metrics={**result.metrics, **{f"chosen/{name}": v for name, v in chosen.items()}})
-        if self.keeps and not task.has_weights and task.model.needs_examples:
+        result = replace(result, metrics={**result.metrics, **noted})
+        if self.keeps and (task.has_weights or task.model.needs_examples):
             trainer.save_checkpoint(own / LEARNED, weights_only=True)
         if trainer.is_global_zero:
             shutil.rmtree(own / CHECKPOINTS if self.keeps else own, ignore_errors=True)
