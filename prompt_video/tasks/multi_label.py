@@ -55,7 +55,7 @@ class MultiLabelTask(RecognitionTask):
         feature_noise: float = 0.0,
         **options: Unpack[NamingOptions],
     ) -> None:
-        super().__init__(None, text_consistency, video_consistency, feature_noise, **options)
+        super().__init__(None, text_consistency, video_consistency, feature_noise, None, **options)
         if self.model.needs_examples:
             raise InputError(
                 f"model: {self.model.prompt.called} takes one class from each training video, and MultiLabelTask has "
@@ -144,11 +144,12 @@ class MultiLabelTask(RecognitionTask):
         """What each video shows, and the five likeliest class names or all that it shows, with their probabilities."""
         if not len(batch["target"]):
             return []
-        rows = []
+        rows, rule = [], rule_for(self.rejection, tuple(batch["text"]))
+        threshold = self.threshold if rule is None or rule.bank else rule.threshold
         for video_id, own in zip(batch["video_id"], self.probabilities(batch)[0], strict=True):
-            best = own.argsort(descending=True, stable=True)[: max(5, int((own >= self.threshold).sum()))].tolist()
+            best = own.argsort(descending=True, stable=True)[: max(5, int((own >= threshold).sum()))].tolist()
             scores = {batch["text"][k]: own[k].item() for k in best}
-            shown = [name for name, probability in scores.items() if probability >= self.threshold]
+            shown = [name for name, probability in scores.items() if probability >= threshold]
             rows.append({"video_id": video_id, "scores": scores, "label": BETWEEN_LABELS.join(shown) or None})
         return rows
 

@@ -1,8 +1,9 @@
 """What a validation or a test of several labels a video comes to: of one subset of a data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import isnan
 from pathlib import Path
+from statistics import mean
 from typing import NamedTuple
 
 import torch
@@ -75,6 +76,19 @@ class MultiLabelResults(Results):
         if self.with_frozen:
             figures["frozen_map"] = _mean(self.average_precision("frozen"))
         return figures
+
+    @property
+    def chance(self) -> float | None:  # type: ignore[override]
+        """Mean average precision of a blind guess: the mean share of videos that show a class, of those shown."""
+        shares = self._of("shown").double().mean(0) if self.videos else torch.zeros(1)
+        return shares[shares > 0].mean().item() if (shares > 0).any() else None
+
+    def of_classes(self, class_names: Collection[str], *, inverted: bool = False) -> dict[str, float]:
+        """Mean average precision over some classes, of those shown."""
+        own = [
+            ap for name, ap in self.by_class().items() if (name in class_names) != inverted and ap is not None
+        ]
+        return {"map": mean(own)} if own else {}
 
     def average_precision(self, column: str = "learned") -> Float[Tensor, " K"]:
         """Of each class; not a number where no video shows it, which torchmetrics would take for 0.

@@ -58,6 +58,10 @@ def test_average_precision_is_that_of_a_plain_loop_with_ties_and_classes_that_no
     assert figures["frozen_map"] == pytest.approx(sum(frozen) / 5, abs=1e-6)
     assert figures["f1"] == pytest.approx(2 * right / (len(named) + int(shown.sum())))
     assert results.by_class()["class 4"] is None
+    assert results.of_classes(["class 1", "class 4"]) == {"map": pytest.approx(each[1], abs=1e-6)}
+    assert results.of_classes(["class 1"], inverted=True)["map"] == pytest.approx((sum(each) - each[1]) / 4, abs=1e-6)
+    assert results.of_classes(["class 4"]) == {}
+    assert results.chance == pytest.approx(shown[:, [0, 1, 2, 3, 5]].double().mean().item())
     assert MultiLabelResults(["a"], 0.5).compute() == {}
 
 
@@ -134,7 +138,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_a_run_writes_figures_tables_and_a_page(run: Path) -> None:
     results = json.loads((run / "results.json").read_text())
-    assert {"test/frozen_map", "test/f1", "val/map", "val/loss"} <= results["metrics"].keys()
+    controls = {f"controls/{name}/map" for name in ("in_order", "reversed", "one_frame", "nonsense_names", "chance")}
+    assert {"test/frozen_map", "test/f1", "val/map", "val/loss", *controls} <= results["metrics"].keys()
     by_class = rows_of(run / "by_class.csv")
     assert [(row["class"], row["videos"]) for row in by_class] == [("left", "2"), ("spin", "2")]
     own = results["class_average_precision"]["test"]
