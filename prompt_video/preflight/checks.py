@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from pathlib import Path
 
 from data_modules.annotations.class_names import as_read
+from data_modules.batch import MultiLabelRecord, Record
 from data_modules.protocols import BaseToNovel, CrossDataset, OpenSet, Protocol, RandomHalves
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.preflight.check_results import CheckResult, Verdict, count, worst
@@ -16,13 +17,25 @@ def check_labels(trials: Sequence[Trial]) -> CheckResult:
         f"{where}: {record.video_id} has label {target} of {len(subset.class_names)} classes"
         for where, subset in _parts(trials)
         for record in subset.records
-        for target in record.targets
+        for target in _targets(record, where)
         if not 0 <= target < len(subset.class_names)
     ]
     if outside:
         return CheckResult("labels", "error", f"{count(len(outside), 'label')} outside of the class list", outside)
     names = {name for trial in trials for subset in trial.subsets.values() for name in subset.class_names}
-    return CheckResult("labels", "ok", f"every video has one of {count(len(names), 'class name')}")
+    records = (record for _, subset in _parts(trials) for record in subset.records)
+    labels = {record.video_id: len(record.labels) for record in records if isinstance(record, MultiLabelRecord)}
+    if not labels:
+        return CheckResult("labels", "ok", f"every video has one of {count(len(names), 'class name')}")
+    none = sum(not number for number in labels.values())
+    told = f"{count(len(labels) - none, 'video')} with several of {count(len(names), 'class name')}, {none:,} with none"
+    return CheckResult("labels", "ok", f"{told}, the others with one")
+
+
+def _targets(record: Record, where: str) -> tuple[int, ...]:
+    """What it is labelled with; a video without a label is one of the unknown in a test, and a mistake elsewhere."""
+    is_mistake = type(record) is Record and record.target < 0 and where.endswith(("train", "val"))
+    return (record.target,) if is_mistake else record.targets
 
 
 def check_training_classes(

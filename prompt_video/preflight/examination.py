@@ -10,7 +10,7 @@ from data_modules.batch import Record
 from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
 from data_modules.modules.captioned import CaptionedDataModule
-from data_modules.protocols.trial import SPLITS
+from data_modules.protocols.trial import SPLITS, Trial
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.experiment.settings import SettingsCLI
 from prompt_video.io.progress import Steps
@@ -138,7 +138,7 @@ def _of_trials(
         yield captions.check_captions(trials, data.videos(), data.tally, learns)
         yield captions.check_shared(trials)
     else:
-        yield checks.check_labels(trials)
+        yield _of_labels(trials, task)
         yield checks.check_unique_names(trials, _reader(task))
         yield checks.check_training_classes(trials, learns, missing)
         yield checks.check_test_classes(trials, dataset_names, missing)
@@ -153,6 +153,16 @@ def _of_trials(
             yield unseen
     for module in (data, *data.test_on):
         yield _sizes(module, several=bool(data.test_on))
+
+
+def _of_labels(trials: Sequence[Trial], task: VideoTextTask | None) -> CheckResult:
+    """Whether labels are as lists say, and as the task takes them."""
+    try:
+        if task is not None:
+            task.check_trials(trials)
+    except InputError as error:
+        return CheckResult("labels", "error", str(error))
+    return checks.check_labels(trials)
 
 
 def _reader(task: VideoTextTask | None) -> Callable[[str], Hashable]:

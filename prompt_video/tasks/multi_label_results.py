@@ -85,9 +85,7 @@ class MultiLabelResults(Results):
 
     def of_classes(self, class_names: Collection[str], *, inverted: bool = False) -> dict[str, float]:
         """Mean average precision over some classes, of those shown."""
-        own = [
-            ap for name, ap in self.by_class().items() if (name in class_names) != inverted and ap is not None
-        ]
+        own = [ap for name, ap in self.by_class().items() if (name in class_names) != inverted and ap is not None]
         return {"map": mean(own)} if own else {}
 
     def average_precision(self, column: str = "learned") -> Float[Tensor, " K"]:

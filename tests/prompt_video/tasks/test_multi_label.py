@@ -215,3 +215,16 @@ def test_segments_of_several_labels_may_be_at_once(run: Path, labelled: Path) ->
     found = model.segments(video, ["left", "spin"]).segments
     alone = model.segments(video, ["spin"]).segments
     assert [one for one in found if one.label == "spin"] == list(alone)
+
+
+def test_the_doctor_counts_labels_and_tells_which_task_takes_them(
+    labelled: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = run.parents[1] / "multi.yaml"
+    single = tmp_path / "single.yaml"
+    single.write_text(config.read_text().replace("MultiLabelTask", "RecognitionTask"))
+    assert [main(["doctor", f"--config={path}", "--decode=none"]) for path in (config, single)] == [0, 1]
+    one, other = ((tmp_path / "runs" / "doctor" / f"{path.stem}.json").read_text() for path in (config, single))
+    assert "1 video with several of 2 class names, 1 with none, the others with one" in one
+    assert "moving_left/0.mp4 has 2 labels, and RecognitionTask names one class of each video" in other
