@@ -48,8 +48,12 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--top must be 1 or more, not {options.top}.")
     check_file(options.json, "--json")
     check_file(options.csv, "--csv")
+    from prompt_video.inference.kept_views import KeptViews
+
     files = files_of(options.video)
     model, texts = model_and_texts(options)
+    if options.keep_in is not None:
+        model.kept_views = KeptViews(options.keep_in)
     console = logs.Terminal()
     console.print(model.describe())
     rule = model.rule_for(texts)
@@ -192,4 +196,7 @@ def parser() -> VerbParser:
     parser.add_argument("--top", type=int, default=5, help="classes to show of a video; of several, three at most")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file to write the figures to")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="the same as a table")
+    parser.add_argument(
+        "--keep_in", type=Path, metavar="DIR", help="keep features there, so that clips are decoded once for all models"
+    )
     return parser

@@ -88,6 +88,7 @@ def _serve(answers: "Answers", listening: socket.socket, options: Namespace) -> 
     from prompt_video.web.app import Page
     from prompt_video.web.gate import own_names
 
+    console.configure()  # once more, now that Lightning is loaded
     app = Page(answers).app(own_names(options.host, options.known_as))
     config = uvicorn.Config(
         app,

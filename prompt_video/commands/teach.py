@@ -10,7 +10,6 @@ To correct, move or copy wrongly labelled clips into the folders of their action
 of labels with the right rows deleted (--corrections), and teach again: what was computed of a clip is kept.
 """
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 THEN = "--then"
 TAKERS = ("label", "segment", "predict", "test", "serve", "export", "index")  # verbs that take --ckpt
 STEPS = 100  # of the bar
-NOISY = ("prompt_video.experiment", "prompt_video.tasks", "prompt_video.trials", "data_modules")  # of each method
 
 
 def main(arguments: list[str]) -> int:
@@ -50,8 +48,6 @@ def main(arguments: list[str]) -> int:
     from prompt_video.teaching.teacher import Teacher
 
     console.configure()
-    for name in NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
     if options.corrections is not None:
         count = take_corrections(options.examples, options.corrections)
         print(f"{count} corrected clips are examples now")
@@ -60,6 +56,8 @@ def main(arguments: list[str]) -> int:
     with Steps("teaching", STEPS, "%", stdout=True) as steps:
         lesson = teacher.teach(examples, lambda done, of, what: steps.to(STEPS * done / of, what=what))
     _tell(lesson)
+    if following[:1] == ["label"]:  # the next lesson's labels need not decode the same clips
+        following = [*following, "--keep_in", str(options.features_root / "views")]
     return _run(following, lesson.checkpoint) if following else 0
 
 

@@ -8,6 +8,7 @@ from data_modules.errors import InputError
 from data_modules.features.encoder import FrameTransform, Place
 from data_modules.files.text_files import excerpt
 from data_modules.loading.sampling import Sampler, SegmentSampler, WindowSampler
+from data_modules.loading.settings import kind_and_settings
 from data_modules.loading.windows import SlidingWindows, WholeVideo, Windows
 from prompt_video.model.kept_settings import check_settings, fits
 
@@ -56,6 +57,10 @@ class InferenceConfig:
             task.get("frame_rate"),
             _made(WINDOWS, windows, "windows"),
         )
+
+    def recipe(self) -> str:
+        """All that decides which frames stand for a whole video, and what is done to them."""
+        return f"{kind_and_settings(self.sampler)}/{self.frame_rate}/{[crop.recipe for crop in self.crops]}"
 
 
 def _made(kinds: Mapping[str, Callable[..., Any]], chosen: object, name: str) -> Any:  # noqa: ANN401 - either kind

@@ -21,6 +21,7 @@ from prompt_video.inference.curve import LEAST_SCORE, MOST_SEGMENTS, video_segme
 from prompt_video.inference.detecting import SegmentDetector
 from prompt_video.inference.frames import Progress, all_features, view_features
 from prompt_video.inference.inference_config import InferenceConfig
+from prompt_video.inference.kept_views import KeptViews, Views
 from prompt_video.inference.notebook import MOST_SHOWN, html_table
 from prompt_video.inference.rejecting import bank_of, rule_of
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
@@ -132,6 +133,7 @@ class LoadedModel:
     ) -> None:
         self.model, self.class_names, self.detector = model, class_names, detector
         self.calibration, self.rejection = calibration or Calibration(), rejection
+        self.kept_views: KeptViews | None = None  # where features of whole videos are kept from time to time
         self.model.text_chunk = TEXT_CHUNK
         self.task: Task | None = _TASKS.get(str(task.get("kind")), "localization" if detector else None)
         self.independent = IndependentLabels.of(task)
@@ -216,9 +218,7 @@ class LoadedModel:
         """
         self.check(texts)
         names, rule = list(texts), self.rule_for(texts)
-        with _open(video) as reader:
-            features = view_features(reader, self.config, self.model.backbone)
-            duration_sec = reader.timeline.duration_sec
+        features, duration_sec = self._views(Path(video))
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         scores, _ = self.model.test_scores(
             {"features": features, "mask": mask, "text": [*names, *bank_of(rule)]}  # type: ignore[typeddict-item]  # all that it looks at
@@ -244,6 +244,20 @@ class LoadedModel:
         if self.independent is None:
             return None
         return self.independent.threshold if rule is None or rule.bank else rule.threshold
+
+    def _views(self, video: Path) -> Views:
+        """Features of the moments that stand for a video, and its duration in seconds."""
+
+        def made() -> Views:
+            with _open(video) as reader:
+                return view_features(reader, self.config, self.model.backbone), reader.timeline.duration_sec
+
+        if self.kept_views is None:
+            return made()
+        backbone = self.model.backbone
+        recipe = f"{backbone.fingerprint}/{backbone.dtype}/{backbone.configured}/{self.config.recipe()}"
+        features, duration_sec = self.kept_views.views(video, recipe, made)
+        return features.to(backbone.mean.device), duration_sec
 
     @torch.inference_mode()
     def embed_video(self, video: str | Path) -> Float[Tensor, " E"]:

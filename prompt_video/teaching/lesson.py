@@ -10,6 +10,12 @@ from prompt_video.model.rejection import ChosenThreshold
 from prompt_video.teaching.examples import Examples
 from prompt_video.teaching.held_out import Figures
 
+TITLES = {
+    "text_probe": "a vector for each name",
+    "linear_adapter": "one matrix over the frames",
+    "regularized": "prompts and the order of frames",
+}
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -50,6 +56,7 @@ class Lesson:
             one["right"], one["held_out"] = figures.of_class(one["class"])
         return {
             "method": self.method,
+            "title": TITLES[self.method],
             "tried": {name: {"right": one.right, "of": len(one.examples)} for name, one in self.tried.items()},
             "held_out": figures.describe() if figures else None,
             "classes": classes,

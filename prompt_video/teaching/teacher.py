@@ -1,6 +1,8 @@
 """Gives a lesson: methods are tried on examples that are held out, and the best of them learns from all."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +27,8 @@ METHODS = {"text_probe": 1.0, "linear_adapter": 1.0, "regularized": 2.0}
 WITHOUT_TEST = "text_probe"  # of classes with one example each, of which none can be held out
 FEATURES, FINAL = 1.0, 0.4  # how long these take
 FOLDS = 5  # as the experiment has them
-CLIPS = "examples.csv"  # in the folder of a lesson
+CLIPS = "examples.json"  # in the folder of a lesson
+NOISY = ("prompt_video.experiment", "prompt_video.tasks", "prompt_video.trials", "data_modules")
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +116,21 @@ class Teacher:
             "--data.num_workers=0",
             *options,
         ]
-        return parse(arguments, Watched)
+        with _quiet():
+            return parse(arguments, Watched)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing but warnings of what is run here, again and again."""
+    levels = {logger: logger.level for logger in map(logging.getLogger, NOISY)}
+    try:
+        for logger in levels:
+            logger.setLevel(logging.WARNING)
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 def _keep_none(checkpoint: Path, examples: Examples, figures: Figures) -> ChosenThreshold:

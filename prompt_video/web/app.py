@@ -29,6 +29,7 @@ from prompt_video.web import files
 from prompt_video.web.answers import ALL, Answers, ClipAnswer, Content, Kept, shown_hit
 from prompt_video.web.gate import Gate
 from prompt_video.web.mistakes import About, Mistake, MistakesError, telling
+from prompt_video.web.teaching import MOST_CLIPS, Lessons, Taught
 from prompt_video.web.work import UNFORESEEN, Worker
 
 STATIC = Path(__file__).parent / "static"
@@ -50,6 +51,7 @@ class Page:
         self.answers, self.uploads = answers, answers.uploads
         self._worker, self._kept = Worker(answers.uploads.limits), Kept()
         self._few = CapacityLimiter(AT_A_TIME)
+        self._lessons = Lessons(answers.uploads, answers.model.model.backbone.name)
 
     def app(self, names: set[str]) -> Starlette:
         """The application.
@@ -66,6 +68,9 @@ class Page:
             Route("/hits", self.search, methods=["POST"]),
             Route("/hits/{word}/{rank:int}.jpg", self.thumbnail),
             Route("/hits/{word}/{rank:int}.mp4", self.clip),
+            Route("/lessons", self.teach, methods=["POST"]),
+            Route("/lessons/{word}/labels.csv", self.labels),
+            Route("/lessons/{word}/model.ckpt", self.taught),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
         handlers: dict[Any, Any] = {MistakesError: _told, Exception: _unforeseen}
@@ -92,6 +97,7 @@ class Page:
                 names=names,
                 names_left=len(model.class_names) - len(names),
                 min_score=MIN_SCORE,
+                most_clips=MOST_CLIPS,
                 index=index,
                 index_notice=toy_notice(index.model.backbone.name) if index else None,
             )
@@ -157,6 +163,31 @@ class Page:
         hit, name = self._hit(request), "{word}-{rank}".format(**request.path_params)
         path = await self._made("query", lambda: self.uploads.clip(name, lambda path: files.write_clip(hit, path)))
         return FileResponse(path, media_type="video/mp4")
+
+    async def teach(self, request: Request) -> Response:
+        """Learn from clips and label others, line by line."""
+        question = await _question(request)
+
+        def work(progress: Progress) -> Content:
+            taught = self._lessons.teach(question.get("examples"), question.get("rest"), progress)
+            return {"id": self._kept.put(taught), **taught.content()}
+
+        return StreamingResponse(self._worker.lines(work), media_type="application/x-ndjson")
+
+    async def labels(self, request: Request) -> Response:
+        """The labels of a lesson, to take along."""
+        with telling("work"):
+            taught = self._kept.get(request.path_params["word"], Taught)
+            content = files.written(taught.write_table)
+        return Response(content, media_type="text/csv", headers={"Content-Disposition": "attachment"})
+
+    async def taught(self, request: Request) -> Response:
+        """The model of a lesson, to take along."""
+        with telling("work"):
+            taught = self._kept.get(request.path_params["word"], Taught)
+            if not taught.checkpoint.is_file():
+                raise InputError("this model is no longer here: teach again.")
+        return FileResponse(taught.checkpoint, filename="taught.ckpt")
 
     def _hit(self, request: Request) -> Hit:
         with telling("query"):

@@ -39,15 +39,15 @@ def file_of(answer: ClipAnswer, kind: str, selection: Selection) -> bytes:
     """
     shown = selection.of(answer.segments.segments) if answer.segments else None
     if kind == "json":
-        return _written(lambda path: write_json(path, _all(answer)))
+        return written(lambda path: write_json(path, _all(answer)))
     if kind == "csv" and shown is None:
         best = answer.scores.best(len(answer.scores.texts))
         label = answer.scores.label or NONE_OF_THESE
         rows = [(answer.name, rank, *one, label) for rank, one in enumerate(best, start=1)]
         header = ("video", "rank", "class", "probability", "similarity", "label")
-        return _written(lambda path: write_table(path, header, rows))
+        return written(lambda path: write_table(path, header, rows))
     if kind == "csv" and shown is not None:
-        return _written(lambda path: write_csv(path, {answer.name: shown}))
+        return written(lambda path: write_csv(path, {answer.name: shown}))
     if kind == "srt" and shown is not None:
         return subtitles(shown).encode()
     raise InputError("there is no such file.")
@@ -69,7 +69,8 @@ def _all(answer: ClipAnswer) -> Content:
     }
 
 
-def _written(write: Callable[[Path], object]) -> bytes:
+def written(write: Callable[[Path], object]) -> bytes:
+    """What is written to a file, in memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         write(path)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.io.readable import readable_lines
 
-About = Literal["video", "texts", "query", "work"]
+About = Literal["video", "texts", "query", "examples", "work"]
 
 
 class Mistake(NamedTuple):

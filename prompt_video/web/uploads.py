@@ -1,6 +1,7 @@
 """Videos that people hand to the page: each in a folder of its own, known by a word that nobody can guess."""
 
 import asyncio
+import os
 import re
 import secrets
 import shutil
@@ -18,6 +19,7 @@ from prompt_video.web.mistakes import telling
 
 SWEEP_SEC, KEEP_SEC = 60, 3600  # how often old uploads are looked for, and how long they stay
 CLIP = "clip-"
+KEPT = ".lessons"  # folder of what is computed of uploads, gone with the last of them
 CLIPS_KEPT = 20
 COPY_SEC = 60.0  # a longer video, where a browser cannot play it, gets no copy
 COPY_SIDE = 360  # pixels
@@ -64,6 +66,10 @@ class Uploads:
             raise InputError("this is no video that was uploaded here, or it was removed; drop it on the page again.")
         return self._uploads[word]
 
+    def keep(self, word: str) -> None:
+        """Begin its hour anew."""
+        os.utime(self._uploads[word].path.parent)
+
     async def take(self, name: str, num_bytes: int, chunks: AsyncIterator[bytes]) -> str:
         """Keep a video that arrives, and nothing of it if it cannot be used.
 
@@ -80,7 +86,8 @@ class Uploads:
         """
         with telling("video"):
             self.limits.check_size(num_bytes)
-            there = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+            files = (path for path in self.folder.rglob("*") if path.is_file() and KEPT not in path.parts)
+            there = sum(path.stat().st_size for path in files)
             if there + self._arriving + num_bytes > self.limits.max_bytes:
                 raise InputError("all uploads together exceed what this page keeps; try again later.")
             word = secrets.token_urlsafe(16)
@@ -134,9 +141,11 @@ class Uploads:
     def sweep(self, older_sec: float = KEEP_SEC) -> None:
         """Remove what has been here for so long."""
         for folder in self.folder.iterdir():
-            if folder.is_dir() and time.time() - folder.stat().st_mtime > older_sec:
+            if folder.is_dir() and folder.name != KEPT and time.time() - folder.stat().st_mtime > older_sec:
                 self._uploads.pop(folder.name, None)
                 shutil.rmtree(folder, ignore_errors=True)
+        if not self._uploads:
+            shutil.rmtree(self.folder / KEPT, ignore_errors=True)
 
     async def keep_sweeping(self) -> None:
         """Again and again."""

@@ -90,6 +90,11 @@ KINDS = (
     Kind(r"prompt-video list( \w+)?", "run"),
     Kind(r"prompt-video (label|segment|predict|export|copy) .*", "run"),
     Kind(
+        r"prompt-video teach \S+( --\w+ \S+)*( --then label \S+ --csv \S+)?",
+        "elsewhere",
+        ("tests/prompt_video/teaching/test_teach.py::test_a_few_clips_are_learned_labelled_and_corrected",),
+    ),
+    Kind(
         r"prompt-video calibrate \S+ --ckpt \S+",
         "elsewhere",
         ("tests/prompt_video/commands/test_none_of_these.py::test_a_calibrated_checkpoint_keeps_it",),

@@ -1,7 +1,8 @@
-// The page: which part is shown, and the two things that can be asked.
+// The page: which part is shown, and the things that can be asked.
 
 import { askAboutClip } from "./clip.js";
 import { askIndex } from "./search.js";
+import { teach } from "./teach.js";
 
 /** The part of the page that the address names; a new part is a link in the header and a section in the page. */
 function show() {
@@ -23,4 +24,5 @@ addEventListener("hashchange", () => {
 show();
 askAboutClip();
 askIndex();
+teach();
 document.body.dataset.ready = "yes";

@@ -1,6 +1,6 @@
 // Errors beside what they are about, and what is going on, for eyes and for screen readers.
 
-const FIELDS = { video: "#file", texts: "#texts", query: "#query" };
+const FIELDS = { video: "#file", texts: "#texts", query: "#query", examples: ".action-name" };
 
 /** Take away what was said of these parts of the page. */
 export function forget(...parts) {

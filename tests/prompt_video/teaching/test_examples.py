@@ -1,6 +1,6 @@
 """Which clips are learned from, and what is said of the others."""
 
-import csv
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +22,8 @@ def test_clips_count_and_are_written_with_the_names_that_are_read(root: Path, tm
     examples = read_examples(root)
     assert examples.counts == {"moving left": 3, "spinning": 3}
     assert examples.told() == []
-    examples.write(tmp_path / "examples.csv")
-    rows = list(csv.DictReader((tmp_path / "examples.csv").read_text().splitlines()))
-    assert rows[0] == {"path": "moving_left/0.mp4", "label": "moving left"}
+    examples.write(tmp_path / "examples.json")
+    assert json.loads((tmp_path / "examples.json").read_text())["moving_left/0.mp4"] == "moving left"
 
 
 def test_clips_of_none_of_the_classes_are_no_class(root: Path) -> None:

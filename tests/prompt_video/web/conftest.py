@@ -62,9 +62,9 @@ class Browser:
         assert isinstance(found, dict)
         return found.get("value")
 
-    def wait(self, expression: str) -> object:
+    def wait(self, expression: str, patience_sec: float = PATIENCE_SEC) -> object:
         """Until some JavaScript comes to something."""
-        end = time.monotonic() + PATIENCE_SEC
+        end = time.monotonic() + patience_sec
         while time.monotonic() < end:
             if found := self.look(expression):
                 return found
@@ -76,11 +76,12 @@ class Browser:
         self.call("Page.navigate", url=url)
         self.wait("document.body?.dataset.ready")
 
-    def upload(self, file: Path) -> None:
+    def upload(self, *files: Path, field: str = "#file") -> None:
+        """As if they were chosen in a field."""
         root = self.call("DOM.getDocument")["root"]
         assert isinstance(root, dict)
-        found = self.call("DOM.querySelector", nodeId=root["nodeId"], selector="#file")
-        self.call("DOM.setFileInputFiles", nodeId=found["nodeId"], files=[str(file)])
+        found = self.call("DOM.querySelector", nodeId=root["nodeId"], selector=field)
+        self.call("DOM.setFileInputFiles", nodeId=found["nodeId"], files=list(map(str, files)))
 
     def type(self, selector: str, text: str) -> None:
         self.look(f"document.querySelector('{selector}').focus()")
@@ -171,7 +172,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     yield start
     for process in started:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)  # on a machine that does much else
         if process.stdout:
             process.stdout.close()
 

@@ -238,7 +238,7 @@ def test_moments_are_found_seen_and_played(searched: Callable[[], Asking], shape
     hit = answer["hits"][0]
     assert hit["name"] == "square.mp4"
     assert re.fullmatch(r"\d:\d\d-\d:\d\d", hit["span"])
-    assert page.client.get("/").text.count("simple moving shapes only") == 2, "of both models"
+    assert page.client.get("/").text.count("simple moving shapes only") == 3, "in each part of the page"
     picture = page.client.get(f"/hits/{answer['id']}/1.jpg")
     assert Image.open(io.BytesIO(picture.content)).size == (128, 96)
     clip = page.client.get(f"/hits/{answer['id']}/1.mp4", headers={"Range": "bytes=4-7"})
@@ -278,3 +278,34 @@ def test_none_of_these_is_said_and_left_out_of_segments(videos: Path, tmp_path: 
     (mistake,) = page.ask("/scores", video=word, texts="a dog")["mistakes"]
     assert mistake["about"] == "texts"
     assert "'a dog' is the only class" in mistake["message"]
+
+
+def test_lessons_take_lists_of_known_clips_alone(page: Asking, shapes: Path) -> None:
+    word = page.upload(shapes / "square.mp4")
+    one = {"video": word, "class": "a square"}
+    for question, reason in (
+        ({}, "must be lists"),
+        ({"examples": [one], "rest": "x"}, "must be lists"),
+        ({"examples": [], "rest": []}, "There are no clips yet"),
+        ({"examples": [one] * 501, "rest": []}, "These are 501 clips; up to 500 are taken"),
+        ({"examples": [one, one], "rest": []}, "One clip stands in two places"),
+        ({"examples": [one], "rest": []}, "There is one action only, 'a square'"),
+        ({"examples": [one], "rest": ["../../etc/hostname"]}, "no video that was uploaded here"),
+        ({"examples": ["x"], "rest": []}, "A clip must be known by its word"),
+        ({"examples": [{**one, "video": ["x"]}], "rest": []}, "A clip must be known by its word"),
+        ({"examples": [{**one, "video": "../square.mp4"}], "rest": []}, "no video that was uploaded here"),
+        ({"examples": [{**one, "class": " _ "}], "rest": []}, "has no name yet"),
+        ({"examples": [{**one, "class": 7}], "rest": []}, "needs a name of letters"),
+        ({"examples": [{**one, "class": "x" * 201}], "rest": []}, "up to 200 letters"),
+        ({"examples": [{**one, "class": "a\u202eb"}], "rest": []}, "all of which can be read"),
+    ):
+        (mistake,) = page.ask("/lessons", **question)["mistakes"]
+        assert reason in mistake["message"], mistake
+        assert mistake["about"] == "examples"
+        assert str(page.uploads.folder) not in mistake["message"]
+    for place in ("model.ckpt", "labels.csv"):
+        gone = page.client.get(f"/lessons/{word}/{place}")
+        assert gone.status_code == 400
+        assert "no longer here" in gone.text
+    assert page.client.get("/lessons/../../x/model.ckpt").status_code == 404
+    assert not list(page.uploads.folder.rglob("*.ckpt"))
