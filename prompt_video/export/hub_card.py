@@ -8,6 +8,7 @@ from torch import Tensor
 
 from prompt_video.model.calibration import Calibration
 from prompt_video.model.hub_folder import UNNAMED_BACKBONE
+from prompt_video.model.independent import IndependentLabels
 from prompt_video.model.kinds import text_head
 from prompt_video.model.rejection import Rejection
 
@@ -174,7 +175,10 @@ def _limits(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
         lines.append(f"- It is {head.called}: {head.knows}.")
     else:
         lines.append("- Any text can be scored; how well it does on texts far from those of training is not known.")
-    lines.append("- Scores compare texts with one another; they are not probabilities of being right.")
+    if (labels := IndependentLabels.of(config["task"])) is not None:
+        lines.append(f"- A video may show several texts or none: {labels.describe()}.")
+    else:
+        lines.append("- Scores compare texts with one another; they are not probabilities of being right.")
     lines.append("- It sees a few frames of a video and no sound.")
     if not state:
         lines.append("- Nothing was learned: this is the frozen backbone with hand-written prompts.")

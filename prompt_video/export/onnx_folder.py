@@ -14,6 +14,7 @@ from prompt_video.export.graphs import FEATURES, FRAMES, require_libraries, writ
 from prompt_video.export.opset import OPSET
 from prompt_video.model.embedding import dim_of
 from prompt_video.model.hub_folder import has_public_name
+from prompt_video.model.independent import IndependentLabels
 from prompt_video.model.video_text_model import VideoTextModel
 
 KIND, FORMAT = "prompt-video ONNX export", 2
@@ -100,6 +101,16 @@ def _about(
     }
 
 
+def answer_of(task: Mapping[str, Any]) -> str:
+    """The lines of the example that tell what a video shows: the best class, or of several labels all that count."""
+    if (labels := IndependentLabels.of(task)) is None:
+        return 'print(json.loads(about["names"])[scores[0].argmax()])'
+    return (
+        f"probability = 1 / (1 + np.exp(-(scores[0] + {labels.bias!r})))  # of each class by itself\n"
+        f'print([name for name, p in zip(json.loads(about["names"]), probability) if p >= {labels.threshold!r}])'
+    )
+
+
 def _readme(about: Mapping[str, Any]) -> str:
     shape, dim = ", ".join(map(str, about["frame_shape"])), about["feature_dim"]
     positions = about["num_positions"]
@@ -136,7 +147,7 @@ assert about["model"] == json.load(open("{ABOUT}"))["model"], "this bank is anot
 frames = np.zeros((1, 8, 3, {shape}), np.uint8)  # your video
 embedding = session.run(None, {{"frames": frames, "mask": np.ones(frames.shape[:2], bool)}})[0]
 scores = embedding @ vectors.T / float(about["temperature"]) + bias
-print(json.loads(about["names"])[scores[0].argmax()])
+{answer_of(about["task"])}
 ```
 
 A bank of other classes, without writing the graphs again:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from data_modules.annotations.list_files import BETWEEN_LABELS
 from data_modules.errors import InputError
 from data_modules.protocols.trial import Subset, Trial
 from prompt_video.cli import main
+from prompt_video.export.onnx_folder import answer_of
 from prompt_video.model.independent import IndependentLabels
 from prompt_video.tasks import MultiLabelTask, RecognitionTask
 from prompt_video.tasks.multi_label_results import MultiLabelResults
@@ -228,3 +230,23 @@ def test_the_doctor_counts_labels_and_tells_which_task_takes_them(
     one, other = ((tmp_path / "runs" / "doctor" / f"{path.stem}.json").read_text() for path in (config, single))
     assert "1 video with several of 2 class names, 1 with none, the others with one" in one
     assert "moving_left/0.mp4 has 2 labels, and RecognitionTask names one class of each video" in other
+
+
+def test_an_exported_model_names_the_same_labels(
+    run: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ckpt, video = run / "checkpoints" / "best.ckpt", labelled / "moving_left" / "4.mp4"
+    assert main(["export", f"--ckpt={ckpt}", f"--hub={tmp_path / 'hub'}"]) == 0
+    assert (
+        "A video may show several texts or none: each class by itself" in (tmp_path / "hub" / "README.md").read_text()
+    )
+    own, exported = (prompt_video.load(path).score(video, ["left", "spin"]) for path in (ckpt, tmp_path / "hub"))
+    assert torch.equal(own.probability, exported.probability)
+    assert own.threshold == exported.threshold == 0.5
+    capsys.readouterr()
+    bank = {"names": json.dumps(["a", "b", "c"])}
+    exec(  # what a folder of ONNX tells its users to do
+        answer_of({"independent": {"bias": -1.0, "threshold": 0.5}}),
+        {"np": np, "json": json, "about": bank, "scores": np.array([[2.0, 0.5, 1.5]])},
+    )
+    assert capsys.readouterr().out == "['a', 'c']\n"
