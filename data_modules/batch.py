@@ -174,7 +174,7 @@ class Batch(TypedDict):
     """Collated samples. R = B * num_views rows; the views of one video stand next to each other."""
 
     video: NotRequired[UInt8[Tensor, "R T 3 H W"]]
-    features: NotRequired[Float[Tensor, "R T D"]]  # of the frozen CLIP, not normalised
+    features: NotRequired[Float[Tensor, "R T D"]]  # of the frozen model, not normalised
     mask: Bool[Tensor, "R T"]  # True: a real frame; False: padding
     time_sec: Float[Tensor, "R T"]  # when each frame is on screen, seconds from the video's first frame
     text: list[str]  # the candidates

@@ -45,7 +45,7 @@ class VideoDataModule(DataLoaders):
         root: folder of the data set.
         protocol: which videos and class names train and which test; `ClosedSet` where none is given.
         trial: run this trial alone, of a protocol that has several; null for all.
-        features: ``auto`` computes the frozen CLIP's frame features once and reads them from then on; ``off``
+        features: ``auto`` computes the frozen model's frame features once and reads them from then on; ``off``
             decodes the videos each time; anything else is the path of a feature store to read.
         features_root: where ``auto`` keeps its stores, one folder for each recipe.
         frame_rate: frames a second to compute features for; null for every frame of the video.

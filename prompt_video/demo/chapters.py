@@ -40,7 +40,7 @@ class Chapter:
         methods: that are trained, in the order of rows.
         figures: of the table.
         lead: paragraphs before it.
-        frozen: name of the frozen CLIP that tests score beside, in ``results.json``; none where it is a method.
+        frozen: name of the zero-shot model that tests score beside, in ``results.json``; none where it is a method.
     """
 
     experiment: str
@@ -81,7 +81,7 @@ CLOSED = Chapter(
     "closed_set",
     "moving shapes, closed set, 48 classes, test split, %",
     (
-        Method("frozen_clip", "frozen CLIP", _TEMPLATES, "frozen_templates"),
+        Method("frozen_clip", "zero-shot", _TEMPLATES, "frozen_templates"),
         Method("linear_probe", "linear probe", "one learned vector a class on averaged frames", "linear_probe"),
         Method("prompts", "prompts", "learned vectors around each class name, frames averaged", "prompts"),
         Method(
@@ -108,8 +108,8 @@ OPEN = Chapter(
         Method(
             "regularized",
             "regularized",
-            "the same, with features held near what frozen CLIP makes of names and frames, and noise on what a video "
-            "shows all along",
+            "the same, with features held near what the frozen model makes of names and frames, and noise on what a "
+            "video shows all along",
             "regularized",
         ),
     ),
@@ -147,7 +147,7 @@ RETRIEVAL = Chapter(
 )
 CHAPTERS = (CLOSED, OPEN, LOCALIZATION, RETRIEVAL)
 _JSON_NAMES = {"localization": "prompts_temporal", "retrieval": "prompts_temporal"}
-_FROZEN = Method("frozen_clip", "frozen CLIP", _TEMPLATES)
+_FROZEN = Method("frozen_clip", "zero-shot", _TEMPLATES)
 
 
 def run_method(run: Run, start_from: Path | None = None) -> Outcome:
@@ -180,13 +180,13 @@ def page(outcomes: Sequence[Outcome], about: Facts) -> Document:
         outcomes: of all runs, by seed.
         about: seeds, size, time and command.
     """
-    lead = ["Naming what a video shows, with one frozen CLIP that never saw a video."]
+    lead = ["Naming what a video shows, with one frozen model that never saw a video."]
     sections = [_section(chapter, outcomes) for chapter in CHAPTERS]
-    return Document("Prompting a frozen CLIP to understand video", about, sections, lead)
+    return Document("Prompting a frozen image-text model to understand video", about, sections, lead)
 
 
 def json_rows(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]:
-    """One a run, method and fold, ready for JSON; the frozen CLIP of each test once."""
+    """One a run, method and fold, ready for JSON; the zero-shot model of each test once."""
     rows: dict[tuple[str, ...], dict[str, str | int | float]] = {}
     for outcome in outcomes:
         chapter, run = chapter_of(outcome.run), outcome.run
@@ -202,7 +202,7 @@ def json_rows(outcomes: Sequence[Outcome]) -> list[dict[str, str | int | float]]
 
 
 def _json_figures(chapter: Chapter, metrics: Mapping[str, float], *, is_frozen: bool) -> dict[str, float]:
-    """By the names that they have without the test's; what the frozen CLIP has no part in is the same for both."""
+    """By the names that they have without the test's; what the zero-shot model has no part in is the same for both."""
     names = {figure: frozen_name(figure) if is_frozen else figure for figure in chapter.figures}
     short = {figure: figure.removeprefix("test/") for figure in chapter.figures}
     return {

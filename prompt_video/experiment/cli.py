@@ -159,7 +159,7 @@ class ExperimentCLI(ExperimentSettings):
             log.info("nothing to train by steps: the training videos are looked through")
             self.model.collect_examples(self.datamodule)
         else:
-            log.info("nothing to train: the frozen CLIP is tested as it is")
+            log.info("nothing to train: the frozen model is tested as it is, zero-shot")
         # The record's folder is that of the first process, on all of them.
         best = self.record.folder / CHECKPOINTS / BEST
         if (self.settings["test_after_fit"] or self.settings["fit_temperature"]) and best.is_file():

@@ -88,7 +88,7 @@ def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Tab
     table.add_column()
     table.add_column(justify="right", style="bold")
     table.add_column(style="dim")
-    table.add_column("frozen backbone", justify="right", style="dim")
+    table.add_column("zero-shot", justify="right", style="dim")
     for name in names:
         folder, _, figure = name.rpartition("/")
         frozen = metrics.get(f"{folder}/frozen_{figure}")
@@ -101,4 +101,4 @@ def _spread(confidence: dict[str, Any] | None) -> str:
     """The spread over trials, as pages give it."""
     if confidence is None or confidence["trials"] < 2:
         return ""
-    return f"± {confidence['std']:.4f} (standard deviation over {confidence['trials']} trials)"
+    return f"± {confidence['std']:.4f} (std over {confidence['trials']} trials)"

@@ -40,7 +40,7 @@ class FramesToEmbedding(nn.Module):
 
 
 class FeaturesToEmbedding(nn.Module):
-    """Features of the frozen CLIP in, unit vectors out.
+    """Features of the frozen model in, unit vectors out.
 
     Args:
         model: whose video side it is.

@@ -123,7 +123,7 @@ def _readme(about: Mapping[str, Any]) -> str:
 | file | what it is |
 |---|---|
 | `{FRAMES}` | `frames`: uint8 RGB (N, T, 3, {shape}), `mask`: bool (N, T) -> `embedding`: float32 (N, E) |
-| `{FEATURES}` | `features`: float32 (N, T, {dim}) of the frozen CLIP, `mask` -> the same `embedding` |
+| `{FEATURES}` | `features`: float32 (N, T, {dim}) of the frozen model, `mask` -> the same `embedding` |
 | `{BANK}` | vectors of the classes; another bank of the same model can take its place |
 | `{ABOUT}` | sizes, preprocessing, the CLIP inside |
 

@@ -15,9 +15,9 @@ from prompt_video.reports.tables import ABOUT_BEST, Cell, Column, Figure, Table
 from prompt_video.reports.timeline_rows import Timeline
 from prompt_video.tasks.detection_results import CLIP_ONLY, FROZEN, WITH_EXTERNAL, DetectionResults
 
-TITLES = {FROZEN: "frozen CLIP", CLIP_ONLY: "learned", WITH_EXTERNAL: "learned, with outside scores"}
+TITLES = {FROZEN: "zero-shot", CLIP_ONLY: "learned", WITH_EXTERNAL: "learned, with outside scores"}
 ABOUT = {
-    FROZEN: "the same proposals, named by the frozen CLIP with templates",
+    FROZEN: "the same proposals, named zero-shot by the frozen model with templates",
     CLIP_ONLY: "learned prompts and temporal encoder; nothing from outside",
     WITH_EXTERNAL: "joined with video-level scores of an outside classifier, which knows all classes",
 }
@@ -57,7 +57,7 @@ def localization_sections(results: DetectionResults) -> list[Section]:
 
 
 def overlap_table(results: DetectionResults) -> Table:
-    """A line a score, the frozen CLIP's first; a column for each overlap that makes a detection right."""
+    """A line a score, the zero-shot model's first; a column for each overlap that makes a detection right."""
     names = [name for name in TITLES if name in results.detections]
     figures = [*(f"map@{tiou:g}" for tiou in results.tious), "map_avg"]
     group = "mAP at an overlap (tIoU) of"

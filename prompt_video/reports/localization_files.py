@@ -51,7 +51,7 @@ def write_localization(folder: Path, tests: Mapping[str, DetectionResults], abou
 
 
 def by_video(results: DetectionResults) -> list[dict[str, Any]]:
-    """What became of the actions of each video, by the detections that a report shows, beside the frozen CLIP's.
+    """What became of the actions of each video, by the detections that a report shows, beside the zero-shot model's.
 
     Args:
         results: of one test.

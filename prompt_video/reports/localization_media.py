@@ -13,7 +13,7 @@ LEAD_SEC = 2.0  # of a clip, before the first action
 
 
 def localization_media(tests: Mapping[str, DetectionResults]) -> dict[str, MediaItem]:
-    """Average precision by class beside the frozen CLIP's, some videos, and their timelines.
+    """Average precision by class beside the zero-shot model's, some videos, and their timelines.
 
     Args:
         tests: by name.

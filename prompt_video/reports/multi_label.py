@@ -40,7 +40,7 @@ def write_multi_label(folder: Path, suffix: str, results: MultiLabelResults) -> 
 
 
 def multi_label_media(tests: Mapping[str, MultiLabelResults]) -> dict[str, MediaItem]:
-    """Average precision by class beside the frozen CLIP's, and some videos, of all tests together.
+    """Average precision by class beside the zero-shot model's, and some videos, of all tests together.
 
     Args:
         tests: those that were scored, by name.
@@ -57,7 +57,7 @@ def multi_label_media(tests: Mapping[str, MultiLabelResults]) -> dict[str, Media
 
 
 def per_class(results: MultiLabelResults) -> list[dict[str, Any]]:
-    """Average precision of each class beside that of the frozen CLIP; empty where no video shows the class."""
+    """Average precision of each class beside that of the zero-shot model; empty where no video shows the class."""
     counts = [sum(bool(video.shown[k]) for video in results.videos) for k in range(len(results.class_names))]
     columns = (results.average_precision(column).tolist() for column in ("learned", "frozen"))
     return [

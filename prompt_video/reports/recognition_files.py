@@ -37,7 +37,7 @@ def write_recognition(folder: Path, suffix: str, results: ClassificationResults)
 
 
 def per_class(results: ClassificationResults) -> list[dict[str, Any]]:
-    """Accuracy of each class beside that of the frozen CLIP, with the class it is most often taken for.
+    """Accuracy of each class beside that of the zero-shot model, with the class it is most often taken for.
 
     Args:
         results: of one test.

@@ -9,7 +9,7 @@ from prompt_video.tasks.classification_results import ClassificationResults
 
 
 def recognition_media(tests: Mapping[str, ClassificationResults]) -> dict[str, MediaItem]:
-    """Confusion of every test; of all tests together, accuracy by class beside the frozen CLIP's, and some videos.
+    """Confusion of every test; of all tests together, accuracy by class beside the zero-shot model's, and some videos.
 
     Args:
         tests: those that were scored, by name.

@@ -37,7 +37,7 @@ class Question:
         own: the video, and the sentence itself.
         first: the video that was found first, with a sentence of its own.
         rank: of the own video, from 1; the mean one where scores are equal.
-        frozen_rank: the same by the frozen CLIP, which has learned nothing.
+        frozen_rank: the same by the zero-shot model, which has learned nothing.
         is_right: the video that was found first is right.
     """
 
@@ -86,7 +86,7 @@ def questions(answers: Answers, records: Sequence[CaptionedRecord]) -> list[Ques
 
 
 def hits(questions: Sequence[Question], count: int = NUM_HITS) -> list[Question]:
-    """Some that found their video, evenly spread from the one that was easiest for the frozen CLIP to the hardest.
+    """Some that found their video, evenly spread from the one that was easiest for the zero-shot model to the hardest.
 
     Args:
         questions: of the whole test.

@@ -73,7 +73,7 @@ def run_document(run: Run, shown: Sequence[Section] = ()) -> Document:
         "Results": [results_table(run.experiment, [row]), *trial_parts(run)],
         "Controls": control_parts(run.results),
         "Learning": curve_parts([row], notes),
-        "Classes against the frozen CLIP": class_parts([row], notes),
+        "Classes against zero-shot": class_parts([row], notes),
     }
     sections = [Section(title, own) for title, own in parts.items() if own]
     sections += [*shown, Section("How it was made", [origin(run), *notes])]

@@ -7,8 +7,8 @@ from prompt_video.reports.tables import Column
 
 # In the order in which rows stand: what is frozen, what learns little, then the others.
 METHODS = {
-    "frozen_clip": "frozen CLIP, bare names",
-    "frozen_templates": "frozen CLIP, templates",
+    "frozen_clip": "zero-shot, bare names",
+    "frozen_templates": "zero-shot, templates",
     "descriptions": "class descriptions",
     "descriptions_in_order": "class descriptions in order",
     "linear_probe": "linear probe",

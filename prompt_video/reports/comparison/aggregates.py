@@ -1,4 +1,4 @@
-"""What the runs of a row came to: means and spreads, and what they gain on the frozen CLIP."""
+"""What the runs of a row came to: means and spreads, and what they gain on the zero-shot model."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -52,13 +52,13 @@ def counted(row: Row) -> str:
 
 
 def frozen_name(figure: str) -> str:
-    """The same figure of the frozen CLIP on the same frames."""
+    """The same figure of the zero-shot model on the same frames."""
     place, _, name = figure.rpartition("/")
     return f"{place}/frozen_{name}"
 
 
 def gain(row: Row, figure: str) -> Aggregate | None:
-    """A row's figure less the frozen CLIP's, run by run; None where that was not measured."""
+    """A row's figure less the zero-shot model's, run by run; None where that was not measured."""
     gains = [
         run.metrics[figure] - run.metrics[frozen_name(figure)]
         for run in row.runs

@@ -1,4 +1,4 @@
-"""What classes gain on the frozen CLIP, as tables of a page."""
+"""What classes gain on the zero-shot model, as tables of a page."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from prompt_video.reports.tables import Cell, Column, Figure, Table
 FEW_CLASSES = 10  # of the largest gains, and as many of the smallest
 FEW_ROWS = 2  # whose classes are shown at once; of more, on a click
 _WHAT = {"map_avg": "average precision, mean over overlaps", "map": "average precision"}  # by a figure of the runs
-ABOUT_BARS = "The mark in a bar is the frozen CLIP's figure."
+ABOUT_BARS = "The mark in a bar is the zero-shot figure."
 
 
 def class_parts(rows: Sequence[Row], notes: list[str]) -> list[Part]:
-    """What classes gain on the frozen CLIP, a table a row.
+    """What classes gain on the zero-shot model, a table a row.
 
     Args:
         rows: to tell of; those whose classes gain nothing are left out.
@@ -37,7 +37,7 @@ def class_parts(rows: Sequence[Row], notes: list[str]) -> list[Part]:
 
 
 def class_table(gains: Sequence[ClassGain], what: str = "accuracy") -> Table:
-    """The classes that gain most and least on the frozen CLIP, whose figures are marks in the bars of the learned.
+    """The classes that gain most and least on the zero-shot model, whose figures are marks in the bars of the learned.
 
     Args:
         gains: largest first.
@@ -45,7 +45,7 @@ def class_table(gains: Sequence[ClassGain], what: str = "accuracy") -> Table:
     """
     listed = list(gains)
     better, worse = (sum(sign * one.gain > 0 for one in gains) for sign in (1, -1))
-    words = f"{len(gains)} classes: {better} above the frozen CLIP, {worse} below, {len(gains) - better - worse} equal."
+    words = f"{len(gains)} classes: {better} above zero-shot, {worse} below, {len(gains) - better - worse} equal."
     if len(listed) > 2 * FEW_CLASSES:
         listed = [*gains[:FEW_CLASSES], *gains[-FEW_CLASSES:]]
         words += f" Shown are the {FEW_CLASSES} largest gains and the {FEW_CLASSES} smallest."
@@ -58,5 +58,5 @@ def class_table(gains: Sequence[ClassGain], what: str = "accuracy") -> Table:
         ]
         for one in listed
     ]
-    head = [Column("class", is_text=True), Column("learned", "%"), Column("frozen CLIP", "%"), Column("Δ", "%")]
+    head = [Column("class", is_text=True), Column("learned", "%"), Column("zero-shot", "%"), Column("Δ", "%")]
     return Table(f"Classes: {what}", head, rows, notes=[words])

@@ -1,4 +1,4 @@
-"""What each class gains on the frozen CLIP, from the tables that a run has written."""
+"""What each class gains on the zero-shot model, from the tables that a run has written."""
 
 import csv
 from collections import defaultdict
@@ -12,7 +12,7 @@ from prompt_video.io.spreadsheet import text_of
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.comparison.runs import Run
 
-# Of the tables by class: the learned model's, and the frozen CLIP's.
+# Of the tables by class: the learned model's, and the zero-shot model's.
 COLUMNS = (
     ("accuracy", "frozen_accuracy"),
     ("average_precision", "frozen_average_precision"),
@@ -27,7 +27,7 @@ class ClassGain:
     Args:
         name: of the class.
         learned: accuracy or average precision, mean over seeds, trials and tests.
-        frozen: the same of the frozen CLIP.
+        frozen: the same of the zero-shot model.
     """
 
     name: str
@@ -36,7 +36,7 @@ class ClassGain:
 
     @property
     def gain(self) -> float:
-        """Accuracy, or average precision, of the learned model less that of the frozen CLIP, in [-1, 1]."""
+        """Accuracy, or average precision, of the learned model less that of the zero-shot model, in [-1, 1]."""
         return self.learned - self.frozen
 
 
@@ -69,7 +69,7 @@ def _tables(run: Run) -> list[Path]:
 
 
 def _pairs(lines: Iterable[str]) -> dict[str, tuple[float, float]]:
-    """Accuracy, or average precision, of each class that has any, by the learned model and by the frozen CLIP."""
+    """Accuracy, or average precision, of each class that has any, by the learned model and by the zero-shot model."""
     pairs = {}
     for row in csv.DictReader(lines):
         learned, frozen = next(names for names in COLUMNS if names[0] in row)

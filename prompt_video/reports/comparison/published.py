@@ -1,4 +1,4 @@
-"""Figures that others have published of this method and of the frozen CLIP; none of them was measured here.
+"""Figures that others have published of this method and of the zero-shot model; none of them was measured here.
 
 The data stand in ``published.json`` beside this file, figures in per cent but for ranks. They are those of
 experiments/README.md, which tells what each source is.
@@ -17,7 +17,7 @@ class Published:
 
     Args:
         experiment: of ours that has the same protocol.
-        who: ``this method`` or ``frozen CLIP``.
+        who: ``this method`` or ``zero-shot``.
         letter: of the source.
         source: in words.
         state: ``found``, ``conditions uncertain`` or ``unverified``.

@@ -25,7 +25,7 @@ from prompt_video.reports.figures import lines
 from prompt_video.reports.tables import ABOUT_BEST, ABOUT_SPREAD, Cell, Column, Figure, Table, text_of
 from prompt_video.reports.titles import column_of, title_of
 
-ABOUT_GAIN = "Δ: gain on the frozen CLIP on the same videos, run by run."
+ABOUT_GAIN = "Δ: gain on the frozen model, zero-shot, on the same videos, run by run."
 ABOUT_PUBLISHED = "Published figures are for CLIP ViT-B/16 and were not measured here."
 NO_PLOTS: Mapping[str, Plot] = MappingProxyType({})
 _OF_ONE = ("protocol", "run folder", "run folders")  # stand with each experiment where there are several
@@ -84,7 +84,7 @@ def experiment_section(
             *([Plots([plot])] if plot else []),
             results_table(name, rows, figures),
             *curve_parts(rows, notes),
-            *([Section("Classes against the frozen CLIP", classes)] if classes else []),
+            *([Section("Classes against zero-shot", classes)] if classes else []),
             Fold(f"How each row was made: command and versions of {_runs(len(runs))}", made),
         ],
     )
@@ -126,7 +126,7 @@ def trial_parts(run: Run) -> list[Part]:
 
 
 def results_table(experiment: str, rows: Sequence[Row], figures: Sequence[str] | None = None) -> Table:
-    """A line a row, the frozen CLIP's first, published ones last.
+    """A line a row, the zero-shot model's first, published ones last.
 
     Args:
         experiment: whose published rows stand beside.
@@ -192,7 +192,7 @@ def _single(value: float | None) -> Aggregate | None:
 
 
 def _references(rows: Sequence[Row], figures: Sequence[str], main: str) -> list[list[Cell]]:
-    """The frozen CLIP that the tests have scored beside what was learned; several lines where rows differ in it."""
+    """The zero-shot model that the tests have scored beside what was learned; several lines where rows differ in it."""
     with_gain = any(gain(row, main) for row in rows)
     found: dict[tuple[str, ...], list[Cell]] = {}
     frozen_rows = {_text(aggregate(row, main), main) for row in rows if row.newest.method.startswith("frozen")}
@@ -204,7 +204,7 @@ def _references(rows: Sequence[Row], figures: Sequence[str], main: str) -> list[
             continue
         texts = tuple(_text(aggregate(row, frozen_name(figure)), figure) for figure in figures)
         beside = "" if not found else f", beside {row.name}"
-        found.setdefault(texts, [f"frozen CLIP{beside}", *values, *([None] if with_gain else []), counted(row)])
+        found.setdefault(texts, [f"zero-shot{beside}", *values, *([None] if with_gain else []), counted(row)])
     return list(found.values())
 
 

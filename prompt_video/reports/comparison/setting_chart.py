@@ -53,9 +53,9 @@ def setting_plot(rows: Sequence[tuple[Row, Mapping[str, Any]]], figure: str) -> 
 
 
 def _levels(rows: Sequence[tuple[Row, Mapping[str, Any]]], figure: str) -> dict[str, float]:
-    """Published values, and that of the frozen CLIP where it is the same at all settings."""
+    """Published values, and that of the zero-shot model where it is the same at all settings."""
     frozen = [found.value for row, _ in rows if (found := aggregate(row, frozen_name(figure))) is not None]
-    levels = {"frozen CLIP, same videos": frozen[0]} if frozen and max(frozen) - min(frozen) < 1e-9 else {}
+    levels = {"zero-shot, same videos": frozen[0]} if frozen and max(frozen) - min(frozen) < 1e-9 else {}
     for other in published(rows[0][0].experiment):
         if figure in other.figures:
             state = "" if other.state == "found" else f", {other.state}"

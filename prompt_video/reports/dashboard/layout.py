@@ -56,7 +56,7 @@ class Shape:
     has_prompts: bool = True
 
 
-# Of each task: curves by title, then figures of a test, which have the frozen CLIP's beside them.
+# Of each task: curves by title, then figures of a test, which have the zero-shot model's beside them.
 _CURVES: dict[type[VideoTextTask], dict[str, tuple[str, ...]]] = {
     MultiLabelTask: {
         "loss": ("train/loss", "val/loss"),
@@ -145,7 +145,7 @@ def _of_videos(kind: type[VideoTextTask], shape: Shape) -> list[Section]:
         ]
     if kind in _CLASSES:
         of_table = ("tables/classes",)
-        classes += [Panel("scatter", "classes: learned over frozen CLIP", of_table, _CLASSES[kind]), _table(*of_table)]
+        classes += [Panel("scatter", "classes: learned over zero-shot", of_table, _CLASSES[kind]), _table(*of_table)]
     retrieval = [_table("retrieval/hits"), _table("retrieval/misses")] if kind is RetrievalTask else []
     return [
         Section("Classes", classes),

@@ -149,7 +149,7 @@ def test_logged_figures_and_methods_have_titles() -> None:
     assert title_of("train/loss") == "training loss"
     assert title_of("val/top1") == "top-1 on the validation split"
     assert title_of("val/clip_only/map_avg") == "mAP, average on the validation split"
-    assert method_title("frozen_clip") == "frozen CLIP, bare names"
+    assert method_title("frozen_clip") == "zero-shot, bare names"
     assert method_title("my_own") == "my own"
     assert sorted(["my_own", "prompts", "frozen_templates"], key=method_order) == [
         "frozen_templates",

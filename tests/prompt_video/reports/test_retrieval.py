@@ -51,7 +51,7 @@ def test_a_page_says_when_all_or_none_were_found() -> None:
     none_found = examples([question(0, 3.0, 2.5)])
     assert "No sentence found its video." in none_found
     assert "Every sentence" not in none_found
-    for words in ("✗ rank 3<", "frozen CLIP: rank 2.5<", "another 0", "This video cannot be shown."):
+    for words in ("✗ rank 3<", "zero-shot: rank 2.5<", "another 0", "This video cannot be shown."):
         assert words in none_found
     assert examples([]).count('class="asked"') == 0
 

@@ -17,7 +17,7 @@ RANK, GAIN = Column("median rank", "", "lower", "text to video"), Column("R@1", 
 @pytest.fixture
 def table() -> Table:
     rows: list[list[Cell]] = [
-        ["frozen CLIP", Figure(16.66), Figure(12.0), Figure(3.0)],
+        ["zero-shot", Figure(16.66), Figure(12.0), Figure(3.0)],
         ["a_b & 50%", Figure(55.04, 7.06), Figure(1.0, 0.25), Figure(31.0)],
         ["own", Figure(54.98), Figure(1.0), None],
         ["published", Figure(99.0), None, Figure(99.0)],

@@ -53,7 +53,7 @@ rows:
     plan = read_table(table_file(tmp_path, text))
     assert (plan.name, plan.title, plan.seeds, plan.figures) == ("mine", "First sentence", (0,), [])
     settings = "prompts, num layers 1, b 2"
-    assert [row.name for row in plan.rows] == [settings, settings, "frozen CLIP, bare names", "linear probe", "mine"]
+    assert [row.name for row in plan.rows] == [settings, settings, "zero-shot, bare names", "linear probe", "mine"]
     config = f"--config={packaged('experiment')['demo_openset']}"
     expected = [config, "--method=prompts", "--model.temporal.init_args.num_layers=1", '--a.init_args={"b": 2}']
     assert plan.rows[1].options == expected
@@ -216,7 +216,7 @@ def test_a_table_that_was_killed_goes_on_to_the_same_figures(tmp_path: Path) -> 
     assert run_table(file, tmp_path / "whole") == 0
     assert figures(tmp_path / "killed") == figures(tmp_path / "whole")
     assert [(row["row"], row["seed"]) for row in figures(tmp_path / "whole")] == [
-        (method, seed) for method in ("frozen CLIP, bare names", "prompts + temporal") for seed in "01"
+        (method, seed) for method in ("zero-shot, bare names", "prompts + temporal") for seed in "01"
     ]
     folder = tmp_path / "whole" / "dry-run" / "tables" / "mine"
     assert "DRY RUN" in (folder / "table.html").read_text()

@@ -52,6 +52,6 @@ def test_each_is_of_an_experiment_and_says_how_sure_it_is() -> None:
     for row in all_published():
         assert row.experiment in experiments
         assert row.state == states.get(row.letter, "found")
-        assert row.who in ("this method", "frozen CLIP")
+        assert row.who in ("this method", "zero-shot")
     assert published("demo_closed") == []
-    assert [row.who for row in published("k400_to_hmdb51")] == ["this method", "frozen CLIP", "frozen CLIP"]
+    assert [row.who for row in published("k400_to_hmdb51")] == ["this method", "zero-shot", "zero-shot"]

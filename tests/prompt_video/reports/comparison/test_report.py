@@ -42,7 +42,7 @@ def test_all_forms_hold_the_same_tables(tmp_path: Path, write_run: Callable[...,
         names = ("class", "accuracy", "frozen_accuracy")
         write_rows(folder / "by_class.csv", [dict(zip(names, row, strict=True)) for row in rows])
     page, text = report(tmp_path), report(tmp_path, "--markdown")
-    assert ("frozen CLIP", "35.0 ± 0.0", NONE, "2 seeds") in tables(page)
+    assert ("zero-shot", "35.0 ± 0.0", NONE, "2 seeds") in tables(page)
     assert ("prompts + temporal", "55.0 ± 7.1", "+20.0 ± 7.1", "2 seeds") in tables(page)
     assert ("published: this method", "66.4", NONE, "source W, conditions uncertain") in tables(page)
     assert ("a", "100.0", "0.0", "+100.0") in tables(page)
@@ -59,7 +59,7 @@ def test_all_forms_hold_the_same_tables(tmp_path: Path, write_run: Callable[...,
         "2026-01-01 00:00",
     ):
         assert words in page
-    assert "2 classes: 1 above the frozen CLIP, 0 below, 1 equal." in page
+    assert "2 classes: 1 above zero-shot, 0 below, 1 equal." in page
     assert "sample standard deviation" in page
     for end, words in (
         (".tex", r"55.0 $\pm$ 7.1"),
@@ -76,7 +76,7 @@ def test_rows_stand_from_the_frozen_to_the_learned(tmp_path: Path, write_run: Ca
     table = page[page.index("Results of the test") : page.index("</tbody>")]
     names = re.findall(r'<th scope="row"[^>]*>(.*?)</th>', table, re.DOTALL)
     assert [name.strip() for name in names] == [
-        *("frozen CLIP", "frozen CLIP, templates", "linear probe", "prompts + temporal"),
+        *("zero-shot", "zero-shot, templates", "linear probe", "prompts + temporal"),
         *("prompts + temporal, regularized", "my own"),
     ]
     assert page.count("1 seed: no spread") >= 6

@@ -42,7 +42,7 @@ def test_means_lie_at_their_settings_and_bars_reach_as_far_as_the_spread() -> No
     assert plot.title == "Top-1 against num prefix = num suffix"
     frozen, quoted, measured = (points(found) for found in re.findall(r'points="([^"]*)"', plot.svg))
     assert [label for *_, label in plot.legend] == [
-        "measured here", "frozen CLIP, same videos", "published, this method (W, conditions uncertain)",
+        "measured here", "zero-shot, same videos", "published, this method (W, conditions uncertain)",
     ]  # fmt: skip
     places, heights = zip(*measured, strict=True)
     assert (places[1] - places[0]) / (places[2] - places[0]) == pytest.approx(4 / 16, abs=0.01), (
