@@ -20,7 +20,7 @@ _CELL, _LETTER = 22.0, 6.6  # of a confusion matrix: side of a cell; width of a 
 _LONGEST = 26  # letters of such a name
 
 _NOTHING = Markup()
-Curve = Sequence[tuple[int, float]]
+Curve = Sequence[tuple[int | float, float]]
 
 
 class Point(NamedTuple):

@@ -1,9 +1,10 @@
-"""What a test of recognition shows on a page: which classes are confused, and what some videos were taken for."""
+"""What a test of recognition shows on a page: what probabilities are worth, confusions, and some videos."""
 
 import numpy as np
 
 from data_modules.errors import BrokenVideoError
 from prompt_video.io.templates import render
+from prompt_video.reports.confidence import confidence_sections
 from prompt_video.reports.document import Note, Part, Plots, Section
 from prompt_video.reports.figures import confusion
 from prompt_video.reports.film_strip import film_strip, read_strip
@@ -17,11 +18,12 @@ NUM_FRAMES, FRAME_HEIGHT = 6, 96
 
 
 def recognition_sections(results: ClassificationResults) -> list[Section]:
-    """Confusions and videos of one test that was scored."""
+    """Probabilities, confusions and videos of one test that was scored."""
     sheet = render(
         "reports/recognition.html.jinja", videos=[_shown(results, video) for video in some_videos(results, NUM_VIDEOS)]
     )
     return [
+        *confidence_sections(results),
         Section("Confusions", _confusions(results)),
         Section("Test videos", [Note("What they were taken for, with what probability; half of them wrongly."), sheet]),
     ]

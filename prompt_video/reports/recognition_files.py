@@ -6,6 +6,7 @@ from typing import Any
 
 from prompt_video.io.run_files import BY_CLASS, BY_VIDEO
 from prompt_video.io.spreadsheet import write_rows
+from prompt_video.model.none_of_these import NONE_OF_THESE
 from prompt_video.tasks.classification_results import ClassificationResults
 
 
@@ -22,12 +23,13 @@ def write_recognition(folder: Path, suffix: str, results: ClassificationResults)
     guesses = [
         {
             "video_id": video.video_id,
-            "target": names[video.target],
+            "target": names[video.target] if video.target >= 0 else NONE_OF_THESE,
             "pred": names[video.pred],
             "probability": video.probability,
             "frozen_pred": names[video.frozen_pred],
+            **({} if video.share is None else {"bank_share": video.share}),
         }
-        for video in results.videos
+        for video in [*results.videos, *results.unknown]
     ]
     write_rows(folder / f"{BY_VIDEO}{suffix}.csv", guesses)
     rows = [
