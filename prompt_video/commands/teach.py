@@ -10,6 +10,7 @@ To correct, move or copy wrongly labelled clips into the folders of their action
 of labels with the right rows deleted (--corrections), and teach again: what was computed of a clip is kept.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,14 @@ from prompt_video.io import console
 from prompt_video.io.progress import Steps
 from prompt_video.io.tables import new_table
 from prompt_video.io.verb_parser import VerbParser
+from prompt_video.io.video_files import files_of
 from prompt_video.reports.text_formatting import class_text
 
 if TYPE_CHECKING:
     from prompt_video.teaching.lesson import Lesson
 
 THEN = "--then"
-TAKERS = ("label", "segment", "predict", "test", "serve", "export", "index")  # verbs that take --ckpt
+TAKERS = ("label", "segment", "predict", "test", "serve", "export")  # verbs that take --ckpt
 STEPS = 100  # of the bar
 
 
@@ -69,11 +71,12 @@ def _check_following(words: list[str], examples: Path, *, asked: bool) -> None:
         path = Path(word)
         if path.exists() and path.resolve().is_relative_to(examples.resolve()):
             raise InputError(f"{word} lies inside the examples, which are what is learned from: name another folder.")
+    if asked and words[0] != "test":  # whose options are an experiment's
+        following = import_module(VERBS[words[0]][0]).parser().parse([*words[1:], "--ckpt", str(examples)])
+        files_of(following.video if hasattr(following, "video") else [])
 
 
 def _run(words: list[str], checkpoint: Path) -> int:
-    from importlib import import_module
-
     outcome = import_module(VERBS[words[0]][0]).main([*words, "--ckpt", str(checkpoint)])
     return outcome if isinstance(outcome, int) else 0
 

@@ -26,6 +26,7 @@ EXPERIMENT = "folder_taught"
 METHODS = {"text_probe": 1.0, "linear_adapter": 1.0, "regularized": 2.0}
 WITHOUT_TEST = "text_probe"  # of classes with one example each, of which none can be held out
 FEATURES, FINAL = 1.0, 0.4  # how long these take
+TINY = ("--scale=demo", "--data.frame_rate=null")  # of the built-in model: its clips are short, and frames cost little
 FOLDS = 5  # as the experiment has them
 CLIPS = "examples.json"  # in the folder of a lesson
 NOISY = ("prompt_video.experiment", "prompt_video.tasks", "prompt_video.trials", "data_modules")
@@ -106,7 +107,7 @@ class Teacher:
             "fit",
             f"--config={EXPERIMENT}",
             f"--backbone={self.backbone}",
-            f"--scale={'demo' if self.backbone == 'tiny' else 'full'}",
+            *(TINY if self.backbone == "tiny" else ()),
             f"--data.root={examples.root.absolute()}",
             f"--data.labels={(folder / CLIPS).absolute()}",
             f"--data.features_root={self.features_root}",

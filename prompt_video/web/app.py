@@ -34,6 +34,7 @@ from prompt_video.web.work import UNFORESEEN, Worker
 
 STATIC = Path(__file__).parent / "static"
 MOST_BODY = 4_500_000  # bytes of a question: as many letters as `texts_of` takes, of any script
+LESSON = 6.0  # as long as an answer on one video it may take
 AT_A_TIME = 2  # pictures and copies that are made
 FILL_AT_MOST = 50  # names that the page offers as words to ask for
 
@@ -172,7 +173,7 @@ class Page:
             taught = self._lessons.teach(question.get("examples"), question.get("rest"), progress)
             return {"id": self._kept.put(taught), **taught.content()}
 
-        return StreamingResponse(self._worker.lines(work), media_type="application/x-ndjson")
+        return StreamingResponse(self._worker.lines(work, LESSON), media_type="application/x-ndjson")
 
     async def labels(self, request: Request) -> Response:
         """The labels of a lesson, to take along."""

@@ -34,22 +34,24 @@ class Limits:
         """Room for all uploads together; one that would exceed it is refused."""
         return UPLOADS_KEPT * self.max_mb * 1_000_000
 
-    def deadline(self, tell: Progress, stopped: Event | None = None) -> Progress:
+    def deadline(self, tell: Progress, stopped: Event | None = None, times: float = 1.0) -> Progress:
         """To be called with every step of the work on one answer; raises once that takes too long.
 
         Args:
             tell: hears of every step.
             stopped: set when nobody waits for the answer any more; the work then ends, too.
+            times: as long as the work on one video it may take.
         """
-        end = time.monotonic() + self.max_work_sec
+        max_sec = times * self.max_work_sec
+        end = time.monotonic() + max_sec
 
         def check(done_sec: float, total_sec: float) -> None:
             if stopped is not None and stopped.is_set():
                 raise InputError("this was stopped.")
             if time.monotonic() > end and done_sec < total_sec:
                 raise InputError(
-                    f"this takes longer than {clock(self.max_work_sec)} (--max_work): try a shorter video, or one with "
-                    "smaller pictures."
+                    f"this takes longer than {clock(max_sec)} (--max_work): try {'fewer or' if times > 1 else 'a'} "
+                    f"shorter video{'s' if times > 1 else ''}, or one with smaller pictures."
                 )
             tell(done_sec, total_sec)
 

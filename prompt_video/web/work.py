@@ -33,11 +33,12 @@ class Worker:
         self._pool = ThreadPoolExecutor(1)
         self._waiting = 0
 
-    async def lines(self, work: Callable[[Progress], Content]) -> AsyncIterator[bytes]:
+    async def lines(self, work: Callable[[Progress], Content], times: float = 1.0) -> AsyncIterator[bytes]:
         """JSON of every step, ``{"done": seconds, "of": seconds}``, and last of the answer or of the mistakes.
 
         Args:
             work: is called with what it is to tell of its steps.
+            times: as long as the work on one video it may take.
         """
         if self._waiting >= WAITING:
             yield _line({"mistakes": [Mistake("work", CROWDED)._asdict()]})
@@ -48,7 +49,7 @@ class Worker:
             loop.call_soon_threadsafe(told.put_nowait, content)
 
         def run() -> None:
-            progress = self.limits.deadline(lambda done, of: tell({"done": done, "of": of}), stopped)
+            progress = self.limits.deadline(lambda done, of: tell({"done": done, "of": of}), stopped, times)
             try:
                 if not stopped.is_set():
                     tell(_outcome(work, progress))

@@ -22,10 +22,14 @@ def test_what_comes_next_is_looked_at_before_anything_is_learned(
         (["--then", "fit"], "behind --then stands a command that takes what was taught: label, segment"),
         (["--then"], "behind --then stands a command"),
         (["--then", "label", str(examples / "waving")], "lies inside the examples"),
+        (["--then", "label", "nowhere.mp4"], "there is no file nowhere.mp4"),
         (["--backbone", "vit_b17"], "vit_b17"),
     ):
         assert main(["teach", str(examples), *words]) == 1
         assert reason in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["teach", str(examples), "--then", "label", ".", "--tpo", "1"])
+    assert "there is no option 'tpo'; did you mean 'top'?" in capsys.readouterr().err
 
 
 @pytest.mark.slow
