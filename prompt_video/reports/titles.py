@@ -97,6 +97,11 @@ def title_of(key: str) -> str:
     return f"{words.replace('mAP: average', 'mAP, average')} {_STAGES.get(stage, stage)}"
 
 
+def begun(title: str) -> str:
+    """A title with a capital letter in front, but for ``mAP``."""
+    return title if title[1:2].isupper() else title[:1].upper() + title[1:]
+
+
 def _title(figure: str) -> str:
     if found := re.fullmatch(r"(map|ar)@([\d.]+)", figure):
         return found[2]

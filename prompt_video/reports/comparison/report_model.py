@@ -23,7 +23,7 @@ from prompt_video.reports.comparison.runs import Run
 from prompt_video.reports.document import Code, Document, Facts, Fold, Part, Plot, Plots, Section
 from prompt_video.reports.figures import lines
 from prompt_video.reports.tables import ABOUT_BEST, ABOUT_SPREAD, Cell, Column, Figure, Table, text_of
-from prompt_video.reports.titles import column_of, title_of
+from prompt_video.reports.titles import begun, column_of, title_of
 
 ABOUT_GAIN = "Δ: gain on the frozen model, zero-shot, on the same videos, run by run."
 ABOUT_PUBLISHED = "Published figures are for CLIP ViT-B/16 and were not measured here."
@@ -184,7 +184,7 @@ def _plot(name: str, drawn: Mapping[str, Curve]) -> Plot:
     title = title_of(name)
     axis = f"{title.partition(' on ')[0]}{', %' if unit else ''}"
     note = "Mean of neighbouring steps, since batches differ in size." if is_noisy else ""
-    return lines(scaled, title[0].upper() + title[1:], axis, note=note)
+    return lines(scaled, begun(title), axis, note=note)
 
 
 def _single(value: float | None) -> Aggregate | None:

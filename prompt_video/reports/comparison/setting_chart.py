@@ -9,7 +9,7 @@ from prompt_video.reports.comparison.published import published
 from prompt_video.reports.comparison.rows import Row
 from prompt_video.reports.document import Plot
 from prompt_video.reports.figures import Point, against
-from prompt_video.reports.titles import column_of, setting_title
+from prompt_video.reports.titles import begun, column_of, setting_title
 
 NOTE = "Bars: the sample standard deviation over the seeds. Dashed: the same at all settings."
 
@@ -44,7 +44,7 @@ def setting_plot(rows: Sequence[tuple[Row, Mapping[str, Any]]], figure: str) -> 
     return against(
         {name: sorted(points, key=lambda point: point.x) for name, points in series.items()},
         {name: scale * level for name, level in _levels(rows, figure).items()},
-        f"{title[0].upper()}{title[1:]} against {axis}",
+        f"{begun(title)} against {axis}",
         f"{title}{f', {column.unit}' if column.unit else ''}",
         axis,
         {place: label for label, place in places.items()},

@@ -15,7 +15,7 @@ from prompt_video.reports.document import Code, Document, Facts, Fold, Note, Par
 from prompt_video.reports.film_strip import film_strip
 from prompt_video.reports.html import html, write_page
 from prompt_video.reports.tables import Column, Figure, Link, Table
-from prompt_video.reports.titles import column_of, method_order, method_title, title_of
+from prompt_video.reports.titles import begun, column_of, method_order, method_title, title_of
 
 HERE = Path()
 TABLE = Table(
@@ -135,6 +135,8 @@ def test_a_confusion_matrix_without_videos_of_a_class_is_drawn() -> None:
         ("test/base_all/top1", "top-1 among all names: base, %"),
         ("test/hm", "top-1 among own names: harmonic mean, %"),
         ("test/clip_only/map@0.5", "mAP at overlap: 0.5, %"),
+        ("test/map", "mAP, %"),
+        ("test/f1", "F1, %"),
         ("test/proposals/ar@1", "proposals: average recall at: 1, %"),
         ("test/t2v/r@1", "text to video: R@1, %"),
         ("test/v2t/median_rank", "video to text: median rank"),
@@ -149,6 +151,8 @@ def test_logged_figures_and_methods_have_titles() -> None:
     assert title_of("train/loss") == "training loss"
     assert title_of("val/top1") == "top-1 on the validation split"
     assert title_of("val/clip_only/map_avg") == "mAP, average on the validation split"
+    assert begun(title_of("val/map")) == "mAP on the validation split"
+    assert begun(title_of("val/top1")) == "Top-1 on the validation split"
     assert method_title("frozen_clip") == "zero-shot, bare names"
     assert method_title("my_own") == "my own"
     assert sorted(["my_own", "prompts", "frozen_templates"], key=method_order) == [
