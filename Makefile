@@ -114,4 +114,4 @@ docs: $(READY) ## the documentation as pages, in site/
 check: lint types imports test ## everything that must hold: format, lint, types, import contracts, tests
 
 clean: ## remove runs, rendered data, features and caches; keeps .venv
-	rm -rf runs data features site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf runs data features site .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

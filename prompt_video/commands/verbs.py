@@ -10,6 +10,7 @@ VERBS = {
     "teach": ("prompt_video.commands.teach", "a few clips of each of your actions in, a model of them out"),
     "label": ("prompt_video.commands.label", "what is to be seen in your own videos, in your own words"),
     "segment": ("prompt_video.commands.segment", "what happens when in your own long videos"),
+    "watch": ("prompt_video.commands.watch", "what a camera or a stream shows, second by second"),
     "calibrate": ("prompt_video.commands.calibrate", "teach a checkpoint when a video shows none of its classes"),
     "serve": ("prompt_video.commands.serve", "a page in the browser: your own video, your own words"),
     "features": ("prompt_video.commands.features", "compute an experiment's frame features, and stop"),
@@ -48,7 +49,7 @@ RENAMED = {"rehearse": "dry-run", "train": "fit", "evaluate": "test"}  # verbs o
 # In the order in which a newcomer meets them.
 GROUPS = {
     "to begin with": ("demo", "list", "completion"),
-    "your own videos, your own words": ("teach", "label", "segment", "calibrate", "index", "search", "serve"),
+    "your own videos, your own words": ("teach", "label", "segment", "watch", "calibrate", "index", "search", "serve"),
     "experiments": ("copy", "doctor", "dry-run", "features", "fit", "validate", "test", "predict"),
     "many runs": ("table", "sweep", "report", "dashboard"),
     "other programs": ("export", "import-features", "import-official", "score-detections", "score-retrieval", "bench"),

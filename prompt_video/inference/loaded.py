@@ -217,8 +217,22 @@ class LoadedModel:
             BrokenVideoError: when the video cannot be used.
         """
         self.check(texts)
-        names, rule = list(texts), self.rule_for(texts)
         features, duration_sec = self._views(Path(video))
+        return self.score_features(features, texts, Path(video), duration_sec)
+
+    @torch.inference_mode()
+    def score_features(
+        self, features: Float[Tensor, "V T D"], texts: Sequence[str], video: Path, duration_sec: float
+    ) -> VideoScores:
+        """As `score`, of frame features.
+
+        Args:
+            features: of the backbone, of some views of a video.
+            texts: the candidates.
+            video: what they are of.
+            duration_sec: of it.
+        """
+        names, rule = list(texts), self.rule_for(texts)
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         scores, _ = self.model.test_scores(
             {"features": features, "mask": mask, "text": [*names, *bank_of(rule)]}  # type: ignore[typeddict-item]  # all that it looks at
@@ -229,7 +243,7 @@ class LoadedModel:
         confidence = confidences(probability, share)
         temperature = self.model.temperature if self.model.prompt.reads_text else 1.0
         return VideoScores(
-            Path(video),
+            video,
             tuple(names),
             (scores * temperature).mean(0).cpu(),
             probability[0].cpu(),

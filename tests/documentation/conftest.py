@@ -85,6 +85,11 @@ KINDS = (
     ),
     Kind(r"prompt-video fit --config \S+( --method \S+)?", "settings"),
     Kind(r"make evaluate CKPT=\S+", "run"),
+    Kind(
+        r"prompt-video watch rtsp://\S+ .*",
+        "elsewhere",
+        ("tests/data_modules/video/test_live.py::test_a_stream_that_is_cut_comes_back",),
+    ),
     Kind(r"prompt-video serve", "elsewhere", ("tests/documentation/running/test_running.py::test_the_page_is_served",)),
     Kind(r"prompt-video import-official \S+ --out \S+", "run", options=("--backbone=tiny", "--num_heads=4")),
     Kind(r"prompt-video list( \w+)?", "run"),
