@@ -10,7 +10,8 @@ class CrossDataset(Protocol):
     """Train on all classes of this data set, test on the data sets of ``data.test_on``.
 
     What is tested there is what each of them publishes for it: HMDB-51 and UCF-101 over their three test splits,
-    Kinetics-600 over three sets of 160 classes that Kinetics-400 lacks.
+    Kinetics-600 over three sets of 160 classes that Kinetics-400 lacks. Data sets for localization are tested on all of
+    their classes, and apart on those that are called as a training class, or nearly so (`overlapping`), and the others.
     """
 
     def trials(self, index: DatasetIndex, seed: int) -> Sequence[Trial]:

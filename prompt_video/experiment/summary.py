@@ -14,7 +14,7 @@ from prompt_video.io.run_files import REPORT
 from prompt_video.io.tables import new_table
 from prompt_video.reports.controls import control_sentences
 
-MAIN = re.compile(r"top1|hm|map$|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
+MAIN = re.compile(r"top1|videos$|hm|map$|map_avg|map@0\.5$|ar@100|auc|r@|median")  # begins the main ones
 MANY = 10  # figures; of more the finer ones are left to results.json
 TOLD = 2  # sentences on controls; the report has all
 NAMED = 5  # broken videos that are named on the terminal; the file names all
@@ -93,7 +93,8 @@ def _figures(metrics: Mapping[str, float], confidence: Mapping[str, Any]) -> Tab
         folder, _, figure = name.rpartition("/")
         frozen = metrics.get(f"{folder}/frozen_{figure}")
         beside = "" if frozen is None else f"{frozen:.4f}"
-        table.add_row(name, f"{metrics[name]:.4f}", _spread(confidence.get(name)), beside)
+        told = f"{metrics[name]:,.0f}" if name.endswith("/videos") else f"{metrics[name]:.4f}"
+        table.add_row(name, told, _spread(confidence.get(name)), beside)
     return table
 
 

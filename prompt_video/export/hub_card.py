@@ -80,7 +80,8 @@ def _model_index(results: Mapping[str, Any], title: str, pipeline: str) -> dict[
 def measured_in(results: Mapping[str, Any]) -> dict[str, float]:
     """The figures of the test, without ``test/`` in front."""
     metrics = results.get("metrics", {})
-    return {name.removeprefix("test/"): value for name, value in metrics.items() if name.startswith("test/")}
+    measured = {name: value for name, value in metrics.items() if not name.endswith("/videos")}
+    return {name.removeprefix("test/"): value for name, value in measured.items() if name.startswith("test/")}
 
 
 def _title(config: Mapping[str, Any], state: Mapping[str, Tensor], words: str) -> str:

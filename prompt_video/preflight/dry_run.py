@@ -176,7 +176,9 @@ def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
         # As the data set lists them: what a trial hides is to be seen in its videos too.
         needed = {record.video_id for records in data.videos().values() for record in records}
         whole = isinstance(data, UntrimmedShapes)  # it would render what is missing, wanted or not
-        yield from (("", record) for record in _listed(data) if whole or record.video_id in needed)
+        yield from (
+            ("", r) for module in (data, *data.test_on) for r in _listed(module) if whole or r.video_id in needed
+        )
         return
     if isinstance(data, CaptionedDataModule):
         whole = isinstance(data, CaptionedShapes)

@@ -13,7 +13,7 @@ from prompt_video.reports.film_strip import FilmStrip, read_strip
 from prompt_video.reports.media import spread
 from prompt_video.reports.tables import ABOUT_BEST, Cell, Column, Figure, Table
 from prompt_video.reports.timeline_rows import Timeline
-from prompt_video.tasks.detection_results import CLIP_ONLY, FROZEN, WITH_EXTERNAL, DetectionResults
+from prompt_video.tasks.detection_results import CLIP_ONLY, FROZEN, VIDEOS, WITH_EXTERNAL, DetectionResults
 
 TITLES = {FROZEN: "zero-shot", CLIP_ONLY: "learned", WITH_EXTERNAL: "learned, with outside scores"}
 ABOUT = {
@@ -68,7 +68,10 @@ def overlap_table(results: DetectionResults) -> Table:
     ]
     columns = [Column("scores", is_text=True), *(Column(heading, "%", "higher", group) for heading in headings)]
     told = "; ".join(f"{TITLES[name]}: {ABOUT[name]}" for name in names)
-    return Table("Mean average precision", columns, rows, notes=[f"{ABOUT_BEST} {told[0].upper()}{told[1:]}."])
+    videos = f"{results.figures[VIDEOS]:,.0f} videos"
+    return Table(
+        f"Mean average precision over {videos}", columns, rows, notes=[f"{ABOUT_BEST} {told[0].upper()}{told[1:]}."]
+    )
 
 
 def video_parts(test: Shown, num_videos: int = NUM_VIDEOS) -> list[Part]:

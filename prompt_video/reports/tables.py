@@ -24,6 +24,7 @@ class Column:
         better: which figures are; None where that cannot be said.
         group: a heading that neighbours share.
         is_text: its cells are words, not figures.
+        decimals: of its figures, as people read them.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Column:
     better: Literal["higher", "lower"] | None = None
     group: str = ""
     is_text: bool = False
+    decimals: int = 1
 
     @property
     def heading(self) -> str:
@@ -66,7 +68,7 @@ class Figure:
 
     def text(self, column: Column) -> str:
         """As it is read: ``55.0 ± 7.1``, and ``98.3 +1.7 -2.9`` where the spread is cut."""
-        text = f"{self.shown:{'+' if self.is_gain else ''}.1f}".replace("-", MINUS)
+        text = f"{self.shown:{'+' if self.is_gain else ''}.{column.decimals}f}".replace("-", MINUS)
         if self.spread is None:
             return text
         if column.unit != "%" or self.is_gain:

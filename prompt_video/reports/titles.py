@@ -75,6 +75,8 @@ def column_of(key: str) -> Column:
     """The column of a figure of a test, as results name it: ``test/t2v/r@1``."""
     place, _, figure = key.removeprefix("test/").rpartition("/")
     is_rank, is_loss = figure.endswith("rank"), figure.endswith("loss")
+    if figure == "videos":
+        return Column("videos", group=place.replace("_", " "), decimals=0)
     is_lower = is_rank or is_loss or "ece" in figure or figure.endswith("fpr95")
     better: Literal["higher", "lower"] = "lower" if is_lower else "higher"
     title, group = _title(figure), _GROUPS.get(place, place)
@@ -83,7 +85,8 @@ def column_of(key: str) -> Column:
     elif (half := place.removesuffix("_all")) in ("base", "novel") and figure == "top1":
         title, group = half, _ALL if place.endswith("_all") else _OWN
     elif place and place not in _GROUPS:
-        group = place.replace("_", " ")
+        test, _, kind = place.rpartition("/")  # of one of several tests
+        group = f"{test.replace('_', ' ')}: {_GROUPS[kind]}" if kind in _GROUPS else place.replace("_", " ")
     return Column(title, "" if is_rank or is_loss else "%", better, group)
 
 

@@ -20,6 +20,7 @@ from prompt_video.metrics.localization import DetectionMAP, ProposalRecall
 from prompt_video.tasks.results import Results, shares_of_processes
 
 CLIP_ONLY, WITH_EXTERNAL, FROZEN = "clip_only", "with_external", "frozen"
+VIDEOS = "videos"  # how many were scored: a mAP means little without
 
 
 class DetectionResults(Results):
@@ -89,7 +90,7 @@ class DetectionResults(Results):
             self.detections[name] = {video_id: together[video_id] for video_id in self._records if video_id in together}
 
     def compute(self) -> dict[str, float]:
-        """MAP of each score, and recall of the proposals; on several processes all have to call it."""
+        """MAP of each score, over how many videos, recall of proposals; on several processes all have to call it."""
         self.figures = {}
         with warnings.catch_warnings():
             # That a process had no video, or stopped in the middle of the first, is no mistake.
@@ -100,6 +101,7 @@ class DetectionResults(Results):
                 known = zip(self.class_names, average, strict=True)
                 self.class_ap[name] = {label: ap for label, ap in known if not math.isnan(ap)}
             self.figures |= {f"proposals/{figure}": value.item() for figure, value in self.proposals.compute().items()}
+        self.figures[VIDEOS] = float(len(self.detections[CLIP_ONLY]))
         return self.figures
 
     def of_classes(self, class_names: Collection[str], *, inverted: bool = False) -> dict[str, float]:

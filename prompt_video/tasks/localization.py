@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -131,7 +131,8 @@ class LocalizationTask(SegmentControls):
     def new_results(self, name: str, subset: Subset) -> DetectionResults:
         """Detections; says which videos the files of others leave out."""
         data: UntrimmedDataModule = self.trainer.datamodule  # type: ignore[attr-defined]  # set by every entry point
-        external, index = None, data.dataset_index
+        owner = cast(UntrimmedDataModule, data.owner_of(name))
+        external, index = None, owner.dataset_index
         video_ids = [record.video_id for record in subset.records]
         if self.external_path is not None:
             labels = dict(zip(index.labels, index.class_names, strict=False))
@@ -141,7 +142,7 @@ class LocalizationTask(SegmentControls):
             proposals.check(video_ids)
             _tell_missing(proposals.path, proposals.missing(video_ids), name, len(video_ids))
         # It stays on the CPU: figures need double precision, which not every device has.
-        return DetectionResults(subset, self.tious or data.tious, self.suppression, external, self.external_weight)
+        return DetectionResults(subset, self.tious or owner.tious, self.suppression, external, self.external_weight)
 
     def loss(self, batch: Batch) -> Tensor:
         """Losses of the detector, cross-entropy of each segment against its class, and drift from the frozen one."""

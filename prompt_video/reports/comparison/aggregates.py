@@ -10,7 +10,7 @@ from prompt_video.reports.comparison.runs import Run
 
 MAIN = ("test/hm", "test/clip_only/map_avg", "test/clip_only/map@0.5", "test/t2v/r@1", "test/map", "test/top1")
 # Finer figures stay in results.json.
-_SHOWN = re.compile(r"/(top[15]|(bank_)?(auroc|fpr95)|hm(_all)?|map|f1|map_avg|map@[\d.]+|a?r@\d+|median_rank)$")
+_SHOWN = re.compile(r"/(top[15]|(bank_)?(auroc|fpr95)|hm(_all)?|map|f1|map_avg|map@[\d.]+|a?r@\d+|median_rank|videos)$")
 _FEW_OVERLAPS = re.compile(r"map@0\.(5|75|95)$")
 _MANY = 6  # overlaps; of more, those that are commonly printed
 
@@ -88,7 +88,8 @@ def columns(figures: Iterable[str]) -> list[str]:
 
 def main_figure(figures: Sequence[str]) -> str:
     """The one that rows are compared by; an empty name where there is none."""
-    return next((name for name in MAIN if name in figures), next(iter(figures), ""))
+    others = (name for name in figures if not name.endswith("/videos"))
+    return next((name for name in MAIN if name in figures), next(others, ""))
 
 
 def _order(name: str) -> tuple[bool, bool, bool, str, bool, list[float]]:

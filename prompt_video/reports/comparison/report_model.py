@@ -211,7 +211,7 @@ def _references(rows: Sequence[Row], figures: Sequence[str], main: str) -> list[
 def _figure(found: Aggregate | None, figure: str) -> Figure | None:
     if found is None:
         return None
-    if figure.endswith("rank"):
+    if figure.endswith(("rank", "videos")):
         return Figure(found.value, found.spread)
     return Figure(100 * found.value, _percent(found.spread))
 

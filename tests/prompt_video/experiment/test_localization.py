@@ -104,9 +104,10 @@ def test_a_run_leaves_everything_behind(trained: Path) -> None:
     figures = {
         f"clip_only/{whose}map{tiou}" for whose in ("", "frozen_") for tiou in ("_avg", *(f"@{t}" for t in tious))
     }
-    figures |= {f"proposals/{figure}" for figure in ("ar@1", "ar@10", "ar@100", "auc")}
+    figures |= {*(f"proposals/{figure}" for figure in ("ar@1", "ar@10", "ar@100", "auc")), "videos"}
     assert {name.removeprefix("test/") for name in metrics(trained)} == figures
-    assert all(0 <= value <= 1 for value in metrics(trained).values())
+    assert metrics(trained)["test/videos"] == 3
+    assert all(0 <= value <= 1 for name, value in metrics(trained).items() if name != "test/videos")
     assert metrics(trained, "train/").keys() == {
         "train/loss",
         "train/top1",

@@ -93,6 +93,7 @@ def test_names_of_the_figures() -> None:
         *(f"clip_only/{figure}" for figure in figures),
         *(f"clip_only/frozen_{figure}" for figure in figures),
         *(f"proposals/{figure}" for figure in ("ar@1", "ar@10", "ar@100", "auc")),
+        "videos",
     }
 
 
@@ -200,6 +201,7 @@ def test_a_video_in_which_nothing_is_found_counts_too() -> None:
         empty = torch.empty(0, len(NAMES))
         nothing.update(record.video_id, Candidates(torch.empty(0, 2), torch.empty(0), empty, empty))
     assert set(nothing.compute()) == set(found.figures)
+    assert nothing.figures.pop("videos") == len(part.records)
     assert all(value == 0 for value in nothing.figures.values())
     assert nothing.truth().keys() == found.truth().keys()
 
