@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from data_modules.annotations.activitynet_format import read_ground_truth
+from data_modules.annotations.activitynet_format import AnnotatedVideo, read_ground_truth
 from data_modules.annotations.official_files import find_file
 from data_modules.annotations.official_names import activitynet_labels, words_of_activity
 from data_modules.annotations.published_lists import LISTS
@@ -21,6 +22,7 @@ from data_modules.typed_options import Unpack
 log = logging.getLogger(__name__)
 
 _FILE = "activity_net.v1-3.min.json"
+_PACKAGED = LISTS / "activitynet" / "ground_truth.json.gz"
 _SUBSETS: Mapping[Split, str] = {"train": "training", "test": "validation"}
 
 
@@ -78,8 +80,7 @@ class ActivityNet13(UntrimmedDataModule):
         """The annotation file in use."""
         if self.annotations is not None:
             return self.annotations / _FILE if is_folder(self.annotations) else self.annotations
-        packaged = LISTS / "activitynet" / "ground_truth.json.gz"
-        return find_file((self.root, self.root / "annotations"), (_FILE, f"{_FILE}.gz")) or packaged
+        return find_file((self.root, self.root / "annotations"), (_FILE, f"{_FILE}.gz")) or _PACKAGED
 
     @property
     def annotated_in(self) -> str:
@@ -88,7 +89,7 @@ class ActivityNet13(UntrimmedDataModule):
 
     def _records(self, targets: Mapping[str, int]) -> dict[Split, list[UntrimmedRecord]]:
         file = self.ground_truth
-        videos = read_ground_truth(file)
+        videos = _packaged() if file == _PACKAGED else read_ground_truth(file)
         files = VideoFiles(self.root, needed=self.features == "auto")
         records: dict[Split, list[UntrimmedRecord]] = {}
         for split, subset in _SUBSETS.items():
@@ -100,3 +101,9 @@ class ActivityNet13(UntrimmedDataModule):
             if not records[split]:
                 raise InputError(f"{file} has no video of subset '{subset}'; take the official {_FILE}.")
         return records
+
+
+@cache
+def _packaged() -> dict[str, AnnotatedVideo]:
+    """The packaged annotation, to be read only; read once a process."""
+    return read_ground_truth(_PACKAGED)

@@ -1,7 +1,7 @@
 """HMDB-51."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +63,7 @@ class HMDB51(TrimmedDataModule):
         labels = tuple(official)
         names = tuple(official.values()) if self.spelling == "official" else official_names.hmdb51()
         files = FileIndex(self.root)
-        label_of = {listed.stem: listed.label for _, _, listed in self._packaged}
+        label_of = {listed.stem: listed.label for _, _, listed in _packaged()}
 
         def locate(name: str, label: str) -> tuple[str, Path]:
             stem = stem_of(name)
@@ -77,10 +77,6 @@ class HMDB51(TrimmedDataModule):
         read_list = partial(lists.read_path, root=self.root)
         return DatasetIndex(names, splits.records, labels, lists.of_splits(splits), read_list)
 
-    @cached_property
-    def _packaged(self) -> list[tuple[int, str, Listed]]:
-        return list(read_packed_hmdb(LISTS / "hmdb51" / "official_splits.csv.gz"))
-
     def _official(self, labels: Sequence[str], number: int, flag: str) -> list[Listed]:
         first = f"{labels[0]}_test_split{number}.txt"
         file = find_file((self.root / folder for folder in _FOLDERS), [first])
@@ -88,4 +84,10 @@ class HMDB51(TrimmedDataModule):
             file = self.annotations / first
         if file is not None:
             return [listed for own, listed in read_hmdb(file.parent, labels, number) if own == flag]
-        return [listed for split, own, listed in self._packaged if (split, own) == (number, flag)]
+        return [listed for split, own, listed in _packaged() if (split, own) == (number, flag)]
+
+
+@cache
+def _packaged() -> tuple[tuple[int, str, Listed], ...]:
+    """Split, flag and video of the packaged splits; read once a process."""
+    return tuple(read_packed_hmdb(LISTS / "hmdb51" / "official_splits.csv.gz"))

@@ -35,7 +35,7 @@ def check_records(subset: Subset, split: Split, index: DatasetIndex) -> None:
     [
         (Thumos14, "75_25", 0.75),
         (Thumos14, "50_50", 0.5),
-        (ActivityNet13, "75_25", 0.75),
+        pytest.param(ActivityNet13, "75_25", 0.75, marks=pytest.mark.slow),
         pytest.param(ActivityNet13, "50_50", 0.5, marks=pytest.mark.slow),
     ],
 )

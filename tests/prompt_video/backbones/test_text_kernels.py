@@ -127,6 +127,7 @@ def test_few_texts_share_no_prefix(tower: TextTower) -> None:
     assert kernels(step(tower, class_names(5))) < kernels(step(tower, class_names(5000)))
 
 
+@pytest.mark.slow
 def test_the_packed_way_starts_many(tower: TextTower, plain: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The count sees what it is for: a kernel for each length of text."""
     monkeypatch.setattr(TextTower, "way", "packed")

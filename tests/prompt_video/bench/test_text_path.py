@@ -16,6 +16,7 @@ def _small_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_path, "peak_product", partial(peak_product, shapes=((64, 64, 64),)))
 
 
+@pytest.mark.slow
 def test_a_small_run_has_a_ratio_and_a_share_of_the_peak(setting: Setting) -> None:
     """That both ways give the same features is compared inside."""
     figures, _ = recorded(text_path.speed(setting, num_texts=5, rounds=2))

@@ -154,7 +154,7 @@ def predictions(
     "options",
     [
         pytest.param(["--data.batch_size", "1"], marks=pytest.mark.slow),
-        ["--data.batch_size", "7"],
+        pytest.param(["--data.batch_size", "7"], marks=pytest.mark.slow),
         pytest.param(["--data.batch_size", "64"], marks=pytest.mark.slow),
         ["--data.num_workers", "2"],
         ["--data.features", "off"],

@@ -78,7 +78,8 @@ def fresh(task: type, method: str, scale: str) -> Any:  # noqa: ANN401 - of a na
 
 
 @pytest.mark.parametrize(
-    "task", [RecognitionTask, pytest.param(LocalizationTask, marks=pytest.mark.slow), RetrievalTask]
+    "task",
+    [*(pytest.param(task, marks=pytest.mark.slow) for task in (RecognitionTask, LocalizationTask)), RetrievalTask],
 )
 def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a class that is no abstract one
     rows = []

@@ -259,6 +259,7 @@ def test_external_scores_have_a_row_of_their_own(
     assert "says nothing of 1 of the 3 videos of 'test', the first being test/001.mp4" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_frozen_clip_trains_a_detector_alone(config: Path, tmp_path: Path) -> None:
     results = run(config, "fit", tmp_path / "frozen", *CLOSED_FORMS["frozen"])
     assert {name.split(".")[0] for name in weights(tmp_path / "frozen")} == {"detector"}

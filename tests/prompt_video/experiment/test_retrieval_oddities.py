@@ -141,10 +141,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[] if name in ("bfloat16", "three views", "short test") else pytest.mark.slow)
-        for name in OPTIONS
-    ],
+    [pytest.param(name, marks=[] if name == "short test" else pytest.mark.slow) for name in OPTIONS],
 )
 def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
     assert main(arguments(config, "fit", tmp_path / "run", *OPTIONS[name])) == 0

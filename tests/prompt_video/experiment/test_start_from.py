@@ -66,6 +66,7 @@ def test_training_goes_on_from_the_weights_of_a_checkpoint(run: Callable[..., Pa
     assert all(torch.equal(followed[name], weight) for name, weight in start.items())
 
 
+@pytest.mark.slow
 def test_every_trial_starts_there(run: Callable[..., Path], first: Path, tmp_path: Path) -> None:
     start = learned(first)
     run("trials", TRIALS, f"--model.start_from={first}")

@@ -115,7 +115,8 @@ def test_a_server_that_knows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("account")
-@pytest.mark.parametrize("status", [401, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [401, 500])
 def test_where_wandb_cannot_begin_online_it_begins_offline(
     status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -38,6 +38,7 @@ def export(*arguments: str | Path) -> int:
     return main(["export", "--ckpt", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_a_folder_for_the_hub_loads_in_a_fresh_process(
     trained: Make, save_checkpoint: Save, tmp_path: Path, videos: Path
 ) -> None:

@@ -140,7 +140,9 @@ def made_up(seed: int = 0) -> tuple[Float[np.ndarray, "C D"], Float[np.ndarray, 
     return texts, videos, video_index
 
 
-@pytest.mark.parametrize("block", [(1, 1), (7, 5), (16, 64), (61, 23), (1000, 1000)])
+@pytest.mark.parametrize(
+    "block", [pytest.param((1, 1), marks=pytest.mark.slow), (7, 5), (16, 64), (61, 23), (1000, 1000)]
+)
 def test_blocks_change_nothing(block: tuple[int, int]) -> None:
     texts, videos, video_index = made_up()
     scores = PairedScores(FeatureScores(texts, videos, block=block), video_index)

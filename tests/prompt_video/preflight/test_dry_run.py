@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from data_modules.batch import UntrimmedRecord
+from data_modules.errors import InputError
 from data_modules.synthetic.video_fixtures import NUM_FRAMES, SCENES, SLOW_RATE, Action, long_video, video
 from data_modules.video.decoding import VideoReader
 from prompt_video.cli import main
 from prompt_video.commands import dry_run
 from prompt_video.experiment.settings import read_settings
-from prompt_video.preflight.dry_run import make_miniature
+from prompt_video.preflight.dry_run import MARKER, make_miniature, open_folder
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 NAMES = sorted(path.stem for path in EXPERIMENTS.glob("*.yaml"))
@@ -73,6 +74,7 @@ def test_the_figures_of_every_experiment_are_known() -> None:
     assert sorted(FIGURES) == NAMES
 
 
+@pytest.mark.slow
 def test_a_second_dry_run_replaces_the_first_and_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +90,18 @@ def test_a_second_dry_run_replaces_the_first_and_nothing_else(
     assert main([*command, f"--out={precious}"]) == 1
     assert "was not made by a dry run" in capsys.readouterr().err
     assert (precious / "thesis.txt").exists()
+
+
+def test_a_folder_of_a_dry_run_is_emptied_and_no_other(tmp_path: Path) -> None:
+    for _ in range(2):
+        open_folder(tmp_path / "mine")
+        assert [path.name for path in (tmp_path / "mine").iterdir()] == [MARKER]
+        (tmp_path / "mine" / "left over").touch()
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.txt").touch()
+    with pytest.raises(InputError, match="was not made by a dry run"):
+        open_folder(tmp_path / "precious")
+    assert (tmp_path / "precious" / "thesis.txt").exists()
 
 
 @pytest.mark.slow

@@ -191,6 +191,7 @@ def test_noise_is_for_classification_alone(small: Path, tmp_path: Path) -> None:
         assert one["train/detector_action"] == other["train/detector_action"]
 
 
+@pytest.mark.slow
 def test_guards_change_the_loss(small: Path, tmp_path: Path) -> None:
     rows = {}
     for name, options in {

@@ -88,7 +88,10 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     [
         (),
         pytest.param(("--model.temporal.num_layers=0", "--model.video_consistency=0"), marks=pytest.mark.slow),
-        ("--model.prompt=LinearProbe", "--model.text_consistency=0", "--model.prompt_lr=1.0"),
+        pytest.param(
+            ("--model.prompt=LinearProbe", "--model.text_consistency=0", "--model.prompt_lr=1.0"),
+            marks=pytest.mark.slow,
+        ),
         pytest.param(("--model.prompt=TemplatePrompt", "--model.text_consistency=0"), marks=pytest.mark.slow),
         pytest.param(
             ("--trainer.gradient_clip_val=0.05", "--trainer.accumulate_grad_batches=2", "--data.batch_size=3"),

@@ -87,6 +87,7 @@ def test_seeds_of_a_sweep_are_those_of_its_rows() -> None:
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_points_are_what_the_agent_of_wandb_would_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import yaml
     from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args  # two seconds

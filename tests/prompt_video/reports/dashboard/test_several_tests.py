@@ -15,6 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDepre
 PROTOCOL = '--data.protocol={"class_path": "BaseToNovel", "init_args": {"source": "drawn", "shots": 2}}'
 
 
+@pytest.mark.slow
 def test_lost_videos_count_where_they_are_tested_and_the_layout_names_every_test(
     experiment_of: Callable[[str], Path],
     read_run: Callable[[Path, Path], Any],
