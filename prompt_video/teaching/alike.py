@@ -30,12 +30,15 @@ class Likeness:
     def told(self, confusion: Confusion) -> str:
         """A sentence on two classes that are too alike."""
         a, b = self.names.index(confusion.truth), self.names.index(confusion.taken_for)
-        texts, clips = (f"{one[a, b]:.2f} ({_mean(one):.2f})" for one in (self.texts, self.clips))
+        several = len(self.names) > 2
+        texts, clips = (
+            f"{one[a, b]:.2f}{f' ({_mean(one):.2f})' if several else ''}" for one in (self.texts, self.clips)
+        )
         return (
             f"'{confusion.truth}' and '{confusion.taken_for}' are too alike for these examples: {confusion.times} of "
             f"{confusion.of} held-out ones of the first are taken for the second. Cosine of their names {texts}, of "
-            f"their clips {clips}; in brackets the mean of all classes. Add clips that show the difference, or join "
-            "the two."
+            f"their clips {clips}{'; in brackets the mean of all classes' if several else ''}. Add clips that show the "
+            "difference, or join the two."
         )
 
 

@@ -21,7 +21,7 @@ def write_lesson_report(lesson: Lesson) -> None:
         [[one.truth, one.taken_for, f"{one.times} of {one.of}"] for one in figures.confusions()] if figures else []
     )
     tables = [
-        _table("Classes", ("class", "examples", "right when held out"), classes, 1),
+        _table("Each class", ("class", "examples", "right when held out"), classes, 1),
         _table("Methods that were tried", ("method", "right when held out", "mean probability of the right"), tried, 1),
         _table("Taken for another one", ("class", "taken for", "times"), confused, 2),
     ]
@@ -36,7 +36,7 @@ def write_lesson_report(lesson: Lesson) -> None:
         ]
     )
     title = f"{lesson.folder.parent.name}: {len(lesson.examples.counts)} classes by example"
-    sections = [Section(table.title, [table]) for table in tables if table.rows]
+    sections = [Section("Held out", [table for table in tables if table.rows])]
     write_page(lesson.folder / REPORT, Document(title, facts, sections, list(lesson.told)))
 
 
