@@ -81,7 +81,7 @@ def _table(found: Found, confidence: Mapping[str, Any]) -> Table:
     rows: list[list[Cell]] = [
         [_TITLES[control], *(cell(test, control, figure) for test, figure in places)] for control in shown
     ]
-    return Table("Controls", columns, rows, notes=[_ABOUT])
+    return Table("The test with one change", columns, rows, notes=[_ABOUT])
 
 
 def _column(test: str, figure: str) -> Column:
