@@ -59,8 +59,8 @@ class MultiLabelTask(RecognitionTask):
         super().__init__(None, text_consistency, video_consistency, feature_noise, None, **options)
         if self.model.needs_examples:
             raise InputError(
-                f"model: {self.model.prompt.called} takes one class from each training video, and MultiLabelTask has "
-                "videos of several; take another method, such as linear_adapter."
+                f"model: {type(self.model.prompt).__name__} takes one class from each training video, and "
+                "MultiLabelTask has videos of several; take another method, such as linear_adapter."
             )
         self.bias = nn.Parameter(torch.zeros(()))
         self.threshold = IndependentLabels(0.0, threshold).threshold
