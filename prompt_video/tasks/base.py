@@ -27,6 +27,7 @@ from prompt_video.model.text_head import TextHead
 from prompt_video.model.video_text_model import SMALLEST_TEMPERATURE, VideoTextModel
 from prompt_video.tasks.checkpointed import Checkpointed
 from prompt_video.tasks.controls import Controlled
+from prompt_video.tasks.logged_loss import LoggedLoss, logged_since
 from prompt_video.tasks.optimization import Decayed, Optimization, Schedule
 from prompt_video.tasks.training_examples import examples_in, shots_of
 
@@ -113,6 +114,7 @@ class VideoTextTask(Checkpointed, Controlled):
         if compile:
             self.model.compile_parts()
         self.results = {}
+        self.logged_loss = LoggedLoss()
         self.with_controls, self.control_results, self.overlaps = controls, {}, {}
         self.class_names = []
         self.trial_name = None
@@ -153,8 +155,18 @@ class VideoTextTask(Checkpointed, Controlled):
             # Every video of the batch was broken: a step of no effect keeps all processes in step.
             return torch.stack([weight.sum() * 0.0 for weight in self.parameters() if weight.requires_grad]).sum()
         loss = self.loss(batch) + self.model.penalty()
-        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch["video_id"]))
+        self.log_loss(loss, len(batch["video_id"]))
         return loss
+
+    def log_loss(self, loss: Tensor, count: int) -> None:
+        """Log the mean over the videos since it was logged last.
+
+        Args:
+            loss: mean over the videos of a step.
+            count: of them.
+        """
+        mean = self.logged_loss.add(loss, count, logged_since(self.trainer))
+        self.log("train/loss", mean, prog_bar=True, batch_size=max(count, 1))
 
     @property
     def optimization(self) -> Optimization:

@@ -14,6 +14,7 @@ from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, learned_of, read_l
 from prompt_video.model.hub_folder import Learned
 from prompt_video.model.rejection import Rejection
 from prompt_video.model.video_text_model import VideoTextModel
+from prompt_video.tasks.logged_loss import LoggedLoss
 
 
 class Checkpointed(LightningModule):
@@ -26,6 +27,7 @@ class Checkpointed(LightningModule):
     start_from: Path | None
     calibration: Calibration
     rejection: Rejection | None
+    logged_loss: LoggedLoss
     extra_modules: ClassVar[tuple[str, ...]] = ()  # what learns besides the model
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: ANN401
@@ -45,6 +47,8 @@ class Checkpointed(LightningModule):
             "calibration": self.calibration.state(),
             "rejection": self.rejection.state() if self.rejection is not None else None,
         }
+        if "optimizer_states" in checkpoint:  # it is one to go on from
+            checkpoint["logged_loss"] = self.logged_loss.state()
 
     def inference_config(self) -> dict[str, Any]:
         """All that using the weights elsewhere takes, ready for JSON: the kind of task, and which frames it scores."""
@@ -54,6 +58,7 @@ class Checkpointed(LightningModule):
         """Refuse to go on from a checkpoint of another backbone or of other settings."""
         # Lightning loads by name and takes no notice of names that are missing: this does.
         self._take(learned_of(checkpoint))
+        self.logged_loss.load(checkpoint.get("logged_loss"))
 
     def _take(self, learned: Learned) -> None:
         state = learned.state

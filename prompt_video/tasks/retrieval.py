@@ -114,7 +114,7 @@ class RetrievalTask(VideoTextTask):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step; a process whose videos are all broken must still meet the others'."""
         loss = self.loss(batch) + self.model.penalty()
-        self.log("train/loss", loss, prog_bar=True, batch_size=max(len(batch["video_id"]), 1))
+        self.log_loss(loss, len(batch["video_id"]))
         return loss
 
     def loss(self, batch: Batch) -> Tensor:

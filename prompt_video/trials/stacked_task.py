@@ -17,6 +17,7 @@ from data_modules.batch import Batch
 from data_modules.errors import InputError
 from prompt_video.model.linear import faster_products
 from prompt_video.model.losses import step_rng
+from prompt_video.tasks.logged_loss import LoggedLoss, logged_since
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.stacked_texts import StackedTexts, stacked_weights
 
@@ -50,6 +51,7 @@ class StackedTask(LightningModule):
         self.backbone = tasks[0].model.backbone
         self.weights = nn.ParameterDict({_key(name): weight for name, weight in stacked_weights(tasks).items()})
         self.losses, self.right = torch.zeros(len(tasks)), torch.zeros(len(tasks))  # of the last step
+        self.logged_loss, self.mean_losses = LoggedLoss(), self.losses
         self.strict_loading = False  # as of `VideoTextTask`
         self._only: int | None = None  # the trial that a checkpoint is of; None: all
         self._objective = [_Objective(tasks[0])]  # in a list, as the tasks
@@ -71,7 +73,9 @@ class StackedTask(LightningModule):
     def training_step(self, batches: Sequence[Batch], batch_idx: int) -> Tensor:
         """One step of every trial."""
         loss = self.loss(batches)
-        self.log("train/loss", self.losses.mean(), batch_size=len(self.tasks))
+        counts = torch.tensor([len(batch["video_id"]) for batch in batches], device=self.losses.device)
+        self.mean_losses = self.logged_loss.add(self.losses, counts, logged_since(self.trainer))
+        self.log("train/loss", self.mean_losses.mean(), batch_size=len(self.tasks))
         return loss
 
     def loss(self, batches: Sequence[Batch]) -> Tensor:
@@ -146,7 +150,7 @@ class StackedTask(LightningModule):
         """Write each trial's figures to its own curves."""
         if not is_logged(self.trainer):
             return
-        rows = zip(self.trial_loggers, self.losses.tolist(), self.right.tolist(), strict=True)
+        rows = zip(self.trial_loggers, self.mean_losses.tolist(), self.right.tolist(), strict=True)
         for loggers, loss, right in rows:
             figures = {"train/loss": loss, "train/top1": right, "epoch": self.current_epoch}
             for logger in loggers:
@@ -195,7 +199,7 @@ class StackedTask(LightningModule):
         if self._only is not None:
             self.tasks[self._only].on_save_checkpoint(checkpoint)
         else:
-            checkpoint["seeds"] = self.seeds
+            checkpoint["seeds"], checkpoint["logged_loss"] = self.seeds, self.logged_loss.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse to go on from weights of other trials, or of other settings."""
@@ -203,6 +207,7 @@ class StackedTask(LightningModule):
         own = {name: weight.shape for name, weight in self.state_dict().items()}
         if checkpoint.get("seeds") != self.seeds or given != own:
             raise InputError("this checkpoint is of other trials or of other settings; start anew, without --ckpt.")
+        self.logged_loss.load(checkpoint.get("logged_loss"))
 
     def not_finite(self) -> list[str]:
         """The trials whose last loss or whose weights are not finite."""

@@ -51,6 +51,8 @@ def report(
     """
     notes = list(left_out)
     sections = [experiment_section(name, of_name, notes, figures, plots.get(name)) for name, of_name in rows.items()]
+    if len(rows) == 1:  # what is known of it stands at the head of the page
+        sections[0] = replace(sections[0], parts=[part for part in sections[0].parts if not isinstance(part, Facts)])
     runs = [run for of_name in rows.values() for row in of_name for run in row.runs]
     if notes:
         told = f"{len(notes)} of the folders and files, and why"
@@ -177,7 +179,8 @@ def results_table(experiment: str, rows: Sequence[Row], figures: Sequence[str] |
 
 
 def _plot(name: str, drawn: Mapping[str, Curve]) -> Plot:
-    unit, is_noisy = column_of(name.partition("/")[2]).unit, name.startswith("train/")
+    # The loss is logged as a mean over many steps; other figures of training are of one batch.
+    unit, is_noisy = column_of(name.partition("/")[2]).unit, name.startswith("train/") and name != "train/loss"
     scale = 100 if unit else 1
     curves_of = {row: smoothed(own) if is_noisy else own for row, own in drawn.items()}
     scaled = {row: [(step, scale * value) for step, value in own] for row, own in curves_of.items()}
