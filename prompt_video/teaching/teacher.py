@@ -9,6 +9,7 @@ from pathlib import Path
 from prompt_video.experiment.claim import claim_new
 from prompt_video.experiment.cli import ExperimentCLI
 from prompt_video.experiment.settings import parse
+from prompt_video.experiment.stopping import Stopped
 from prompt_video.inference.loaded import load
 from prompt_video.io.outputs import write_json
 from prompt_video.io.run_files import CHECKPOINTS, LAST
@@ -29,6 +30,7 @@ FEATURES, FINAL = 1.0, 0.4  # how long these take
 TINY = ("--scale=demo", "--data.frame_rate=null")  # of the built-in model: its clips are short, and frames cost little
 FOLDS = 5  # as the experiment has them
 CLIPS = "examples.json"  # in the folder of a lesson
+AGAIN = "the same command gives the lesson again; frame features that were computed are kept."
 NOISY = ("prompt_video.experiment", "prompt_video.tasks", "prompt_video.trials", "data_modules")
 
 log = logging.getLogger(__name__)
@@ -117,8 +119,12 @@ class Teacher:
             "--data.num_workers=0",
             *options,
         ]
-        with _quiet():
-            return parse(arguments, Watched)
+        try:
+            with _quiet():
+                return parse(arguments, Watched)
+        except Stopped as stopped:
+            stopped.how_to_go_on = AGAIN  # not with the run alone
+            raise
 
 
 @contextmanager

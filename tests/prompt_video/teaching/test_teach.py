@@ -4,13 +4,17 @@ import csv
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from prompt_video.cli import main
+from prompt_video.experiment.stopping import Stopped
 from prompt_video.inference.loaded import load
+from prompt_video.teaching.examples import read_examples
+from prompt_video.teaching.teacher import Teacher
 
 
 def test_what_comes_next_is_looked_at_before_anything_is_learned(
@@ -30,6 +34,21 @@ def test_what_comes_next_is_looked_at_before_anything_is_learned(
     with pytest.raises(SystemExit):
         main(["teach", str(examples), "--then", "label", ".", "--tpo", "1"])
     assert "there is no option 'tpo'; did you mean 'top'?" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_lesson_that_is_stopped_says_how_to_have_it_again(
+    make_videos: Callable[[Path, int], Path], tmp_path: Path
+) -> None:
+    def stop(done: float, of: float, what: str) -> None:
+        if "text_probe" in what and done > 1.0:
+            raise Stopped(signal.SIGINT)
+
+    teacher = Teacher(tmp_path / "runs", tmp_path / "features")
+    with pytest.raises(Stopped) as stopped:
+        teacher.teach(read_examples(make_videos(tmp_path / "examples", 2)), stop)
+    assert "the same command gives the lesson again" in str(stopped.value.how_to_go_on)
+    assert "--run_folder" not in str(stopped.value.how_to_go_on)
 
 
 @pytest.mark.slow
