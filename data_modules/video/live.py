@@ -26,7 +26,7 @@ from data_modules.video.limits import MAX_PIXELS
 from data_modules.video.pictures import as_tensor, picture_of
 
 OPEN_SEC, SILENT_SEC = 10.0, 10.0  # without an answer, and without a frame: the source is lost
-FIRST_WAIT_SEC, LONGEST_WAIT_SEC = 0.5, 10.0  # before it is tried again, doubled each time
+FIRST_WAIT_SEC, LONGEST_WAIT_SEC = 0.5, 2.0  # before it is tried again, doubled each time
 POLL_SEC = 0.1  # from one look at a growing file to the next
 JUMP_SEC = 5.0  # by which a live clock may differ from that of arrival
 HELD_SEC = 4.0  # of pictures that nobody has taken yet; of a live source the oldest are left out then

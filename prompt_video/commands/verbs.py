@@ -17,6 +17,7 @@ VERBS = {
     "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
     "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),
     "doctor": ("prompt_video.commands.doctor", "check all that an experiment will use, before it runs"),
+    "plan": ("prompt_video.commands.plan", "what an experiment's frame features will cost: hours, gigabytes"),
     "dry-run": ("prompt_video.commands.dry_run", "run an experiment on a made-up miniature of its data"),
     "import-features": (
         "prompt_video.commands.import_features",
@@ -50,7 +51,7 @@ RENAMED = {"rehearse": "dry-run", "train": "fit", "evaluate": "test"}  # verbs o
 GROUPS = {
     "to begin with": ("demo", "list", "completion"),
     "your own videos, your own words": ("teach", "label", "segment", "watch", "calibrate", "index", "search", "serve"),
-    "experiments": ("copy", "doctor", "dry-run", "features", "fit", "validate", "test", "predict"),
+    "experiments": ("copy", "doctor", "plan", "dry-run", "features", "fit", "validate", "test", "predict"),
     "many runs": ("table", "sweep", "report", "dashboard"),
     "other programs": ("export", "import-features", "import-official", "score-detections", "score-retrieval", "bench"),
 }

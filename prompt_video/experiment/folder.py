@@ -96,6 +96,11 @@ def newest_checkpoint(root: Path, name: str) -> Path:
     return checkpoint_of(left[max(left, key=lambda path: path.stat().st_mtime)])
 
 
+def has_begun(run: Path) -> bool:
+    """Whether there is anything of a run to go on from, whole or not; not so before its first checkpoint."""
+    return (run / JOURNAL).is_file() or any((run / CHECKPOINTS).glob("*.ckpt"))
+
+
 def checkpoint_of(run: Path) -> Path:
     """The last checkpoint of a run; of one of many trials that is between two checkpoints, where it will be.
 

@@ -1,5 +1,6 @@
 """An experiment's settings, read from YAML files and the command line; and its parts, built one by one."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -18,7 +19,7 @@ from prompt_video.backbones.precision import allow_tf32, device_type, refuse_hal
 from prompt_video.experiment.building import build
 from prompt_video.experiment.composing_parser import ComposingParser
 from prompt_video.experiment.config_errors import PARSER_MODE, check_devices, misconfigured, reading
-from prompt_video.experiment.folder import checked_name, checkpoint_of, newest_checkpoint
+from prompt_video.experiment.folder import checked_name, checkpoint_of, has_begun, newest_checkpoint
 from prompt_video.experiment.option_names import MOST_SEED, RUN_OPTIONS
 from prompt_video.experiment.run_settings import as_lightning_calls_them, with_settings_of_run
 from prompt_video.io.parser_messages import ConfigError
@@ -28,6 +29,8 @@ from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import check_settings
 
 __all__ = ["ExperimentSettings", "SettingsCLI", "data_modules", "parse", "prompt_video", "read_settings"]
+
+log = logging.getLogger(__name__)
 
 CLI = TypeVar("CLI", bound="ExperimentSettings")
 
@@ -70,7 +73,11 @@ class ExperimentSettings(LightningCLI):
         check_settings(settings.as_dict())
         self.name = checked_name(settings["name"] or self._own_name())
         runs, folder = Path(settings["runs"]), settings["run_folder"]
-        if settings.get("ckpt_path") == "last":
+        if settings.get("ckpt_path") == "last" and self.subcommand == "fit" and folder and not has_begun(Path(folder)):
+            # So that a job which is put back into a queue is one command, wherever it was stopped.
+            log.warning("%s has no checkpoint to go on from yet: the run begins", folder)
+            settings["ckpt_path"] = None
+        elif settings.get("ckpt_path") == "last":
             checkpoint = newest_checkpoint(runs, self.name) if folder is None else checkpoint_of(Path(folder))
             settings["ckpt_path"] = str(checkpoint)
             if self.subcommand == "fit":

@@ -90,6 +90,29 @@ KINDS = (
         "elsewhere",
         ("tests/data_modules/video/test_live.py::test_a_stream_that_is_cut_comes_back",),
     ),
+    Kind(
+        r"prompt-video plan --config \S+.*",
+        "elsewhere",
+        ("tests/prompt_video/preflight/test_planning.py::test_the_command_says_hours_and_bytes",),
+    ),
+    Kind(
+        r"torchrun .* -m prompt_video fit .*",
+        "elsewhere",
+        ("tests/prompt_video/experiment/test_two_processes.py::test_two_nodes_take_the_step_of_one",),
+    ),
+    Kind(
+        r"prompt-video fit --config \S+ --trainer.devices 8 --trainer.strategy ddp",
+        "elsewhere",
+        ("tests/prompt_video/experiment/test_two_processes.py::test_two_processes_take_the_step_of_one",),
+    ),
+    Kind(
+        r"#!/bin/bash|#SBATCH .*|srun prompt-video fit .*|\[ \$\? -eq 143 \] && scontrol .*",
+        "elsewhere",
+        (
+            "tests/prompt_video/experiment/test_two_processes.py::test_two_nodes_take_the_step_of_one",
+            "tests/prompt_video/experiment/test_two_processes.py::test_a_job_that_is_put_back_into_the_queue_goes_on",
+        ),
+    ),
     Kind(r"prompt-video serve", "elsewhere", ("tests/documentation/running/test_running.py::test_the_page_is_served",)),
     Kind(r"prompt-video import-official \S+ --out \S+", "run", options=("--backbone=tiny", "--num_heads=4")),
     Kind(r"prompt-video list( \w+)?", "run"),

@@ -2,10 +2,15 @@
 
 import csv
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -101,6 +106,80 @@ def test_two_processes_take_the_step_of_one(
     assert figures(tmp_path / "two") == pytest.approx(found, abs=1e-6)
     for name in ("results.json", "by_class.csv", "confusion.csv", "config.yaml"):
         assert (tmp_path / "two" / name).exists()
+
+
+def on_two_nodes(launcher: Literal["torchrun", "slurm"], arguments: Sequence[str]) -> None:
+    """Run a command as two nodes of one process each would, on the loopback address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    nodes = ["--trainer.num_nodes=2", "--trainer.devices=1", "--trainer.strategy=ddp"]
+    command = ["-m", "prompt_video", *arguments, *nodes]
+    processes = []
+    for rank in range(2):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+        if launcher == "torchrun":
+            run = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc_per_node=1", f"--node_rank={rank}"]
+            run += ["--master_addr=127.0.0.1", f"--master_port={port}", *command]
+        else:  # what srun tells each of its tasks
+            run, both = command, {"NTASKS": 2, "NNODES": 2, "NTASKS_PER_NODE": 1, "JOB_ID": 7, "JOB_NAME": "prompts"}
+            own = {**both, "NODELIST": "127.0.0.1", "PROCID": rank, "NODEID": rank, "LOCALID": 0}
+            environment |= {f"SLURM_{name}": str(value) for name, value in own.items()}
+            environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        processes.append(subprocess.Popen([sys.executable, *run], env=environment, stderr=subprocess.PIPE, text=True))
+    try:
+        ends = [process.communicate(timeout=240)[1] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], "\n".join(ends)
+    finally:
+        for process in processes:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def by_one(common: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alone") / "one"
+    assert main(one_step(common, folder, 16, "--trainer.devices=1")) == 0
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["torchrun", "slurm"])
+def test_two_nodes_take_the_step_of_one(
+    common: list[str], by_one: Path, tmp_path: Path, launcher: Literal["torchrun", "slurm"]
+) -> None:
+    on_two_nodes(launcher, one_step(common, tmp_path / "two", 8))
+    one, two = weights(by_one), weights(tmp_path / "two")
+    assert all(torch.allclose(one[name], two[name], rtol=0, atol=1e-5) for name in one)
+    assert figures(tmp_path / "two") == pytest.approx(figures(by_one), abs=1e-6)
+    assert_same_predictions(predictions(by_one), predictions(tmp_path / "two"), 1e-5)
+
+
+@pytest.mark.slow
+def test_a_job_that_is_put_back_into_the_queue_goes_on(common: list[str], tmp_path: Path) -> None:
+    def job(folder: Path) -> list[str]:  # one command, whether it begins or goes on
+        training = ["--trainer.max_epochs=60", "--data.batch_size=8", f"--run_folder={folder}", "--ckpt=last"]
+        return ["fit", *common, *training, "--trainer.devices=1"]
+
+    slurm = {"NTASKS": "1", "NNODES": "1", "JOB_ID": "7", "JOB_NAME": "prompts", "NODELIST": "127.0.0.1"}
+    slurm |= {"PROCID": "0", "NODEID": "0", "LOCALID": "0", "NTASKS_PER_NODE": "1"}
+    environment = {**os.environ, **{f"SLURM_{name}": value for name, value in slurm.items()}}
+    command = [sys.executable, "-m", "prompt_video", *job(tmp_path / "stopped")]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    last = tmp_path / "stopped" / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 120
+    while not last.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()  # as SLURM does before the end of the job's time
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 143, said
+    assert "--ckpt last goes on" in said
+    assert not (tmp_path / "stopped" / "results.json").exists()
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
+    assert again.returncode == 0, again.stderr
+    assert main(job(tmp_path / "whole")) == 0
+    one, two = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert figures(tmp_path / "stopped") == figures(tmp_path / "whole")
 
 
 @pytest.fixture(scope="module")
