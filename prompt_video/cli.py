@@ -69,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _run(verb, arguments)
     except Stopped as stopped:
         again = "the same command " + ("goes on where it was." if verb in GO_ON else "starts it again.")
-        _say(f"{stopped}; {stopped.how_to_go_on or again}")
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes the first one speaks
+            _say(f"{stopped}; {stopped.how_to_go_on or again}")
         return stopped.exit_code
 
 

@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> None:
 
     from prompt_video.experiment.progress import ProgressBar
     from prompt_video.experiment.settings import read_settings
+    from prompt_video.experiment.several_processes import StopTogether
     from prompt_video.search.indexing import build_index
 
     console.configure()
@@ -56,10 +57,11 @@ def main(arguments: list[str]) -> None:
     trainer_options: dict[str, Any] = {}
     if settings is not None:
         trainer_options = {name: settings.settings["trainer"][name] for name in TRAINER_OPTIONS}
+    trainer_options["callbacks"] = [StopTogether()]
     if options.quiet:
         trainer_options["enable_progress_bar"] = False
     else:
-        trainer_options["callbacks"] = [ProgressBar()]
+        trainer_options["callbacks"].append(ProgressBar())
     cutting = choose_cutting(model, settings, options.span, options.stride, options.frame_rate)
     log.info("%s", model.describe())
     outcome = build_index(model, options.folder, root, cutting, options.num_workers, **trainer_options)

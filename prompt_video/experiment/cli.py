@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import signal
 from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
@@ -23,6 +22,7 @@ from prompt_video.experiment.loggers import close_loggers, log_trials, make_logg
 from prompt_video.experiment.missing_data import why_no_data
 from prompt_video.experiment.progress import DataWait, ProgressBar
 from prompt_video.experiment.settings import ExperimentSettings, parse
+from prompt_video.experiment.several_processes import StopTogether, end_others
 from prompt_video.experiment.stopping import Stopped
 from prompt_video.experiment.summary import commands_for, print_summary
 from prompt_video.experiment.trial_setup import TrialSetup
@@ -107,7 +107,7 @@ class ExperimentCLI(ExperimentSettings):
         options = self.config_init[self.subcommand]["trainer"]
         dump = self.verb_parser.dump(settings, skip_none=False)
         self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]), self.typed)
-        callbacks: list[Callback] = [self.record, StopAtNotFinite()]
+        callbacks: list[Callback] = [self.record, StopAtNotFinite(), StopTogether()]
         if options.get("enable_checkpointing") is not False and self.subcommand == "fit":
             callbacks += self._checkpoints()
         if settings["quiet"]:
@@ -271,7 +271,7 @@ class ExperimentCLI(ExperimentSettings):
         wanted = {key: options[key] for key in ("accelerator", "devices", "num_nodes")}
         if isinstance(options["strategy"], str):
             wanted["strategy"] = options["strategy"]
-        wanted["callbacks"] = list(self.watching)
+        wanted["callbacks"] = [*self.watching, StopTogether()]
         if options.get("enable_progress_bar") is False:
             wanted["enable_progress_bar"] = False
         else:
@@ -306,8 +306,8 @@ class ExperimentCLI(ExperimentSettings):
     def _stop_others(self) -> None:
         """End the processes that Lightning has started beside this one."""
         for trainer in (getattr(self, "trainer", None), getattr(self, "extractor", None)):
-            if trainer is not None and trainer.strategy.launcher is not None:
-                trainer.strategy.launcher.kill(signal.SIGTERM)
+            if trainer is not None:
+                end_others(trainer)
 
 
 def _test_video(data: VideoDataModule) -> Path | None:

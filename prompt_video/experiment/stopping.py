@@ -44,8 +44,8 @@ def obeying_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    global _asked_sec
-    _asked_sec = -math.inf
+    global _asked_sec, _obeyed
+    _asked_sec, _obeyed = -math.inf, True
     before = {signum: signal.getsignal(signum) for signum in SIGNALS}
     for signum in SIGNALS:
         signal.signal(signum, _stop)
@@ -53,11 +53,20 @@ def obeying_signals() -> Iterator[None]:
     try:
         yield
     finally:
+        _obeyed = False
         for signum, handler in before.items():
             signal.signal(signum, handler)
 
 
+def obey_again() -> None:
+    """Where `obeying_signals` holds, and a library has put a handler of its own in the place of ours."""
+    if _obeyed and threading.current_thread() is threading.main_thread():
+        for signum in SIGNALS:
+            signal.signal(signum, _stop)
+
+
 _asked_sec = -math.inf
+_obeyed = False
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

@@ -18,6 +18,7 @@ from prompt_video.experiment.building import build
 from prompt_video.experiment.checkpoint_files import with_whole_checkpoints
 from prompt_video.experiment.folder import TrialFiles
 from prompt_video.experiment.progress import ProgressBar
+from prompt_video.experiment.several_processes import StopTogether
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import StopAtNotFinite
 from prompt_video.tasks.recognition import RecognitionTask
@@ -157,4 +158,6 @@ class TrialSetup:
         options["plugins"] = with_whole_checkpoints(options.get("plugins"))
         options |= {"enable_model_summary": False, "default_root_dir": self.run_folder}
         files = [TrialFiles(folder)] if folder else []
-        return Trainer(**{**options, "callbacks": [*own, *self.watching, StopAtNotFinite(), *files, *callbacks]})
+        return Trainer(
+            **{**options, "callbacks": [*own, *self.watching, StopAtNotFinite(), StopTogether(), *files, *callbacks]}
+        )

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
+import torch
 
 from data_modules.features.store import FeatureStore
 
@@ -45,6 +48,7 @@ FIT = {
     "test": ("prompt_video.tasks.recognition", "RecognitionTask", "test_step", 1),
     "trials": ("prompt_video.trials.stacked_task", "StackedTask", "training_step", 2),
 }
+ENCODING = ("prompt_video.backbones.backbone", "FrozenBackbone", "encode_frames", 2)
 TRIALS = ["--data.protocol=FewShot", "--data.protocol.source=drawn", "--data.protocol.shots=2"]
 TRIALS += ["--data.protocol.num_trials=3", "--data.test_fraction=0.5", "--data.val_fraction=0", "--trials_at_a_time=2"]
 
@@ -146,6 +150,32 @@ def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: St
     assert len(list((tmp_path / "runs" / "tables" / "runs").glob("*/*"))) == 1, "the second point has not begun"
 
 
+def test_a_run_of_two_processes_stops_whole(tmp_path: Path, root: Path) -> None:
+    """Lightning starts the second one. Its own handler would wait for ever for an answer from it."""
+    folder, two = tmp_path / "run", ["--trainer.devices=2", "--trainer.strategy=ddp"]
+    arguments = ["fit", *options(root, tmp_path), *two, "--save_every_n_steps=1", f"--run_folder={folder}"]
+    arguments = [argument.replace("max_epochs=3", "max_epochs=2000") for argument in arguments]
+    program = subprocess.Popen([sys.executable, "-m", "prompt_video", *arguments], stderr=subprocess.PIPE, text=True)
+    others: list[int] = []
+    while not (folder / "checkpoints" / "last.ckpt").exists() or not others:
+        assert program.poll() is None, program.communicate()
+        others = [int(pid) for pid in Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()]
+        time.sleep(0.05)
+    time.sleep(1.0)
+    program.terminate()
+    _, error = program.communicate(timeout=OBEYED_SEC)
+    assert program.returncode == 143, error
+    assert "Traceback" not in error
+    assert error.count("prompt-video: stopped by SIGTERM") == 1
+    assert f"--run_folder {folder} --ckpt last goes on" in error
+    step = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    assert step > 0
+    latest = time.monotonic() + OBEYED_SEC
+    while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in others):
+        assert time.monotonic() < latest, "a process is left over"
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 def test_the_demo_stops_with_its_runs(
     tmp_path: Path, start_python: Start, signum: signal.Signals, monkeypatch: pytest.MonkeyPatch
@@ -166,7 +196,7 @@ def test_the_demo_stops_with_its_runs(
         ("index", FIT["extraction"], ["--frozen", "--model=RecognitionTask", "--data=VideoFolder", "--data.root=none"]),
         (
             "label",
-            ("prompt_video.backbones.backbone", "FrozenBackbone", "encode_frames", 2),
+            ENCODING,
             ["--classes=spinning, moving left"],
         ),
     ],
