@@ -13,8 +13,10 @@ import torch
 from data_modules.data_sets.class_lists import class_list
 from data_modules.errors import InputError
 from prompt_video.cli import main
-from prompt_video.commands.dry_run import main as dry_run
+from prompt_video.experiment.cli import main as run_experiment
 from prompt_video.experiment.composition import methods_for
+from prompt_video.experiment.settings import read_settings
+from prompt_video.preflight.dry_run import dry_run_options
 from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.tasks.retrieval import RetrievalTask
@@ -304,14 +306,31 @@ def test_predict_writes_the_likeliest_classes(trained: Path, config: Path, tmp_p
     assert len(lines) == 1 + 4 * 2
 
 
+@pytest.fixture(scope="module")
+def dry_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, float]]:
+    """Run an experiment with any method on a miniature of its data, which is made once; gives its figures."""
+
+    @cache
+    def small(experiment: str) -> list[str]:
+        return dry_run_options(read_settings([f"--config={experiment}"]), tmp_path_factory.mktemp("miniature"))
+
+    def run(experiment: str, method: str, *options: str) -> dict[str, float]:
+        words = [f"--config={experiment}", f"--method={method}", *options, *small(experiment), "--quiet=true"]
+        cli = run_experiment(["fit", *words, f"--run_folder={tmp_path_factory.mktemp('dry') / 'run'}"])
+        metrics: dict[str, float] = cli.record.results["metrics"]
+        return metrics
+
+    return run
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", methods_for(RecognitionTask))
 @pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
-def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: str, tmp_path: Path) -> None:
-    options = ["--config", experiment, "--method", method, "--out", str(tmp_path / "r"), "--quiet=true"]
-    if method.startswith("descriptions"):
-        options.append("--model.prompt.source=hmdb51-temporal")
-    metrics = dry_run(["dry-run", *options]).record.results["metrics"]
+def test_every_method_runs_on_every_kind_of_protocol(
+    experiment: str, method: str, dry_run: Callable[..., dict[str, float]]
+) -> None:
+    described = ["--model.prompt.source=hmdb51-temporal"] if method.startswith("descriptions") else []
+    metrics = dry_run(experiment, method, *described)
     scored = {key for key in metrics if key.startswith("test/") and key.endswith("top1")}
     if method != "linear_probe":
         assert scored
@@ -324,25 +343,26 @@ def test_every_method_runs_on_every_kind_of_protocol(experiment: str, method: st
 @pytest.mark.slow
 @pytest.mark.parametrize("method", methods_for(LocalizationTask))
 @pytest.mark.parametrize("experiment", ["thumos14_closed", "thumos14_openset_50"])
-def test_every_localization_method_runs_in_closed_and_open_set(experiment: str, method: str, tmp_path: Path) -> None:
-    options = ["--config", experiment, "--method", method, "--out", str(tmp_path / "r"), "--quiet=true"]
+def test_every_localization_method_runs_in_closed_and_open_set(
+    experiment: str, method: str, tmp_path: Path, dry_run: Callable[..., dict[str, float]]
+) -> None:
+    options = []
     if (method, experiment) == ("linear_probe", "thumos14_openset_50"):
         with pytest.raises(InputError, match="linear probe cannot name classes"):
-            dry_run(["dry-run", *options])
+            dry_run(experiment, method)
         return
     if method.startswith("descriptions"):
         described = {name: ["seen", "begun", "done", "over"] for name in class_list("thumos14")}
         (tmp_path / "mine.json").write_text(json.dumps(described))
         options.append(f"--model.prompt.source={tmp_path / 'mine.json'}")
-    metrics = dry_run(["dry-run", *options]).record.results["metrics"]
+    metrics = dry_run(experiment, method, *options)
     assert {"test/clip_only/map@0.3", "test/clip_only/frozen_map_avg", "test/proposals/auc"} <= metrics.keys()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", methods_for(RetrievalTask))
-def test_every_retrieval_method_runs(method: str, tmp_path: Path) -> None:
-    options = ["--config", "msrvtt_full", "--method", method, "--out", str(tmp_path / "r"), "--quiet=true"]
-    metrics = dry_run(["dry-run", *options]).record.results["metrics"]
+def test_every_retrieval_method_runs(method: str, dry_run: Callable[..., dict[str, float]]) -> None:
+    metrics = dry_run("msrvtt_full", method)
     assert {"test/t2v/r@1", "test/v2t/frozen_r@1", "test/t2v/dual_softmax_median_rank"} <= metrics.keys()
 
 
