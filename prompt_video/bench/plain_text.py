@@ -75,12 +75,11 @@ class PlainText:
     def __call__(self, texts: PromptedText) -> Float[Tensor, "K D"]:
         """Features with the vectors that ``texts`` have now."""
         inner, embedding = self.reader.inner, self.reader.inner.token_embedding
-        vectors = torch.cat([texts.prefix, texts.suffix]).to(embedding.weight)
-        is_vector = self.rows.unsqueeze(-1) >= 0
+        vectors, rows = torch.cat([texts.prefix, texts.suffix]).to(embedding.weight), embedding(self.ids)
+        if len(vectors):
+            rows = torch.where(self.rows.unsqueeze(-1) >= 0, F.embedding(self.rows.clamp(min=0), vectors), rows)
         try:
-            inner.token_embedding = _Given(
-                torch.where(is_vector, F.embedding(self.rows.clamp(min=0), vectors), embedding(self.ids))
-            )
+            inner.token_embedding = _Given(rows)
             return self.reader.read(self.ids).float()
         finally:
             inner.token_embedding = embedding

@@ -13,11 +13,9 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
-from prompt_video.backbones.prompted_text import PromptedText
 
 
 def words(count: int) -> list[str]:
@@ -136,55 +134,3 @@ def test_transformers_is_not_imported(clip_folder: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(clip_folder)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
-
-
-# Of text and image encoder: width, layers, heads; patch, image size; joint space; activation. Of the last two, layers
-# are left out, so that transformers' model and ours are in memory together.
-SHAPES = {
-    "B/32": ((512, 12, 8), (768, 12, 12), 32, 224, 512, "quick_gelu"),
-    "B/16": ((512, 12, 8), (768, 12, 12), 16, 224, 512, "quick_gelu"),
-    "L/14": ((768, 12, 12), (1024, 24, 16), 14, 224, 768, "quick_gelu"),
-    "L/14-336": ((768, 12, 12), (1024, 24, 16), 14, 336, 768, "quick_gelu"),
-    "H/14": ((1024, 6, 16), (1280, 6, 16), 14, 224, 1024, "gelu"),
-    "bigG": ((1280, 4, 20), (1664, 4, 16), 14, 224, 1280, "gelu"),
-}
-MLP = {"bigG": (5120, 8192)}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shape", SHAPES)
-def test_real_shapes_equal_transformers(
-    shape: str, clip_folder: Path, tmp_path: Path, reference: Callable[[Path, PromptedText, torch.dtype], Tensor]
-) -> None:
-    """On random weights: texts without and with vectors, and their gradients; frames."""
-    text, vision, patch, image_size, dim, activation = SHAPES[shape]
-    small = json.loads((clip_folder / "config.json").read_text())["text_config"]
-    towers = []
-    for (width, layers, heads), mlp in zip((text, vision), MLP.get(shape, (4 * text[0], 4 * vision[0])), strict=True):
-        sizes = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads}
-        towers.append({**sizes, "intermediate_size": mlp, "hidden_act": activation})
-    for name in ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id"):
-        towers[0][name] = small[name]
-    towers[1] |= {"patch_size": patch, "image_size": image_size}
-    torch.manual_seed(0)
-    config = transformers.CLIPConfig(text_config=towers[0], vision_config=towers[1], projection_dim=dim)
-    folder = tmp_path / "clip"
-    model: Any = transformers.CLIPModel(config)
-    model.save_pretrained(folder)
-    for file in clip_folder.glob("*token*"):
-        shutil.copy(file, folder)
-    pixels = torch.randint(0, 256, (1, 3, image_size, image_size), dtype=torch.uint8)
-    backbone = FrozenBackbone(str(folder))
-    with torch.no_grad():
-        wanted = model.eval().get_image_features((pixels / 255 - backbone.mean) / backbone.std).pooler_output
-    del model
-    found = backbone.encode_frames(pixels)
-    assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
-    tokens = backbone.tokenize(["a star", "the red ring"])
-    for count in (0, 16):
-        vectors = torch.randn(2, count, text[0]).mul(0.02).requires_grad_()
-        prompted = PromptedText(tokens, vectors[0], vectors[1], count)
-        features = [backbone.encode_text(prompted), reference(folder, prompted, torch.float32)]
-        gradients = [torch.autograd.grad(one[:, :7].sum(), vectors)[0] for one in features] if count else []
-        for one, other in (features, *([gradients] if gradients else [])):
-            assert (one - other).abs().max() <= 1e-4 * other.abs().max()

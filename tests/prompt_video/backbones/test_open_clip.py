@@ -26,6 +26,7 @@ from prompt_video.backbones.vision_tower import VisionTower
 from prompt_video.model.prompt import PromptLearner
 
 TEXTS = ["star", "a red circle", "", "two squares moving to the left", "A star!"]
+OPEN_CLIP_TIMM = {"image_size": 32, "timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": None}
 KINDS = ("laion", "dfn", "pe", "mobile")
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -249,8 +250,12 @@ def test_a_missing_extra_is_told_of_with_the_line_that_installs_it(monkeypatch: 
         "EVA02-B-16",
         "PE-Core-S-16-384",
         "PE-Core-B-16",
+        "PE-Core-L-14-336",
         "MobileCLIP2-S0",
         "MobileCLIP2-B",
+        "MobileCLIP2-S3",
+        "MobileCLIP2-S4",
+        "MobileCLIP2-L-14",
     ],
 )
 def test_real_shapes_equal_open_clip(architecture: str) -> None:
@@ -270,3 +275,20 @@ def test_real_shapes_equal_open_clip(architecture: str) -> None:
     frames = torch.randn(2, 3, *size)
     with torch.no_grad():
         assert_equal([vision_tower(model.visual, size)(frames)], [model.encode_image(frames)], 2e-5)
+
+
+@pytest.mark.slow
+def test_texts_of_the_largest_pe_core_equal_open_clip() -> None:
+    """All of its text encoder; its image encoder, which is timm's and called as it is, would take 8 GiB."""
+    import open_clip
+
+    library: Any = open_clip
+    config = library.get_model_config("PE-Core-bigG-14-448")
+    torch.manual_seed(0)
+    model = library.CustomTextCLIP(config["embed_dim"], OPEN_CLIP_TIMM, config["text_cfg"]).requires_grad_(False)
+    tokenizer = library.get_tokenizer("PE-Core-bigG-14-448")
+    text = text_tower("PE-Core G", model.text, tokenizer.sot_token_id, tokenizer.eot_token_id)
+    context = (torch.randn(8, text.token_embedding.embedding_dim) * 0.05).requires_grad_()
+    texts = PromptedText([tokenizer.encode(text) for text in TEXTS], context[:4], context[4:], 4)
+    wanted = with_gradient(lambda texts: plain_text(model, tokenizer, texts), texts, context)
+    assert_equal(with_gradient(lambda texts: text(texts, None), texts, context), wanted, 2e-5)
