@@ -1,10 +1,13 @@
 """What probabilities of a test are worth, on a page: do they come true, and do they tell known videos from others?"""
 
-from prompt_video.metrics.confidences import KEPT, reliability, roc
+from collections.abc import Sequence
+
+from prompt_video.metrics.confidences import KEPT, NUM_BINS, Bin, reliability, roc
 from prompt_video.reports.document import Note, Part, Plots, Section
 from prompt_video.reports.figures import Curve, lines
 from prompt_video.tasks.classification_results import ClassificationResults
 
+FEW = 5  # guesses of a bin, of fewer of which the share that is right says little
 _BANK = {"": "the best probability", "bank_": "the share beside the bank"}
 
 
@@ -33,21 +36,26 @@ def _reliability(results: ClassificationResults) -> Part:
     if results.is_calibrated:
         before = [video.uncalibrated for video in results.videos]
         said = {"with the fitted temperature": said["as they are"], "before": before}
-    curves: dict[str, Curve] = {
-        name: [(100 * one.confidence, 100 * one.accuracy) for one in reliability(values, right)]
-        for name, values in said.items()
-    }
+    curves = {name: _drawn(reliability(values, right)) for name, values in said.items()}
     curves["where they come true"] = [(0.0, 0.0), (100.0, 100.0)]
-    note = "Best guesses in 15 bins by probability; below the straight line they claim too much."
+    note = (
+        f"Best guesses in {NUM_BINS} bins by probability, without bins of fewer than {FEW}; below the straight line "
+        "they claim too much."
+    )
     return Plots([lines(curves, "Do probabilities come true?", "share that is right (%)", "probability (%)", note)])
+
+
+def _drawn(bins: Sequence[Bin]) -> Curve:
+    shown = [one for one in bins if one.num_guesses >= FEW] or bins
+    return [(100 * one.confidence, 100 * one.accuracy) for one in shown]
 
 
 def _separated(results: ClassificationResults, figures: dict[str, float]) -> list[Part]:
     unknown, known = len(results.unknown), len(results.videos)
     told = [
         f"by {_BANK[name]} a known one is surer than another in {100 * figures[f'{name}auroc']:.1f} % of all pairs "
-        f"(AUROC), and {100 * figures[f'{name}fpr95']:.1f} % of the others are taken for known where {KEPT:.0%} of the "
-        "known are kept"
+        f"(AUROC), and {100 * figures[f'{name}fpr95']:.1f} % of the others are taken for known where "
+        f"{100 * KEPT:.0f} % of the known are kept (FPR95)"
         for name in results.confidences()
     ]
     return [f"{unknown:,} test videos show none of the classes, and {known:,} show one: {'; '.join(told)}."]

@@ -31,9 +31,9 @@ _FIGURES = {
     "ece": "calibration error",
     "ece_before": "calibration error before",
     "auroc": "AUROC",
-    "fpr95": "false positives at 95 % kept",
-    "bank_auroc": "AUROC beside the bank",
-    "bank_fpr95": "false positives at 95 % kept, beside the bank",
+    "fpr95": "FPR95",
+    "bank_auroc": "AUROC",
+    "bank_fpr95": "FPR95",
     "hm": "harmonic mean",
     "hm_all": "harmonic mean",
     "map": "mAP",
@@ -52,6 +52,7 @@ _GROUPS = {
     "proposals": "proposals: average recall at",
 }
 _OWN, _ALL = "top-1 among own names", "top-1 among all names"
+_NONE, _NONE_BANK = "none of these", "none of these, by the bank"
 _STAGES = {"train": "on the training split", "val": "on the validation split"}
 
 
@@ -84,6 +85,8 @@ def column_of(key: str) -> Column:
         group = _ALL if figure.endswith("_all") else _OWN
     elif (half := place.removesuffix("_all")) in ("base", "novel") and figure == "top1":
         title, group = half, _ALL if place.endswith("_all") else _OWN
+    elif figure.endswith(("auroc", "fpr95")):
+        group = _NONE_BANK if figure.startswith("bank_") else _NONE
     elif place and place not in _GROUPS:
         test, _, kind = place.rpartition("/")  # of one of several tests
         group = f"{test.replace('_', ' ')}: {_GROUPS[kind]}" if kind in _GROUPS else place.replace("_", " ")

@@ -94,7 +94,7 @@ def main_figure(figures: Sequence[str]) -> str:
 
 def _order(name: str) -> tuple[bool, bool, bool, str, bool, list[float]]:
     place, _, figure = name.rpartition("/")
-    numbers = [float(number) for number in re.findall(r"[\d.]+", figure)]
+    numbers = [float(number) for number in re.findall(r"[\d.]+", figure.removesuffix("fpr95"))]
     is_among_all = place.endswith("_all") or figure.endswith("_all")
     return is_among_all, figure.startswith("hm"), place == "test/v2t", place, not numbers, numbers
 
