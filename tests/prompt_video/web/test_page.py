@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -180,3 +181,13 @@ def test_what_cannot_be_used_is_told_once_beside_it(
     assert browser.look(told) == []
     server.process.poll()
     assert server.process.returncode is None, "the server goes on"
+
+
+def test_a_clip_that_shows_none_of_the_texts(serve: Callable[..., Served], browser: Looking, many_shapes: Path) -> None:
+    browser.open(serve("--none_below", "1").url)
+    score(browser, many_shapes, "a square moving right\na star spinning")
+    assert str(browser.look(STATUS)).startswith("Done: None of these.")
+    verdict = str(browser.look("document.querySelector('#verdict').innerText"))
+    assert re.fullmatch(r"None of these: the confidence is 0\.\d{3}, and below 1\.000 a video shows none .*", verdict)
+    assert browser.look("document.querySelectorAll('.segment').length") == 0
+    assert "Left out: 'none of these'" in str(browser.look("document.querySelector('#segments-hint').textContent"))
