@@ -14,6 +14,7 @@ from prompt_video import __version__
 from prompt_video.commands.startup import lean_imports
 from prompt_video.commands.verbs import GROUPS, RENAMED, VERBS
 from prompt_video.experiment.stopping import Stopped, obeying_signals
+from prompt_video.io.memory import out_of_memory
 from prompt_video.io.readable import readable, told_on
 from prompt_video.io.suggest import nearest
 
@@ -104,7 +105,7 @@ def _mistake(error: BaseException | None) -> str | None:
     from data_modules.errors import BrokenVideoError, InputError
     from prompt_video.io.parser_messages import ConfigError
 
-    said = None
+    said = out_of_memory(error)
     of_system = error if isinstance(error, OSError) and error.strerror and error.errno != EPIPE else None
     while error is not None:
         is_repeated = isinstance(error, ConfigError) and said is not None

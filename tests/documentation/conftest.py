@@ -83,10 +83,10 @@ KINDS = (
         "elsewhere",
         ("tests/prompt_video/experiment/tables/test_table.py::test_every_row_of_the_paper_can_be_run",),
     ),
-    Kind(r"prompt-video fit --config \S+( --method \S+)?", "settings"),
+    Kind(r"prompt-video (fit|features) --config \S+( --method \S+)?", "settings"),
     Kind(r"make evaluate CKPT=\S+", "run"),
     Kind(
-        r"prompt-video watch rtsp://\S+ .*",
+        r"prompt-video watch \S+( .*)?",
         "elsewhere",
         ("tests/data_modules/video/test_live.py::test_a_stream_that_is_cut_comes_back",),
     ),
