@@ -18,7 +18,7 @@ from prompt_video.io.memory import out_of_memory
 from prompt_video.io.readable import readable, told_on
 from prompt_video.io.suggest import nearest
 
-GO_ON = ("index", "sweep")  # where they were, when they are run again
+GO_ON = ("index", "sweep", "table")  # where they were, when they are run again
 P = ParamSpec("P")
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import torch
@@ -16,6 +17,17 @@ from data_modules.features.store import FeatureStore
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., ForkServerProcess]
+
+
+class Trained(Protocol):
+    """What `train` leaves."""
+
+    root: Path
+
+    @property
+    def checkpoint(self) -> Path: ...
+
+
 OBEYED_SEC = 90.0  # on a machine that is busy with other tests
 # A place of the code is slowed down, and says that it was reached.
 SLOWED = """
@@ -174,6 +186,47 @@ def test_a_run_of_two_processes_stops_whole(tmp_path: Path, root: Path) -> None:
     while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in others):
         assert time.monotonic() < latest, "a process is left over"
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_a_table_stops_with_its_run(
+    tmp_path: Path, start_python: Start, signum: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = ("prompt_video.experiment.tables.running", "subprocess", "Popen", 1)
+    arguments = ["table", "demo_closed_ablation", "--dry_run", f"--runs={tmp_path / 'runs'}"]
+    process = start(start_python, tmp_path / "marker", place, *arguments)
+    while not list((tmp_path / "runs").rglob("environment.json")):
+        assert process.is_alive(), (tmp_path / "marker.err").read_text()
+        time.sleep(0.05)
+    assert process.pid is not None
+    os.kill(process.pid, signum)
+    process.join(OBEYED_SEC)
+    assert process.exitcode == 128 + signum
+    error = (tmp_path / "marker.err").read_text()
+    assert error.splitlines()[-1].endswith("the same command goes on where it was."), error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["TERM", "INT", "KILL"])
+def test_predictions_stop_and_leave_those_of_before(
+    tmp_path: Path, recognition: Trained, start_python: Start, signum: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "predictions.csv").write_text("of before")
+    arguments = ["predict", str(recognition.root), f"--ckpt={recognition.checkpoint}", f"--out={out}"]
+    process = start(start_python, tmp_path / "marker", ENCODING, *arguments)
+    if signum == signal.SIGKILL:
+        while not (tmp_path / "marker").exists():
+            assert process.is_alive(), (tmp_path / "marker.err").read_text()
+            time.sleep(0.02)
+        process.kill()
+        process.join()
+    else:
+        stopped(process, signum, tmp_path / "marker")
+    assert (out / "predictions.csv").read_text() == "of before"
+    assert not (out / "predictions.json").exists()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
