@@ -47,7 +47,7 @@ def print_summary(
         if not videos:
             continue
         count = f"{len(videos)} of {dropped_videos.totals.get(split, 0)}"
-        console.print(f"{count} {split} videos could not be used:", style="yellow")
+        console.print(f"{count} {split} videos could not be used:", style="bold")
         for video in list(videos.values())[:NAMED]:
             console.print(f"  {video.path}: {video.reason}", soft_wrap=True)
         if len(videos) > NAMED:

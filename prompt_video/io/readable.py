@@ -9,6 +9,7 @@ from typing import Any
 
 from data_modules.errors import InputError
 
+COMMANDS = ("prompt-video ", "make ", "wandb ", "pip ")  # to be copied in one piece
 _JOINERS = "\u200c\u200d"  # seen in no way but in how their neighbours are drawn; some scripts and emoji need them
 
 
@@ -36,15 +37,17 @@ def wrapped(message: str, width: int, behind: str = "") -> str:
     """Sentences broken between words, where a terminal would break them within; paths and commands stay whole.
 
     Args:
-        message: of some lines; one that is indented is a command or a name, and left as it is.
+        message: of some lines; one that is indented and begins as a command does is left as it is.
         width: of the terminal, in columns.
         behind: begins the lines that a line is continued on.
     """
 
     def of_one(line: str) -> str:
-        if len(line) <= width or line.startswith(" "):
+        words, depth = line.lstrip(" "), len(line) - len(line.lstrip(" "))
+        if len(line) <= width or (depth and words.startswith(COMMANDS)):
             return line
-        return textwrap.fill(line, width, subsequent_indent=behind, break_long_words=False, break_on_hyphens=False)
+        indent = behind or " " * (depth and depth + 2)
+        return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
     return "\n".join(map(of_one, message.split("\n")))
 

@@ -12,7 +12,7 @@ from prompt_video.io.tables import GrowingTable
 from prompt_video.preflight.check_results import Verdict, worst
 from prompt_video.preflight.examination import Examination
 
-STYLES: dict[Verdict, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red"}
+STYLES: dict[Verdict, str] = {"ok": "green", "note": "dim", "warning": "dark_orange3", "error": "bold red"}
 BULLET = "  · "
 NAMED = 3  # examples that are printed; the JSON file has all
 

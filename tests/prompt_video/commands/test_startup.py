@@ -92,7 +92,7 @@ def test_help_and_a_wrong_option_need_no_library_that_learns_or_draws(tmp_path: 
     assert [verb for verb in VERBS if f"usage: prompt-video {verb}" not in shown] == []
     assert len(said) == len(VERBS)
     assert [line for line in said if "there is no option 'claxes'" not in line] == []
-    assert sum("did you mean 'classes'?" in line for line in said) == 4
+    assert sum("did you mean 'classes'?" in line for line in said) == 5
 
 
 def test_a_wrong_name_is_told_at_once(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> _Screen:
 def test_words_and_paths_and_commands_stay_whole() -> None:
     assert wrapped("one two three", 8) == "one two\nthree"
     assert wrapped("short\n  prompt-video label a video.mp4", 12) == "short\n  prompt-video label a video.mp4"
+    assert wrapped("  a/clip.mp4: cannot be opened", 20) == "  a/clip.mp4: cannot\n    be opened"
     assert wrapped(f"report: {PATH}", 60) == f"report:\n{PATH}"
     assert wrapped("a well-known thing", 10, "  ") == "a\n  well-known\n  thing"
     assert told_on(io.StringIO(), "word " * 40) == "word " * 40
