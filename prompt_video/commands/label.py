@@ -48,10 +48,11 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--top must be 1 or more, not {options.top}.")
     check_file(options.json, "--json")
     check_file(options.csv, "--csv")
-    from prompt_video.inference.kept_views import KeptViews
-
     files = files_of(options.video)
     model, texts = model_and_texts(options)
+
+    from prompt_video.inference.kept_views import KeptViews  # and torch with it: what was typed is right so far
+
     if options.keep_in is not None:
         model.kept_views = KeptViews(options.keep_in)
     console = logs.Terminal()
