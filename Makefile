@@ -23,7 +23,7 @@ TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=1717986918
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q --numprocesses logical --dist worksteal --durations 25 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep table bench tiny-clip format lint types imports test test-all docs check clean
+.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep table bench tiny-clip format lint types imports test test-all pictures docs check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -106,6 +106,9 @@ test-all: $(READY) ## all tests, the slow ones too
 
 coverage: $(READY) ## the share of lines that the fast tests run
 	@$(PYTEST) --cov prompt_video --cov data_modules $(ARGS)
+
+pictures: $(READY) ## draw the README's picture again: docs/pictures
+	@$(BIN)/python docs/pictures/draw.py
 
 docs: $(READY) ## the documentation as pages, in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

@@ -123,7 +123,11 @@ def _check(config: Mapping[str, Any]) -> None:
         for name in ("name", "fingerprint")
     ):
         raise InputError("its spec.backbone is missing or no such thing.")
-    check_settings(text_head(spec["prompt"]["kind"]), spec["prompt"]["settings"], "spec.prompt.settings")
+    try:
+        head = text_head(spec["prompt"]["kind"])
+    except InputError as error:
+        raise InputError(f"its spec.prompt.kind cannot be {excerpt(spec['prompt']['kind'])}: {error}") from None
+    check_settings(head, spec["prompt"]["settings"], "spec.prompt.settings")
     check_settings(*_temporal(spec.get("temporal")), "spec.temporal")
     own = {name: value for name, value in spec.items() if name not in ("backbone", "prompt", "temporal", "class_names")}
     check_settings(VideoTextModel, own, "spec")

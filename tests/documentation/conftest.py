@@ -64,7 +64,11 @@ KINDS = (
         ("tests/prompt_video/tasks/test_own_task.py::test_a_task_of_ones_own_trains_and_tests",),
     ),
     Kind(r"make demo( SEEDS=3)?( SIZE=full)?", "ci"),
-    Kind(r"make bench( ARGS=--quick)?", "run", options=("--quick", "--only", "search", "--out", "bench.json")),
+    Kind(
+        r"make bench( ARGS=(--quick|\"--only families\"))?",
+        "run",
+        options=("--quick", "--only", "search", "--out", "bench.json"),
+    ),
     Kind(
         r"make doctor EXP=jumps_closed",
         "elsewhere",
@@ -118,7 +122,7 @@ KINDS = (
     Kind(r"prompt-video list( \w+)?", "run"),
     Kind(r"prompt-video (label|segment|predict|export|copy) .*", "run"),
     Kind(
-        r"prompt-video teach \S+( --\w+ \S+)*( --then label \S+ --csv \S+)?",
+        r"prompt-video teach \S+( --\w+ \S+)*( --then label \S+( \S+)*)?",
         "elsewhere",
         ("tests/prompt_video/teaching/test_teach.py::test_a_few_clips_are_learned_labelled_and_corrected",),
     ),
