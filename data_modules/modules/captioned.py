@@ -40,9 +40,9 @@ class CaptionedDataModule(VideoDataModule):
         sampler: which moments of a video to look at.
         pairs: what an epoch of training shows: ``every_caption``, each with its video; or each video once with
             ``one_caption`` of it, drawn anew in every epoch.
-        also_right: CSV or JSON file of captions, relative to ``root`` or absolute, that tell of more videos than their
-            own, in the format of caption files (``video,caption``): in validation and tests the right answer that
-            stands first counts. Training takes each caption for its own video's. Null: each tells of its own alone.
+        also_right: captions that tell of more videos than their own, in a CSV or JSON file as those of captions are
+            (``video,caption``), relative to ``root`` or absolute: in validation and tests the right answer that stands
+            first counts. Training takes each caption for its own video's. Null: each tells of its own alone.
         options: those that all data sets share, see `VideoDataModule`.
     """
 

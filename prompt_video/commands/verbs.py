@@ -17,7 +17,7 @@ VERBS = {
     "index": ("prompt_video.commands.index", "embed a folder of videos, to search in it"),
     "search": ("prompt_video.commands.search", "the moments of indexed videos that fit a text best"),
     "doctor": ("prompt_video.commands.doctor", "check all that an experiment will use, before it runs"),
-    "plan": ("prompt_video.commands.plan", "what an experiment's frame features will cost: hours, gigabytes"),
+    "plan": ("prompt_video.commands.plan", "what an experiment's features will cost: hours, gigabytes"),
     "dry-run": ("prompt_video.commands.dry_run", "run an experiment on a made-up miniature of its data"),
     "import-features": (
         "prompt_video.commands.import_features",

@@ -265,6 +265,11 @@ class ExperimentCLI(ExperimentSettings):
         self._open_features()
 
     def _open_features(self) -> None:
+        splits: Collection[Split] = SPLITS
+        if self.subcommand != "fit":
+            bank: tuple[Split, ...] = ("train",) if getattr(self.model, "query_bank", 0) else ()
+            splits = ("val",) if self.subcommand == "validate" else ("test", *bank)
+        self.datamodule.reads = splits  # before anything counts the videos of all
         if not self.settings.get("features_only"):
             self.model.check_trials(self.datamodule.trials)
         options = self.config_init[self.subcommand]["trainer"]
@@ -276,10 +281,6 @@ class ExperimentCLI(ExperimentSettings):
             wanted["enable_progress_bar"] = False
         else:
             wanted["callbacks"].append(ProgressBar())
-        splits: Collection[Split] = SPLITS
-        if self.subcommand != "fit":
-            bank: tuple[Split, ...] = ("train",) if getattr(self.model, "query_bank", 0) else ()
-            splits = ("val",) if self.subcommand == "validate" else ("test", *bank)
         self.extractor = Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False, **wanted)
         self.datamodule.extract(self.model.encoder, self.extractor, splits)
 

@@ -302,7 +302,7 @@ def test_predict_writes_the_likeliest_classes(trained: Path, config: Path, tmp_p
     assert len(rows) == 4
     assert sum(one["probability"] for one in rows[0]["best"]) == pytest.approx(1)
     lines = (tmp_path / "run" / "predictions.csv").read_text().splitlines()
-    assert lines[0] == "video,rank,class,probability"
+    assert lines[0] == "video,rank,class,probability,label"
     assert len(lines) == 1 + 4 * 2
 
 

@@ -190,7 +190,7 @@ def test_an_own_method_takes_the_place_of_a_packaged_one(tmp_path: Path, monkeyp
         (["--config=demo_closed", "--scale=dmo"], "no file and no scale 'dmo'; did you mean 'demo'"),
         (["--data=MovingShapes", "--model=RecognitionTask", "--method=prompts"], "name the experiment, with --config"),
         (["--data=MovingShapes", "--config={model: RecognitionTask}", "--scale=demo"], "name the method"),
-        (["--config={method: prompts, backbone: tiny}"], "fit.data, fit.model must be named"),
+        (["--config={method: prompts, backbone: tiny}"], "data, model must be named"),
         (["--config=hmdb51_closd"], "no file and no experiment 'hmdb51_closd'; did you mean 'hmdb51_closed'"),
     ],
 )  # fmt: skip

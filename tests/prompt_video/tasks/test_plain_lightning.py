@@ -83,7 +83,7 @@ def retrieval(folder: Path, _: Path) -> tuple[VideoTextTask, VideoDataModule]:
 @pytest.mark.parametrize(
     ("make", "keys"),
     [
-        (recognition, {"video_id", "scores"}),
+        (recognition, {"video_id", "scores", "label"}),
         (localization, {"video_id", "detections"}),
         (retrieval, {"caption", "scores"}),
     ],
