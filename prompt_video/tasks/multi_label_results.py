@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torchmetrics.functional.classification import multilabel_average_precision
+from torchmetrics.functional.classification import binary_average_precision, multilabel_average_precision
 
 from prompt_video.tasks.results import Results, in_turn, shares_of_processes
 
@@ -97,10 +97,12 @@ class MultiLabelResults(Results):
         answers, shown = self._of(column), self._of("shown")
         places = shown.any(0).nonzero().flatten()
         of_classes = torch.full((len(self.class_names),), torch.nan)
-        if len(places):
+        if len(places) > 1:
             of_classes[places] = multilabel_average_precision(
                 answers[:, places], shown[:, places].long(), len(places), average=None
             )
+        elif len(places):  # which torchmetrics has another function for
+            of_classes[places] = binary_average_precision(answers[:, places[0]], shown[:, places[0]].long())
         return of_classes
 
     def by_class(self) -> dict[str, float | None]:

@@ -87,7 +87,7 @@ KINDS = (
         "elsewhere",
         ("tests/prompt_video/experiment/tables/test_table.py::test_every_row_of_the_paper_can_be_run",),
     ),
-    Kind(r"prompt-video (fit|features) --config \S+( --method \S+)?", "settings"),
+    Kind(r"prompt-video fit --config \S+( --method \S+)?", "settings"),
     Kind(r"make evaluate CKPT=\S+", "run"),
     Kind(
         r"prompt-video watch \S+( .*)?",
@@ -98,6 +98,13 @@ KINDS = (
         r"prompt-video plan --config \S+.*",
         "elsewhere",
         ("tests/prompt_video/preflight/test_planning.py::test_the_command_says_hours_and_bytes",),
+    ),
+    Kind(
+        r"prompt-video features --config \S+",
+        "elsewhere",
+        (
+            "tests/prompt_video/experiment/test_which_data.py::test_two_projects_share_no_store_and_what_is_missing_stays_missing",
+        ),
     ),
     Kind(
         r"torchrun .* -m prompt_video fit .*",

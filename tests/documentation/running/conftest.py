@@ -64,6 +64,7 @@ def _figures(folder: Path) -> None:
     rng = np.random.default_rng(0)
     np.save(folder / "SIM.npy", rng.normal(size=(6, 3)).astype(np.float32))
     (folder / "owners.txt").write_text("".join(f"{number // 2}\n" for number in range(6)))
+    (folder / "pairs.csv").write_text("video,caption\n2,0\n")
     (folder / "NPY_FOLDER").mkdir()
     np.save(folder / "NPY_FOLDER" / "video_test_0000004.npy", rng.normal(size=(20, 128)).astype(np.float32))
     annotation = {"label": "jump", "segment": [1.0, 4.0]}

@@ -89,6 +89,13 @@ def test_the_loss_is_the_sum_over_classes_of_minus_the_log_of_each_right_answer_
     )
 
 
+def test_one_class_that_is_shown_is_enough() -> None:
+    learned, shown = torch.tensor([[0.9, 0.2], [0.4, 0.1], [0.6, 0.3]]), torch.tensor([[1, 0], [1, 0], [0, 0]]).bool()
+    found = results_of(learned.double(), shown, learned.double()).average_precision()
+    assert found[0].item() == pytest.approx(average_precision(learned[:, 0].tolist(), shown[:, 0].tolist()))
+    assert found[1].isnan()
+
+
 def test_bad_settings_names_and_methods_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match="the threshold of labels must be between 0 and 1, not 1"):
         MultiLabelTask(threshold=1.0)

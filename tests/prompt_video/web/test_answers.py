@@ -197,7 +197,7 @@ def test_every_checkpoint_is_answered_with(
         assert answer["curve"] is answer["method"] is None
         assert answer["similarity_name"] == "Score"
         rows = page.client.get(f"/scores/{answer['id']}/csv").text.splitlines()
-        assert rows[0] == "video,rank,class,probability,similarity"
+        assert rows[0] == "video,rank,class,probability,similarity,label"
         assert page.client.get(f"/scores/{answer['id']}/srt").status_code == 400
         assert about(page.ask("/scores", video=word, texts="something else")) == ["texts"]
     else:
