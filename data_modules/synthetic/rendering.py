@@ -1,6 +1,7 @@
 """Moving shapes to real video files: one seeded video a call, encoded as h264 by PyAV."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,7 +89,7 @@ def encode(
 def write_mp4(pieces: Iterable[UInt8[Tensor, "T 3 H W"]], path: Path) -> None:
     """Encode frames, some at a time, as h264 at `FRAME_RATE`; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # several processes may render one world
     arrays = (array for frames in pieces for array in frames.permute(0, 2, 3, 1).numpy())
     # A fixed quantiser: rate control does not give the same file each time, not even on one thread.
     codec_options = {"qp": "18", "preset": "veryfast"}

@@ -94,7 +94,8 @@ class TrialTraining:
             noted["calibration/temperature"] = calibration.temperature
         result = self.test(number, task, data, trainer)
         result = replace(result, metrics={**result.metrics, **noted})
-        if self.keeps and (task.has_weights or task.model.needs_examples):
+        is_kept = best is not None and bool(best.best_model_path) and self.calibrating is None  # with its own step
+        if self.keeps and not is_kept and (task.has_weights or task.model.needs_examples):
             trainer.save_checkpoint(own / LEARNED, weights_only=True)
         if trainer.is_global_zero:
             shutil.rmtree(own / CHECKPOINTS if self.keeps else own, ignore_errors=True)
