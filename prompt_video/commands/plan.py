@@ -28,12 +28,16 @@ def main(arguments: list[str]) -> int:
     check_file(options.out, "--out")
 
     from prompt_video.backbones.precision import place_of
+    from prompt_video.experiment.missing_data import why_no_data
     from prompt_video.experiment.settings import read_settings
     from prompt_video.preflight.planning import plan
 
     logs.configure()
     settings = read_settings(rest)
-    task = settings.task()
+    try:
+        task = settings.task()
+    except InputError as error:  # where both are missing, a person fetches the videos first
+        raise InputError(why_no_data(settings.settings) or str(error)) from None
     data = settings.data(preprocessing=task.preprocessing)
     found = plan(data, task.model.backbone.to(place_of(None)), options.samples)
     logs.Terminal().print(_table(settings.name, found))
