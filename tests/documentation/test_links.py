@@ -34,3 +34,12 @@ def test_every_link_leads_somewhere(document: str) -> None:
         assert target.exists(), f"{document} links to {link}"
         taken = "@@ " in target.read_text(encoding="utf-8") if target.suffix == ".md" else True
         assert not name or taken or name in anchors(target), f"{document} links to {link}"
+
+
+@pytest.mark.parametrize("document", [name for name in LISTED if name.startswith("docs/")])
+def test_every_file_that_a_page_takes_in_is_named_as_the_site_reads_it(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    for line in re.findall(r"^.*8 ?< ?-.*$", text, re.MULTILINE):
+        taken = re.fullmatch(r'--8<-- "(\S+)"', line)
+        assert taken, line
+        assert (REPOSITORY / taken[1]).is_file(), line
