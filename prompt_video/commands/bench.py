@@ -26,9 +26,8 @@ def main(arguments: list[str]) -> None:
 def parser() -> VerbParser:
     """The options."""
     parser = VerbParser("bench", __doc__)
-    parser.add_argument(
-        "--only", choices=PARTS, nargs="+", default=list(PARTS), help="measure these alone (default: all)"
-    )
+    about = f"measure these alone (default: all): {', '.join(PARTS)}"
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), metavar="PART", help=about)
     parser.add_argument("--quick", action="store_true", help="small sizes: two minutes in all on two cores")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where one is")
     parser.add_argument(

@@ -43,7 +43,8 @@ def main(arguments: list[str]) -> None:
 def parser() -> VerbParser:
     """The options."""
     parser = VerbParser("list", __doc__)
-    parser.add_argument("kind", nargs="?", choices=list(KINDS), help="these alone (default: all)")
+    about = f"{', '.join(KINDS)}; these alone (default: all)"
+    parser.add_argument("kind", nargs="?", choices=list(KINDS), metavar="KIND", help=about)
     return parser
 
 

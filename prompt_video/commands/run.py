@@ -44,17 +44,24 @@ SETTINGS = {
 }
 SETTINGS_OF_TRAINING = ("model.optimizer.lr", "model.start_from", "trainer.max_epochs")
 EXAMPLES = {
-    "fit": "--config hmdb51_closed --method linear_probe --data.root my/hmdb51",
-    "validate": "--ckpt runs/demo_closed/2026-01-31_120000/checkpoints/best.ckpt",
-    "test": "--ckpt runs/demo_closed/2026-01-31_120000/checkpoints/best.ckpt",
+    "fit": "--config hmdb51_closed --method linear_probe --data.root DIR",
+    "validate": "--ckpt runs/.../checkpoints/best.ckpt",
+    "test": "--ckpt runs/.../checkpoints/best.ckpt",
 }
 ALL = """Every setting of an experiment's YAML is an option of the same name, as those above are. To see all:
 
-  prompt-video list                      experiments, methods and all else that has a name
-  ... {verb} --config NAME --print_config  the settings of an experiment, as it would run
-  ... {verb} --model.help RecognitionTask  the settings of a task, explained
-  ... {verb} --data.help HMDB51            the settings of a data set, explained
-  ... {verb} --help all                    every option there is"""
+  {list}  all that has a name
+  {config}  of an experiment, as it would run
+  {task}  of a task, explained
+  {data}  of a data set, explained
+  {all}  every option there is"""
+WAYS = {
+    "list": "prompt-video list",
+    "config": "... {verb} --config NAME --print_config",
+    "task": "... {verb} --model.help RecognitionTask",
+    "data": "... {verb} --data.help HMDB51",
+    "all": "... {verb} --help all",
+}
 
 
 def main(arguments: list[str]) -> "ExperimentCLI | None":
@@ -89,7 +96,10 @@ def parser(verb: str) -> VerbParser:
     """
     about = VERBS[verb][1]
     description = f"{about[0].upper()}{about[1:]}, such as\n\n  prompt-video {verb} {EXAMPLES[verb]}"
-    parser = VerbParser(verb, description, others=EXPERIMENT_OPTIONS, epilog=ALL.format(verb=verb))
+    ways = {name: way.format(verb=verb) for name, way in WAYS.items()}
+    width = max(map(len, ways.values()))
+    epilog = ALL.format(**{name: way.ljust(width) for name, way in ways.items()})
+    parser = VerbParser(verb, description, others=EXPERIMENT_OPTIONS, epilog=epilog)
     parser.usage = f"prompt-video {verb} --config NAME [options]"
     parser.add_argument("--ckpt", type=Path, metavar="FILE", help=CHECKPOINT[verb])
     parser.add_argument("--seed_everything", type=int, default=0, metavar="N", help="of all that is drawn")

@@ -1,8 +1,9 @@
 """``prompt-video sweep``: run every point of a wandb sweep file on this machine, without wandb's agent.
 
-FILE is a sweep file with the method ``grid``, such as the packaged prompt_length. Points that have been run with the
-same settings are not run again; one that was cut off goes on from its last checkpoint. It ends with a table and a
-chart: the figure against the setting, with its spread over --seeds, and published figures beside.
+FILE is a sweep file with the method ``grid``, or the name of a packaged one, such as prompt_length (``prompt-video list
+sweeps``). Points that have been run with the same settings are not run again; one that was cut off goes on from its
+last checkpoint. It ends with a table and a chart: the figure against the setting, with its spread over --seeds, and
+published figures beside.
 """
 
 import shlex
@@ -48,13 +49,7 @@ def main(arguments: list[str]) -> int:
 def parser() -> ExperimentVerbParser:
     """The options."""
     parser = ExperimentVerbParser("sweep", __doc__)
-    parser.add_argument(
-        "sweep",
-        nargs="?",
-        type=Path,
-        metavar="FILE",
-        help="sweep file of wandb, or the name of a packaged one: prompt_length",
-    )
+    parser.add_argument("sweep", nargs="?", type=Path, metavar="FILE", help="sweep file of wandb, or a packaged name")
     parser.add_argument("--dry_run", action="store_true", help="on made-up miniatures of the data: no data needed")
     parser.add_argument("--seeds", type=str, help="how many, or which ones: 3, or 0,1,2 (default: --seed_everything)")
     return parser

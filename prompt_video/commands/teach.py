@@ -117,4 +117,5 @@ def parser() -> VerbParser:
         "--features_root", type=Path, default=Path("features"), help="where frame features are kept from time to time"
     )
     parser.add_argument("--seed_everything", type=int, default=0, metavar="N", help="of all that is drawn")
+    parser.epilog = f"{THEN} VERB ...: {', '.join(TAKERS)}, with the options of that command, at the end."
     return parser

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import textwrap
 from argparse import SUPPRESS, Action, RawDescriptionHelpFormatter
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -134,6 +135,10 @@ class _HelpFormatter(DefaultHelpFormatter, RawDescriptionHelpFormatter):
         paragraphs = re.split(r"\n{2,}", text.strip("\n").replace("``", ""))
         flowing = (part if re.search(r"^ ", part, re.M) else " ".join(part.split("\n")) for part in paragraphs)
         return "".join(f"{line}\n" for line in wrapped("\n\n".join(flowing), width).split("\n"))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        """`prompt-video` stays one word."""
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
     def _get_help_string(self, action: Action) -> str:
         text = action.help or ""

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,6 +102,16 @@ def test_a_wrong_name_is_told_at_once(tmp_path: Path) -> None:
     loaded, _, said = loaded_by([mistake.split() for mistake, _ in MISTAKES], tmp_path)
     assert {what: code_heavy for what, code_heavy in loaded.items() if code_heavy != [1, []]} == {}
     assert [(line, end) for line, (_, end) in zip(said, MISTAKES, strict=True) if end not in line] == []
+
+
+def test_help_of_every_verb_fits_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for verb in VERBS:
+        with suppress(SystemExit):  # argparse's end of a help
+            main([verb, "--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.slow
