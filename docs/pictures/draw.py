@@ -16,7 +16,8 @@ from matplotlib import pyplot
 from data_modules import MovingShapes
 from data_modules.synthetic.shapes import class_name
 from data_modules.video.decoding import VideoReader
-from prompt_video.inference.loaded import LoadedModel, load
+from prompt_video.inference.loaded import LoadedModel
+from prompt_video.inference.loading import load
 from prompt_video.inference.results import VideoScores
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.tasks import RecognitionTask

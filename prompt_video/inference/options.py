@@ -94,7 +94,7 @@ def add_none_options(parser: VerbParser) -> None:
 
 def model_of(options: Namespace) -> "LoadedModel":
     """The model that was asked for, with the rule that was."""
-    from prompt_video.inference.loaded import load
+    from prompt_video.inference.loading import load
 
     return load(
         options.ckpt,

@@ -10,7 +10,7 @@ from prompt_video.experiment.claim import claim_new
 from prompt_video.experiment.cli import ExperimentCLI
 from prompt_video.experiment.settings import parse
 from prompt_video.experiment.stopping import Stopped
-from prompt_video.inference.loaded import load
+from prompt_video.inference.loading import load
 from prompt_video.io.outputs import write_json
 from prompt_video.io.run_files import CHECKPOINTS, LAST
 from prompt_video.model.checkpoints import keep_rejection

@@ -8,7 +8,7 @@ from pathlib import Path
 from data_modules.errors import BrokenVideoError, InputError
 from prompt_video.inference.frames import Progress
 from prompt_video.inference.kept_views import KeptViews
-from prompt_video.inference.loaded import load
+from prompt_video.inference.loading import load
 from prompt_video.inference.results import VideoScores
 from prompt_video.io.spreadsheet import write_table
 from prompt_video.model.none_of_these import NONE_OF_THESE

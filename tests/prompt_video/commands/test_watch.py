@@ -10,7 +10,8 @@ from data_modules.errors import InputError
 from data_modules.synthetic.rendering import render, write_mp4
 from data_modules.video.live import Back, Event, LivePicture, LiveSource, Lost
 from prompt_video.cli import main
-from prompt_video.inference.loaded import LoadedModel, load
+from prompt_video.inference.loaded import LoadedModel
+from prompt_video.inference.loading import load
 from prompt_video.inference.watching import Moment, Watcher
 
 TEXTS = ["a spinning star", "a growing square", "a heart moving to the left"]

@@ -10,7 +10,7 @@ import torch
 
 from data_modules.errors import InputError
 from data_modules.features.store import StoreWriter
-from prompt_video.inference.loaded import load
+from prompt_video.inference.loading import load
 from prompt_video.model.embedding import dim_of
 from prompt_video.search.index import VideoIndex
 from prompt_video.search.indexing import recipe_of

@@ -12,7 +12,7 @@ import pytest
 
 from prompt_video.cli import main
 from prompt_video.experiment.stopping import Stopped
-from prompt_video.inference.loaded import load
+from prompt_video.inference.loading import load
 from prompt_video.teaching.examples import read_examples
 from prompt_video.teaching.teacher import Teacher
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prompt_video.inference.loaded import load
+from prompt_video.inference.loading import load
 
 pytestmark = pytest.mark.slow
 
