@@ -1,12 +1,15 @@
 """Frames of one video to features of the frozen backbone."""
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from data_modules.errors import InputError
 from data_modules.features.encoder import FrameTransform
 from data_modules.video.decoding import VideoReader
 from data_modules.video.timeline import Timeline
@@ -16,6 +19,18 @@ from prompt_video.inference.inference_config import InferenceConfig
 FRAMES_AT_A_TIME = 64
 
 Progress = Callable[[float, float], None]  # seconds of the video that are done, and of all of it
+
+
+def open_video(path: Path) -> VideoReader:
+    """A video, to be read.
+
+    Raises:
+        InputError: when there is no such file.
+        BrokenVideoError: when the video cannot be used.
+    """
+    if not os.path.lexists(path):
+        raise InputError(f"there is no video {path}.")
+    return VideoReader(path)
 
 
 def view_features(reader: VideoReader, config: InferenceConfig, backbone: FrozenBackbone) -> Float[Tensor, "V T D"]:

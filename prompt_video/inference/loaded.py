@@ -1,7 +1,6 @@
 """A model that scores one's own videos against one's own words."""
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +12,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_modules.errors import InputError
-from data_modules.video.decoding import VideoReader
 from prompt_video.inference.curve import LEAST_SCORE, MOST_SEGMENTS, video_segments
 from prompt_video.inference.detecting import SegmentDetector
-from prompt_video.inference.frames import Progress, all_features, view_features
+from prompt_video.inference.frames import Progress, all_features, open_video, view_features
 from prompt_video.inference.inference_config import InferenceConfig
 from prompt_video.inference.kept_views import KeptViews, Views
 from prompt_video.inference.notebook import MOST_SHOWN, html_table
 from prompt_video.inference.rejecting import bank_of
 from prompt_video.inference.results import SimilarityCurve, VideoScores, VideoSegments
+from prompt_video.inference.similarity import similarity_curve
 from prompt_video.inference.toy import toy_notice
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.calibration import Calibration
@@ -31,11 +30,8 @@ from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.rejection import Rejection, bank_share, confidences, rule_for
 from prompt_video.model.templates import describe
 from prompt_video.model.video_text_model import VideoTextModel
-from prompt_video.search.spans import Cutting
 
 TEXT_CHUNK = 512  # texts that are encoded at a time, so that ten thousand fit in memory
-SPANS_AT_A_TIME = 64
-CURVE_RATE = 4.0  # frames a second of a similarity curve
 
 Task = Literal["recognition", "localization", "retrieval"]
 _TASKS: dict[str, Task] = {
@@ -199,7 +195,7 @@ class LoadedModel:
         """Features of the moments that stand for a video, and its duration in seconds."""
 
         def made() -> Views:
-            with _open(video) as reader:
+            with open_video(video) as reader:
                 return view_features(reader, self.config, self.model.backbone), reader.timeline.duration_sec
 
         if self.kept_views is None:
@@ -218,7 +214,7 @@ class LoadedModel:
             BrokenVideoError: when the video cannot be used.
         """
         refuse_weighted(self.model)
-        with _open(video) as reader:
+        with open_video(Path(video)) as reader:
             features = view_features(reader, self.config, self.model.backbone)
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         return F.normalize(video_vectors(self.model, features, mask).mean(0), dim=-1).cpu()
@@ -254,35 +250,7 @@ class LoadedModel:
             InputError: when there is no text or no such file, or the model is a linear probe, which reads none.
             BrokenVideoError: when the video cannot be used.
         """
-        rule = self.rule_for(texts)
-        vectors = self.embed_text([*texts, *bank_of(rule)])
-        with _open(video) as reader:
-            start_sec, duration_sec = reader.timeline.start_sec, reader.timeline.duration_sec
-            features, times = all_features(reader, CURVE_RATE, self.config.crops[0], self.model.backbone, progress)
-        length_sec = duration_sec - start_sec
-        span = span_sec if span_sec is not None else min(max(length_sec / 10, 1.0), 4.0)
-        num_frames = min(self.model.temporal.max_frames, max(1, round(span * CURVE_RATE)))
-        cutting = Cutting(span, span / 4, num_frames, CURVE_RATE)
-        parts = []
-        for rows in torch.split(torch.from_numpy(cutting.rows(times, duration_sec, start_sec)), SPANS_AT_A_TIME):
-            frames = features[rows].to(self.model.backbone.mean.device)
-            mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
-            parts.append(self.model.temporal.product(video_vectors(self.model, frames, mask).cpu(), vectors))
-        middles = torch.tensor([(start + end) / 2 for start, end in cutting.spans(duration_sec, start_sec)])
-        temperature = self.model.temperature.item()
-        similarity, bank = torch.cat(parts).tensor_split([len(texts)], dim=-1)
-        return SimilarityCurve(
-            Path(video),
-            tuple(texts),
-            middles,
-            similarity,
-            temperature * (self.calibration.temperature if self.independent is None else 1.0),
-            min(span, length_sec),
-            duration_sec,
-            start_sec,
-            bank_share(similarity / temperature, bank / temperature) if bank.shape[-1] else None,
-            self.independent,
-        )
+        return similarity_curve(self, Path(video), texts, span_sec, progress)
 
     @torch.inference_mode()
     def segments(
@@ -313,7 +281,7 @@ class LoadedModel:
         self.check(texts)
         rule = self.rule_for(texts)
         rate = self.config.frame_rate
-        with _open(video) as reader:
+        with open_video(Path(video)) as reader:
             features, _ = all_features(reader, rate, self.config.crops[0], self.model.backbone, progress)
             stored = reader.timeline.ticks(rate)
         suppression = dataclasses.replace(self.detector.suppression, min_score=min_score, max_detections=max_segments)
@@ -340,10 +308,3 @@ class LoadedModel:
                 f"this model is {self.model.prompt.called}: it scores the {known} classes that it learned and reads no "
                 f"other text, such as '{unknown[0][:60]}'. Take a model that learned prompts."
             )
-
-
-def _open(video: str | Path) -> VideoReader:
-    path = Path(video)
-    if not os.path.lexists(path):
-        raise InputError(f"there is no video {path}.")
-    return VideoReader(path)

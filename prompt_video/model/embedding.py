@@ -1,9 +1,11 @@
 """Unit vectors of videos and texts, whose product is what the model's test scores come from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from jaxtyping import Bool, Float
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,6 +28,22 @@ def video_vectors(
     """One unit vector a video, of features of its frames."""
     learned, frozen = model.temporal(frames, mask), mean_frame(frames, mask)
     return joined_vectors(F.normalize(learned, dim=-1), F.normalize(frozen, dim=-1), model.frozen_share)
+
+
+def span_vectors(
+    model: VideoTextModel, features: Float[Tensor, "N D"], rows: Int64[np.ndarray, "S T"], at_a_time: int
+) -> Iterator[Float[Tensor, "R E"]]:
+    """`video_vectors` of spans of one video, on the CPU, some at a time.
+
+    Args:
+        model: the model.
+        features: of the frames of the video.
+        rows: which of them stand for each span.
+        at_a_time: spans.
+    """
+    for some in torch.split(torch.from_numpy(rows), at_a_time):
+        frames = features[some].to(model.backbone.mean.device)
+        yield video_vectors(model, frames, frames.new_ones(frames.shape[:2], dtype=torch.bool)).cpu()
 
 
 def text_vectors(model: VideoTextModel, texts: Sequence[str]) -> Float[Tensor, "K E"]:

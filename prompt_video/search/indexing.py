@@ -24,7 +24,7 @@ from data_modules.loading.frames import FrameChunks
 from data_modules.loading.loaders import loader_options
 from data_modules.modules.extraction import MISSING, ExtractionTask, transform_of
 from data_modules.video.timeline import tick_starts
-from prompt_video.model.embedding import dim_of, video_vectors
+from prompt_video.model.embedding import dim_of, span_vectors
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.manifest import IndexManifest, read_manifest
 from prompt_video.search.spans import Cutting
@@ -84,15 +84,11 @@ class IndexingTask(ExtractionTask):
         path: Path,
     ) -> None:
         """Hand a whole video's spans to the store."""
-        parts = []
         start_sec = float(tick_starts(times_sec[:1], self.cutting.frame_rate)[0])
-        rows_of_spans = torch.from_numpy(self.cutting.rows(times_sec, duration_sec, start_sec))
-        for rows in torch.split(rows_of_spans, SPANS_AT_A_TIME):
-            frames = features[rows].to(self.device)
-            mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=self.device)
-            parts.append(video_vectors(self.model, frames, mask).cpu())
+        rows = self.cutting.rows(times_sec, duration_sec, start_sec)
+        vectors = torch.cat([*span_vectors(self.model, features, rows, SPANS_AT_A_TIME)])
         starts = np.array([start for start, _ in self.cutting.spans(duration_sec, start_sec)])
-        writer.add(video_id, torch.cat(parts), starts, duration_sec, path)
+        writer.add(video_id, vectors, starts, duration_sec, path)
 
 
 def recipe_of(manifest: IndexManifest, model: VideoTextModel, crop: FrameTransform) -> Recipe:
