@@ -15,10 +15,9 @@ from data_modules.protocols.trial import SPLITS, DatasetIndex, Split
 from data_modules.synthetic.rendering import video_seed
 from data_modules.synthetic.story_script import Story, tell, write_story
 from data_modules.synthetic.video_script import play
-from data_modules.synthetic.world import Script, render_missing, write_beside
+from data_modules.synthetic.world import Script, World
 from data_modules.typed_options import Unpack
 
-WORLD_VERSION = 1  # raise it when the same seed would no longer give the same files or captions
 CAPTIONS = "captions.json"
 
 
@@ -34,7 +33,7 @@ class _Script(Script):
         return play(self.story.video_script)
 
 
-class CaptionedShapes(CaptionedDataModule):
+class CaptionedShapes(World, CaptionedDataModule):
     """Videos of two or three moving shapes, one after another, each described in sentences.
 
     A sample is an mp4 file (h264, 96 x 96, 12 frames a second, four to nine seconds) with several captions such as "a
@@ -52,6 +51,8 @@ class CaptionedShapes(CaptionedDataModule):
         options: those that all captioned data sets share, see `CaptionedDataModule`.
     """
 
+    version, videos_are = 1, "captioned"
+
     def __init__(
         self,
         root: Path = Path("data/captioned_shapes"),
@@ -63,21 +64,19 @@ class CaptionedShapes(CaptionedDataModule):
         **options: Unpack[CaptionedOptions],
     ) -> None:
         super().__init__(root, **options)
-        self.counts: dict[Split, int] = {"train": train_videos, "val": val_videos, "test": test_videos}
+        self.counts = {"train": train_videos, "val": val_videos, "test": test_videos}
         self.captions_per_video = captions_per_video
         self.world_seed = world_seed
 
-    def prepare_data(self) -> None:
-        """Render what is missing, and write the captions."""
-        world = {"version": WORLD_VERSION, "seed": self.world_seed, "videos": "captioned"}
-        render_missing(self.root, world, (file for split in SPLITS for file in self._files(split)))
+    def told(self) -> dict[str, str]:
+        """The captions."""
         rows = [
             {"video": record.video_id, "caption": caption, "split": split}
             for split in SPLITS
             for record in self._records(split)
             for caption in record.captions
         ]
-        write_beside(self.root / CAPTIONS, json.dumps(rows, indent=0))
+        return {CAPTIONS: json.dumps(rows, indent=0)}
 
     def scan(self) -> DatasetIndex:
         """The rendered videos."""
@@ -87,12 +86,13 @@ class CaptionedShapes(CaptionedDataModule):
         wordings = self.captions_per_video if split == "train" else 1
         rows = [
             (path.relative_to(self.root).as_posix(), caption)
-            for path, script in self._files(split)
+            for path, script in self.files(split)
             for caption in tell(script.story, wordings)
         ]
         return captioned_records(rows, lambda video_id: self.root / video_id, self.tally)
 
-    def _files(self, split: Split) -> Iterator[tuple[Path, _Script]]:
+    def files(self, split: Split) -> Iterator[tuple[Path, _Script]]:
+        """One after another."""
         for number in range(self.counts[split]):
             seed = video_seed(self.world_seed, "captioned", split, number)
             yield self.root / split / f"{number:04d}.mp4", _Script(seed)

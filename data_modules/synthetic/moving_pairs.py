@@ -25,10 +25,9 @@ from data_modules.synthetic.shapes import (
     sample_colors,
     sample_trajectories,
 )
-from data_modules.synthetic.world import Script, render_missing, write_beside
+from data_modules.synthetic.world import Script, World
 from data_modules.typed_options import Unpack
 
-WORLD_VERSION = 1  # raise it when the same seed would no longer give the same files
 LABELS = "labels.json"
 NUM_SHOWN = (0, 1, 1, 2, 2, 2, 2, 2, 2, 2)  # classes that each of ten videos shows
 
@@ -68,7 +67,7 @@ class _Script(Script):
         return torch.Generator().manual_seed(self.seed)
 
 
-class MovingPairs(TrimmedDataModule):
+class MovingPairs(World, TrimmedDataModule):
     """The 48 classes of `MovingShapes`, of which seven videos in ten show two at once, two show one, and one none.
 
     A sample is an mp4 file (h264, 96 x 96, 32 frames, 12 a second); its shapes differ, and may pass over each
@@ -84,6 +83,8 @@ class MovingPairs(TrimmedDataModule):
         options: those that all data sets share, see `TrimmedDataModule`.
     """
 
+    version, videos_are = 1, "pairs"
+
     def __init__(
         self,
         root: Path = Path("data/moving_pairs"),
@@ -94,20 +95,18 @@ class MovingPairs(TrimmedDataModule):
         **options: Unpack[TrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
-        self.counts: dict[Split, int] = {"train": train_videos, "val": val_videos, "test": test_videos}
+        self.counts = {"train": train_videos, "val": val_videos, "test": test_videos}
         self.world_seed = world_seed
 
-    def prepare_data(self) -> None:
-        """Render what is missing, and write the labels."""
-        world = {"version": WORLD_VERSION, "seed": self.world_seed, "videos": "pairs"}
-        render_missing(self.root, world, (file for split in SPLITS for file in self._files(split)))
+    def told(self) -> dict[str, str]:
+        """The labels."""
         names, index = self.dataset_index.class_names, self.dataset_index
         rows = [
             {"path": record.video_id, "label": [names[target] for target in record.targets], "split": split}
             for split in SPLITS
             for record in index.records[split]
         ]
-        write_beside(self.root / LABELS, json.dumps(rows, indent=0))
+        return {LABELS: json.dumps(rows, indent=0)}
 
     def scan(self) -> DatasetIndex:
         """The rendered videos."""
@@ -115,7 +114,7 @@ class MovingPairs(TrimmedDataModule):
         records: dict[Split, list[Record]] = {
             split: [
                 labelled(path.relative_to(self.root).as_posix(), path, script.shown, str(self.root / LABELS))
-                for path, script in self._files(split)
+                for path, script in self.files(split)
             ]
             for split in SPLITS
         }
@@ -123,7 +122,8 @@ class MovingPairs(TrimmedDataModule):
         index = DatasetIndex(names, records, is_made_up=True)
         return replace(index, read_list=lambda path: read_list(Path(path), names, names, known_records(everything)))
 
-    def _files(self, split: Split) -> Iterator[tuple[Path, _Script]]:
+    def files(self, split: Split) -> Iterator[tuple[Path, _Script]]:
+        """One after another."""
         for number in range(self.counts[split]):
             seed = video_seed(self.world_seed, "pairs", split, number)
             yield self.root / split / f"{number:04d}.mp4", _Script(NUM_SHOWN[number % len(NUM_SHOWN)], seed)

@@ -14,12 +14,11 @@ from data_modules.protocols.base_to_novel import HARMONIC
 from data_modules.protocols.trial import SPLITS, DatasetIndex, Split, Trial
 from data_modules.synthetic.rendering import render, video_seed
 from data_modules.synthetic.shapes import MOTIONS, SHAPES, class_name
-from data_modules.synthetic.world import Script, render_missing
+from data_modules.synthetic.world import Script, World
 from data_modules.typed_options import Unpack
 
 PAIRS = [(shape, motion) for shape in SHAPES for motion in MOTIONS]  # of the classes, in their order
 FOLDS = 3  # of these pairs, for open-set protocols
-WORLD_VERSION = 2  # raise it when the same seed would no longer give the same files
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class _Script(Script):
         return [render(self.shape, self.motion, self.seed).frames]
 
 
-class MovingShapes(TrimmedDataModule):
+class MovingShapes(World, TrimmedDataModule):
     """48 classes, 6 shapes times 8 motions, such as "a star moving left"; runs anywhere, with no download.
 
     A sample is an mp4 file (h264, 96 x 96, 32 frames, 12 a second) of one shape in a random colour, size and place.
@@ -49,6 +48,8 @@ class MovingShapes(TrimmedDataModule):
         options: those that all data sets share, see `TrimmedDataModule`.
     """
 
+    version = 2
+
     def __init__(
         self,
         root: Path = Path("data/moving_shapes"),
@@ -59,13 +60,8 @@ class MovingShapes(TrimmedDataModule):
         **options: Unpack[TrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
-        self.counts: dict[Split, int] = {"train": train_videos, "val": val_videos, "test": test_videos}
+        self.counts = {"train": train_videos, "val": val_videos, "test": test_videos}
         self.world_seed = world_seed
-
-    def prepare_data(self) -> None:
-        """Render what is missing; a killed rendering goes on where it stopped."""
-        world = {"version": WORLD_VERSION, "seed": self.world_seed}
-        render_missing(self.root, world, (file for split in SPLITS for file in self._files(split)))
 
     def scan(self) -> DatasetIndex:
         """The rendered videos, class by class."""
@@ -78,7 +74,7 @@ class MovingShapes(TrimmedDataModule):
                     path=path,
                     target=names.index(class_name(script.shape, script.motion)),
                 )
-                for path, script in self._files(split)
+                for path, script in self.files(split)
             ]
         index = DatasetIndex(names, records)
         everything = [record for split in SPLITS for record in records[split]]
@@ -89,7 +85,8 @@ class MovingShapes(TrimmedDataModule):
             is_made_up=True,
         )
 
-    def _files(self, split: Split) -> Iterable[tuple[Path, _Script]]:
+    def files(self, split: Split) -> Iterable[tuple[Path, _Script]]:
+        """Class by class."""
         for shape, motion in PAIRS:
             folder = self.root / split / class_name(shape, motion).replace(" ", "_")
             for number in range(self.counts[split]):

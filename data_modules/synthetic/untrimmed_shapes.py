@@ -16,10 +16,9 @@ from data_modules.synthetic.moving_shapes import FOLDS, PAIRS, fold_of, seen_and
 from data_modules.synthetic.rendering import FRAME_RATE, video_seed
 from data_modules.synthetic.shapes import class_name
 from data_modules.synthetic.video_script import VideoScript, play, write_video_script
-from data_modules.synthetic.world import Script, render_missing, write_beside
+from data_modules.synthetic.world import Script, World
 from data_modules.typed_options import Unpack
 
-WORLD_VERSION = 2  # raise it when the same seed would no longer give the same files
 ANNOTATIONS = "annotations.json"
 _SUBSETS = {"train": "training", "val": "validation", "test": "testing"}
 
@@ -42,7 +41,7 @@ def _video_script(fold: int, seed: int) -> VideoScript:
     return write_video_script([pair for pair in PAIRS if fold_of(*pair) == fold], seed)
 
 
-class UntrimmedShapes(UntrimmedDataModule):
+class UntrimmedShapes(World, UntrimmedDataModule):
     """Long videos of moving shapes, in each of which 4 to 7 actions of 48 classes are to be found.
 
     A sample is an mp4 file (h264, 96 x 96, 12 frames a second, about half a minute). Between two actions nothing is
@@ -60,6 +59,8 @@ class UntrimmedShapes(UntrimmedDataModule):
         options: those that all data sets of untrimmed videos share, see `UntrimmedDataModule`.
     """
 
+    version, videos_are = 2, "untrimmed"
+
     def __init__(
         self,
         root: Path = Path("data/untrimmed_shapes"),
@@ -70,19 +71,17 @@ class UntrimmedShapes(UntrimmedDataModule):
         **options: Unpack[UntrimmedOptions],
     ) -> None:
         super().__init__(root, **options)
-        self.counts: dict[Split, int] = {"train": train_videos, "val": val_videos, "test": test_videos}
+        self.counts = {"train": train_videos, "val": val_videos, "test": test_videos}
         self.world_seed = world_seed
 
-    def prepare_data(self) -> None:
-        """Render what is missing, and write the annotation."""
-        world = {"version": WORLD_VERSION, "seed": self.world_seed, "videos": "untrimmed"}
-        render_missing(self.root, world, (file for split in SPLITS for file in self._files(split)))
-        write_beside(self.root / ANNOTATIONS, json.dumps(self._annotation(), indent=1))
+    def told(self) -> dict[str, str]:
+        """The annotation."""
+        return {ANNOTATIONS: json.dumps(self._annotation(), indent=1)}
 
     def scan(self) -> DatasetIndex:
         """The rendered videos."""
         names = [class_name(*pair) for pair in PAIRS]
-        records = {split: [self._record(*file) for file in self._files(split)] for split in SPLITS}
+        records = {split: [self._record(*file) for file in self.files(split)] for split in SPLITS}
         index = DatasetIndex(names, records)
         folds = {"open_set": lambda: [_fold(index, fold) for fold in range(FOLDS)]}
         return replace(index, published=folds, is_made_up=True)
@@ -99,7 +98,8 @@ class UntrimmedShapes(UntrimmedDataModule):
             duration_sec=video_script.num_frames / FRAME_RATE,
         )
 
-    def _files(self, split: Split) -> Iterator[tuple[Path, _Script]]:
+    def files(self, split: Split) -> Iterator[tuple[Path, _Script]]:
+        """One after another."""
         for number in range(self.counts[split]):
             seed = video_seed(self.world_seed, "untrimmed", split, number)
             yield self.root / split / f"{number:03d}.mp4", _Script(number % FOLDS, seed)

@@ -2,8 +2,9 @@
 
 Every video is cut into overlapping spans, and each span becomes one vector of the model: of a checkpoint (--ckpt) of
 whatever task, or of an experiment (--config) that has nothing to learn, such as with --method frozen_templates.
---frozen takes the frozen backbone of either, with its hand-crafted templates and frames averaged. Run it again after
-files were added, changed or removed, or after a kill: all others are left as they are.
+--frozen takes the frozen backbone of either, with its hand-crafted templates and frames averaged; without either, it
+is that of --backbone, or tiny. Run it again after files were added, changed or removed, or after a kill: all others are
+left as they are.
 
 A span is seen in as many frames as the experiment looks at: those of data.sampler or, in localization,
 model.frames_inside. A checkpoint does not tell them: with --ckpt alone a span has as many frames as the temporal
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MIN_FRAME_RATE = 2.0
+# Of the frozen backbone alone, to which nothing of an experiment matters.
+NO_EXPERIMENT = (
+    "--model=RecognitionTask",
+    "--model.temporal.num_layers=0",
+    "--model.temporal.num_heads=1",
+    "--data=VideoFolder",
+    "--data.root=none",
+)
 TRAINER_OPTIONS = ("accelerator", "devices", "num_nodes", "strategy")
 
 
@@ -52,6 +61,9 @@ def main(arguments: list[str]) -> None:
     from prompt_video.search.indexing import build_index
 
     console.configure()
+    named = {word.partition("=")[0] for word in rest} & {"--config", "--model", "--data"}
+    if options.frozen and options.ckpt is None and not named:
+        rest = [*NO_EXPERIMENT, *rest]
     settings = read_settings(rest) if rest else None
     model = choose_model(options.ckpt, settings, frozen=options.frozen, templates=options.templates)
     trainer_options: dict[str, Any] = {}
@@ -93,7 +105,9 @@ def choose_model(
     elif described is not None:
         model = described if frozen else untrained(described)
     else:
-        raise InputError("name the model: --ckpt X.ckpt of a run, or --config EXP.yaml, or both.")
+        raise InputError(
+            "name the model: --ckpt X.ckpt of a run, --config EXP.yaml, or both; or --frozen, for the frozen backbone."
+        )
     return frozen_model(model, templates) if frozen else model
 
 

@@ -17,11 +17,8 @@ from data_modules.modules.base import VideoDataModule
 from data_modules.modules.captioned import CaptionedDataModule
 from data_modules.modules.untrimmed import UntrimmedDataModule
 from data_modules.synthetic.annotation_fixtures import write_annotations
-from data_modules.synthetic.captioned_shapes import CaptionedShapes
-from data_modules.synthetic.moving_pairs import MovingPairs
-from data_modules.synthetic.moving_shapes import MovingShapes
-from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from data_modules.synthetic.video_fixtures import SCENES, SLOW_RATE, Action, long_video, video
+from data_modules.synthetic.world import World
 from prompt_video.experiment.settings import SettingsCLI, read_settings
 from prompt_video.experiment.tables.plan import Plan
 
@@ -168,34 +165,27 @@ def _fill_folder(data: VideoFolder) -> None:
 
 
 def _records(data: VideoDataModule) -> Iterator[tuple[str, Record]]:
-    """Class name and record of every video that is needed; what has captions is its own class.
+    """Class name and record of every video that is needed; what is long or has captions is its own class.
 
-    A long video shows several classes, and has no name; nor has one that shows none of the candidates.
+    Of a world that is all there is: it would render what is missing, wanted or not.
     """
-    if isinstance(data, UntrimmedDataModule):
+    if isinstance(data, UntrimmedDataModule | CaptionedDataModule):
         # As the data set lists them: what a trial hides is to be seen in its videos too.
         needed = {record.video_id for records in data.videos().values() for record in records}
-        whole = isinstance(data, UntrimmedShapes)  # it would render what is missing, wanted or not
-        yield from (
-            ("", r) for module in (data, *data.test_on) for r in _listed(module) if whole or r.video_id in needed
-        )
-        return
-    if isinstance(data, CaptionedDataModule):
-        whole = isinstance(data, CaptionedShapes)
-        needed = {record.video_id for records in data.videos().values() for record in records}
-        yield from ((r.video_id, r) for r in _listed(data) if whole or r.video_id in needed)
+        for module in (data, *data.test_on):
+            whole = isinstance(module, World)
+            yield from ((r.video_id, r) for r in _listed(module) if whole or r.video_id in needed)
         return
     for trial in data.trials:
         for subset in trial.subsets.values():
-            for record in subset.records:
-                yield _name(subset.class_names, record), record
+            yield from ((_name(subset.class_names, record), record) for record in subset.records)
     for module in (data, *data.test_on):
-        if isinstance(module, MovingShapes | MovingPairs):  # it would render what is missing, wanted or not
+        if isinstance(module, World):
             yield from ((_name(module.dataset_index.class_names, record), record) for record in _listed(module))
 
 
 def _name(class_names: Sequence[str], record: Record) -> str:
-    """Of the first class that it shows, if any."""
+    """Of the first class that it shows; none where it shows no candidate."""
     return class_names[record.targets[0]] if record.targets else ""
 
 

@@ -1,17 +1,17 @@
 """Probes of videos: whether each file is there, and whether its first, middle and last frame can be decoded."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-
-from torch.utils.data import DataLoader, Dataset
 
 from data_modules.batch import Record
 from data_modules.errors import BrokenVideoError
 from data_modules.files.regular_files import why_not_a_file
+from data_modules.loading.processes import in_processes
 from data_modules.video.decoding import VideoReader
-from prompt_video.preflight.check_results import CheckResult, Verdict, count
+from prompt_video.preflight.check_results import CheckResult, count
 
 FEW = 32  # videos that are probed sooner than processes are started
 
@@ -63,26 +63,7 @@ def probe_video(path: Path, *, decode: bool = True) -> Probe:
 
 def probe_videos(paths: Sequence[Path], workers: int) -> Iterator[Probe]:
     """Decode frames of many videos, in several processes; probes come in the order of the paths."""
-    workers = workers if len(paths) > FEW else 0
-    yield from DataLoader(_ProbeDataset(paths), batch_size=1, num_workers=workers, collate_fn=_only)
-
-
-class _ProbeDataset(Dataset[Probe]):
-    """Probes as it is iterated: a loader's workers are a pool that every platform here starts safely and fast."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = paths
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> Probe:
-        return probe_video(self.paths[index])
-
-
-def _only(probes: list[Probe]) -> Probe:
-    (probe,) = probes
-    return probe
+    return in_processes(probe_video, paths, workers if len(paths) > FEW else 0)
 
 
 def some_of_each_class(parts: Iterable[Sequence[Record]], number: int) -> list[Path]:
@@ -119,7 +100,7 @@ def check_missing(
         return CheckResult("video files", "note", summary, [str(path) for path in missing])
     summary = f"missing: {_shares(parts, needed)}"
     examples = [f"{path}: {probe.reason}" for path, probe in needed.items()]
-    return CheckResult("video files", _verdict(parts, probes, stored, allowed), summary, examples)
+    return _judged(CheckResult("video files", "warning", summary, examples), parts, probes, stored, allowed)
 
 
 def check_broken(
@@ -146,7 +127,7 @@ def check_broken(
     summary = f"cannot be decoded: {_shares(parts, broken)}{of}"
     ids = {record.path: record.video_id for records in parts.values() for record in records}
     examples = [f"{ids[path]}: {probe.reason}" for path, probe in broken.items()]
-    return CheckResult("broken videos", _verdict(parts, probes, stored, allowed), summary, examples)
+    return _judged(CheckResult("broken videos", "warning", summary, examples), parts, probes, stored, allowed)
 
 
 def lost_share(records: Sequence[Record], probes: Mapping[Path, Probe], stored: set[Path]) -> float:
@@ -160,11 +141,22 @@ def lost_share(records: Sequence[Record], probes: Mapping[Path, Probe], stored: 
     return (missing + (broken / decoded * (len(needed) - missing) if decoded else 0)) / len(records)
 
 
-def _verdict(
-    parts: Mapping[str, Sequence[Record]], probes: Mapping[Path, Probe], stored: set[Path], allowed: float
-) -> Verdict:
-    too_many = any(lost_share(records, probes, stored) > allowed for records in parts.values())
-    return "error" if too_many else "warning"
+def _judged(
+    result: CheckResult,
+    parts: Mapping[str, Sequence[Record]],
+    probes: Mapping[Path, Probe],
+    stored: set[Path],
+    allowed: float,
+) -> CheckResult:
+    """The same, as an error with a way out of it where a run would lose too much of a part."""
+    lost = max(lost_share(records, probes, stored) for records in parts.values())
+    if lost <= allowed:
+        return result
+    summary = (
+        f"{result.summary}, and a run may lose {allowed:.1%} of a part: fetch them once more, or do without them, with "
+        f"--data.max_broken_fraction={math.ceil(100 * lost) / 100:g}"
+    )
+    return replace(result, verdict="error", summary=summary)
 
 
 def _shares(parts: Mapping[str, Sequence[Record]], lost: Mapping[Path, Probe]) -> str:

@@ -32,7 +32,7 @@ def captions(dataset_index: DatasetIndex) -> dict[str, tuple[str, ...]]:
 
 def test_the_files_show_the_whole_story(data: CaptionedShapes) -> None:
     for split in SPLITS:
-        for path, script in data._files(split):
+        for path, script in data.files(split):
             frames = sum(len(piece) for piece in play(script.story.video_script))
             with VideoReader(path) as reader:
                 assert reader.timeline.duration_sec == pytest.approx(frames / FRAME_RATE, abs=0.01)

@@ -22,7 +22,7 @@ from prompt_video.search.index import VideoIndex
 Make = Callable[[Path, int], Path]
 CPU = ["--model=RecognitionTask", "--model.temporal.num_heads=4", "--data=VideoFolder", "--data.root=none"]
 CPU += ["--trainer.accelerator=cpu"]
-FROZEN = [*CPU, "--frozen", "--quiet", "--num_workers=0"]
+FROZEN = ["--trainer.accelerator=cpu", "--frozen", "--quiet", "--num_workers=0"]
 EAGER = """
 from functools import partial
 import data_modules.modules.extraction as extraction
@@ -134,7 +134,7 @@ def test_checkpoints(
     assert len(ask(index, "spinning")) == 4
     assert main([*run, *CPU, "--templates=names"]) == 1
     assert "say --frozen too" in capsys.readouterr().err
-    frozen = ["index", str(root), "--out", str(tmp_path / "frozen"), *FROZEN, "--templates=clip-kinetics"]
+    frozen = ["index", str(root), "--out", str(tmp_path / "frozen"), *CPU, *FROZEN, "--templates=clip-kinetics"]
     assert main(frozen) == 0
     model = VideoIndex(tmp_path / "frozen").model
     assert model.frozen_spec()["templates"] == "clip-kinetics"

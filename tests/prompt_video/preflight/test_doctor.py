@@ -277,6 +277,12 @@ def test_losses_below_the_limit_are_a_warning(doctor: Callable[..., Any], root: 
     code, report = doctor("--data.max_broken_fraction=0.2")
     assert code == 0
     assert check(report, "broken videos")["verdict"] == "warning"
+    assert check(report, "broken videos")["summary"] == "cannot be decoded: 1 of 9 train videos (11.1%)"
+    _, report = doctor()
+    way_out = (
+        "a run may lose 1.0% of a part: fetch them once more, or do without them, with --data.max_broken_fraction="
+    )
+    assert check(report, "broken videos")["summary"].endswith(f"(11.1%), and {way_out}0.12")
     code, report = doctor("--data.max_broken_fraction=0.2", "--decode=none")
     assert code == 0
     assert check(report, "broken videos")["summary"] == "not checked: no video was decoded"
@@ -299,7 +305,7 @@ def test_a_named_store_makes_a_missing_file_good(doctor: Callable[..., Any], roo
     file.symlink_to(root / "nowhere.mp4")
     code, report = doctor()
     assert code == 1
-    assert check(report, "video files")["summary"] == "missing: 1 of 8 train videos (12.5%)"
+    assert check(report, "video files")["summary"].startswith("missing: 1 of 8 train videos (12.5%), and")
     assert check(report, "feature store")["summary"] == "features of 11 of 12 videos are computed already"
     # A store that is named may outlive its videos.
     (store,) = (tmp_path / "features").iterdir()
