@@ -8,6 +8,7 @@ from typing import BinaryIO, Literal
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _AV1_FRAME_HEADER, _AV1_FRAME = 3, 6
+_JPEG_HUFFMAN, _JPEG_SCAN, _JPEG_QUANTIZATION, _JPEG_COMMENT = 0xC4, 0xDA, 0xDB, 0xFE
 _START_CODE_OF_FRAME = b"\x00\x00\x01\xb6"
 
 
@@ -91,6 +92,28 @@ def nal_units_fit(packet: memoryview, length_size: int) -> bool:
     while place + length_size <= len(packet):
         place += length_size + int.from_bytes(packet[place : place + length_size], "big")
     return place == len(packet)
+
+
+def jpeg_parts(packet: memoryview) -> frozenset[tuple[int, int]]:
+    """What stands before the pixels of a JPEG: kinds of its segments, with the number of each table, -1 if it has none.
+
+    What one picture leaves out FFmpeg takes from the one that it decoded before.
+    """
+    parts, place = set[tuple[int, int]](), 2
+    while place + 4 <= len(packet) and packet[place] == 0xFF:
+        kind, size = packet[place + 1], int.from_bytes(packet[place + 2 : place + 4], "big")
+        end, place = place + 2 + size, place + 4
+        while kind in (_JPEG_QUANTIZATION, _JPEG_HUFFMAN) and place < min(end, len(packet)):
+            parts.add((kind, packet[place]))
+            if kind == _JPEG_QUANTIZATION:
+                place += 1 + (64 << (packet[place] >> 4 & 1))
+            else:
+                place += 17 + sum(packet[place + 1 : place + 17])
+        parts.add((kind, -1))
+        place = end
+        if kind == _JPEG_SCAN:
+            break
+    return frozenset(parts - {(_JPEG_COMMENT, -1)})
 
 
 def shows_a_frame(codec: str, packet: memoryview) -> bool:

@@ -21,7 +21,8 @@ else is seen when the file is opened; `VideoReader.frames` sees that, too. So a 
 frames for moments that do not need the damaged part, and is broken for all others. Where the decoder complains and goes
 on, filling in what it lacks, everything is decoded, always the same: by a decoder that remembers nothing. What no
 decoding sees: whole frames taken out of a file that has no index of them (FLV, MPEG-TS, a live recording), for which
-FFmpeg fills in. Where the numbers of H.264 frames tell of it everything is decoded, too.
+FFmpeg fills in. Where the numbers of H.264 frames tell of it everything is decoded, too. Nor frames of FFV1 that were
+exchanged: its decoder reads past their ends then, and what it makes of it is held against what it made first.
 """
 
 import logging
@@ -281,7 +282,10 @@ class VideoReader:
         """Packets at the given places in display order, with their pictures, from decoding the whole video."""
         wanted = set(self._display.order[places].tolist())
         frames = self._held.items() if self._held else self._all_frames()
-        return ((number, self._checked(number, frame)) for number, frame in frames if number in wanted)
+        try:
+            yield from ((number, self._checked(number, frame)) for number, frame in frames if number in wanted)
+        except InconsistentError as error:
+            raise BrokenVideoError(self.path, str(error)) from error
 
     def _all_frames(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """The reference: decode everything, skip nothing, and judge whether the video is broken."""
@@ -323,7 +327,7 @@ class VideoReader:
         """The picture, if it is the one that was there when the file was opened."""
         picture = self._picture(frame)
         if number in self._checksums and checksum(picture) != self._checksums[number]:
-            raise BrokenVideoError(self.path, f"frame {number + 1} of {len(self._packets)} is damaged")
+            raise InconsistentError(f"frame {number + 1} of {len(self._packets)} is damaged")
         return picture
 
     def _picture(self, frame: av.VideoFrame) -> Picture:

@@ -20,6 +20,7 @@ from data_modules.errors import BrokenVideoError
 from data_modules.files.regular_files import why_not_a_file
 from data_modules.video.bitstream import (
     holds_more_than_is_read,
+    jpeg_parts,
     missing_bytes,
     mpeg4_frame_kind,
     nal_length_size,
@@ -166,6 +167,7 @@ class PacketSource:
         slices: list[Slice | None] = []
         self._places: list[tuple[int | None, int]] = []  # of each packet in the file, and its bytes
         kinds: list[Literal["I", "P", "B", "S", "none"]] = []
+        parts = set[frozenset[tuple[int, int]]]()
         name, may_hide = self.codec_name, self.codec_name in _SAYS_WHAT_IS_SHOWN
         is_broadcast = self.container.format.name in _BROADCAST_FORMATS
         size, is_sound = 0, self.is_one_frame_a_packet and self.codec.pix_fmt is not None
@@ -185,6 +187,8 @@ class PacketSource:
                     slices.append(first_slice(memoryview(packet), length_size))
                 if length_size:
                     is_sound &= nal_units_fit(memoryview(packet), length_size)
+                elif name == "mjpeg":
+                    parts.add(jpeg_parts(memoryview(packet)))
                 elif name == "mpeg4":
                     kinds.append(mpeg4_frame_kind(bytes(packet)))
                 size += packet.size
@@ -202,6 +206,7 @@ class PacketSource:
         if kinds:
             bidirectional = np.array([kind == "B" for kind in kinds])
             is_sound &= "none" not in kinds
+        self.is_complete = len(parts) <= 1
         if name == "h264":
             # For missing frames FFmpeg fills in what it decoded before, so that it matters where decoding began.
             has_times = self.container.format.name not in _FORMATS_WITHOUT_DISPLAY_TIMES

@@ -79,10 +79,11 @@ def is_blank_there(path: Path, number: int) -> bool:
     for _ in range(2):  # the first time memory is fresh
         for packet in [*packets, None]:
             with suppress(av.FFmpegError):
-                for frame in source.codec.decode(packet):
-                    if frame.pts == number:
-                        is_blank = may_be_unfinished(frame)
-                    memory.release(frame)
+                frames = source.codec.decode(packet)
+                while frames:  # nothing else may hold on to one: what is held does not come back
+                    if frames[0].pts == number:
+                        is_blank = may_be_unfinished(frames[0])
+                    memory.release(frames.pop(0))
         source.codec.flush_buffers()
         memory.end()
     source.close()

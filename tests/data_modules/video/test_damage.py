@@ -70,6 +70,32 @@ def test_a_picture_of_hevc_that_ends_early(kept_bytes: None) -> None:
     assert exact == [8, 9, 10, 20, 21, 22, 47]  # without what refers to the damaged frame
 
 
+def test_the_first_picture_of_hevc_ends_early(tmp_path: Path) -> None:
+    """Alone in its pass: the marked memory must come back to it."""
+    path = tmp_path / "clip.mp4"
+    content = bytearray((CASES / "hevc_ends_early.mp4").read_bytes())
+    content[63] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(BrokenVideoError, match="frame 1 of 48 is damaged: it ends early"):
+        everything(path)
+
+
+def test_a_jpeg_without_its_own_tables(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mov"
+    write_video(Encoding(".mov", "mjpeg", {"strict": "unofficial"}), path, drawn(8))
+    with VideoReader(path) as reader:
+        packet = bytes(reader._source._kept[5])
+        assert reader._source.is_complete
+    place = path.read_bytes().index(packet) + packet.index(b"\xff\xdb")
+    content = bytearray(path.read_bytes())
+    content[place + 1] = 0xFE  # a comment now: FFmpeg takes the tables of the picture before
+    path.write_bytes(content)
+    full = everything(path)
+    with VideoReader(path) as reader:
+        frames, _ = reader.decode([float(reader.timeline.times_sec[5])])
+    assert torch.equal(frames[0], full[5])
+
+
 def test_zeros_of_the_video_itself_are_no_damage(tmp_path: Path) -> None:
     path = tmp_path / "green.mkv"
     blank = av.VideoFrame.from_ndarray(np.zeros((144, 128), np.uint8), format="yuv420p")
