@@ -142,6 +142,7 @@ class ExperimentCLI(ExperimentSettings):
         """Train if there is anything to train, then test."""
         if not self.settings["features_only"]:  # what a method lacks of the classes is told before frames are encoded
             self.model.set_class_names(self.datamodule.trials[0].train.class_names)
+            self._trial_setup.check()
         self._open_features()
         if self.settings["features_only"]:
             return

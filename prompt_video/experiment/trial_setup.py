@@ -21,6 +21,7 @@ from prompt_video.experiment.progress import ProgressBar
 from prompt_video.experiment.several_processes import StopTogether
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import StopAtNotFinite
+from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials.calibrating import Calibrating, check_task
 from prompt_video.trials.choosing import Choosing, Values, points, with_values
@@ -59,6 +60,17 @@ class TrialSetup:
         """
         is_one_of_several = len(self.data.trials) > 1 or self.data.trial is not None
         return self.data.trials[0].val is None or (isinstance(self.task, RecognitionTask) and is_one_of_several)
+
+    def check(self) -> None:
+        """Refuse, before anything is computed, what cannot be chosen, calibrated or trained together.
+
+        Raises:
+            InputError: of `choosing`, `calibrating` and `count`.
+        """
+        self.choosing(together=False)
+        self.calibrating()
+        if len(self.data.trials) > 1:
+            self.count()
 
     def count(self) -> int:
         """How many trials are trained together.
@@ -129,8 +141,9 @@ class TrialSetup:
         """
         if not (lists := self.settings["choose"]):
             return None
-        if not isinstance(self.task, RecognitionTask):
-            raise InputError(f"choose is for recognition, and this is {type(self.task).__name__}; say --choose null.")
+        if not isinstance(self.task, (RecognitionTask, LocalizationTask)):
+            name = type(self.task).__name__
+            raise InputError(f"choose is for recognition and localization, and this is {name}; say --choose null.")
         lists = dict(lists)
         with_values(copy.deepcopy(self.settings["model"]), points(lists)[0])  # a wrong name is told at once
         return Choosing(lists, self._task_with, partial(self._trainer, together, [], None))

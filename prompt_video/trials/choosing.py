@@ -2,15 +2,18 @@
 
 import logging
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from lightning.pytorch import Trainer, seed_everything
+from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
+from data_modules.protocols.trial import Trial
 from prompt_video.model.examples import Examples
 from prompt_video.tasks.base import VideoTextTask
 
@@ -68,25 +71,41 @@ class Choosing:
         scores: list[tuple[Values, float]] = []
         same_videos = not any(name.startswith("temporal.") for name in self.lists)
         examples: Examples | None = None
-        figure = "test/hm"
+        figure = "hm"
         for values in points(self.lists):
             seed_everything(seed, verbose=False)
             task, trainer = self.make_task(values), self.make_trainer()
             task.with_controls = False
-            if len(inner.trials[0].tests) == 1:
-                figure = task.monitor.replace("val/", "test/")
             if task.has_weights:
                 trainer.fit(task, datamodule=inner)
             elif task.model.needs_examples:
                 examples = task.collect_examples(inner, examples if same_videos else None)
             trainer.test(task, datamodule=inner, verbose=False)
-            if figure not in trainer.callback_metrics:
-                raise InputError("choose: this method cannot score the classes that are held out; choose nothing.")
-            scores.append((values, float(trainer.callback_metrics[figure])))
-            log.info("held out: %s: %s %.3f", told(values), figure.removeprefix("test/"), scores[-1][1])
+            monitored = task.monitor.removeprefix("val/")
+            scores.append((values, held_out_figure(trainer.callback_metrics, inner.trials[0], monitored)))
+            figure = figure if inner.trials[0].harmonic_means else monitored
+            log.info("held out: %s: %s %.3f", told(values), figure, scores[-1][1])
         best = max(range(len(scores)), key=lambda place: (scores[place][1], -place))
         log.info("chosen on training videos that were held out: %s", told(scores[best][0]))
-        return Chosen(scores[best][0], f"held_out/{figure.removeprefix('test/')}", scores)
+        return Chosen(scores[best][0], f"held_out/{figure}", scores)
+
+
+def held_out_figure(metrics: Mapping[str, Tensor], trial: Trial, figure: str) -> float:
+    """What points are compared by: the figure of the only test, or the harmonic mean over those of base and novel.
+
+    Args:
+        metrics: of the test, by name.
+        trial: of `held_out`.
+        figure: that validation watches, such as ``top1``.
+
+    Raises:
+        InputError: when a test was not scored.
+    """
+    tests = [name for pair in trial.harmonic_means.values() for name in pair]
+    names = [f"test/{name}/{figure}" for name in tests] or [f"test/{figure}"]
+    if not all(name in metrics for name in names):
+        raise InputError("choose: this method cannot score the classes that are held out; choose nothing.")
+    return statistics.harmonic_mean([float(metrics[name]) for name in names])
 
 
 def points(lists: Mapping[str, Sequence[float]]) -> list[Values]:

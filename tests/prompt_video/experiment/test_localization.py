@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from data_modules.annotations.activitynet_format import read_detections, read_ground_truth, write_detections
+from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from prompt_video.cli import main
 from prompt_video.commands.score_detections import main as score_detections
 from prompt_video.tasks.localization import LocalizationTask
@@ -376,3 +378,28 @@ def test_prediction_is_for_one_process(config: Path, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         in_two_processes(config, "predict", tmp_path / "two")
     assert b"predict runs on one device; set --trainer.devices 1" in caught.value.stderr
+
+
+@pytest.mark.slow
+def test_a_setting_is_chosen_on_held_out_training_classes(config: Path, tmp_path: Path) -> None:
+    data = UntrimmedShapes(tmp_path / "world", train_videos=12, test_videos=3)
+    data.prepare_data()
+    whole = data.dataset_index.subset("train")
+    shown = Counter(target for record in whole.records for target in set(record.targets))
+    often = [whole.class_names[target] for target, _ in shown.most_common(6)]
+    rare = [name for name in whole.class_names if name not in often]
+    protocol = {"class_path": "OpenSet", "init_args": {"train_classes": often, "test_classes": rare}}
+    options = ["--data.train_videos=12", f"--data.protocol={json.dumps(protocol)}", f"--data.root={data.root}"]
+    choose = '{"text_consistency": [1.0, 0.0]}'
+    results = run(config, "fit", tmp_path / "r", *options, "--choose", choose, "--test_after_fit=false")
+    tried = {row["text_consistency"]: row["held_out/hm"] for row in results["chosen"]["tried"]}
+    assert tried.keys() == {1.0, 0.0}
+    assert results["chosen"]["values"] == {"text_consistency": max(tried, key=lambda value: tried[value])}
+
+
+def test_what_cannot_be_chosen_is_told_before_frames_are_encoded(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(config, "fit", tmp_path / "r", "--choose", '{"prompt.alpha": [1.0]}', f"--data.features={tmp_path / 'f'}", rc=1)
+    assert "choose: the method has no setting 'prompt.alpha'." in capsys.readouterr().err
+    assert not (tmp_path / "f").exists()
