@@ -23,6 +23,7 @@ from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
 from prompt_video.io.former_settings import spec_of_then
 from prompt_video.model.embedding import class_vectors
+from prompt_video.model.model_spec import spec_of_model
 from prompt_video.model.video_text_model import VideoTextModel
 
 BANK_KIND = "prompt-video class bank 1"
@@ -126,7 +127,7 @@ def read_bank(path: Path, model: str | None = None) -> ClassBank:
 
 def model_fingerprint(model: VideoTextModel) -> str:
     """A hash of all that a model's vectors depend on, its backbone too."""
-    spec = spec_of_then(model.spec(), model.backbone.context_length)
+    spec = spec_of_then(spec_of_model(model), model.backbone.context_length)
     about: dict[str, Any] = {
         "clip": spec["clip"]["fingerprint"],
         "prompt": [spec["prompt"]["kind"], _lasting(spec["prompt"]["settings"])],

@@ -15,7 +15,7 @@ GONE = {
 
 
 def spec_of_today(spec: Any) -> Any:  # noqa: ANN401 - whatever stands there
-    """A model's spec, see `VideoTextModel.spec`, in the words of today."""
+    """A model's spec, see `spec_of_model`, in the words of today."""
     if not isinstance(spec, dict):
         return spec
     spec = _renamed(spec)

@@ -19,6 +19,7 @@ from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
 from prompt_video.model.calibration import Calibration
 from prompt_video.model.hub_folder import CONFIG, UNNAMED_BACKBONE, Learned, read_hub_folder
 from prompt_video.model.hub_source import local_path
+from prompt_video.model.model_spec import model_of_spec
 from prompt_video.model.rejection import Rejection
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -90,7 +91,7 @@ def last_checkpoint(run: Path) -> Path | None:
 
 
 def spec_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says of its model, see `VideoTextModel.spec`.
+    """What a checkpoint says of its model, see `spec_of_model`.
 
     Raises:
         InputError: when it is none of this framework's, or of another format.
@@ -204,8 +205,15 @@ def open_model(
     spec = dict(learned.spec)
     if cut_texts and "too_long" in spec["prompt"]["settings"]:
         spec["prompt"] = {**spec["prompt"], "settings": {**spec["prompt"]["settings"], "too_long": "truncate"}}
-    model = VideoTextModel.from_spec(spec, FrozenBackbone(name, backbone_dtype))
-    # What a task learns beside the model is not part of it; imported weights hold nothing else, under shorter names.
-    own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
-    model.load_learned_state(own or learned.state)
-    return model.eval().requires_grad_(False)
+    return restored(learned._replace(spec=spec), FrozenBackbone(name, backbone_dtype)).eval().requires_grad_(False)
+
+
+def restored(learned: Learned, backbone: FrozenBackbone) -> VideoTextModel:
+    """The model as it was when it was saved; what a task learns beside it is left out.
+
+    Raises:
+        InputError: when the backbone is another one, or the weights do not fit.
+    """
+    model = model_of_spec(learned.spec, backbone)
+    model.load_learned_state(learned.of_model)
+    return model

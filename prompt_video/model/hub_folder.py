@@ -33,7 +33,7 @@ class Learned(NamedTuple):
     """What there is to know of a trained model, be it in a checkpoint or in such a folder.
 
     Args:
-        spec: of the model, see `VideoTextModel.spec`.
+        spec: of the model, see `spec_of_model`.
         state: the learned weights, those of the task's own parts too.
         class_names: the candidates in training.
         task: its kind, and which frames it scores, see `VideoTextTask.inference_config`; empty if that is not known.
@@ -49,6 +49,11 @@ class Learned(NamedTuple):
     trial: str | None
     calibration: dict[str, Any] | None = None
     rejection: dict[str, Any] | None = None
+
+    @property
+    def of_model(self) -> dict[str, Tensor]:
+        """The weights of the model alone; imported ones hold nothing else, under shorter names."""
+        return {name: weight for name, weight in self.state.items() if name.startswith("model.")} or self.state
 
 
 def read_hub_folder(folder: Path) -> Learned:

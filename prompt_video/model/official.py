@@ -14,6 +14,7 @@ from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
+from prompt_video.model.model_spec import spec_of_model
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.released import NUM_HEADS, NUM_PREFIX, NUM_SUFFIX
 from prompt_video.model.temporal import TemporalEncoder
@@ -83,7 +84,7 @@ def import_official(
     num_suffix: int | None = None,
     num_heads: int = NUM_HEADS,
 ) -> Imported:
-    """Write a released checkpoint as one that `VideoTextModel.from_spec` and `load_learned_state` read.
+    """Write a released checkpoint as one that `model_of_spec` and `load_learned_state` read.
 
     The weights do not tell how many prompt vectors stand before and behind a name, nor the number of heads. Where the
     optimizer's state is in the file too, it tells the numbers of vectors: positions that a name always covers, and
@@ -127,7 +128,7 @@ def import_official(
         model.load_learned_state(state)
     except InputError as error:
         raise InputError(f"{source} does not fit backbone '{backbone_name}': {error}") from error
-    about = {"format": CHECKPOINT_FORMAT, "spec": model.spec(), "class_names": None}
+    about = {"format": CHECKPOINT_FORMAT, "spec": spec_of_model(model), "class_names": None}
     checkpoint = {"prompt_video": about, "state_dict": model.learned_state()}
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, lambda unfinished: torch.save(checkpoint, unfinished))

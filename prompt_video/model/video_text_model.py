@@ -8,7 +8,6 @@ Only the prompt and the temporal encoder learn; the backbone is frozen.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from typing import Any, cast
 
@@ -19,12 +18,10 @@ from torch.nn import functional as F
 
 from data_modules.batch import Batch
 from data_modules.errors import InputError
-from data_modules.files.text_files import cut
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.examples import Examples
 from prompt_video.model.frozen_share import mixed_scores
-from prompt_video.model.kinds import kind_of, temporal_encoder, text_head
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.templates import DEFAULT, describe, name_of
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
@@ -240,7 +237,7 @@ class VideoTextModel(nn.Module):
         return learned
 
     def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take learned weights of a model of the same `spec`; a task's ``model.`` in front of a name is ignored."""
+        """Take learned weights of a model of the same spec; a task's ``model.`` in front of a name is ignored."""
         state = {name.removeprefix("model."): weight for name, weight in state.items()}
         of_prompt = {name.removeprefix("prompt."): tuple(w.shape) for name, w in state.items() if name[:7] == "prompt."}
         self.prompt.make_room(of_prompt)
@@ -256,56 +253,6 @@ class VideoTextModel(nn.Module):
                 weight.copy_(state[name])
         self.forget_texts()
 
-    def spec(self) -> dict[str, Any]:
-        """All that is needed to build this model again and to refuse a wrong backbone, ready for JSON."""
-        backbone = self.backbone
-        return {
-            "backbone": {
-                "name": backbone.name,
-                "dtype": backbone.dtype,
-                "fingerprint": backbone.fingerprint,
-                "width": backbone.width,
-                "embed_dim": backbone.embed_dim,
-            },
-            "prompt": {"kind": kind_of(self.prompt), "settings": self.prompt.settings()},
-            "temporal": temporal_spec(self.temporal),
-            "temperature": self.temperature.item(),
-            "learn_temperature": self.log_temperature.requires_grad,
-            "frozen_templates": self.frozen_prompt.templates,
-            "frozen_share": self.frozen_share,
-            "class_names": self.prompt.vocabulary,
-        }
-
-    def check_spec(self, spec: Mapping[str, Any]) -> None:
-        """Refuse weights that were learned on another backbone, or in another shape."""
-        backbone = spec["backbone"]
-        if backbone["fingerprint"] != self.backbone.fingerprint:
-            raise InputError(
-                f"these weights were learned on backbone '{backbone['name']}' (fingerprint {backbone['fingerprint']}), "
-                f"and this is backbone '{self.backbone.name}' (fingerprint {self.backbone.fingerprint}); they do not "
-                "work together."
-            )
-        given, own = _lasting(spec), _lasting(self.spec())
-        wrong = sorted(name for name in given.keys() | own.keys() if given.get(name) != own.get(name))
-        if wrong:
-            raise InputError(
-                "these weights were learned with other settings: "
-                + ", ".join(f"{name} was {_told(given, name)} and is {_told(own, name)}" for name in wrong)
-            )
-
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any], backbone: FrozenBackbone | None = None) -> "VideoTextModel":
-        """Build a model from its `spec`; its learned weights come by `load_learned_state`."""
-        backbone = backbone or FrozenBackbone(spec["backbone"]["name"], spec["backbone"]["dtype"])
-        prompt = partial(text_head(spec["prompt"]["kind"]), **spec["prompt"]["settings"])
-        settings = dict(spec["temporal"])
-        temporal = partial(temporal_encoder(settings.pop("kind", TemporalEncoder.__name__)), **settings)
-        options = {name: spec[name] for name in ("frozen_templates", "frozen_share") if name in spec}
-        model = cls(backbone, prompt, temporal, spec["temperature"], spec["learn_temperature"], **options)
-        model.set_vocabulary(spec["class_names"] or [])
-        model.check_spec(spec)
-        return model
-
 
 def starting_temperature(
     given: float | None, backbone: FrozenBackbone, prompt: TextHead, temporal: TemporalEncoder
@@ -317,24 +264,5 @@ def starting_temperature(
     return TEMPERATURE if any(True for _ in learned) else backbone.temperature
 
 
-def temporal_spec(temporal: TemporalEncoder) -> dict[str, Any]:
-    """A temporal encoder's settings, and of another than `TemporalEncoder` its kind."""
-    kind = kind_of(temporal)
-    return temporal.settings() if kind == TemporalEncoder.__name__ else {"kind": kind, **temporal.settings()}
-
-
-def _told(settings: Mapping[str, Any], name: str) -> str:
-    return cut(str(settings.get(name)))
-
-
 def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
     return tuple(state[name].shape) if name in state else None
-
-
-def _lasting(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that weights are bound to; others only matter before training, or to the reading of texts."""
-    settings = {"prompt": spec["prompt"]["kind"], "class_names": spec["class_names"]}
-    settings |= {f"prompt.{name}": value for name, value in spec["prompt"]["settings"].items()}
-    settings |= {f"temporal.{name}": value for name, value in spec["temporal"].items()}
-    passing = ("prompt.init_std", "prompt.too_long", "temporal.position_std")
-    return {name: value for name, value in settings.items() if name not in passing}

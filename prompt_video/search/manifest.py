@@ -16,6 +16,7 @@ from data_modules.errors import InputError
 from data_modules.files.atomic import write_whole
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.former_settings import RENAMED, spec_of_today
+from prompt_video.model.model_spec import model_of_spec, spec_of_model
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.spans import Cutting
 
@@ -44,7 +45,7 @@ class IndexManifest:
     @classmethod
     def of(cls, model: VideoTextModel, folder: Path, cutting: Cutting) -> "IndexManifest":
         """Of a model and a folder."""
-        spec = model.spec()
+        spec = spec_of_model(model)
         if (place := Path(spec["backbone"]["name"]).expanduser()).is_dir():
             spec["backbone"]["name"] = str(place.resolve())  # searching may start from another folder
         state = {name: weight.cpu().clone() for name, weight in model.learned_state().items()}
@@ -52,7 +53,7 @@ class IndexManifest:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """Of the model, see `VideoTextModel.spec`."""
+        """Of the model, see `spec_of_model`."""
         return dict(spec_of_today(self.written))
 
     def continuing(self, other: "IndexManifest") -> "IndexManifest":
@@ -135,7 +136,7 @@ class IndexManifest:
             )
         settings = {**self.spec["prompt"]["settings"], "too_long": "truncate"}
         spec = {**self.spec, "prompt": {**self.spec["prompt"], "settings": settings}}
-        model = VideoTextModel.from_spec(spec, backbone)
+        model = model_of_spec(spec, backbone)
         model.load_learned_state(self.state)
         return model.eval().requires_grad_(False)
 

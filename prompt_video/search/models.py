@@ -5,7 +5,7 @@ from pathlib import Path
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.precision import resolve_backbone_dtype
-from prompt_video.model.checkpoints import read_learned
+from prompt_video.model.checkpoints import read_learned, restored
 from prompt_video.model.embedding import refuse_probe, refuse_weighted
 from prompt_video.model.kinds import text_head
 from prompt_video.model.video_text_model import VideoTextModel
@@ -24,16 +24,12 @@ def model_of_checkpoint(path: Path, backbone: FrozenBackbone | None = None, *, f
         InputError: when it is no checkpoint, belongs to another backbone, or its model reads no texts.
     """
     learned = read_learned(path)
-    spec = learned.spec
     if not frozen:
-        refuse_probe(text_head(spec["prompt"]["kind"]))
-    model = VideoTextModel.from_spec(
-        spec, backbone or FrozenBackbone(spec["backbone"]["name"], resolve_backbone_dtype("auto"))
-    )
+        refuse_probe(text_head(learned.spec["prompt"]["kind"]))
+    name = learned.spec["backbone"]["name"]
+    model = restored(learned, backbone or FrozenBackbone(name, resolve_backbone_dtype("auto")))
     if not frozen:
         refuse_weighted(model)
-    own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
-    model.load_learned_state(own or learned.state)  # imported ones hold nothing else, under shorter names
     return model
 
 

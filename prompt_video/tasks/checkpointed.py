@@ -12,6 +12,7 @@ from data_modules.errors import InputError
 from prompt_video.model.calibration import Calibration
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, learned_of, read_learned
 from prompt_video.model.hub_folder import Learned
+from prompt_video.model.model_spec import check_spec, spec_of_model
 from prompt_video.model.rejection import Rejection
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.tasks.logged_loss import LoggedLoss
@@ -40,7 +41,7 @@ class Checkpointed(LightningModule):
         """Add what is needed to rebuild the model and to refuse a wrong backbone."""
         checkpoint["prompt_video"] = {
             "format": CHECKPOINT_FORMAT,
-            "spec": self.model.spec(),
+            "spec": spec_of_model(self.model),
             "class_names": self.class_names,
             "trial": self.trial_name,
             "task": self.inference_config(),
@@ -63,7 +64,7 @@ class Checkpointed(LightningModule):
     def _take(self, learned: Learned) -> None:
         state = learned.state
         self.model.set_vocabulary(learned.spec["class_names"] or [])
-        self.model.check_spec(learned.spec)
+        check_spec(self.model, learned.spec)
         extra = {name for name in state if name.split(".")[0] in self.extra_modules}
         self.model.load_learned_state({name: weight for name, weight in state.items() if name not in extra})
         self.load_extra_state({name: state[name] for name in extra})
@@ -102,8 +103,7 @@ class Checkpointed(LightningModule):
         assert self.start_from is not None
         learned = read_learned(self.start_from)
         try:
-            self.model.check_spec(learned.spec)
+            check_spec(self.model, learned.spec)
         except InputError as error:
             raise InputError(f"model.start_from, {self.start_from}: {error}") from None
-        own = {name: weight for name, weight in learned.state.items() if name.startswith("model.")}
-        return {name.removeprefix("model."): weight for name, weight in (own or learned.state).items()}
+        return {name.removeprefix("model."): weight for name, weight in learned.of_model.items()}

@@ -11,6 +11,7 @@ import prompt_video
 from prompt_video.backbones.backbone import FrozenBackbone, bytes_per_pass
 from prompt_video.backbones.precision import allow_tf32, device_type, exact_float32, resolve_backbone_dtype
 from prompt_video.experiment.settings import read_settings
+from prompt_video.model.model_spec import spec_of_model
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.tasks.recognition import RecognitionTask
 
@@ -76,7 +77,7 @@ def test_a_run_settles_it_by_its_accelerator(gpus: list[tuple[int, int]], tmp_pa
         assert torch.get_float32_matmul_precision() == products
         assert settings.task().model.backbone.dtype == expected
     named = read_settings([*options, "--model.backbone_dtype=float32"])
-    assert named.task().model.spec()["backbone"]["dtype"] == "float32"
+    assert spec_of_model(named.task().model)["backbone"]["dtype"] == "float32"
 
 
 def test_a_checkpoint_is_read_in_any_precision(

@@ -11,6 +11,7 @@ import torch
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
 from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.model_spec import spec_of_model
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
@@ -46,7 +47,7 @@ def save_checkpoint(tmp_path: Path) -> Callable[..., Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         about = {
             "format": CHECKPOINT_FORMAT,
-            "spec": model.spec(),
+            "spec": spec_of_model(model),
             "class_names": NAMES if class_names is None else class_names,
             "trial": None,
             "task": {"kind": "RecognitionTask", "frame_rate": None, "crops": ["center"]},

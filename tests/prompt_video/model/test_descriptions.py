@@ -18,6 +18,7 @@ from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.cli import main
 from prompt_video.model.description_files import packaged_descriptions, read_descriptions, sentences_of
 from prompt_video.model.descriptions import Descriptions
+from prompt_video.model.model_spec import model_of_spec, spec_of_model
 from prompt_video.model.parts import OrderedParts
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder
@@ -150,7 +151,7 @@ def test_a_checkpoint_holds_its_sentences(backbone: FrozenBackbone, tmp_path: Pa
 
     model = VideoTextModel(backbone, described, lambda width: TemporalEncoder(width, num_layers=0, num_heads=1))
     (tmp_path / "mine.json").unlink()
-    again = VideoTextModel.from_spec(json.loads(json.dumps(model.spec())), backbone)
+    again = model_of_spec(json.loads(json.dumps(spec_of_model(model))), backbone)
     again.load_learned_state(model.learned_state())
     torch.testing.assert_close(again.text_features(["star"]), model.text_features(["star"]))
 

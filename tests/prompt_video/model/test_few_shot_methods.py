@@ -18,6 +18,7 @@ from prompt_video.model.cache import Cache
 from prompt_video.model.embedding import class_vectors, text_vectors, video_vectors
 from prompt_video.model.examples import Examples
 from prompt_video.model.linear_adapter import LinearAdapter
+from prompt_video.model.model_spec import model_of_spec, spec_of_model
 from prompt_video.model.parts import OrderedParts, QueryWeighted, part_shares
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
@@ -260,7 +261,7 @@ def test_what_was_kept_is_saved(backbone: FrozenBackbone, head: type[TextHead]) 
     with torch.no_grad():
         for weight in model.prompt.parameters():
             weight.add_(torch.randn(weight.shape))
-    again = VideoTextModel.from_spec(model.spec(), backbone)
+    again = model_of_spec(spec_of_model(model), backbone)
     again.load_learned_state(model.learned_state())
     videos = torch.randn(3, backbone.embed_dim)
     assert torch.equal(again.scores(videos, NAMES), model.scores(videos, NAMES))

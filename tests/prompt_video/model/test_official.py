@@ -14,6 +14,7 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.cli import main
 from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
+from prompt_video.model.model_spec import model_of_spec, spec_of_model
 from prompt_video.model.official import BLOCK_KEYS, TOWER_KEYS, Imported, import_official
 from prompt_video.model.video_text_model import VideoTextModel
 
@@ -69,7 +70,7 @@ def released_video_feature(state: dict[str, Tensor], features: Tensor, num_heads
 def load(path: Path) -> VideoTextModel:
     checkpoint = torch.load(path, weights_only=True)
     assert checkpoint["prompt_video"]["format"] == CHECKPOINT_FORMAT
-    model = VideoTextModel.from_spec(checkpoint["prompt_video"]["spec"])
+    model = model_of_spec(checkpoint["prompt_video"]["spec"])
     model.load_learned_state(checkpoint["state_dict"])
     return model
 
@@ -221,7 +222,7 @@ def test_the_command_takes_the_numbers(clip_folder: Path, tmp_path: Path, capsys
         f"--backbone={clip_folder}",
     ]
     assert main([*command, "--num_prefix=4", "--num_suffix=3", "--num_heads=2"]) == 0
-    prompt = load(tmp_path / "a.ckpt").spec()["prompt"]["settings"]
+    prompt = spec_of_model(load(tmp_path / "a.ckpt"))["prompt"]["settings"]
     assert (prompt["num_prefix"], prompt["num_suffix"], prompt["layout"]) == (4, 3, "by_position")
     assert load(tmp_path / "a.ckpt").temporal.num_heads == 2
     assert "4 prompt vectors before a name, 3 behind it (as given)" in capsys.readouterr().out

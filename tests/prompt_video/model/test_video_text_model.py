@@ -19,6 +19,7 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.embedding import frozen_model
 from prompt_video.model.linear_probe import LinearProbe
+from prompt_video.model.model_spec import check_spec, model_of_spec, spec_of_model
 from prompt_video.model.prompt import PromptLearner, TemplatePrompt
 from prompt_video.model.temporal import TemporalEncoder, mean_frame
 from prompt_video.model.video_text_model import VideoTextModel
@@ -189,7 +190,7 @@ def test_linear_probe(backbone: FrozenBackbone) -> None:
     assert set(scorer.learned_state()) >= {"prompt.weight", "prompt.bias"}
     nn.init.normal_(cast(torch.Tensor, scorer.prompt.weight))
     assert torch.equal(scorer(batch(text=TEXTS[::-1])), scorer(batch()).flip(1))
-    other = VideoTextModel.from_spec(json.loads(json.dumps(scorer.spec())))
+    other = model_of_spec(json.loads(json.dumps(spec_of_model(scorer))))
     other.load_learned_state(scorer.learned_state())
     torch.testing.assert_close(other(batch()), scorer(batch()))
     with pytest.raises(InputError, match="is none of them"):
@@ -205,25 +206,25 @@ def test_linear_probe(backbone: FrozenBackbone) -> None:
 )
 def test_rebuilt_from_its_spec(backbone: FrozenBackbone, prompt: Callable[[TextShape], nn.Module]) -> None:
     scorer = model(backbone, prompt, temperature=0.2)
-    rebuilt = VideoTextModel.from_spec(json.loads(json.dumps(scorer.spec())))
+    rebuilt = model_of_spec(json.loads(json.dumps(spec_of_model(scorer))))
     rebuilt.load_learned_state({f"model.{name}": weight for name, weight in scorer.learned_state().items()})
     torch.testing.assert_close(rebuilt(batch()), scorer(batch()))
 
 
 def test_another_clip_is_refused(backbone: FrozenBackbone) -> None:
-    spec = model(backbone).spec()
+    spec = spec_of_model(model(backbone))
     spec["backbone"]["fingerprint"] = "0123"
     with pytest.raises(InputError, match="fingerprint 0123") as caught:
-        VideoTextModel.from_spec(spec, backbone)
+        model_of_spec(spec, backbone)
     assert backbone.fingerprint in str(caught.value)
 
 
 def test_other_settings_are_refused(backbone: FrozenBackbone) -> None:
     """Also where the shapes happen to agree."""
-    spec = model(backbone, partial(PromptLearner, num_prefix=20, num_suffix=12)).spec()
+    spec = spec_of_model(model(backbone, partial(PromptLearner, num_prefix=20, num_suffix=12)))
     with pytest.raises(InputError, match=r"prompt.num_prefix was 20 and is 16, prompt.num_suffix was 12 and is 16"):
-        model(backbone).check_spec(spec)
-    model(backbone, partial(PromptLearner, init_std=0.5)).check_spec(model(backbone).spec())
+        check_spec(model(backbone), spec)
+    check_spec(model(backbone, partial(PromptLearner, init_std=0.5)), spec_of_model(model(backbone)))
 
 
 def test_weights_of_another_shape_are_refused(backbone: FrozenBackbone) -> None:
