@@ -17,10 +17,11 @@ from data_modules.protocols.trial import SPLITS, Split
 from prompt_video.experiment.checkpoint_files import with_whole_checkpoints
 from prompt_video.experiment.claim import Claim
 from prompt_video.experiment.config_errors import making_trainer
-from prompt_video.experiment.folder import RunRecord, settle_run_folder
+from prompt_video.experiment.folder import settle_run_folder
 from prompt_video.experiment.loggers import close_loggers, log_trials, make_loggers
 from prompt_video.experiment.missing_data import why_no_data
 from prompt_video.experiment.progress import DataWait, ProgressBar
+from prompt_video.experiment.run_record import RunRecord
 from prompt_video.experiment.settings import ExperimentSettings, parse
 from prompt_video.experiment.several_processes import StopTogether, end_others
 from prompt_video.experiment.stopping import Stopped

@@ -16,8 +16,8 @@ from data_modules.modules.base import VideoDataModule
 from prompt_video.backbones.precision import device_type
 from prompt_video.experiment.building import build
 from prompt_video.experiment.checkpoint_files import with_whole_checkpoints
-from prompt_video.experiment.folder import TrialFiles
 from prompt_video.experiment.progress import ProgressBar
+from prompt_video.experiment.run_record import TrialFiles
 from prompt_video.experiment.several_processes import StopTogether
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.finite import StopAtNotFinite

@@ -24,7 +24,7 @@ from data_modules.loading.transforms import ResizeCrop
 from data_modules.loading.windows import SlidingWindows
 from data_modules.modules.extraction import transform_of
 from prompt_video.backbones.backbone import FrozenBackbone
-from prompt_video.experiment.folder import RunRecord
+from prompt_video.experiment.run_record import RunRecord
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.suppression import Suppression
 from prompt_video.model.linear_probe import LinearProbe
