@@ -6,6 +6,8 @@ to a class that is loaded already and of that kind; so one's own subclasses go o
 """
 
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
@@ -50,6 +52,13 @@ def check_class_path(path: str, kinds: tuple[type, ...] = KINDS) -> None:
             f"there is no {wanted} '{path}' to be seen in its source, and nothing of it was imported: name a subclass "
             "by the module that it is written in."
         )
+
+
+def subclasses(*bases: type) -> Iterator[Any]:
+    """Some classes and all that are derived from them, as far as they are loaded."""
+    for base in bases:
+        yield base
+        yield from subclasses(*base.__subclasses__())
 
 
 def guard_imports() -> None:

@@ -5,14 +5,14 @@ counts for its subclasses too. The method is laid over the scale, and over both 
 says. Where two name different classes for a part, nothing of the one below is kept.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from data_modules.errors import InputError
-from prompt_video.experiment.class_paths import ForeignClassError, check_class_path
-from prompt_video.experiment.fragments import Fragment, check_method, methods_of, read_fragment
+from prompt_video.experiment.class_paths import ForeignClassError, check_class_path, subclasses
+from prompt_video.experiment.fragments import Fragment, check_method, read_fragment
 from prompt_video.experiment.packaged import Kind, file_of, packaged
 from prompt_video.io.suggest import nearest
 from prompt_video.tasks.base import VideoTextTask
@@ -48,11 +48,6 @@ def choices_of(task: type[VideoTextTask], method: str) -> dict[str, list[float]]
     return dict(chosen.get(task.__name__, {}))
 
 
-def methods_for(task: type[VideoTextTask]) -> list[str]:
-    """Names of the packaged methods that a task can be trained with."""
-    return methods_of([cls.__name__ for cls in task.__mro__])
-
-
 def laid_over(below: Any, above: Any) -> Any:  # noqa: ANN401 - values of YAML
     """Two values of one setting as one: mappings are merged, and of anything else the upper one is taken."""
     if _is_part(below) or _is_part(above):
@@ -70,21 +65,13 @@ def task_class(path: str) -> type[VideoTextTask] | None:
     """
     module, _, name = path.rpartition(".")
     if not module:
-        return next((cls for cls in _task_classes() if cls.__name__ == name), None)
+        return next((cls for cls in subclasses(VideoTextTask) if cls.__name__ == name), None)
     try:
         check_class_path(path, (VideoTextTask,))
         cls = getattr(import_module(module), name, None)
     except (ForeignClassError, ModuleNotFoundError):
         return None
     return cls if isinstance(cls, type) and issubclass(cls, VideoTextTask) else None
-
-
-def _task_classes() -> Iterator[type[VideoTextTask]]:
-    waiting: list[type] = [VideoTextTask]
-    while waiting:
-        cls = waiting.pop()
-        waiting += cls.__subclasses__()
-        yield cls
 
 
 def _method(name: str, classes: list[str]) -> Fragment:
@@ -99,7 +86,7 @@ def _read(kind: Kind, name: str) -> Fragment:
     path = file_of(kind, name)
     fragment = read_fragment(path)
     scales = set(packaged("scale")) if kind == "method" else set()
-    tasks = {cls.__name__ for cls in _task_classes()}
+    tasks = {cls.__name__ for cls in subclasses(VideoTextTask)}
     keys = [
         *(key for key in fragment if key != CHOOSE),
         *fragment.get(CHOOSE, {}),

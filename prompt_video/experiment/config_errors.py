@@ -20,7 +20,7 @@ from data_modules.loading.sampling import Sampler
 from data_modules.loading.windows import Windows
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols import Protocol
-from prompt_video.experiment.class_paths import guard_imports
+from prompt_video.experiment.class_paths import guard_imports, subclasses
 from prompt_video.io.bounded_yaml import bound_loader
 from prompt_video.io.parser_messages import ConfigError, explain
 from prompt_video.localization.detector import ProposalDetector
@@ -29,7 +29,7 @@ from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.text_head import TextHead
 from prompt_video.tasks.base import VideoTextTask
 
-_BASES: tuple[type, ...] = (
+CONFIGURED: tuple[type, ...] = (
     VideoTextTask,
     VideoDataModule,
     Protocol,
@@ -177,18 +177,10 @@ def _option_names(parser: LightningArgumentParser) -> set[str]:
     """Names of all options, of the parser and of every class that can be named in a configuration."""
     names = {"model", "data", "trainer", "class_path", "init_args", "help", "print_config"}
     names |= {part for name in parser.get_defaults().keys(branches=True) for part in name.split(".")}
-    for cls in (*_known_classes(), Trainer):
+    for cls in (*subclasses(*CONFIGURED), Trainer):
         names |= set(inspect.signature(cls.__init__).parameters)
     return names - {"self", "args", "kwargs", "options"}
 
 
 def _class_names() -> set[str]:
-    return {cls.__name__ for cls in _known_classes()}
-
-
-def _known_classes() -> Iterator[Any]:
-    waiting: list[type] = list(_BASES)
-    while waiting:
-        cls = waiting.pop()
-        waiting += cls.__subclasses__()
-        yield cls
+    return {cls.__name__ for cls in subclasses(*CONFIGURED)}

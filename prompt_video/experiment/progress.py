@@ -29,20 +29,13 @@ class DataWait(Callback):
         """Start counting anew."""
         self._mark, self._waited, self._worked = time.perf_counter(), 0.0, 0.0
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def on_train_batch_start(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Lightning's
         """A batch is there: the time since the last step ended was spent waiting."""
         now = time.perf_counter()
         self._waited += now - self._mark
         self._mark = now
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: Any, **options: Any) -> None:  # noqa: ANN401 - Lightning's
         """A step is done."""
         now = time.perf_counter()
         self._worked += now - self._mark
@@ -147,15 +140,7 @@ class ProgressBar(ProgressCallback):
         else:
             self._advance()
 
-    def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: Any, **options: Any) -> None:  # noqa: ANN401 - Lightning's
         """One batch more; within a training the bar says that it waits for this."""
         if trainer.state.fn != "fit":
             self._advance()

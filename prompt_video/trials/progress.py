@@ -59,14 +59,7 @@ class LossCurve(Callback):
     def __init__(self) -> None:
         self._sums: dict[int, tuple[float, int]] = {}
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,  # noqa: ANN401 - Lightning's
-        batch: Any,  # noqa: ANN401
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *rest: Any, **options: Any) -> None:  # noqa: ANN401 - Lightning's
         """Add the step of one trial, or of several."""
         loss, step = trainer.callback_metrics.get("train/loss"), trainer.global_step - 1
         if loss is not None and is_logged(trainer):

@@ -14,7 +14,7 @@ from data_modules.data_sets.class_lists import class_list
 from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.experiment.cli import main as run_experiment
-from prompt_video.experiment.composition import methods_for
+from prompt_video.experiment.fragments import methods_of
 from prompt_video.experiment.settings import read_settings
 from prompt_video.preflight.dry_run import dry_run_options
 from prompt_video.tasks.localization import LocalizationTask
@@ -324,7 +324,7 @@ def dry_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", methods_for(RecognitionTask))
+@pytest.mark.parametrize("method", methods_of(["VideoTextTask", RecognitionTask.__name__]))
 @pytest.mark.parametrize("experiment", ["hmdb51_5way5shot", "hmdb51_base2novel"])
 def test_every_method_runs_on_every_kind_of_protocol(
     experiment: str, method: str, dry_run: Callable[..., dict[str, float]]
@@ -341,7 +341,7 @@ def test_every_method_runs_on_every_kind_of_protocol(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", methods_for(LocalizationTask))
+@pytest.mark.parametrize("method", methods_of(["VideoTextTask", LocalizationTask.__name__]))
 @pytest.mark.parametrize("experiment", ["thumos14_closed", "thumos14_openset_50"])
 def test_every_localization_method_runs_in_closed_and_open_set(
     experiment: str, method: str, tmp_path: Path, dry_run: Callable[..., dict[str, float]]
@@ -360,7 +360,7 @@ def test_every_localization_method_runs_in_closed_and_open_set(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", methods_for(RetrievalTask))
+@pytest.mark.parametrize("method", methods_of(["VideoTextTask", RetrievalTask.__name__]))
 def test_every_retrieval_method_runs(method: str, dry_run: Callable[..., dict[str, float]]) -> None:
     metrics = dry_run("msrvtt_full", method)
     assert {"test/t2v/r@1", "test/v2t/frozen_r@1", "test/t2v/dual_softmax_median_rank"} <= metrics.keys()

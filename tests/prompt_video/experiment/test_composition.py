@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from data_modules.errors import InputError
-from prompt_video.experiment.composition import composed, laid_over, methods_for
+from prompt_video.experiment.composition import composed, laid_over
+from prompt_video.experiment.fragments import methods_of
 from prompt_video.experiment.packaged import packaged
 from prompt_video.experiment.settings import read_settings
 from prompt_video.tasks.localization import LocalizationTask
@@ -83,7 +84,7 @@ def fresh(task: type, method: str, scale: str) -> Any:  # noqa: ANN401 - of a na
 )
 def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a class that is no abstract one
     rows = []
-    for method in methods_for(task):
+    for method in methods_of(["VideoTextTask", task.__name__]):
         both = [fresh(task, method, scale)["init_args"] for scale in BACKBONES]
         templates = "/".join(str(one["prompt"]["init_args"].get("templates", "-")) for one in both)
         encoders = [one["temporal"]["init_args"] for one in both]
@@ -116,7 +117,7 @@ def test_every_method_at_both_sizes(task: Any) -> None:  # noqa: ANN401 - a clas
     ],
 )
 def test_a_method_in_the_place_of_another_leaves_nothing_of_it(experiment: str, task: Any, scale: str) -> None:  # noqa: ANN401
-    for method in methods_for(task):
+    for method in methods_of(["VideoTextTask", task.__name__]):
         settings = read_settings(["--method", method, f"--config={experiment}"])
         assert settings.settings["model"] == fresh(task, method, scale)
         assert settings.name == f"{experiment}_{method}"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from jsonargparse._parameter_resolvers import get_signature_parameters
 
-from prompt_video.experiment.config_errors import _known_classes
+from prompt_video.experiment.class_paths import subclasses
+from prompt_video.experiment.config_errors import CONFIGURED
 from prompt_video.experiment.file_keys import check_file, check_fragment
 from prompt_video.experiment.packaged import packaged
 from prompt_video.experiment.settings import read_settings
@@ -100,7 +101,7 @@ def test_all_that_comes_with_the_program_is_right_and_so_are_runs(tmp_path: Path
 
 def test_sources_say_of_each_class_what_the_parser_knows_of_it() -> None:
     packages = ("prompt_video.", "data_modules.")
-    ours = [c for c in _known_classes() if c.__module__.startswith(packages) and not c.__name__.startswith("_")]
+    ours = [c for c in subclasses(*CONFIGURED) if c.__module__.startswith(packages) and not c.__name__.startswith("_")]
     assert len(ours) > 50
     settled = set()
     for cls in ours:
