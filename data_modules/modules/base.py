@@ -149,7 +149,11 @@ class VideoDataModule(DataLoaders):
         return apart
 
     def extract(
-        self, encoder: FrameEncoder, trainer: Trainer | None = None, splits: Collection[Split] = SPLITS
+        self,
+        encoder: FrameEncoder,
+        trainer: Trainer | None = None,
+        splits: Collection[Split] = SPLITS,
+        part: tuple[int, int] = (1, 1),
     ) -> None:
         """Compute the frame features that are not stored yet, and open the stores; with ``features: off`` do nothing.
 
@@ -161,11 +165,12 @@ class VideoDataModule(DataLoaders):
             trainer: runs it, on its devices; None: one on what there is.
             splits: that will be looked at; there is a store for each crop, and those beside the middle one are for
                 testing alone.
+            part: (2, 8) is the second of eight parts of the videos, whose others are left to other programs.
 
         Raises:
             InputError: when a store is named that is missing or was made with another recipe, or `check_preprocessing`.
         """
-        from data_modules.modules.extraction import open_store  # which knows this class
+        from data_modules.modules.extraction import open_store, part_of  # which know this class
 
         self.reads = splits
         self.check_preprocessing(encoder)
@@ -176,8 +181,9 @@ class VideoDataModule(DataLoaders):
         trainer = trainer or Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False)
         for owner, wanted in self.stored_apart().items():
             owner.stores = [
-                open_store(encoder, owner, crop, records, trainer)
+                open_store(encoder, owner, crop, own, trainer)
                 for crop, records in zip(owner.crops, wanted, strict=True)
+                if (own := part_of(records, part))
             ]
 
     def check_preprocessing(self, encoder: FrameEncoder) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -173,6 +174,19 @@ def open_store(
     store = FeatureStore(root, recipe)
     store.leave_out(BrokenVideo(video_id, str(path), MISSING) for video_id, path in videos if stamp(path) == GONE)
     return store
+
+
+def part_of(records: Mapping[str, Record], part: tuple[int, int]) -> dict[str, Record]:
+    """The videos that one of several extractions computes, when nothing but a file system joins them.
+
+    Their names alone say which, so that lists that grow, and what is stored by then, move no video to another part.
+
+    Args:
+        records: of all of them, by their ids.
+        part: which one, from 1, of how many.
+    """
+    number, count = part
+    return {name: record for name, record in records.items() if zlib.crc32(os.fsencode(name)) % count == number - 1}
 
 
 def open_named(root: Path, recipe: Recipe, videos: Sequence[tuple[str, Path]]) -> FeatureStore:

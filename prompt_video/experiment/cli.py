@@ -54,6 +54,7 @@ class ExperimentCLI(ExperimentSettings):
     record: RunRecord
     claim: Claim | None = None
     watching: Sequence[Callback] = ()  # of whoever runs it: told of every extraction, training and test
+    part: tuple[int, int] = (1, 1)  # of the videos, whose features are computed
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Lightning's, which does all of a run
         try:
@@ -284,7 +285,7 @@ class ExperimentCLI(ExperimentSettings):
         else:
             wanted["callbacks"].append(ProgressBar())
         self.extractor = Trainer(logger=False, enable_checkpointing=False, enable_model_summary=False, **wanted)
-        self.datamodule.extract(self.model.encoder, self.extractor, splits)
+        self.datamodule.extract(self.model.encoder, self.extractor, splits, self.part)
 
     def _summarize(self) -> None:
         if not self.trainer.is_global_zero or self.settings["quiet"]:
@@ -319,11 +320,12 @@ def _test_video(data: VideoDataModule) -> Path | None:
     return next((records[0].path for records in of_tests if records and records[0].path.is_file()), None)
 
 
-def main(arguments: list[str]) -> ExperimentCLI:
+def main(arguments: list[str], kind: type[ExperimentCLI] = ExperimentCLI) -> ExperimentCLI:
     """Run one experiment.
 
     Args:
         arguments: the verb and its options, as typed after ``prompt-video``.
+        kind: what runs it.
     """
     console.configure()
-    return parse(arguments, ExperimentCLI)
+    return parse(arguments, kind)

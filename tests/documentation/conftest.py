@@ -100,6 +100,13 @@ KINDS = (
         ("tests/prompt_video/preflight/test_planning.py::test_the_command_says_hours_and_bytes",),
     ),
     Kind(
+        r"prompt-video features --config \S+ --part \S+/8 --data.num_workers 12",
+        "elsewhere",
+        (
+            "tests/prompt_video/experiment/test_resume.py::test_several_extractions_fill_one_store_and_compute_nothing_twice",
+        ),
+    ),
+    Kind(
         r"prompt-video features --config \S+",
         "elsewhere",
         (
@@ -181,7 +188,9 @@ def blocks() -> tuple[Block, ...]:
 
 def commands_of(document: str, text: str) -> Iterator[Command]:
     """Those in fences, a line each, and those in the text that begin with ``make`` or ``prompt-video``."""
-    for found in re.finditer(r"^```(\w*)\n(.*?)^```$|`((?:make|prompt-video)\s[^`]*)`", text, re.MULTILINE | re.DOTALL):
+    for found in re.finditer(
+        r"^```(\w*)[^`\n]*\n(.*?)^```$|`((?:make|prompt-video)\s[^`]*)`", text, re.MULTILINE | re.DOTALL
+    ):
         line = text.count("\n", 0, found.start()) + 1
         if found[3]:
             yield Command(document, line, " ".join(found[3].split()))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from data_modules.features.shards import read_shard
 from data_modules.features.store import FeatureStore
 
 Start = Callable[..., ForkServerProcess]
@@ -105,9 +106,43 @@ def test_extraction_after_a_kill_gives_the_same_store(
     assert 0 < len(FeatureStore(found)) < 24
     finish(extract(tmp_path / "killed"))
 
-    whole, resumed = FeatureStore(next((tmp_path / "whole").iterdir())), FeatureStore(found)
-    assert sorted(whole.video_ids) == sorted(resumed.video_ids)
-    for video_id in whole.video_ids:
-        assert np.array_equal(whole.times_sec(video_id), resumed.times_sec(video_id))
-        # Which frames are encoded together differs after a kill, and with it the last bit of a half.
-        assert torch.allclose(whole.read(video_id), resumed.read(video_id), rtol=2e-3, atol=2e-3)
+    assert_same_features(FeatureStore(next((tmp_path / "whole").iterdir())), FeatureStore(found))
+
+
+def assert_same_features(one: FeatureStore, other: FeatureStore) -> None:
+    assert one.video_ids == other.video_ids
+    for video_id in one.video_ids:
+        assert np.array_equal(one.times_sec(video_id), other.times_sec(video_id))
+        # Which frames are encoded together differs, and with it the last bit of a half.
+        assert torch.allclose(one.read(video_id), other.read(video_id), rtol=2e-3, atol=2e-3)
+
+
+def stored(root: Path) -> list[str]:
+    """The videos of all shards: one that was computed twice is there twice."""
+    store = FeatureStore(root)
+    return sorted(name for path in root.glob("shard-*") for name in read_shard(path, store.recipe).video_ids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_extractions_fill_one_store_and_compute_nothing_twice(
+    tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start, options: Options, count: int
+) -> None:
+    root, together = make_videos(tmp_path / "videos", 12), tmp_path / "together"
+
+    def extract(features: Path, number: int, of: int) -> ForkServerProcess:
+        own = options(root, features, tmp_path / f"run{number}")
+        return start_python(EAGER, "features", f"--part={number}/{of}", *own)
+
+    finish(extract(tmp_path / "alone", 1, 1))
+    running = [extract(together, number, count) for number in range(1, count + 1)]
+    kill_when(running.pop(), lambda: len(list(together.rglob("*.safetensors"))) >= 2)
+    for process in running:
+        finish(process)
+    (found,) = together.iterdir()
+    assert len(FeatureStore(found)) < 24, "the killed one's are missing, and no other's"
+    finish(extract(together, count, count))
+    assert_same_features(FeatureStore(next((tmp_path / "alone").iterdir())), FeatureStore(found))
+    assert stored(found) == FeatureStore(found).video_ids
+    finish(start_python(COMMAND, "features", *options(root, together, tmp_path / "run")))
+    assert stored(found) == FeatureStore(found).video_ids, "what is stored is not computed again"
