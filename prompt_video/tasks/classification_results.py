@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from prompt_video.metrics.confidences import calibration_error, separation
 from prompt_video.model.calibration import Calibration
-from prompt_video.tasks.results import Results, in_turn, shares_of_processes
+from prompt_video.tasks.results import VideoResults
 
 
 @dataclass(frozen=True)
@@ -39,26 +38,10 @@ class Prediction:
     share: float | None
 
 
-class ClassificationResults(Results):
-    """Guesses on one subset, each video counted once however many processes there are.
+class ClassificationResults(VideoResults[Prediction]):
+    """Guesses on one subset, one a video."""
 
-    Args:
-        class_names: the candidates.
-        paths: files of the videos, for reports.
-        with_frozen: whether the frozen backbone's figure is one of those that are computed.
-    """
-
-    def __init__(
-        self, class_names: Sequence[str], paths: Mapping[str, Path] | None = None, with_frozen: bool = True
-    ) -> None:
-        super().__init__()
-        self.class_names, self.paths, self.with_frozen = list(class_names), paths or {}, with_frozen
-        self._all: list[Prediction] = []
-        self.is_calibrated = False
-
-    def reset(self) -> None:
-        """Forget all videos, as before a new epoch of validation or a new test."""
-        self._all = []
+    is_calibrated: bool = False
 
     @property
     def videos(self) -> list[Prediction]:
@@ -97,10 +80,6 @@ class ClassificationResults(Results):
         shares = [None] * len(target) if share is None else share.tolist()
         rows = zip(video_ids, *(column.tolist() for column in columns), shares, strict=True)
         self._all.extend(Prediction(*row) for row in rows)
-
-    def gather(self) -> None:
-        """Bring together what all processes have, in the order of the subset."""
-        self._all = in_turn(shares_of_processes(self._all))
 
     def compute(self) -> dict[str, float]:
         """Top-1, top-5 and mean class accuracy; of a test also the frozen backbone's top-1, and what confidence says.

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torchmetrics.functional.classification import binary_average_precision, multilabel_average_precision
 
-from prompt_video.tasks.results import Results, in_turn, shares_of_processes
+from prompt_video.tasks.results import VideoResults
 
 
 class LabelledVideo(NamedTuple):
@@ -23,14 +23,14 @@ class LabelledVideo(NamedTuple):
     frozen: Float[Tensor, " K"]  # grows with its cosine, in [0, 1]: no probability
 
 
-class MultiLabelResults(Results):
-    """Probabilities of every class on one subset, each video counted once however many processes there are.
+class MultiLabelResults(VideoResults[LabelledVideo]):
+    """Probabilities of every class on one subset.
 
     Args:
         class_names: the candidates.
         threshold: probability from which on a class counts as named.
-        paths: files of the videos, for reports.
-        with_frozen: whether the frozen backbone's figure is one of those that are computed.
+        paths: as of all `VideoResults`.
+        with_frozen: the same.
     """
 
     def __init__(
@@ -40,14 +40,8 @@ class MultiLabelResults(Results):
         paths: Mapping[str, Path] | None = None,
         with_frozen: bool = True,
     ) -> None:
-        super().__init__()
-        self.class_names, self.threshold = list(class_names), threshold
-        self.paths, self.with_frozen = paths or {}, with_frozen
-        self.videos: list[LabelledVideo] = []
-
-    def reset(self) -> None:
-        """Forget all videos, as before a new epoch of validation or a new test."""
-        self.videos = []
+        super().__init__(class_names, paths, with_frozen)
+        self.threshold = threshold
 
     def update(
         self,
@@ -58,11 +52,7 @@ class MultiLabelResults(Results):
     ) -> None:
         """Add the probabilities of some videos."""
         columns = (column.cpu().unbind() for column in (shown, learned, frozen))
-        self.videos.extend(map(LabelledVideo, video_ids, *columns))
-
-    def gather(self) -> None:
-        """Bring together what all processes have, in the order of the subset."""
-        self.videos = in_turn(shares_of_processes(self.videos))
+        self._all.extend(map(LabelledVideo, video_ids, *columns))
 
     def compute(self) -> dict[str, float]:
         """Mean average precision over the classes that any video shows, that of the frozen backbone, and F1.

@@ -1,9 +1,10 @@
 """What every task gathers in validation and in tests: one interface, whatever is counted."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, zip_longest
-from typing import TypeVar
+from pathlib import Path
+from typing import Generic, TypeVar
 
 from torch import distributed, nn
 
@@ -38,6 +39,36 @@ class Results(nn.Module, ABC):
             inverted: over all others instead.
         """
         return {}
+
+
+class VideoResults(Results, Generic[T]):
+    """What is said of each video of one subset, which counts once however many processes there are.
+
+    Args:
+        class_names: the candidates.
+        paths: files of the videos, for reports.
+        with_frozen: whether the frozen backbone's figure is one of those that are computed.
+    """
+
+    def __init__(
+        self, class_names: Sequence[str], paths: Mapping[str, Path] | None = None, with_frozen: bool = True
+    ) -> None:
+        super().__init__()
+        self.class_names, self.paths, self.with_frozen = list(class_names), paths or {}, with_frozen
+        self._all: list[T] = []
+
+    @property
+    def videos(self) -> list[T]:
+        """Those that figures are of."""
+        return self._all
+
+    def reset(self) -> None:
+        """Forget all videos, as before a new epoch of validation or a new test."""
+        self._all = []
+
+    def gather(self) -> None:
+        """Bring together what all processes have, in the order of the subset."""
+        self._all = in_turn(shares_of_processes(self._all))
 
 
 def shares_of_processes(own: T) -> list[T]:

@@ -10,7 +10,9 @@ from prompt_video.reports.comparison.runs import Run
 
 MAIN = ("test/hm", "test/clip_only/map_avg", "test/clip_only/map@0.5", "test/t2v/r@1", "test/map", "test/top1")
 # Finer figures stay in results.json.
-_SHOWN = re.compile(r"/(top[15]|(bank_)?(auroc|fpr95)|hm(_all)?|map|f1|map_avg|map@[\d.]+|a?r@\d+|median_rank|videos)$")
+_SHOWN = re.compile(
+    r"^test/ece$|/(top[15]|(bank_)?(auroc|fpr95)|hm(_all)?|map|f1|map_avg|map@[\d.]+|a?r@\d+|median_rank|videos)$"
+)
 _FEW_OVERLAPS = re.compile(r"map@0\.(5|75|95)$")
 _MANY = 6  # overlaps; of more, those that are commonly printed
 

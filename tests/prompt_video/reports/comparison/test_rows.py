@@ -155,9 +155,9 @@ def test_a_method_is_known_by_its_settings(tmp_path: Path, write_run: Callable[.
 
 
 def test_tables_show_the_main_figures_only() -> None:
-    recognition = ["test/top5", "test/top1", "test/mean_class", "test/frozen_top1", "test/top1_std", "val/top1"]
-    assert columns(recognition) == ["test/top1", "test/top5"]
-    openset = ["test/novel/top1", "test/novel/top5", "test/base/top1", "test/hm", "test/frozen_hm"]
+    recognition = ["test/ece_before", "test/ece", "test/top5", "test/top1", "test/mean_class", "test/frozen_top1"]
+    assert columns([*recognition, "test/top1_std", "val/top1"]) == ["test/top1", "test/top5", "test/ece"]
+    openset = ["test/novel/top1", "test/novel/top5", "test/novel/ece", "test/base/top1", "test/hm", "test/frozen_hm"]
     assert columns(openset) == ["test/base/top1", "test/novel/top1", "test/hm"]
     overlaps = [f"test/clip_only/map@{overlap}" for overlap in ("0.5", "0.55", "0.6", "0.65", "0.7", "0.75", "0.95")]
     found = columns([*overlaps, "test/clip_only/map_avg", "test/proposals/auc"])
