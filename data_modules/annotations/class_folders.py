@@ -114,7 +114,8 @@ def _refuse_empty(root: Path, splits: dict[str, Split], filled: set[tuple[str, .
         folders = subfolders(place)
         if not folders:
             raise InputError(
-                f"{place} has no class folders; expected {place}/<class>/<video>, or set data.labels to a CSV."
+                f"{place} has no class folders; expected {place}/<class>/<video>, or, of an experiment, a CSV in "
+                "data.labels."
             )
         for folder in folders:
             if folder.relative_to(root).parts not in filled and (folder.parent != root or folder.name not in _OURS):

@@ -56,8 +56,8 @@ def names_of(labels: Sequence[str], renamed: Mapping[str, str], source: str) -> 
             raise InputError(f"{source}: the label {label!r} is empty.")
         if (other := first.setdefault(composed(name), label)) != label:
             raise InputError(
-                f"{source}: the labels '{other}' and '{label}' would both be called '{name}'; tell them apart in "
-                "data.class_names."
+                f"{source}: the labels '{other}' and '{label}' would both be called '{name}'; rename one, or tell "
+                "them apart in the data.class_names of an experiment."
             )
     tell_alike(names, source)
     return names

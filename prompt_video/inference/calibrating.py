@@ -11,7 +11,7 @@ from data_modules.errors import BrokenVideoError, InputError
 from data_modules.files.text_files import cut
 from prompt_video.io.progress import Steps
 from prompt_video.model.none_of_these import NONE_OF_THESE
-from prompt_video.model.rejection import ChosenThreshold, Rejection, choose_threshold
+from prompt_video.model.rejection import ChosenThreshold, Rejection, check_known, choose_threshold
 
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel
@@ -54,6 +54,7 @@ def calibrate(model: "LoadedModel", folder: Path, texts: Sequence[str], *, show:
     if model.independent is None:
         rule.check(texts)
     clips = _clips(folder, texts)
+    check_known([clip for clip in clips if clip.is_known])
     confidence: dict[bool, list[float]] = {True: [], False: []}
     with model.ruled_by(rule), Steps("calibrating", len(clips), "clips", show=show) as steps:
         for clip in clips:

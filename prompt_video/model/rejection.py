@@ -25,7 +25,7 @@ from prompt_video.model.text_bank import without_candidates
 
 log = logging.getLogger(__name__)
 
-KEPT = 0.95  # share of known clips that a threshold keeps where there are no others to choose it by
+KEPT = 0.95  # least share of the known clips that a chosen threshold keeps
 
 
 @dataclass(frozen=True)
@@ -169,10 +169,11 @@ class ChosenThreshold:
 
 
 def choose_threshold(known: Sequence[float], unknown: Sequence[float] = ()) -> ChosenThreshold:
-    """The threshold that tells known clips best from others; of equally good ones the middle of the widest gap.
+    """The threshold that tells known clips best from others, of those that keep `KEPT` of the known ones.
 
-    Best is the highest mean of the share of known clips kept and the share of others refused. Without others it is
-    the highest that keeps `KEPT` of the known ones.
+    Best is the highest mean of the share of known clips kept and the share of others refused; of equally good ones, the
+    middle of the widest gap. Without others it is the highest that keeps so many. A handful of clips says little of
+    what else may be seen, so that they may not cost many known ones.
 
     Args:
         known: confidences of clips of the candidates, in [0, 1].
@@ -181,17 +182,25 @@ def choose_threshold(known: Sequence[float], unknown: Sequence[float] = ()) -> C
     Raises:
         InputError: when there is no known clip.
     """
-    if not known:
+    check_known(known)
+    highest = sorted(known)[len(known) - math.ceil(KEPT * len(known))]  # that keeps enough
+    gaps = [((low + high) / 2, high - low) for low, high in pairwise(sorted({0.0, 1.0, *known, *unknown}))]
+    allowed = [gap for gap in gaps if gap[0] <= highest] if unknown else []
+    threshold, _ = max(allowed, key=lambda gap: (_balanced(known, unknown, gap[0]), gap[1]), default=(highest, 0.0))
+    kept, refused = sum(value >= threshold for value in known), sum(value < threshold for value in unknown)
+    return ChosenThreshold(threshold, kept, len(known), refused, len(unknown))
+
+
+def check_known(clips: Sequence[object]) -> None:
+    """Refuse to choose a threshold without clips of the candidates.
+
+    Raises:
+        InputError: when there is none.
+    """
+    if not clips:
         raise InputError(
             "there is no clip of the classes to calibrate on; put a few of each into a folder of its name."
         )
-    if unknown:
-        gaps = [((low + high) / 2, high - low) for low, high in pairwise(sorted({0.0, 1.0, *known, *unknown}))]
-        threshold, _ = max(gaps, key=lambda gap: (_balanced(known, unknown, gap[0]), gap[1]))
-    else:
-        threshold = sorted(known)[len(known) - math.ceil(KEPT * len(known))]
-    kept, refused = sum(value >= threshold for value in known), sum(value < threshold for value in unknown)
-    return ChosenThreshold(threshold, kept, len(known), refused, len(unknown))
 
 
 def _balanced(known: Sequence[float], unknown: Sequence[float], threshold: float) -> float:

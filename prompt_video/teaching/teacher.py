@@ -1,9 +1,9 @@
 """Gives a lesson: methods are tried on examples that are held out, and the best of them learns from all."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from prompt_video.experiment.claim import claim_new
@@ -30,7 +30,6 @@ FEATURES, FINAL = 1.0, 0.4  # how long these take
 TINY = ("--scale=demo", "--data.frame_rate=null")  # of the built-in model: its clips are short, and frames cost little
 FOLDS = 5  # as the experiment has them
 CLIPS = "examples.json"  # in the folder of a lesson
-LEAST_KEPT = 0.9  # of held-out examples, whatever else a threshold of "none of these" does
 AGAIN = "the same command gives the lesson again; frame features that were computed are kept."
 NOISY = ("prompt_video.experiment", "prompt_video.tasks", "prompt_video.trials", "data_modules")
 
@@ -146,23 +145,9 @@ def _keep_none(checkpoint: Path, examples: Examples, figures: Figures) -> Chosen
     model = load(checkpoint)
     model.rejection = None
     others = [model.score(path, model.class_names).confidence for path in examples.others]
-    chosen = none_threshold([one.probability for one in figures.examples], others)
+    chosen = choose_threshold([one.probability for one in figures.examples], others)
     keep_rejection(checkpoint, Rejection(chosen.threshold, (), tuple(model.class_names)))
     return chosen
-
-
-def none_threshold(known: Sequence[float], others: Sequence[float]) -> ChosenThreshold:
-    """Where a video shows none of the classes; a few others may not cost many known ones.
-
-    Args:
-        known: confidences of held-out examples.
-        others: of clips that show none of the classes.
-    """
-    chosen = choose_threshold(known, others)
-    if chosen.kept >= LEAST_KEPT * chosen.known:
-        return chosen
-    without = choose_threshold(known)
-    return replace(without, refused=sum(one < without.threshold for one in others), unknown=len(others))
 
 
 def _told_alike(figures: Figures | None, alike: Likeness) -> list[str]:

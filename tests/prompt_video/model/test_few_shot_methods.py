@@ -15,6 +15,7 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.metrics.retrieval.results import Retrieval
 from prompt_video.model.cache import Cache
+from prompt_video.model.descriptions import Descriptions
 from prompt_video.model.embedding import class_vectors, text_vectors, video_vectors
 from prompt_video.model.examples import Examples
 from prompt_video.model.linear_adapter import LinearAdapter
@@ -195,6 +196,23 @@ def test_a_linear_adapter_of_one_shot_has_its_full_pull() -> None:
         assert encoder.penalty().item() == pytest.approx(expected)
 
 
+def test_a_very_strong_pull_keeps_a_linear_adapter_at_the_identity() -> None:
+    """Descent ends where both slopes balance, near -g / (2 * strength) for the slope g of the loss at the identity."""
+    texts, target, frames, mask = unit(3, 6), torch.tensor([0, 2]), torch.randn(2, 3, 6), torch.ones(2, 3).bool()
+    encoder = LinearAdapter(6, strength=1e6)
+    optimizer = torch.optim.SGD(encoder.parameters(), lr=2.5e-7)
+    for _ in range(50):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(cosines(F.normalize(encoder(frames, mask), dim=-1), texts) / 0.1, target)
+        (loss + encoder.penalty()).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    free = LinearAdapter(6, strength=0.0)
+    loss = F.cross_entropy(cosines(F.normalize(free(frames, mask), dim=-1), texts) / 0.1, target)
+    (slope,) = torch.autograd.grad(loss + free.penalty(), [free.change])
+    torch.testing.assert_close(encoder.change.detach(), -slope / 2e6, rtol=1e-3, atol=1e-9)
+    assert encoder.change.norm() > 0
+
+
 # The cache
 
 
@@ -239,19 +257,67 @@ def test_one_class_and_one_shot(backbone: FrozenBackbone) -> None:
     assert model.scores(video, ["star"]).item() == pytest.approx(alone + 1.0, rel=1e-4)  # alpha times exp(0)
 
 
-def test_learned_keys_have_gradients(backbone: FrozenBackbone) -> None:
-    model = model_of(backbone, partial(Cache, learn_keys=True))
-    shown = examples_of(backbone, [0, 1, 2])
+def test_loss_and_gradient_of_learned_keys_equal_a_plain_loop(backbone: FrozenBackbone) -> None:
+    model = model_of(backbone, partial(Cache, alpha=2.0, beta=3.0, learn_keys=True))
+    shown = examples_of(backbone, [0, 1, 2, 1])
     model.learn_from(shown, NAMES)
-    F.cross_entropy(model.scores(shown.videos, NAMES), shown.target).backward()  # type: ignore[no-untyped-call]
     (keys,) = model.prompt.parameters()
+    with torch.no_grad():
+        keys.mul_(1.5).add_(0.1 * torch.randn(keys.shape))
+    videos, wanted = unit(3, backbone.embed_dim, seed=2), torch.tensor([2, 0, 1])
+    loss = F.cross_entropy(model.scores(videos, NAMES), wanted)
+    loss.backward()  # type: ignore[no-untyped-call]
+
+    own, texts = keys.detach().double().requires_grad_(), model.text_features(NAMES).double()
+    expected = torch.zeros((), dtype=torch.float64)
+    for video, number in zip(videos.double(), wanted.tolist(), strict=True):
+        scores = [video @ text / backbone.temperature for text in texts]
+        for key, target in zip(own, shown.target.tolist(), strict=True):
+            scores[target] = scores[target] + 2.0 * torch.exp(-3.0 * (1 - video @ key / key.norm()))
+        expected = expected - (scores[number] - torch.stack(scores).logsumexp(0)) / 3
+    expected.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
     assert keys.grad is not None
-    assert keys.grad.norm() > 0
+    assert own.grad is not None
+    torch.testing.assert_close(keys.grad.double(), own.grad, rtol=1e-3, atol=1e-5)
 
 
 def test_a_cache_has_no_vector_a_class(backbone: FrozenBackbone) -> None:
     with pytest.raises(InputError, match="a cache scores videos by many keys"):
         cached(backbone, [0, 1, 2]).classifier(NAMES).linear()
+
+
+DESCRIBED = {"star": ["a star", "it shines"]}
+
+
+@pytest.mark.parametrize(
+    ("head", "temporal"),
+    [
+        (TextProbe, None),
+        (TemplatePrompt, LinearAdapter),
+        (partial(Cache, learn_keys=True), None),
+        (TemplatePrompt, QueryWeighted),
+        (partial(Descriptions, described=DESCRIBED, num_vectors=1), None),
+        (partial(Descriptions, described=DESCRIBED, join="in_order"), partial(OrderedParts, num_parts=2)),
+    ],
+)
+def test_one_class_is_certain_and_teaches_nothing(
+    backbone: FrozenBackbone,
+    head: Callable[[TextShape], TextHead],
+    temporal: Callable[[int], TemporalEncoder] | None,
+) -> None:
+    model = VideoTextModel(backbone, head, temporal or partial(TemporalEncoder, num_layers=0, num_heads=1))
+    model.set_vocabulary(["star"])
+    if model.needs_examples:
+        model.learn_from(Examples(unit(1, backbone.embed_dim), torch.tensor([0])), ["star"])
+    frames, mask = torch.randn(2, 4, backbone.embed_dim), torch.ones(2, 4, dtype=torch.bool)
+    scores = model.scores(model.temporal(frames, mask), ["star"])
+    assert scores.softmax(-1).tolist() == [[1.0], [1.0]]
+    loss = F.cross_entropy(scores, torch.tensor([0, 0])) + model.penalty()
+    assert loss.item() == 0
+    if loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert all(w.grad is None or not w.grad.any() for w in model.parameters())
 
 
 @pytest.mark.parametrize("head", [TextProbe, Cache])

@@ -4,7 +4,6 @@ import torch
 
 from prompt_video.teaching.alike import Likeness
 from prompt_video.teaching.held_out import Figures, HeldOut
-from prompt_video.teaching.teacher import none_threshold
 
 
 def test_confusions_are_counted_and_those_that_are_often_said_with_their_likeness() -> None:
@@ -22,12 +21,3 @@ def test_confusions_are_counted_and_those_that_are_often_said_with_their_likenes
     told = Likeness(["a", "b", "c"], cosines, cosines / 2).told(figures.confusions()[0])
     assert "2 of 5 held-out ones of the first" in told
     assert "names 0.90 (0.40), of their clips 0.45 (0.20)" in told
-
-
-def test_a_few_other_clips_do_not_cost_half_of_the_known_ones() -> None:
-    known = [number / 40 for number in range(1, 41)]
-    apart = none_threshold([0.8, 0.9, 0.95], [0.1, 0.2])
-    assert (apart.kept, apart.refused) == (3, 2)
-    mixed = none_threshold(known, [0.5, 0.51, 0.52])
-    assert (mixed.kept, mixed.known) == (38, 40)
-    assert (mixed.refused, mixed.unknown) == (0, 3)
