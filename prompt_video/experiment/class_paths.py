@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from prompt_video.compat import check_before_import
-from prompt_video.io.class_sources import leads_to
+from prompt_video.io.class_sources import is_found, leads_to
 
 # What any setting could ask for.
 KINDS = (
@@ -46,6 +46,11 @@ def check_class_path(path: str, kinds: tuple[type, ...] = KINDS) -> None:
     """
     if path.rpartition(".")[0] in sys.modules or not all(part.isidentifier() for part in path.split(".")):
         return
+    if not leads_to(path, kinds) and not is_found(path):
+        raise ForeignClassError(
+            f"Python finds no module '{path.partition('.')[0]}': where it is a file of yours, type `PYTHONPATH=FOLDER` "
+            "with the folder that it is in before the command."
+        )
     if not leads_to(path, kinds):
         wanted = kinds[0].__name__ if len(kinds) == 1 else "class that a setting takes"
         raise ForeignClassError(

@@ -22,6 +22,12 @@ def leads_to(path: str, kinds: tuple[type, ...]) -> bool:
     return any(issubclass(cls, kinds) for cls in _ancestors(module, name, MOST_STEPS))
 
 
+def is_found(module: str) -> bool:
+    """Whether Python finds the package or file that a module is in."""
+    top = module.partition(".")[0]
+    return top in sys.modules or _spec(top) is not None
+
+
 def _ancestors(module: str, name: str, steps: int) -> Iterator[type]:
     """Classes that are loaded already which a name leads to: itself, or the nearest of those it is derived from."""
     if module in sys.modules:

@@ -20,7 +20,9 @@ _CHOICES = re.compile(r"invalid choice: '?(.*?)'? \(choose from (.*)\)")
 _UNKNOWN_CLASS = re.compile(
     r"(?:Expected a dot import path string: |Import path |Unable to import |No module named )'?([\w.]+)"
 )
-_FOREIGN_CLASS = re.compile(r"(?:(?<=- )[\w.]+: )?there is no [\w ]+ '[\w.]+' to be seen in its source[^.]*\.")
+_FOREIGN_CLASS = re.compile(
+    r"(?:(?<=- )[\w.]+: )?(?:there is no [\w ]+ '[\w.]+' to be seen in its source|Python finds no module '\w+')[^.]*\."
+)
 _OTHER_KIND = re.compile(r"to a subclass of (\w+)$|to be a (?:function that returns|subclass of) <class '(\w+)'>", re.M)
 _WANTED = re.compile(r"Expected an? (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])(?:\. Got value: (.*))?$", re.M)
 _EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate against")

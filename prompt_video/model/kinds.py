@@ -59,8 +59,8 @@ def _class_of(kind: object, base: type[Part], called: str) -> type[Part]:
         raise InputError(f"there is no {called} {excerpt(kind)}.")
     if not leads_to(kind, (base,)):
         raise InputError(
-            f"the model has a {called} of one's own, {kind}, and no such class is found: run from the folder of its "
-            "module, or put that on PYTHONPATH."
+            f"the model has a {called} of one's own, {kind}, and no such class is found: type `PYTHONPATH=FOLDER` "
+            "with the folder of its module before the command."
         )
     module, _, name = kind.rpartition(".")
     found: type[Part] = getattr(import_module(module), name)

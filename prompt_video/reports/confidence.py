@@ -7,6 +7,7 @@ from prompt_video.reports.document import Note, Part, Plots, Section
 from prompt_video.reports.figures import Curve, lines
 from prompt_video.tasks.classification_results import ClassificationResults
 
+DIAGONAL = ((0.0, 0.0), (100.0, 100.0))
 FEW = 5  # guesses of a bin, of fewer of which the share that is right says little
 _BANK = {"": "the best probability", "bank_": "the share beside the bank"}
 
@@ -37,12 +38,14 @@ def _reliability(results: ClassificationResults) -> Part:
         before = [video.uncalibrated for video in results.videos]
         said = {"with the fitted temperature": said["as they are"], "before": before}
     curves = {name: _drawn(reliability(values, right)) for name, values in said.items()}
-    curves["where they come true"] = [(0.0, 0.0), (100.0, 100.0)]
+    level = {"where they come true": DIAGONAL}
     note = (
         f"Best guesses in {NUM_BINS} bins by probability, without bins of fewer than {FEW}; below the straight line "
         "they claim too much."
     )
-    return Plots([lines(curves, "Do probabilities come true?", "share that is right (%)", "probability (%)", note)])
+    return Plots(
+        [lines(curves, "Do probabilities come true?", "share that is right, %", "probability, %", note, level)]
+    )
 
 
 def _drawn(bins: Sequence[Bin]) -> Curve:
@@ -68,6 +71,5 @@ def _roc(results: ClassificationResults) -> Part:
         ]
         for name, of in results.confidences().items()
     }
-    curves["blind"] = [(0.0, 0.0), (100.0, 100.0)]
-    title, others = "Which videos are known?", "others taken for known (%)"
-    return Plots([lines(curves, title, "known videos kept (%)", others)])
+    title, others = "Which videos are known?", "others taken for known, %"
+    return Plots([lines(curves, title, "known videos kept, %", others, levels={"blind": DIAGONAL})])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data_modules.protocols.class_overlap import HOW
+from prompt_video.reports.comparison.aggregates import frozen_name
 from prompt_video.reports.document import Fold, Part
 from prompt_video.reports.tables import Cell, Column, Figure, Table
 from prompt_video.reports.titles import column_of
@@ -101,9 +102,18 @@ def control_sentences(results: Mapping[str, Any]) -> list[str]:
     sentences = []
     for test, found in read_controls(results["metrics"]).items():
         videos = results.get("samples", {}).get(test or "test", {}).get("used", 0)
-        said = " ".join(_of_test(found, videos))
+        said = " ".join([*_below(results["metrics"], test, found), *_of_test(found, videos)])
         sentences.append(f"{test.replace('_', ' ')}: {said}" if test else said)
     return [*sentences, *told] if sentences else []
+
+
+def _below(metrics: Mapping[str, float], test: str, found: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """That nothing was gained, where what was learned names fewer than what is frozen."""
+    figure, own = next(iter(found[IN_ORDER].items()))
+    frozen = 100 * metrics.get(frozen_name("/".join(part for part in ("test", test, figure) if part)), 0.0)
+    if own >= frozen:
+        return []
+    return [f"What was learned is worse than the frozen model alone: {own:.1f} % against {frozen:.1f} %."]
 
 
 def _of_test(found: Mapping[str, Mapping[str, float]], videos: int) -> list[str]:
@@ -112,6 +122,8 @@ def _of_test(found: Mapping[str, Mapping[str, float]], videos: int) -> list[str]
     own = values[IN_ORDER]
     error = math.sqrt(max(own * (100 - own), 0) / videos) if videos else 0.0
     least = max(NO_CHANGE, NO_CHANGE * error)
+    if CHANCE in values and own < values[CHANCE] + least:
+        return [f"It is no better than chance, {own:.1f} % against {values[CHANCE]:.1f} %: no control says more."]
     said = [_order(own, values[SHUFFLED], values[REVERSED], least)] if SHUFFLED in values else []
     if ONE_FRAME in values:
         said.append(_one_frame(own, values[ONE_FRAME], least))

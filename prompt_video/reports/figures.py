@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ _LONGEST = 26  # letters of such a name
 
 _NOTHING = Markup()
 Curve = Sequence[tuple[int | float, float]]
+NO_CURVES: Mapping[str, Curve] = MappingProxyType({})
 
 
 class Point(NamedTuple):
@@ -68,7 +70,14 @@ class _Axes:
         return [*drawn, _text(14.0, middle, ylabel, more=Markup(' transform="rotate(-90 14 {})"').format(middle))]
 
 
-def lines(curves: Mapping[str, Curve], title: str, ylabel: str, xlabel: str = "training step", note: str = "") -> Plot:
+def lines(
+    curves: Mapping[str, Curve],
+    title: str,
+    ylabel: str,
+    xlabel: str = "training step",
+    note: str = "",
+    levels: Mapping[str, Curve] = NO_CURVES,
+) -> Plot:
     """Lines of (step, value), one for each name; the names stand above them, where they hide nothing.
 
     Args:
@@ -77,13 +86,14 @@ def lines(curves: Mapping[str, Curve], title: str, ylabel: str, xlabel: str = "t
         ylabel: with the unit.
         xlabel: the same of the steps.
         note: below.
+        levels: lines to compare with, dashed.
     """
-    points = [point for curve in curves.values() for point in curve] or [(0, 0.0)]
+    points = [point for curve in (*curves.values(), *levels.values()) for point in curve] or [(0, 0.0)]
     axes = _Axes([float(step) for step, _ in points], [float(value) for _, value in points])
     drawn, legend = axes.drawn(xlabel, ylabel), []
-    for index, (name, curve) in enumerate(curves.items()):
+    for index, (name, curve) in enumerate([*curves.items(), *levels.items()]):
         turn, place = divmod(index, len(COLORS))
-        dashes = DASHES[turn % len(DASHES)]
+        dashes = DASHES[(turn + (index >= len(curves))) % len(DASHES)]
         drawn.append(_line(axes, curve, place, dashes, name))
         legend.append((place, dashes, plain(name)))
     return Plot(title, svg(drawn, _WIDTH, _HEIGHT, title), legend, note=note)
@@ -171,7 +181,7 @@ def confusion(shares: Float[np.ndarray, "K K"], names: Sequence[str], title: str
         _cell(end + 16, side * (1 - (step + 1) / 20), 12.0, (step + 0.5) / 20, "", side / 20) for step in range(20)
     ]
     drawn += [
-        _text(end + 34, max(side * (1 - share) + 4.0, 10.0), f"{100 * share:.0f} %", "start") for share in (0, 0.5, 1)
+        _text(end + 34, max(side * (1 - share) + 4.0, 13.0), f"{100 * share:.0f} %", "start") for share in (0, 0.5, 1)
     ]
     drawn.append(_text(margin + side / 2, side + margin - 12, "taken for"))
     turned = Markup(' transform="rotate(-90 12 {})"').format(side / 2)

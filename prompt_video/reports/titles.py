@@ -53,6 +53,13 @@ _GROUPS = {
 }
 _OWN, _ALL = "top-1 among own names", "top-1 among all names"
 _NONE, _NONE_BANK = "none of these", "none of these, by the bank"
+_SETTINGS = {
+    "num_prefix": "vectors before",
+    "num_suffix": "vectors behind",
+    "num_layers": "temporal layers",
+    "shots": "videos of a class",
+    "lr": "learning rate",
+}
 _STAGES = {"train": "on the training split", "val": "on the validation split"}
 
 
@@ -62,8 +69,9 @@ def method_title(name: str) -> str:
 
 
 def setting_title(name: str) -> str:
-    """A setting by the last part of its name that says something: ``num layers``, and ``prompt`` of its arguments."""
-    return next((part for part in reversed(name.split(".")) if part != "init_args"), name).replace("_", " ")
+    """A setting by the last part of its name that says something: ``batch size``, and ``prompt`` of its arguments."""
+    last = next((part for part in reversed(name.split(".")) if part != "init_args"), name)
+    return _SETTINGS.get(last, last.replace("_", " "))
 
 
 def method_order(name: str) -> tuple[int, str]:

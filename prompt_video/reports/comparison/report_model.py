@@ -144,7 +144,7 @@ def results_table(experiment: str, rows: Sequence[Row], figures: Sequence[str] |
     cells: list[list[Cell]] = []
     cells += _references(rows, figures, main)
     for row in rows:
-        gained = gain(row, main)
+        gained = None if row.newest.method.startswith("frozen") else gain(row, main)
         delta = None if gained is None else Figure(100 * gained.value, _percent(gained.spread), is_gain=True)
         values = (_figure(aggregate(row, figure), figure) for figure in figures)
         cells.append([row.name, *values, *([delta] if with_gain else []), counted(row)])

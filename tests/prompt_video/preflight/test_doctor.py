@@ -255,6 +255,7 @@ def test_every_fault_of_a_folder(
         "feature store": "ok",
         "disk space": "ok",
     }
+    assert "--data.max_broken_fraction=" in check(report, "broken videos")["summary"]
     assert check(report, "duplicate names")["examples"] == ["'Spinning' = 'spinning'"]
     assert check(report, "name lengths")["examples"] == [f"'{LONG}' has 52 tokens"]
     assert "43 tokens beside 16 + 16 learned vectors" in check(report, "name lengths")["summary"]

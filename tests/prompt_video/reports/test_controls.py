@@ -52,6 +52,11 @@ def results_of(figures: dict[str, float], test: str = "", videos: int = 480, **a
             "The names of classes hardly count: with made-up ones it has 65.0 %, and chance is 2.0 %.",
         ),
         (
+            {"in_order": 0.14, "shuffled": 0.14, "reversed": 0.14, "one_frame": 0.14, "chance": 0.125},
+            40,
+            "It is no better than chance, 14.0 % against 12.5 %: no control says more.",
+        ),
+        (
             {"in_order": 0.7, "overlapping_classes": 0.8, "other_classes": 0.5},
             480,
             "Classes that are called as one of training (the same or nearly the same name: nine in ten letters "
@@ -98,3 +103,10 @@ def test_one_table_for_several_tests_with_spread_and_what_was_left_out() -> None
 def test_nothing_without_controls() -> None:
     results = {"metrics": {"test/top1": 0.5}, "controls": {"left_out": "x"}}
     assert control_parts(results) == control_sentences(results) == []
+
+
+def test_what_is_worse_than_the_frozen_model_is_said_so() -> None:
+    results = results_of({"in_order": 0.3, "nonsense_names": 0.1}, "novel")
+    results["metrics"]["test/novel/frozen_top1"] = 0.4
+    told = "novel: What was learned is worse than the frozen model alone: 30.0 % against 40.0 %. It reads"
+    assert control_sentences(results)[0].startswith(told)

@@ -58,18 +58,21 @@ def test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails(
     assert main(["sweep", str(file), *options]) == 1
     told = capfd.readouterr()
     assert "leave no room for a text" in told.err
-    assert "FAILED: small, num prefix 60, num suffix 60, seed 0" in told.out
+    assert "FAILED: small, vectors before 60, vectors behind 60, seed 0" in told.out
     assert "1 of 2 runs failed" in told.out
     folder = tmp_path / "runs" / "tables" / "small_lengths"
     with (folder / "runs.csv").open(newline="") as opened:
         done, failed = csv.DictReader(opened)
-    assert [row["row"] for row in (done, failed)] == ["num prefix 0, num suffix 0", "num prefix 60, num suffix 60"]
+    assert [row["row"] for row in (done, failed)] == [
+        "vectors before 0, vectors behind 0",
+        "vectors before 60, vectors behind 60",
+    ]
     run = Path(done["folder"])
     metrics = json.loads((run / "results.json").read_text())["metrics"]
     assert float(done["test/top1"]) == pytest.approx(metrics["test/top1"])
     assert failed["test/top1"] == ""
     assert "num_prefix: 0\n" in (run / "config.yaml").read_text()
-    assert "num prefix 0" in (folder / "table.html").read_text()
+    assert "vectors before 0" in (folder / "table.html").read_text()
 
     before = (run / "results.json").stat().st_mtime_ns
     one = sweep_file(tmp_path, f"method: grid\nparameters:\n  model.prompt.init_args:\n    value: '{LENGTHS[0]}'\n")

@@ -52,7 +52,7 @@ rows:
 """
     plan = read_table(table_file(tmp_path, text))
     assert (plan.name, plan.title, plan.seeds, plan.figures) == ("mine", "First sentence", (0,), [])
-    settings = "prompts, num layers 1, b 2"
+    settings = "prompts, temporal layers 1, b 2"
     assert [row.name for row in plan.rows] == [settings, settings, "zero-shot, bare names", "linear probe", "mine"]
     config = f"--config={packaged('experiment')['demo_openset']}"
     expected = [config, "--method=prompts", "--model.temporal.init_args.num_layers=1", '--a.init_args={"b": 2}']

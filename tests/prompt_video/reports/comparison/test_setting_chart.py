@@ -39,7 +39,7 @@ def test_means_lie_at_their_settings_and_bars_reach_as_far_as_the_spread() -> No
     values = {0: (0.5,), 4: (0.5, 0.7), 16: (0.9, 0.9)}
     plot = setting_plot([row("hmdb51_closed", {name: settings[k]}, values[k]) for k in (0, 16, 4)], "test/top1")
     assert plot is not None
-    assert plot.title == "Top-1 against num prefix = num suffix"
+    assert plot.title == "Top-1 against vectors before = vectors behind"
     frozen, quoted, measured = (points(found) for found in re.findall(r'points="([^"]*)"', plot.svg))
     assert [label for *_, label in plot.legend] == [
         "measured here", "zero-shot, same videos", "published, this method (W, conditions uncertain)",
