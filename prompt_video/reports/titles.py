@@ -69,9 +69,14 @@ def method_title(name: str) -> str:
 
 
 def setting_title(name: str) -> str:
-    """A setting by the last part of its name that says something: ``batch size``, and ``prompt`` of its arguments."""
-    last = next((part for part in reversed(name.split(".")) if part != "init_args"), name)
+    """A setting in words: ``temporal layers``."""
+    last = short_name(name)
     return _SETTINGS.get(last, last.replace("_", " "))
+
+
+def short_name(setting: str) -> str:
+    """The last part of its name that says something: ``num_layers``, and ``prompt`` of its arguments."""
+    return next((part for part in reversed(setting.split(".")) if part != "init_args"), setting)
 
 
 def method_order(name: str) -> tuple[int, str]:

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from data_modules.errors import InputError
 from prompt_video.experiment.option_names import MOST_SEED
-from prompt_video.reports.titles import setting_title
+from prompt_video.reports.titles import setting_title, short_name
 
 MOST_LETTERS = 100  # of a row's words in the name of a folder
 
@@ -30,7 +30,7 @@ class PlannedRow:
     @property
     def words(self) -> str:
         """Its values, for the name of a folder: ``num_layers_2``."""
-        return re.sub(r"[^\w.-]+", "_", told(self.values)).strip("_")[:MOST_LETTERS]
+        return re.sub(r"[^\w.-]+", "_", told(self.values, short_name)).strip("_")[:MOST_LETTERS]
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,15 @@ class Plan:
     charted: Sequence[str] = ()
 
 
-def told(values: Mapping[str, Any]) -> str:
-    """Settings in words: ``num layers 2``; several that one option sets at once one by one."""
+def told(values: Mapping[str, Any], called: Callable[[str], str] = setting_title) -> str:
+    """Settings in words: ``temporal layers 2``; several that one option sets at once one by one."""
     parts = []
     for name, value in values.items():
         try:
             inner = json.loads(value) if isinstance(value, str) else value
         except ValueError:
             inner = value
-        parts += [
-            f"{setting_title(key)} {one}"
-            for key, one in (inner if isinstance(inner, dict) else {setting_title(name): value}).items()
-        ]
+        parts += [f"{called(key)} {one}" for key, one in (inner if isinstance(inner, dict) else {name: value}).items()]
     return ", ".join(parts)
 
 
