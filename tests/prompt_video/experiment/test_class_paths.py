@@ -87,5 +87,5 @@ def test_ones_own_data_module_is_taken(imported: Callable[[], list[str]], capsys
 
 
 def test_a_file_of_ones_own_that_python_does_not_find_is_told_as_such() -> None:
-    with pytest.raises(ForeignClassError, match="Python finds no module 'nowhere_at_all': .* `PYTHONPATH=FOLDER`"):
+    with pytest.raises(ForeignClassError, match=r"Python finds no module 'nowhere_at_all': .* `PYTHONPATH=FOLDER`"):
         check_class_path("nowhere_at_all.Part", (VideoDataModule,))
