@@ -77,22 +77,22 @@ class FrozenBackbone(nn.Module):
     @property
     def width(self) -> int:
         """Of its token embeddings."""
-        return self.facts.width
+        return self.text_shape.width
 
     @property
     def context_length(self) -> int:
         """Positions of its text encoder."""
-        return self.facts.context_length
+        return self.text_shape.context_length
 
     @property
     def text_shape(self) -> TextShape:
         """What its text encoder takes."""
-        return TextShape(self.width, self.context_length, self.facts.own_positions)
+        return self.towers.text.shape
 
     @property
     def embed_dim(self) -> int:
         """Of the space of texts and frames."""
-        return self.facts.embed_dim
+        return self.towers.text.projection.out_features
 
     @property
     def frames(self) -> FrameTransform:

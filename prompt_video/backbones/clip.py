@@ -5,11 +5,12 @@ from typing import Any
 
 from data_modules.loading.transforms import ResizeCrop
 from prompt_video.backbones.checkpoint_files import CheckpointFiles
-from prompt_video.backbones.clip_text import check_signs, cleaned, words_of
-from prompt_video.backbones.frozen_block import blocks
+from prompt_video.backbones.clip_text import check_signs, cleaned
+from prompt_video.backbones.frozen_block import blocks, text_parts
 from prompt_video.backbones.preprocessing import Preprocessing, preprocessing_of
+from prompt_video.backbones.text_grid import Surroundings
 from prompt_video.backbones.text_tower import TextTower
-from prompt_video.backbones.tokenizer import FileTokenizer, check_size, check_words, file_tokenizer
+from prompt_video.backbones.tokenizer import FileTokenizer, file_tokenizer
 from prompt_video.backbones.towers import BackboneFacts, FrozenTowers, temperature_of
 from prompt_video.backbones.vision_tower import VisionTower
 from prompt_video.backbones.weights import Weights
@@ -44,67 +45,38 @@ VISION = {
 
 def load(files: CheckpointFiles) -> FrozenTowers:
     """Read a checkpoint; see `prompt_video.backbones.towers`."""
-    tokenizer = file_tokenizer(files, cleaned, SPECIAL, word_end="</w>")
     rows = files.tower_config("text_config", TEXT)["vocab_size"]
-    check_size(tokenizer, rows, files.name, exactly=True)
+    tokenizer = file_tokenizer(files, cleaned, SPECIAL, rows, word_end="</w>")
     check_signs(tokenizer, files.name)
-    check_words(tokenizer, words_of(tokenizer), files.name)
     # The end token is not the config's: old checkpoints give a wrong eos_token_id of 2 there, and features were always
     # read at the token that the tokenizer puts last.
     return towers_of(files, "CLIP", tokenizer, tokenizer.special_id("bos_token"), tokenizer.special_id("eos_token"))
 
 
-def towers_of(
-    files: CheckpointFiles, family: str, tokenizer: FileTokenizer, start_token: int, end_token: int
-) -> FrozenTowers:
+def towers_of(files: CheckpointFiles, family: str, tokenizer: FileTokenizer, start: int, end: int) -> FrozenTowers:
     """Both encoders of CLIP's architecture, whose features of texts are read at the end token.
 
     Args:
         files: of the checkpoint.
         family: as people call it.
         tokenizer: of the checkpoint, looked through.
-        start_token: what stands in front of every text.
-        end_token: what stands behind every text.
+        start: token in front of every text.
+        end: token behind every text.
 
     Raises:
         InputError: when the weights are not those of the config, damaged, or the frames cannot be made.
     """
     text, vision = files.tower_config("text_config", TEXT), files.tower_config("vision_config", VISION)
     image_size = _square(files, vision, "image_size")
-    default = Preprocessing(ResizeCrop(image_size), MEAN, STD)
-    preprocessing, weights = preprocessing_of(files, image_size, default), files.weights()
-    dim = int(files.config.get("projection_dim", 512))
-    towers = _text(weights, text, dim, start_token, end_token), _vision(files, weights, vision, dim)
-    logit_scale = float(weights.parameter("logit_scale"))
+    preprocessing = preprocessing_of(files, image_size, Preprocessing(ResizeCrop(image_size), MEAN, STD))
+    weights, dim = files.weights(), int(files.config.get("projection_dim", 512))
+    projection = weights.linear("text_projection", text["hidden_size"], dim, bias=False)
+    around = Surroundings((start,), (end,), end, reads_last=False)
+    towers = TextTower(*text_parts(weights, text), projection, around), _vision(files, weights, vision, dim)
+    temperature = temperature_of(files.name, float(weights.parameter("logit_scale")))
     weights.check()
-    facts = BackboneFacts(
-        family=family,
-        width=text["hidden_size"],
-        context_length=text["max_position_embeddings"],
-        own_positions=2,
-        embed_dim=dim,
-        frames=preprocessing.frames,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
-        configured=preprocessing.configured(
-            vision["hidden_act"], vision["num_attention_heads"], vision["layer_norm_eps"]
-        ),
-        temperature=temperature_of(files.name, logit_scale),
-    )
+    facts = BackboneFacts(family, *preprocessing, preprocessing.configured(vision), temperature)
     return FrozenTowers(*towers, tokenizer, facts, weights.fingerprint)
-
-
-def _text(weights: Weights, config: Mapping[str, Any], dim: int, start_token: int, end_token: int) -> TextTower:
-    width = config["hidden_size"]
-    return TextTower(
-        weights.embedding("text_model.embeddings.token_embedding", config["vocab_size"], width),
-        weights.embedding("text_model.embeddings.position_embedding", config["max_position_embeddings"], width),
-        blocks(weights, "text_model.encoder.layers", config),
-        weights.norm("text_model.final_layer_norm", width, config["layer_norm_eps"]),
-        weights.linear("text_projection", width, dim, bias=False),
-        start_token,
-        end_token,
-    )
 
 
 def _vision(files: CheckpointFiles, weights: Weights, config: Mapping[str, Any], dim: int) -> VisionTower:

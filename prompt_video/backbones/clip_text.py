@@ -41,10 +41,3 @@ def check_signs(tokenizer: FileTokenizer, name: str) -> None:
             f"the vocabulary of backbone '{name}' lacks {len(lacking)} of the {len(signs)} signs that all texts are "
             f"made of: it is another model's, or damaged; {REMEDY}."
         )
-
-
-def words_of(tokenizer: FileTokenizer) -> dict[str, int]:
-    """Words that the vocabulary has whole, with their tokens."""
-    vocabulary = tokenizer.tokenizer.get_vocab(with_added_tokens=False)
-    words = {word.removesuffix("</w>"): number for word, number in vocabulary.items() if word.endswith("</w>")}
-    return {word: number for word, number in words.items() if len(word) > 1 and word.isalpha() and word.isascii()}

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,7 +22,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
 
 
 class FrozenBlock(nn.Module):
-    """``x + attention(norm(x))``, then ``x + mlp(norm(x))``, what the heads bring together left to the caller.
+    """``x + attention(norm(x))``, then ``x + mlp(norm(x))``; a caller may bring together by itself what the heads do.
 
     Args:
         norm1: before attention; an identity where there is none.
@@ -52,6 +52,27 @@ class FrozenBlock(nn.Module):
         self.width, self.num_heads = out.in_features, num_heads
         self.activation, self.slope = ACTIVATIONS[activation]
         self._scaled: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+
+    def forward(self, x: Float[Tensor, "N T W"], seen: Bool[Tensor, "N 1 1 T"] | None = None) -> Float[Tensor, "N T W"]:
+        """The block's output where every position looks at all others, or at those that are ``seen``."""
+        rows = x.flatten(0, 1)  # autograd lets `finish` write to a product of a matrix alone
+        query, key, value = torch.unflatten(self.query_key_value(rows), 0, x.shape[:2]).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=seen)  # (N, H, T, A)
+        return self.finish(rows, attended.transpose(1, 2).flatten(2).flatten(0, 1)).view(x.shape)
+
+    def gathered(
+        self, at: Float[Tensor, "M W"], x: Float[Tensor, "N T W"], seen: Bool[Tensor, "N 1 1 T"] | None = None
+    ) -> Float[Tensor, "N W"]:
+        """What the heads of one position of each row bring together, which is all that a last layer is asked for.
+
+        Args:
+            at: the block's input there; one for all rows, or one for each.
+            x: the block's input.
+            seen: as ``forward``.
+        """
+        query = self.query(at).transpose(1, 2).expand(len(x), -1, -1, -1)  # (N, H, 1, A)
+        key, value = self.key_value(x).permute(2, 0, 3, 1, 4)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=seen).flatten(1)
 
     def query_key_value(self, x: Float[Tensor, "*N W"]) -> Float[Tensor, "*N 3 H A"]:
         """What attention needs of every position, head by head."""
@@ -124,3 +145,24 @@ def blocks(weights: Weights, name: str, config: Mapping[str, Any]) -> list[Froze
         )
 
     return [block(f"{name}.{number}") for number in range(config["num_hidden_layers"])]
+
+
+def text_parts(
+    weights: Weights, config: Mapping[str, Any]
+) -> tuple[nn.Embedding, nn.Embedding, list[FrozenBlock], nn.LayerNorm]:
+    """A text encoder but for its projection, as CLIP and SigLIP call its parts; see `FrozenTextTower`.
+
+    Args:
+        weights: of the checkpoint.
+        config: of the tower.
+
+    Raises:
+        InputError: as `blocks`.
+    """
+    width, name = config["hidden_size"], "text_model"
+    return (
+        weights.embedding(f"{name}.embeddings.token_embedding", config["vocab_size"], width),
+        weights.embedding(f"{name}.embeddings.position_embedding", config["max_position_embeddings"], width),
+        blocks(weights, f"{name}.encoder.layers", config),
+        weights.norm(f"{name}.final_layer_norm", width, config["layer_norm_eps"]),
+    )

@@ -1,10 +1,7 @@
 """Gradients through a frozen encoder that computes in float16, whose range is too small for them as they come."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 
 class GradientScale:
@@ -18,36 +15,18 @@ class GradientScale:
 
     def behind(self, features: Tensor) -> Tensor:
         """Features as they come out of the encoder, in float32; scales the gradients that go into it."""
-        result: Tensor = _Behind.apply(features, self)
-        return result
+        if features.requires_grad:
+            features.register_hook(self._scaled)  # type: ignore[no-untyped-call]
+        return features.view_as(features)  # whose own gradient stays as it comes
 
     def before(self, inputs: Tensor) -> Tensor:
         """The encoder's input, in float32; takes the scale out of the gradients that come from it."""
-        result: Tensor = _Before.apply(inputs, self)
-        return result
+        inputs = inputs.view_as(inputs)
+        if inputs.requires_grad:
+            inputs.register_hook(lambda gradient: gradient / self.factor)  # type: ignore[no-untyped-call]
+        return inputs
 
-
-class _Behind(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, scale: GradientScale) -> Tensor:  # noqa: ANN401 - torch's own
-        ctx.scale = scale
-        return features.view_as(features)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401 - torch's own
+    def _scaled(self, gradient: Tensor) -> Tensor:
         largest = gradient.abs().amax().clamp(min=torch.finfo(gradient.dtype).tiny)
-        ctx.scale.factor = torch.exp2(-torch.log2(largest).floor())
-        return gradient * ctx.scale.factor, None
-
-
-class _Before(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, scale: GradientScale) -> Tensor:  # noqa: ANN401 - torch's own
-        ctx.scale = scale
-        return inputs.view_as(inputs)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401 - torch's own
-        return gradient / ctx.scale.factor, None
+        self.factor = torch.exp2(-torch.log2(largest).floor())
+        return gradient * self.factor

@@ -47,10 +47,6 @@ def load(asked: OpenClipModel) -> FrozenTowers:
     text = text_tower(name, texts, tokenizer.sot_token_id, tokenizer.eot_token_id)
     facts = BackboneFacts(
         family="open_clip",
-        width=text.token_embedding.embedding_dim,
-        context_length=text.positions.num_embeddings,
-        own_positions=2,
-        embed_dim=text.projection.out_features,
         frames=frames,
         mean=pixels["mean"],
         std=pixels["std"],

@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from data_modules.errors import InputError
-from prompt_video.backbones.bidirectional_text import BidirectionalTextTower, Surroundings
+from prompt_video.backbones.bidirectional_text import BidirectionalTextTower
 from prompt_video.backbones.frozen_block import FrozenBlock
 from prompt_video.backbones.frozen_linear import linear_of
+from prompt_video.backbones.text_grid import Surroundings
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.backbones.towers import FrozenImageTower
 from prompt_video.backbones.vision_tower import VisionTower
@@ -82,11 +83,9 @@ def text_tower(name: str, text: Any, start: int, end: int) -> TextTower | Bidire
         )
     positions = _table(text.positional_embedding)
     frozen = blocks(layers, layers[0].attn.num_heads)
-    projection = _projection(text.text_projection)
-    if text.attn_mask is None:
-        surroundings = Surroundings((start,), (end,), 0, reads_last=False)
-        return BidirectionalTextTower(text.token_embedding, positions, frozen, text.ln_final, projection, surroundings)
-    return TextTower(text.token_embedding, positions, frozen, text.ln_final, projection, start, end)
+    kind = BidirectionalTextTower if text.attn_mask is None else TextTower
+    around = Surroundings((start,), (end,), 0, reads_last=False)
+    return kind(text.token_embedding, positions, frozen, text.ln_final, _projection(text.text_projection), around)
 
 
 def blocks(layers: Iterable[Any], num_heads: int) -> list[FrozenBlock]:

@@ -15,18 +15,18 @@ from torch.nn import functional as F
 
 from prompt_video.backbones.packed_attention import LengthBucket, attend, attend_from_end, ends, length_buckets
 from prompt_video.backbones.prompted_text import PromptedText
-from prompt_video.backbones.text_weights import TextWeights
+from prompt_video.backbones.towers import FrozenTextTower
 
 
-def shared_keys_values(weights: TextWeights, prefix: Float[Tensor, "P W"]) -> list[Float[Tensor, "2 1 H P1 A"]]:
+def shared_keys_values(tower: FrozenTextTower, prefix: Float[Tensor, "P W"]) -> list[Float[Tensor, "2 1 H P1 A"]]:
     """Keys and values of the start token and the prefix, layer by layer."""
-    x = torch.cat([weights.embed([[weights.start_token]]).squeeze(0), prefix])
-    x = x + weights.positions.weight[: len(x)]  # (P1, W)
+    x = torch.cat([tower.embed([tower.surroundings.start]).squeeze(0), prefix])
+    x = x + tower.positions.weight[: len(x)]  # (P1, W)
     shared = []
-    for block in weights.blocks:
+    for block in tower.blocks:
         heads = block.query_key_value(x).unsqueeze(0).permute(2, 0, 3, 1, 4)  # (3, 1, H, P1, A)
         shared.append(heads[1:])
-        if block is not weights.blocks[-1]:
+        if block is not tower.blocks[-1]:
             query, key, value = heads
             attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
             x = block.finish(x, attended.transpose(1, 2).reshape(len(x), -1))
@@ -34,29 +34,29 @@ def shared_keys_values(weights: TextWeights, prefix: Float[Tensor, "P W"]) -> li
 
 
 def encode_packed(
-    weights: TextWeights, texts: PromptedText, shared: Sequence[Float[Tensor, "2 1 H P1 A"]]
+    tower: FrozenTextTower, texts: PromptedText, shared: Sequence[Float[Tensor, "2 1 H P1 A"]]
 ) -> Float[Tensor, "K D"]:
     """Features of texts.
 
     Args:
-        weights: of the encoder.
+        tower: the encoder.
         texts: sorted by length.
         shared: of `shared_keys_values`.
     """
     buckets = length_buckets(texts, num_shared=shared[0].shape[3])
-    x = torch.cat([_embed(weights, texts, bucket).flatten(0, 1) for bucket in buckets])  # (N, W)
-    for block, prefix in zip(weights.blocks[:-1], shared[:-1], strict=True):
+    x = torch.cat([_embed(tower, texts, bucket).flatten(0, 1) for bucket in buckets])  # (N, W)
+    for block, prefix in zip(tower.blocks[:-1], shared[:-1], strict=True):
         x = block.finish(x, attend(block.query_key_value(x), prefix, buckets))
-    last, end = weights.blocks[-1], ends(buckets, x.device)
+    last, end = tower.blocks[-1], ends(buckets, x.device)
     at_end = x[end]
     at_end = last.finish(at_end, attend_from_end(last.query(at_end), last.key_value(x), shared[-1], buckets))
-    return weights.project(at_end)
+    return tower.project(at_end)
 
 
-def _embed(weights: TextWeights, texts: PromptedText, bucket: LengthBucket) -> Float[Tensor, "C L W"]:
+def _embed(tower: FrozenTextTower, texts: PromptedText, bucket: LengthBucket) -> Float[Tensor, "C L W"]:
     """Input of the first layer: own tokens, suffix, end token, with their positions."""
-    own, end = weights.embed(bucket.tokens), weights.embed([[weights.end_token]])
+    own, end = tower.embed(bucket.tokens), tower.embed([tower.surroundings.end])
     suffix = texts.suffix_after(own.shape[1])
     rows = torch.cat([own, suffix.expand(len(own), -1, -1), end.expand(len(own), -1, -1)], dim=1)
     start = 1 + len(texts.prefix)
-    return rows + weights.positions.weight[start : start + rows.shape[1]]
+    return rows + tower.positions.weight[start : start + rows.shape[1]]

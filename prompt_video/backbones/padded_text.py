@@ -7,7 +7,7 @@ kernels cost, they are a part of every text. As in the packed way only the end t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from prompt_video.backbones.compilation import compiled_for
 from prompt_video.backbones.frozen_block import FrozenBlock
 from prompt_video.backbones.prompted_text import PromptedText
-from prompt_video.backbones.text_weights import TextWeights
+from prompt_video.backbones.text_grid import Surroundings, text_grid
+from prompt_video.backbones.towers import FrozenTextTower
 
 # A large GPU does some 3e14 half-precision operations a second and takes some 10 microseconds to start a kernel from
 # Python; sharing the prefix takes some 20 kernels more for each layer, forward and backward.
@@ -52,12 +53,12 @@ class Layout:
 
 
 def encode_padded(
-    weights: TextWeights, texts: PromptedText, prefix: Float[Tensor, "P W"], *, compiled: bool = False
+    tower: FrozenTextTower, texts: PromptedText, prefix: Float[Tensor, "P W"], *, compiled: bool = False
 ) -> Float[Tensor, "K D"]:
     """Features of texts.
 
     Args:
-        weights: of the encoder.
+        tower: the encoder.
         texts: in any order.
         prefix: that of the texts, or a copy that takes its gradient.
         compiled: by torch.compile: on a GPU the kernels of a list of texts are captured once and replayed.
@@ -65,57 +66,54 @@ def encode_padded(
     layout = _layout(
         tuple(map(tuple, texts.tokens)),
         (len(prefix), texts.num_suffix, texts.by_position),
-        pays_to_share(weights, len(texts.tokens) - 1, 1 + len(prefix)),
-        (weights.start_token, weights.end_token),
+        pays_to_share(tower, len(texts.tokens) - 1, 1 + len(prefix)),
+        tower.surroundings,
         prefix.device,
         prefix.dtype,
     )
     if compiled:
         # What is replayed writes to the same memory each time.
-        return compiled_for(prefix.device.type, _encode)(weights, texts.suffix, prefix, layout).clone()
-    return _encode(weights, texts.suffix, prefix, layout)
+        return compiled_for(prefix.device.type, _encode)(tower, texts.suffix, prefix, layout).clone()
+    return _encode(tower, texts.suffix, prefix, layout)
 
 
 def _encode(
-    weights: TextWeights, suffix: Float[Tensor, "R W"], prefix: Float[Tensor, "P W"], layout: Layout
+    tower: FrozenTextTower, suffix: Float[Tensor, "R W"], prefix: Float[Tensor, "P W"], layout: Layout
 ) -> Float[Tensor, "K D"]:
     """As `encode_padded`, of tensors alone, so that it can be compiled."""
-    x = _embed(weights, suffix, prefix, layout).flatten(0, 1)
+    x = _embed(tower, suffix, prefix, layout).flatten(0, 1)
     if layout.shares_prefix:
-        x = torch.cat([_shared_rows(weights, prefix), x])
-    for block in weights.blocks[:-1]:
+        x = torch.cat([_shared_rows(tower, prefix), x])
+    for block in tower.blocks[:-1]:
         x = block.finish(x, _attend(block.query_key_value(x), layout))
-    return weights.project(_last_layer(weights.blocks[-1], x, layout))
+    return tower.project(_last_layer(tower.blocks[-1], x, layout))
 
 
-def pays_to_share(weights: TextWeights, num_copies: int, num_shared: int) -> bool:
+def pays_to_share(tower: FrozenTextTower, num_copies: int, num_shared: int) -> bool:
     """Whether computing the shared positions once saves more than the kernels that it takes.
 
     Args:
-        weights: of the encoder.
+        tower: the encoder.
         num_copies: how often each shared position would be computed in vain.
         num_shared: of the start token and the prefix.
     """
-    per_position = 2 * 2 * sum(weight.numel() for weight in weights.blocks[0].parameters())  # forward and backward
+    per_position = 2 * 2 * sum(weight.numel() for weight in tower.blocks[0].parameters())  # forward and backward
     return num_copies * num_shared * per_position > FLOPS_A_LAYER_OF_SHARING
 
 
-def _shared_rows(weights: TextWeights, prefix: Float[Tensor, "P W"]) -> Float[Tensor, "N W"]:
+def _shared_rows(tower: FrozenTextTower, prefix: Float[Tensor, "P W"]) -> Float[Tensor, "N W"]:
     """Input of the first layer at the start token and the prefix."""
-    rows = torch.cat([weights.token_embedding.weight[weights.start_token, None], prefix])
-    return rows + weights.positions.weight[: len(rows)]
+    rows = torch.cat([tower.token_embedding.weight[list(tower.surroundings.start)], prefix])
+    return rows + tower.positions.weight[: len(rows)]
 
 
 def _embed(
-    weights: TextWeights, suffix: Float[Tensor, "R W"], prefix: Float[Tensor, "P W"], layout: Layout
+    tower: FrozenTextTower, suffix: Float[Tensor, "R W"], prefix: Float[Tensor, "P W"], layout: Layout
 ) -> Float[Tensor, "K T W"]:
     """Input of the first layer at all other positions."""
-    rows: Tensor = weights.token_embedding(layout.tokens)
     learned = suffix if layout.shares_prefix else torch.cat([prefix, suffix])
-    if len(learned):
-        # Of torch's ways to gather, the embedding adds up gradients in a fixed order on all devices.
-        rows = torch.where(layout.is_learned, F.embedding(layout.learned, learned), rows)
-    return rows + weights.positions.weight[layout.start : layout.start + rows.shape[1]]
+    rows = tower.embed_among(layout.tokens, learned, layout.learned, layout.is_learned)
+    return rows + tower.positions.weight[layout.start : layout.start + rows.shape[1]]
 
 
 def _attend(heads: Float[Tensor, "N 3 H A"], layout: Layout) -> Float[Tensor, "N W"]:
@@ -163,7 +161,7 @@ def _layout(
     tokens: Sequence[Sequence[int]],
     learned: tuple[int, int, bool],
     shares_prefix: bool,
-    ends: tuple[int, int],
+    surroundings: Surroundings,
     device: torch.device,
     dtype: torch.dtype,
 ) -> Layout:
@@ -173,41 +171,27 @@ def _layout(
         tokens: each text's own.
         learned: learned vectors in front, behind each text, and whether those are by position.
         shares_prefix: as of `Layout`.
-        ends: start token and end token.
+        surroundings: of each.
         device: of the tensors.
         dtype: of the masks.
     """
     num_prefix, num_suffix, by_position = learned
-    start_token, end_token = ends
-    start = 1 + num_prefix if shares_prefix else 0
-    front = 0 if shares_prefix else 1 + num_prefix
-    length = torch.tensor([len(own) for own in tokens])[:, None]
-    column = torch.arange(front + int(length.max()) + num_suffix + 1)
-    own = column - front  # place behind the prefix
-    is_own, is_suffix = (own >= 0) & (own < length), (own >= length) & (own < length + num_suffix)
-    ids = torch.full(is_own.shape, end_token)
-    if front:
-        ids[:, 0] = start_token
-    ids[is_own] = torch.tensor([token for text in tokens for token in text], dtype=torch.long)
-    row = torch.where(is_suffix, own if by_position else own - length, 0)
-    is_prefix = torch.zeros_like(is_suffix)
-    if front:
-        is_prefix[:, 1:front] = True
-        row = torch.where(is_suffix, row + num_prefix, 0) + torch.where(is_prefix, column - 1, 0)
-    is_learned = is_suffix | is_prefix
-    end = front + length + num_suffix  # column of the end token
-    num_seen = start + len(column)
-    blocked = torch.full((len(column), num_seen), -torch.inf, dtype=dtype).triu(start + 1)
+    start = len(surroundings.start) + num_prefix if shares_prefix else 0
+    around = replace(surroundings, start=()) if shares_prefix else surroundings
+    grid = text_grid(tokens, (0 if shares_prefix else num_prefix, num_suffix, by_position), around)
+    num_columns, end = grid.tokens.shape[1], start + grid.end
+    num_seen = start + num_columns
+    blocked = torch.full((num_columns, num_seen), -torch.inf, dtype=dtype).triu(start + 1)
     behind = torch.zeros(len(tokens), num_seen, dtype=dtype).masked_fill(
-        torch.arange(num_seen) > start + end, -torch.inf
+        torch.arange(num_seen) > end[:, None], -torch.inf
     )
     return Layout(
         shares_prefix,
         start,
-        ids.to(device),
-        row.to(device),
-        is_learned.unsqueeze(-1).to(device),
-        (start + end.squeeze(1) + torch.arange(len(tokens)) * len(column)).to(device),
+        grid.tokens.to(device),
+        grid.learned.to(device),
+        grid.is_learned.to(device),
+        (end + torch.arange(len(tokens)) * num_columns).to(device),
         blocked.to(device),
         behind[:, None, None].to(device),
     )

@@ -5,7 +5,6 @@ from typing import cast
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from prompt_video.backbones.frozen_block import FrozenBlock
 from prompt_video.backbones.towers import FrozenImageTower
@@ -37,12 +36,8 @@ class PoolingEncoder(nn.Module):
         """
         mask = None if seen is None else seen[:, None, None]
         for block in self.blocks:
-            query, key, value = block.query_key_value(x).permute(2, 0, 3, 1, 4)  # (N, H, P, A) each
-            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-            x = block.finish(x, attended.transpose(1, 2).flatten(2))
-        query = self.pooling.query(self.probe[0]).transpose(1, 2).expand(x.shape[0], -1, -1, -1)  # (N, H, 1, A)
-        key, value = self.pooling.key_value(self.final_norm(x)).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask).flatten(1)
+            x = block(x, mask)
+        attended = self.pooling.gathered(self.probe[0], self.final_norm(x), mask)
         return self.pooling.finish(attended.new_zeros(attended.shape), attended)
 
 

@@ -1,6 +1,6 @@
 """What a checkpoint's own files say is done to frames."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from data_modules.features.encoder import CENTER, FrameTransform
@@ -23,9 +23,14 @@ class Preprocessing(NamedTuple):
     mean: Sequence[float]
     std: Sequence[float]
 
-    def configured(self, activation: str, num_heads: int, eps: float) -> str:
-        """What changes the features of frames and is not in the weights, nor in their shapes; see `BackboneFacts`."""
+    def configured(self, vision: Mapping[str, Any]) -> str:
+        """What changes the features of frames and is not in the weights, nor in their shapes; see `BackboneFacts`.
+
+        Args:
+            vision: config of the image encoder.
+        """
         normalised = " ".join(f"{value:g}" for value in (*self.mean, *self.std))
+        activation, num_heads, eps = vision["hidden_act"], vision["num_attention_heads"], vision["layer_norm_eps"]
         return f"{activation} {num_heads}heads eps{eps:g}/normalised {normalised}"
 
 

@@ -7,9 +7,9 @@ from torch import nn
 
 from data_modules.loading.patch_strip import PatchStrip
 from data_modules.loading.transforms import Squash
-from prompt_video.backbones.bidirectional_text import BidirectionalTextTower, Surroundings
+from prompt_video.backbones.bidirectional_text import BidirectionalTextTower
 from prompt_video.backbones.checkpoint_files import CheckpointFiles
-from prompt_video.backbones.frozen_block import FrozenBlock, blocks
+from prompt_video.backbones.frozen_block import FrozenBlock, blocks, text_parts
 from prompt_video.backbones.frozen_linear import linear_of
 from prompt_video.backbones.naflex_vision import NaflexVisionTower
 from prompt_video.backbones.pooling_vision import PoolingEncoder, PoolingVisionTower
@@ -46,27 +46,15 @@ def load(files: CheckpointFiles) -> FrozenTowers:
     if dim != vision["hidden_size"]:
         raise files.error(f"its texts have {dim} features and its frames {vision['hidden_size']}")
     towers = (
-        _text(weights, text, dim, surroundings),
+        BidirectionalTextTower(
+            *text_parts(weights, text), weights.linear("text_model.head", text["hidden_size"], dim), surroundings
+        ),
         _naflex(weights, vision, preprocessing) if is_naflex else _vision(weights, vision),
     )
     logit_scale, bias = (float(weights.parameter(name, 1)) for name in ("logit_scale", "logit_bias"))
     weights.check()
-    facts = BackboneFacts(
-        family="SigLIP 2 NaFlex" if is_naflex else "SigLIP",
-        width=text["hidden_size"],
-        context_length=text["max_position_embeddings"],
-        own_positions=len(surroundings.start) + len(surroundings.end),
-        embed_dim=dim,
-        frames=preprocessing.frames,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
-        configured=preprocessing.configured(
-            vision["hidden_act"], vision["num_attention_heads"], vision["layer_norm_eps"]
-        ),
-        temperature=temperature_of(files.name, logit_scale),
-        bias=bias,
-        licence="Apache 2.0",
-    )
+    family, configured = "SigLIP 2 NaFlex" if is_naflex else "SigLIP", preprocessing.configured(vision)
+    facts = BackboneFacts(family, *preprocessing, configured, temperature_of(files.name, logit_scale), bias)
     return FrozenTowers(*towers, tokenizer, facts, weights.fingerprint)
 
 
@@ -82,18 +70,6 @@ def _strips(files: CheckpointFiles, config: Mapping[str, Any]) -> Preprocessing:
             f"its preprocessor_config.json makes patches of {frames.patch} pixels, not {config['patch_size']}"
         )
     return Preprocessing(frames, said.get("image_mean", HALF), said.get("image_std", HALF))
-
-
-def _text(weights: Weights, config: Mapping[str, Any], dim: int, surroundings: Surroundings) -> BidirectionalTextTower:
-    width = config["hidden_size"]
-    return BidirectionalTextTower(
-        weights.embedding("text_model.embeddings.token_embedding", config["vocab_size"], width),
-        weights.embedding("text_model.embeddings.position_embedding", config["max_position_embeddings"], width),
-        blocks(weights, "text_model.encoder.layers", config),
-        weights.norm("text_model.final_layer_norm", width, config["layer_norm_eps"]),
-        weights.linear("text_model.head", width, dim),
-        surroundings,
-    )
 
 
 def _vision(weights: Weights, config: Mapping[str, Any]) -> PoolingVisionTower:

@@ -1,24 +1,15 @@
 """The tokenizers of SigLIP and SigLIP 2, and what they put around a text."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from data_modules.errors import InputError
-from prompt_video.backbones.bidirectional_text import Surroundings
 from prompt_video.backbones.canonical_text import canonical
 from prompt_video.backbones.checkpoint_files import CheckpointFiles
-from prompt_video.backbones.tokenizer import (
-    REMEDY,
-    FileTokenizer,
-    TextTokenizer,
-    check_size,
-    check_words,
-    file_tokenizer,
-)
+from prompt_video.backbones.text_grid import Surroundings
+from prompt_video.backbones.tokenizer import BLANK, FileTokenizer, TextTokenizer, file_tokenizer, wrong_size
 
 SPIECE = "spiece.model"
-BLANK = "\u2581"  # what stands in the vocabulary for the blank before a word
 
 
 class SentencePieceTokenizer:
@@ -70,18 +61,13 @@ def tokenizer_of(files: CheckpointFiles, num_embeddings: int) -> tuple[TextToken
     if not (files.folder / "tokenizer.json").is_file() and (files.folder / SPIECE).is_file():
         pieces = SentencePieceTokenizer(str(files.folder / SPIECE))
         if (number := pieces.raw.get_piece_size()) != num_embeddings:
-            raise InputError(
-                f"the vocabulary of backbone '{files.name}' has {number:,} tokens, and its weights are for "
-                f"{num_embeddings:,}: {SPIECE} is another model's; {REMEDY}."
-            )
-        return pieces, Surroundings((), (pieces.end,), pieces.end)
-    tokenizer = file_tokenizer(files, canonical, {})
-    check_size(tokenizer, num_embeddings, files.name, exactly=True)
-    check_words(tokenizer, _words(tokenizer), files.name)
+            raise wrong_size(files, number, num_embeddings)
+        return pieces, Surroundings((), (pieces.end,), pieces.end, reads_last=True)
+    tokenizer = file_tokenizer(files, canonical, {}, num_embeddings)
     start, end = _around(tokenizer)
     if "pad_token" not in tokenizer.special:
         raise files.error("its tokenizer names no pad_token, which fills the positions behind a text")
-    return tokenizer, Surroundings(start, end, tokenizer.special_id("pad_token"))
+    return tokenizer, Surroundings(start, end, tokenizer.special_id("pad_token"), reads_last=True)
 
 
 def _around(tokenizer: FileTokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -89,14 +75,3 @@ def _around(tokenizer: FileTokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]
     own, whole = (tokenizer.tokenizer.encode("a", add_special_tokens=added).ids for added in (False, True))
     first = next(place for place in range(len(whole)) if whole[place : place + len(own)] == own)
     return tuple(whole[:first]), tuple(whole[first + len(own) :])
-
-
-def _words(tokenizer: FileTokenizer) -> dict[str, int]:
-    """Those that stand at the beginning of a text: with or without the sign of a blank before them, as it reads."""
-    vocabulary = tokenizer.tokenizer.get_vocab(with_added_tokens=False)
-    begins = BLANK if tokenizer.tokenizer.encode("a", add_special_tokens=False).tokens[0].startswith(BLANK) else ""
-    return {
-        token.removeprefix(begins): number
-        for token, number in vocabulary.items()
-        if re.fullmatch(f"{begins}[a-z]{{3,}}", token)
-    }

@@ -15,6 +15,37 @@ ROWS_PER_PASS = 2048  # on a CPU: what one pass over the layers works on stays i
 ROWS_PER_READING = 1 << 17  # on other devices without gradients: bounds memory, and fills any device
 
 
+def encode_in_passes(
+    encode: Callable[[PromptedText, Sequence[Tensor]], Tensor],
+    texts: PromptedText,
+    lengths: Sequence[int],
+    shared: Sequence[Tensor],
+    chunk_size: int | None,
+    *,
+    in_cache: bool,
+) -> Float[Tensor, "K D"]:
+    """Features of texts, in as many passes over the layers as suit the device.
+
+    Args:
+        encode: features of one pass, given it and what is shared.
+        texts: in an order of which any part is a pass.
+        lengths: rows of each.
+        shared: what else takes gradients, beside their suffix.
+        chunk_size: see `FrozenTextTower`.
+        in_cache: whether small passes pay, as on a CPU.
+    """
+    most_rows = ROWS_PER_PASS if in_cache else sum(lengths) if fits_one_reading(lengths) else ROWS_PER_READING
+    passes = [chosen(texts, range(*bounds)) for bounds in cut_passes(lengths, chunk_size, most_rows)]
+    if chunk_size is not None and torch.is_grad_enabled():
+        return recomputed(encode, passes, texts.suffix, *shared)
+    return torch.cat([encode(part, shared) for part in passes])
+
+
+def fits_one_reading(lengths: Sequence[int]) -> bool:
+    """Whether a device that is no CPU takes texts of so many rows in one pass, where no chunks are asked for."""
+    return torch.is_grad_enabled() or sum(lengths) <= ROWS_PER_READING
+
+
 def recomputed(
     encode: Callable[[PromptedText, Sequence[Tensor]], Tensor],
     passes: list[PromptedText],
@@ -36,7 +67,7 @@ def recomputed(
     return features
 
 
-def cut_passes(lengths: list[int], chunk_size: int | None, most_rows: int) -> Iterator[tuple[int, int]]:
+def cut_passes(lengths: Sequence[int], chunk_size: int | None, most_rows: int) -> Iterator[tuple[int, int]]:
     """Cut texts into passes over the layers; yields the first text of each, and the first behind it."""
     first = rows = 0
     for text, length in enumerate(lengths):

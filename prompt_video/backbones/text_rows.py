@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from prompt_video.backbones.prompted_text import PromptedText
-from prompt_video.backbones.text_weights import TextWeights
+from prompt_video.backbones.towers import FrozenTextTower
 
 
 class TextRows(NamedTuple):
@@ -36,11 +36,11 @@ class TextRows(NamedTuple):
     end: Int[Tensor, "*B K"]
 
 
-def text_rows(weights: TextWeights, lists: Sequence[PromptedText]) -> TextRows:
+def text_rows(tower: FrozenTextTower, lists: Sequence[PromptedText]) -> TextRows:
     """The rows of several lists of equally many texts, padded to the most rows of any.
 
     Args:
-        weights: of the encoder, which say the device and the precision.
+        tower: the encoder, whose weights say the device and the precision.
         lists: with equally many learned vectors.
 
     Returns:
@@ -49,15 +49,15 @@ def text_rows(weights: TextWeights, lists: Sequence[PromptedText]) -> TextRows:
     length = max(
         1 + len(texts.prefix) + sum(len(own) + texts.num_suffix + 1 for own in texts.tokens) for texts in lists
     )
-    like = weights.positions.weight
-    placed = [TextRows(*(part.to(like.device) for part in _rows(weights, texts, length))) for texts in lists]
+    like = tower.positions.weight
+    placed = [TextRows(*(part.to(like.device) for part in _rows(tower, texts, length))) for texts in lists]
     rows = TextRows(*map(torch.stack, zip(*placed, strict=True)))
     return rows._replace(hidden=rows.hidden.to(like.dtype))
 
 
-def _rows(weights: TextWeights, texts: PromptedText, length: int) -> TextRows:
-    num_prefix, end_token = len(texts.prefix), weights.end_token
-    tokens = [weights.start_token, *[end_token] * num_prefix]
+def _rows(tower: FrozenTextTower, texts: PromptedText, length: int) -> TextRows:
+    num_prefix, (end_token,) = len(texts.prefix), tower.surroundings.end
+    tokens = [*tower.surroundings.start, *[end_token] * num_prefix]
     learned, positions = [-1, *range(num_prefix)], list(range(1 + num_prefix))
     owner, ends = [-1] * len(tokens), []  # -1: of all texts
     for number, own in enumerate(texts.tokens):
@@ -81,41 +81,38 @@ def _rows(weights: TextWeights, texts: PromptedText, length: int) -> TextRows:
 
 
 def encode_rows(
-    weights: TextWeights, prefix: Float[Tensor, "*B P W"], suffix: Float[Tensor, "*B R W"], rows: TextRows
+    tower: FrozenTextTower, prefix: Float[Tensor, "*B P W"], suffix: Float[Tensor, "*B R W"], rows: TextRows
 ) -> Float[Tensor, "*B K D"]:
     """Features of texts.
 
     Args:
-        weights: of the encoder.
+        tower: the encoder.
         prefix: learned vectors in front of each list's texts.
         suffix: behind them, see `PromptedText`.
         rows: where they stand.
     """
-    x = _embed(weights, torch.cat([prefix, suffix], dim=-2), rows).flatten(0, -2)  # all lists are rows of one product
+    x = _embed(tower, torch.cat([prefix, suffix], dim=-2), rows).flatten(0, -2)  # all lists are rows of one product
     lists, num_rows = rows.tokens.shape[:-1], rows.tokens.shape[-1]
-    for block in weights.blocks[:-1]:
+    for block in tower.blocks[:-1]:
         query, key, value = _by_head(block.query_key_value(x), (*lists, num_rows))
         x = block.finish(x, _joined(F.scaled_dot_product_attention(query, key, value, attn_mask=rows.hidden)))
-    last = weights.blocks[-1]
+    last = tower.blocks[-1]
     first = torch.arange(0, len(x), num_rows, device=x.device).view(*lists, 1)
     at_end = x[(first + rows.end).flatten()]
     (query,) = _by_head(last.query(at_end), rows.end.shape)
     key, value = _by_head(last.key_value(x), (*lists, num_rows))
     hidden = torch.take_along_dim(rows.hidden, rows.end[..., None, :, None], dim=-2)
     at_end = last.finish(at_end, _joined(F.scaled_dot_product_attention(query, key, value, attn_mask=hidden)))
-    return weights.project(at_end).view(*rows.end.shape, -1)
+    return tower.project(at_end).view(*rows.end.shape, -1)
 
 
-def _embed(weights: TextWeights, learned: Float[Tensor, "*B L W"], rows: TextRows) -> Float[Tensor, "*B N W"]:
+def _embed(tower: FrozenTextTower, learned: Float[Tensor, "*B L W"], rows: TextRows) -> Float[Tensor, "*B N W"]:
     """Input of the first layer."""
-    x: Tensor = weights.token_embedding(rows.tokens)
-    if learned.shape[-2]:
-        # Of torch's ways to gather, the embedding adds up gradients in a fixed order on all devices.
-        lists = rows.learned.shape[:-1]
-        first = torch.arange(lists.numel(), device=x.device).view(*lists, 1) * learned.shape[-2]
-        vectors = F.embedding(first + rows.learned.clamp(min=0), learned.flatten(0, -2))
-        x = torch.where(rows.learned.unsqueeze(-1) < 0, x, vectors)
-    return x + F.embedding(rows.positions, weights.positions.weight)
+    lists = rows.learned.shape[:-1]
+    first = torch.arange(lists.numel(), device=learned.device).view(*lists, 1) * learned.shape[-2]
+    row, is_learned = first + rows.learned.clamp(min=0), rows.learned.unsqueeze(-1) >= 0
+    x = tower.embed_among(rows.tokens, learned.flatten(0, -2), row, is_learned)
+    return x + F.embedding(rows.positions, tower.positions.weight)
 
 
 def _by_head(heads: Float[Tensor, "M J H A"], places: Sequence[int]) -> tuple[Float[Tensor, "*B H N A"], ...]:

@@ -15,12 +15,12 @@ from torch import Tensor
 from prompt_video.backbones.packed_text import encode_packed, shared_keys_values
 from prompt_video.backbones.padded_text import encode_padded
 from prompt_video.backbones.prompted_text import PromptedText
-from prompt_video.backbones.text_passes import ROWS_PER_PASS, ROWS_PER_READING, chosen, cut_passes, recomputed
-from prompt_video.backbones.text_weights import TextWeights
+from prompt_video.backbones.text_passes import chosen, encode_in_passes, fits_one_reading
+from prompt_video.backbones.towers import FrozenTextTower
 
 
-class TextTower(TextWeights):
-    """The frozen text encoder; made as `TextWeights`."""
+class TextTower(FrozenTextTower):
+    """The frozen text encoder, with one token in front of every text and one behind it, where features are read."""
 
     way: Literal["packed", "padded"] | None = None  # None: the one that suits the device
 
@@ -30,19 +30,12 @@ class TextTower(TextWeights):
         is_packed = way == "packed" and not compiled
         order = sorted(range(len(texts.tokens)), key=lambda text: len(texts.tokens[text]))
         lengths = [len(texts.tokens[text]) + texts.num_suffix + 1 for text in order]
-        learns = torch.is_grad_enabled()
-        most_rows = ROWS_PER_PASS if is_packed else sum(lengths) if learns else ROWS_PER_READING
-        bounds = list(cut_passes(lengths, chunk_size, most_rows))
-        if len(bounds) == 1 and chunk_size is None and not is_packed:
+        if not is_packed and chunk_size is None and fits_one_reading(lengths):
             return encode_padded(self, texts, texts.prefix, compiled=compiled)
-        passes = [chosen(texts, order[first:end]) for first, end in bounds]
         # What all texts share: of the packed way keys and values, layer by layer.
         shared = shared_keys_values(self, texts.prefix) if is_packed else [texts.prefix]
         encode = partial(encode_packed, self) if is_packed else self._encode_padded
-        if chunk_size is not None and learns:
-            features = recomputed(encode, passes, texts.suffix, *shared)
-        else:
-            features = torch.cat([encode(part, shared) for part in passes])
+        features = encode_in_passes(encode, chosen(texts, order), lengths, shared, chunk_size, in_cache=is_packed)
         place = sorted(range(len(order)), key=lambda position: order[position])
         return features[torch.tensor(place, device=features.device)]
 

@@ -1,6 +1,7 @@
 """The tokenizer of a checkpoint, read from its own files by the `tokenizers` library."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +11,7 @@ from data_modules.errors import InputError
 from prompt_video.backbones.checkpoint_files import CheckpointFiles
 
 REMEDY = "fetch its tokenizer.json, or vocab.json and merges.txt, again"
+BLANK = "\u2581"  # what SentencePiece's vocabularies have for the blank before a word
 NUM_PROBED = 32  # words of the vocabulary that must be read as themselves
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 
@@ -61,6 +63,16 @@ class FileTokenizer:
         encoded = self.tokenizer.encode_batch_fast([self.clean(text) for text in texts], add_special_tokens=False)
         return [encoding.ids for encoding in encoded]
 
+    def reads_own_words(self) -> bool:
+        """Whether it reads most of some words that its vocabulary has whole as themselves; it needs its merges to."""
+        begin = BLANK if "".join(self.tokenizer.encode("a", add_special_tokens=False).tokens).startswith(BLANK) else ""
+        whole = re.compile(f"{re.escape(begin)}([a-z]{{2,}}){re.escape(self.word_end)}")
+        vocabulary = self.tokenizer.get_vocab(with_added_tokens=False)
+        words = sorted((number, found[1]) for token, number in vocabulary.items() if (found := whole.fullmatch(token)))
+        probed = words[:: max(1, len(words) // NUM_PROBED)]
+        tokens = self.tokenize([word for _, word in probed])
+        return 2 * sum(own == [number] for own, (number, _) in zip(tokens, probed, strict=True)) >= len(probed)
+
     def token(self, number: int) -> str:
         """As `TextTokenizer`; one that is only a part of a character, as the vocabulary writes it."""
         read = self.tokenizer.decode([number], skip_special_tokens=False)
@@ -72,7 +84,13 @@ class FileTokenizer:
 
 
 def file_tokenizer(
-    files: CheckpointFiles, clean: Callable[[str], str], defaults: Mapping[str, str], word_end: str = ""
+    files: CheckpointFiles,
+    clean: Callable[[str], str],
+    defaults: Mapping[str, str],
+    num_embeddings: int,
+    *,
+    word_end: str = "",
+    exactly: bool = True,
 ) -> FileTokenizer:
     """The tokenizer of a checkpoint.
 
@@ -80,58 +98,37 @@ def file_tokenizer(
         files: ``tokenizer.json``, or ``vocab.json`` and ``merges.txt``; what its special tokens are is said beside.
         clean: see `FileTokenizer`.
         defaults: special tokens where the files say nothing, by their roles.
-        word_end: see `FileTokenizer`.
-
-    Raises:
-        InputError: when there are no such files, or they cannot be read.
-    """
-    special = {**defaults, **_special_tokens(files)}
-    tokenizer = _from_json(files) or _from_merges(files, special) or _from_transformers(files)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return FileTokenizer(tokenizer, special, clean, word_end)
-
-
-def check_size(tokenizer: FileTokenizer, num_embeddings: int, name: str, *, exactly: bool) -> None:
-    """Refuse a vocabulary of another size than the weights are for.
-
-    Args:
-        tokenizer: made of whatever files are there.
         num_embeddings: tokens that the weights know.
-        name: of the checkpoint, for messages.
+        word_end: see `FileTokenizer`.
         exactly: whether there must be a token for each; otherwise some rows of the weights may be nobody's.
 
     Raises:
-        InputError: when it is.
+        InputError: when there are no such files, they cannot be read, are of another size than the weights, or do not
+            read the words of their own vocabulary.
     """
-    numbers = sorted(tokenizer.tokenizer.get_vocab(with_added_tokens=True).values())
+    special = {**defaults, **_special_tokens(files)}
+    raw = _from_json(files) or _from_merges(files, special) or _from_transformers(files)
+    raw.no_truncation()
+    raw.no_padding()
+    numbers = sorted(raw.get_vocab(with_added_tokens=True).values())
     fits = numbers == list(range(num_embeddings)) if exactly else num_embeddings // 2 < len(numbers) <= num_embeddings
     if not fits or numbers[-1] >= num_embeddings:
+        raise wrong_size(files, len(numbers), num_embeddings)
+    tokenizer = FileTokenizer(raw, special, clean, word_end)
+    if not tokenizer.reads_own_words():
         raise InputError(
-            f"the vocabulary of backbone '{name}' has {len(numbers):,} tokens, and its weights are for "
-            f"{num_embeddings:,}: the files of the tokenizer are missing, or another model's; {REMEDY}."
-        )
-
-
-def check_words(tokenizer: FileTokenizer, words: Mapping[str, int], name: str) -> None:
-    """Refuse a tokenizer that does not read the words of its own vocabulary as themselves.
-
-    Args:
-        tokenizer: made of whatever files are there.
-        words: of the vocabulary, as they stand in a text, with their tokens.
-        name: of the checkpoint, for messages.
-
-    Raises:
-        InputError: when it reads less than half of some of them so.
-    """
-    chosen = sorted(words, key=words.__getitem__)
-    probed = chosen[:: max(1, len(chosen) // NUM_PROBED)]
-    right = sum(own == [words[word]] for own, word in zip(tokenizer.tokenize(probed), probed, strict=True))
-    if 2 * right < len(probed):
-        raise InputError(
-            f"the tokenizer of backbone '{name}' does not read the words of its own vocabulary: the merges are "
+            f"the tokenizer of backbone '{files.name}' does not read the words of its own vocabulary: the merges are "
             f"missing, or another model's; {REMEDY}."
         )
+    return tokenizer
+
+
+def wrong_size(files: CheckpointFiles, num_tokens: int, num_embeddings: int) -> InputError:
+    """What to raise of a vocabulary of another size than the weights are for."""
+    return InputError(
+        f"the vocabulary of backbone '{files.name}' has {num_tokens:,} tokens, and its weights are for "
+        f"{num_embeddings:,}: the files of the tokenizer are missing, or another model's; {REMEDY}."
+    )
 
 
 def _special_tokens(files: CheckpointFiles) -> dict[str, str]:

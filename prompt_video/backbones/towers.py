@@ -10,25 +10,74 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
-from jaxtyping import Float, Shaped
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from data_modules.errors import InputError
 from data_modules.features.encoder import FrameTransform
-from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.backbones.frozen_block import FrozenBlock
+from prompt_video.backbones.frozen_linear import frozen_linear
+from prompt_video.backbones.prompted_text import PromptedText, TextShape
+from prompt_video.backbones.text_grid import Surroundings
 from prompt_video.backbones.tokenizer import TextTokenizer
 
 
 class FrozenTextTower(nn.Module, ABC):
-    """A text encoder.
+    """A text encoder: a pre-LN Transformer whose features are read at one position of each text.
 
-    Attributes:
+    Args:
         token_embedding: one row a token.
+        positions: one row a position.
+        blocks: the layers.
+        final_norm: behind the last layer.
+        projection: into the joint space; it may have a bias.
+        surroundings: of every text.
     """
 
-    token_embedding: nn.Embedding
+    def __init__(
+        self,
+        token_embedding: nn.Embedding,
+        positions: nn.Embedding,
+        blocks: Sequence[FrozenBlock],
+        final_norm: nn.LayerNorm,
+        projection: nn.Linear,
+        surroundings: Surroundings,
+    ) -> None:
+        super().__init__()
+        self.token_embedding, self.positions, self.surroundings = token_embedding, positions, surroundings
+        self.blocks = cast("Sequence[FrozenBlock]", nn.ModuleList(blocks))
+        self.final_norm, self.projection = final_norm, projection
+
+    @property
+    def shape(self) -> TextShape:
+        """What it takes."""
+        num_positions, width = self.positions.weight.shape
+        return TextShape(width, num_positions, len(self.surroundings.start) + len(self.surroundings.end))
+
+    def embed(self, tokens: Sequence[Sequence[int]]) -> Float[Tensor, "K L W"]:
+        """Token embeddings of texts of one length."""
+        rows: Tensor = self.token_embedding(torch.tensor(tokens, dtype=torch.long, device=self.positions.weight.device))
+        return rows
+
+    def embed_among(
+        self,
+        tokens: Int[Tensor, "*N T"],
+        vectors: Float[Tensor, "R W"],
+        rows: Int[Tensor, "*N T"],
+        is_learned: Bool[Tensor, "*N T 1"],
+    ) -> Float[Tensor, "*N T W"]:
+        """Token embeddings, and learned vectors where they stand, by their rows."""
+        x: Tensor = self.token_embedding(tokens)
+        # Of torch's ways to gather, the embedding adds up gradients in a fixed order on all devices.
+        return torch.where(is_learned, F.embedding(rows, vectors), x) if len(vectors) else x
+
+    def project(self, read: Float[Tensor, "K W"]) -> Float[Tensor, "K D"]:
+        """Features in the joint space of what the last layer makes of the positions that are read."""
+        return frozen_linear(self.final_norm(read), self.projection.weight, self.projection.bias)
 
     @abstractmethod
     def forward(self, texts: PromptedText, chunk_size: int | None, *, compiled: bool = False) -> Float[Tensor, "K D"]:
@@ -86,33 +135,21 @@ class BackboneFacts:
 
     Args:
         family: as people call it.
-        width: of its token embeddings.
-        context_length: positions of its text encoder.
-        own_positions: how many of them the encoder takes for itself, for tokens that begin or end a text.
-        embed_dim: of the space of texts and frames.
         frames: from a decoded frame to what its image encoder was trained on.
         mean: that pixels in [0, 1] are normalised with, by channel.
         std: as ``mean``.
         configured: what changes the features of frames and is neither in the weights' values nor in ``frames``.
         temperature: what it was trained to divide cosines by.
         bias: what it was trained to add behind that, for the probability of each text by itself; None: none.
-        templates: the hand-written sentences that suit it, by the name of their set.
-        licence: of the weights, where the family has one for all.
     """
 
     family: str
-    width: int
-    context_length: int
-    own_positions: int
-    embed_dim: int
     frames: FrameTransform
     mean: Sequence[float]
     std: Sequence[float]
     configured: str
     temperature: float
     bias: float | None = None
-    templates: str = "video"
-    licence: str | None = None
 
 
 class FrozenTowers(nn.Module):

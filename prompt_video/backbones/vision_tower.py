@@ -6,7 +6,6 @@ from typing import cast
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from prompt_video.backbones.frozen_block import FrozenBlock
 from prompt_video.backbones.frozen_linear import frozen_linear
@@ -52,11 +51,7 @@ class VisionTower(FrozenImageTower):
         x = torch.cat([self.class_embedding.expand(patches.shape[0], 1, -1), patches], dim=1)
         x = self.first_norm(x.add_(self.positions.weight))
         for block in self.blocks[:-1]:
-            query, key, value = block.query_key_value(x).permute(2, 0, 3, 1, 4)  # (N, H, 1 + P, A) each
-            attended = F.scaled_dot_product_attention(query, key, value)
-            x = block.finish(x, attended.transpose(1, 2).flatten(2))
+            x = block(x)
         last, of_class = self.blocks[-1], x[:, 0]
-        key, value = last.key_value(x).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(last.query(of_class).transpose(1, 2), key, value)
-        x = last.finish(of_class, attended.flatten(1))
+        x = last.finish(of_class, last.gathered(of_class, x))
         return frozen_linear(self.final_norm(x), self.projection.weight, None)

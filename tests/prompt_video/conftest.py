@@ -1,10 +1,10 @@
 """A tiny random CLIP, transformers' own computation as its reference, and a small run of each task, trained once."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -191,6 +191,13 @@ def double_backbone(backbone: FrozenBackbone) -> FrozenBackbone:
     return copy.deepcopy(backbone).double()
 
 
+@cache
+def _plain(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Transformers' own model and tokenizer."""
+    model: Any = transformers.CLIPModel.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    return model.requires_grad_(False), transformers.AutoTokenizer.from_pretrained(folder)
+
+
 class _Given(nn.Module):
     """Stands in for the token embedding, and gives what it was told to."""
 
@@ -202,39 +209,55 @@ class _Given(nn.Module):
         return self.rows
 
 
-@cache
-def _plain(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
-    """Transformers' own model and tokenizer."""
-    model: Any = transformers.CLIPModel.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
-    return model.requires_grad_(False), transformers.AutoTokenizer.from_pretrained(folder)
+def plain_features(
+    inner: Any,  # noqa: ANN401 - libraries are untyped
+    read: Callable[[Tensor], Tensor],
+    around: tuple[Sequence[int], Sequence[int], int],
+    length: int,
+    texts: PromptedText,
+) -> Tensor:
+    """A library's own features of prompted texts: every text in all positions, padding and all.
+
+    Args:
+        inner: the module of it that embeds tokens.
+        read: numbers of tokens to features.
+        around: tokens in front of a text, behind it, and the token of all other positions.
+        length: how many positions there are.
+        texts: prompted.
+    """
+    embedding, (start, end, padding) = inner.token_embedding, around
+    ids, rows = torch.full((len(texts.tokens), length), padding), []
+    for row, tokens in zip(ids, texts.tokens, strict=True):
+        # 5 is an ordinary token; its embedding is replaced by a learned vector.
+        own = [*start, *[5] * len(texts.prefix), *tokens, *[5] * texts.num_suffix, *end]
+        row[: len(own)] = torch.tensor(own)
+        table, front = embedding.weight[row], len(start) + len(texts.prefix)
+        first = len(tokens) if texts.by_position else 0
+        suffix, behind = texts.suffix[first : first + texts.num_suffix], front + len(tokens)
+        parts = table[: len(start)], texts.prefix, table[front:behind], suffix, table[behind + len(suffix) :]
+        rows.append(torch.cat(parts))
+    inner.token_embedding = _Given(torch.stack(rows))
+    try:
+        return read(ids)
+    finally:
+        inner.token_embedding = embedding
+
+
+@pytest.fixture(scope="session")
+def plain_text() -> Callable[..., Tensor]:
+    """See `plain_features`."""
+    return plain_features
 
 
 @pytest.fixture
 def reference() -> Callable[[Path, PromptedText, torch.dtype], Tensor]:
-    """Transformers' features of prompted texts: every text in 77 positions, padding and all."""
+    """Transformers' features of prompted texts."""
 
     def encode(folder: Path, texts: PromptedText, dtype: torch.dtype) -> Tensor:
         model, tokenizer = _plain(folder, dtype)
-        embedding = model.text_model.embeddings.token_embedding
-        table = embedding.weight
-        ids = torch.full((len(texts.tokens), 77), tokenizer.pad_token_id)
-        rows = []
-        for row, tokens in zip(ids, texts.tokens, strict=True):
-            number = len(tokens)
-            # 5 is an ordinary token; its embedding is replaced by a learned vector.
-            own = [tokenizer.bos_token_id, *[5] * len(texts.prefix), *tokens, *[5] * texts.num_suffix]
-            row[: len(own) + 1] = torch.tensor([*own, tokenizer.eos_token_id])
-            start = number if texts.by_position else 0
-            suffix = texts.suffix[start : start + texts.num_suffix]
-            embedded = table[row]
-            behind = 1 + len(texts.prefix) + number
-            parts = (embedded[:1], texts.prefix, embedded[1 + len(texts.prefix) : behind], suffix)
-            rows.append(torch.cat([*parts, embedded[len(own) :]]))
-        model.text_model.embeddings.token_embedding = _Given(torch.stack(rows))
-        try:
-            return cast(Tensor, model.get_text_features(input_ids=ids).pooler_output)
-        finally:
-            model.text_model.embeddings.token_embedding = embedding
+        around = [tokenizer.bos_token_id], [tokenizer.eos_token_id], tokenizer.pad_token_id
+        read: Callable[[Tensor], Tensor] = lambda ids: model.get_text_features(input_ids=ids).pooler_output  # noqa: E731
+        return plain_features(model.text_model.embeddings, read, around, 77, texts)
 
     return encode
 

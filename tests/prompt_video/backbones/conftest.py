@@ -10,8 +10,54 @@ import pytest
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from torch import Tensor
+
+from prompt_video.backbones.backbone import FrozenBackbone
+from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.model.prompt import PromptLearner
 
 WORDS = ("star", "red", "circle", "moving", "left", "the", "car", "ring", "two", "squares", "video", "of", "a", "top")
+
+
+Encode = Callable[[PromptedText], Tensor]
+
+
+def with_gradient(encode: Encode, prompt: PromptLearner, tokens: list[list[int]]) -> list[Tensor]:
+    """Features of prompted texts, and the gradient of the learned vectors."""
+    prompt.zero_grad()
+    features = encode(prompt.surround(tokens))
+    weights = torch.randn(features.shape, generator=torch.Generator().manual_seed(2)).to(features.dtype)
+    if features.requires_grad:  # without learned vectors there is none to be had
+        torch.autograd.backward((features * weights).sum())
+    gradient = torch.zeros_like(prompt.context) if prompt.context.grad is None else prompt.context.grad.clone()
+    return [features.detach(), gradient]
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Callable[[Encode, Encode, PromptLearner, list[list[int]], float], None]:
+    """Asserts that two ways of encoding texts give the same features and gradients, within a share of the largest."""
+
+    def check(ours: Encode, wanted: Encode, prompt: PromptLearner, tokens: list[list[int]], tolerance: float) -> None:
+        pairs = zip(with_gradient(ours, prompt, tokens), with_gradient(wanted, prompt, tokens), strict=True)
+        for one, other in pairs:
+            assert one.shape == other.shape
+            assert one.isfinite().all()
+            if other.numel():
+                assert (one - other).abs().max() <= tolerance * other.abs().max()
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def learner() -> Callable[..., PromptLearner]:
+    """Makes a prompt for a backbone, in its precision; its vectors are not small, so that errors in them are seen."""
+
+    def make(backbone: FrozenBackbone, **settings: Any) -> PromptLearner:  # noqa: ANN401 - its options
+        torch.manual_seed(1)
+        prompt = PromptLearner(backbone.text_shape, **settings, init_std=0.5)
+        return prompt.to(backbone.towers.text.token_embedding.weight.dtype)
+
+    return make
 
 
 def gemma_like() -> Tokenizer:

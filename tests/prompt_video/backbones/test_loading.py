@@ -46,8 +46,7 @@ def test_vocabulary_and_merges_alone_are_a_tokenizer(
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]))
     old, texts = FrozenBackbone(str(folder)), words(2_000)
     assert old.tokenize(texts) == backbone.tokenize(texts)
-    assert old.towers.text.start_token == backbone.towers.text.start_token
-    assert old.towers.text.end_token == backbone.towers.text.end_token
+    assert old.towers.text.surroundings == backbone.towers.text.surroundings
 
 
 def as_shards(folder: Path) -> None:

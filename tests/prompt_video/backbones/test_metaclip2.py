@@ -4,20 +4,21 @@ import copy
 import json
 import random
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import torch
 import transformers
-from torch import Tensor, nn
+from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.loading.transforms import Squash
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.checkpoint_files import CheckpointFiles
 from prompt_video.backbones.metaclip2 import SPECIAL
-from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.tokenizer import file_tokenizer
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.tasks import LocalizationTask, RecognitionTask, RetrievalTask
@@ -30,54 +31,27 @@ def plain(folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 - transforme
     return model.eval().requires_grad_(False)
 
 
-class _Given(nn.Module):
-    def __init__(self, rows: Tensor) -> None:
-        super().__init__()
-        self.rows = rows
-
-    def forward(self, input_ids: Tensor) -> Tensor:
-        return self.rows
-
-
-def features_of(model: Any, texts: PromptedText) -> Tensor:  # noqa: ANN401 - as above
-    """Every text in 77 positions, padding and all, with vectors in the places of an ordinary token."""
-    embedding = model.text_model.embeddings.token_embedding
-    ids, rows = torch.ones(len(texts.tokens), 77, dtype=torch.long), []
-    for row, tokens in zip(ids, texts.tokens, strict=True):
-        first = [0, *[5] * len(texts.prefix), *tokens]
-        whole = [*first, *[5] * texts.num_suffix, 2]
-        row[: len(whole)] = torch.tensor(whole)
-        given = embedding(row)
-        start = 1 + len(texts.prefix)
-        suffix = texts.suffix_after(len(tokens))
-        own, rest = given[start : len(first)], given[len(first) + texts.num_suffix :]
-        rows.append(torch.cat([given[:1], texts.prefix, own, suffix, rest]))
-    model.text_model.embeddings.token_embedding = _Given(torch.stack(rows))
-    try:
-        features: Tensor = model.get_text_features(input_ids=ids).pooler_output
-        return features
-    finally:
-        model.text_model.embeddings.token_embedding = embedding
-
-
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
 @pytest.mark.parametrize("way", ["packed", "padded"])
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
+@pytest.mark.parametrize("sizes", [{"num_prefix": 3, "num_suffix": 2}, {"num_prefix": 0, "num_suffix": 0}])
 def test_texts_equal_transformers(
-    metaclip2_folder: Path, dtype: torch.dtype, tolerance: float, way: str, layout: Literal["shared", "by_position"]
+    metaclip2_folder: Path,
+    dtype: torch.dtype,
+    tolerance: float,
+    way: str,
+    layout: str,
+    sizes: dict[str, int],
+    learner: Callable[..., PromptLearner],
+    assert_same: Callable[..., None],
+    plain_text: Callable[..., Tensor],
 ) -> None:
     backbone: Any = copy.deepcopy(FrozenBackbone(str(metaclip2_folder))).to(dtype)
     backbone.towers.text.way = way
-    model, tokens = plain(metaclip2_folder, dtype), backbone.tokenize(TEXTS)
-    nothing = torch.empty(0, backbone.width, dtype=dtype)
-    own = PromptedText(tokens, nothing, nothing, 0)
-    wanted = features_of(model, own)
-    assert (backbone.encode_text(own) - wanted).abs().max() <= tolerance * wanted.abs().max()
-    prompt = PromptLearner(backbone.width, 3, 2, layout=layout, init_std=0.5).to(dtype)
-    features = [backbone.encode_text(prompt.surround(tokens)), features_of(model, prompt.surround(tokens))]
-    gradients = [torch.autograd.grad(one[:, :5].sum(), prompt.context)[0] for one in features]
-    for one, other in (features, gradients):
-        assert (one - other).abs().max() <= 2 * tolerance * other.abs().max()
+    model, prompt = plain(metaclip2_folder, dtype), learner(backbone, **sizes, layout=layout)
+    read: Callable[[Tensor], Tensor] = lambda ids: model.get_text_features(input_ids=ids).pooler_output  # noqa: E731
+    wanted = partial(plain_text, model.text_model.embeddings, read, ([0], [2], 1), 77)
+    assert_same(backbone.encode_text, wanted, prompt, backbone.tokenize(TEXTS), tolerance)
 
 
 def test_frames_equal_transformers(metaclip2_folder: Path) -> None:
@@ -161,7 +135,8 @@ def test_tokens_of_all_scripts_are_those_of_transformers(count: int, tmp_path: P
     wanted = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
     assert len({token for tokens in wanted for token in tokens}) > 100
     for folder in (tmp_path, tmp_path / "json"):
-        assert file_tokenizer(CheckpointFiles("xlm-v", folder), str, SPECIAL).tokenize(texts) == wanted
+        files = CheckpointFiles("xlm-v", folder)
+        assert file_tokenizer(files, str, SPECIAL, len(tokenizer)).tokenize(texts) == wanted
 
 
 def test_tokens_are_those_of_transformers(metaclip2_folder: Path) -> None:

@@ -3,7 +3,7 @@
 import copy
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ from prompt_video.backbones.names import SHORT_NAMES
 from prompt_video.backbones.open_clip_models import Undrawn
 from prompt_video.backbones.open_clip_names import PREFIX, OpenClipModel
 from prompt_video.backbones.open_clip_towers import OpenClipVisionTower, text_tower, vision_tower
-from prompt_video.backbones.prompted_text import PromptedText
+from prompt_video.backbones.prompted_text import PromptedText, TextShape
 from prompt_video.backbones.vision_tower import VisionTower
 from prompt_video.model.prompt import PromptLearner
 
 TEXTS = ["star", "a red circle", "", "two squares moving to the left", "A star!"]
 OPEN_CLIP_TIMM = {"image_size": 32, "timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": None}
 KINDS = ("laion", "dfn", "pe", "mobile")
+Same = Callable[..., None]
+Plain = Callable[[Any, Any], Callable[[PromptedText], Tensor]]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
@@ -47,75 +49,36 @@ def backbone_of(folder: Path, dtype: torch.dtype = torch.float32) -> FrozenBackb
     return backbone if dtype == torch.float32 else copy.deepcopy(backbone).double()
 
 
-class Given(nn.Module):
-    """Stands in for the token embedding, and gives what it was told to."""
+@pytest.fixture
+def plain(plain_text: Callable[..., Tensor]) -> Plain:
+    """How a model of open_clip, with its tokenizer, reads texts itself."""
 
-    def __init__(self, rows: Tensor) -> None:
-        super().__init__()
-        self.rows = rows
+    def reads(model: Any, tokenizer: Any) -> Callable[[PromptedText], Tensor]:  # noqa: ANN401 - open_clip is untyped
+        inner, around = getattr(model, "text", model), ([tokenizer.sot_token_id], [tokenizer.eot_token_id], 0)
+        return partial(plain_text, inner, model.encode_text, around, inner.context_length)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.rows
-
-
-def plain_text(model: Any, tokenizer: Any, texts: PromptedText) -> Tensor:  # noqa: ANN401 - open_clip is untyped
-    """open_clip's features of prompted texts, padding and all."""
-    inner = getattr(model, "text", model)
-    embedding, length = inner.token_embedding, inner.context_length
-    ids = torch.zeros(len(texts.tokens), length, dtype=torch.long)
-    rows = []
-    for row, tokens in zip(ids, texts.tokens, strict=True):
-        start = len(tokens) if texts.by_position else 0
-        suffix = texts.suffix[start : start + texts.num_suffix]
-        own = [tokenizer.sot_token_id, *[5] * len(texts.prefix), *tokens, *[5] * len(suffix), tokenizer.eot_token_id]
-        row[: len(own)] = torch.tensor(own)
-        table, behind = embedding.weight[row], 1 + len(texts.prefix) + len(tokens)
-        parts = table[:1], texts.prefix, table[1 + len(texts.prefix) : behind], suffix, table[behind + len(suffix) :]
-        rows.append(torch.cat(parts))
-    inner.token_embedding = Given(torch.stack(rows))
-    try:
-        features: Tensor = model.encode_text(ids)
-        return features
-    finally:
-        inner.token_embedding = embedding
-
-
-def with_gradient(encode: Callable[[PromptedText], Tensor], texts: PromptedText, context: Tensor) -> list[Tensor]:
-    context.grad = None
-    features = encode(texts)
-    if features.requires_grad:
-        torch.autograd.backward((features * torch.linspace(-1, 1, features.numel()).view_as(features)).sum())
-    return [features.detach(), torch.zeros_like(context) if context.grad is None else context.grad]
-
-
-def assert_equal(found: list[Tensor], wanted: list[Tensor], tolerance: float) -> None:
-    for one, other in zip(found, wanted, strict=True):
-        assert one.shape == other.shape
-        if other.numel():
-            assert (one - other).abs().max() <= tolerance * other.abs().max()
+    return reads
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_equal_open_clip(
-    make_open_clip_folder: Callable[[str], Path], kind: str, layout: str, dtype: torch.dtype
+    make_open_clip_folder: Callable[[str], Path],
+    kind: str,
+    layout: str,
+    dtype: torch.dtype,
+    learner: Callable[..., PromptLearner],
+    assert_same: Same,
+    plain: Plain,
 ) -> None:
     backbone = backbone_of(make_open_clip_folder(kind), dtype)
     model, _, tokenizer = library_of(make_open_clip_folder(kind))
-    model = copy.deepcopy(model).to(dtype)
-    tokens = backbone.tokenize(TEXTS)
+    wanted, tokens = plain(copy.deepcopy(model).to(dtype), tokenizer), backbone.tokenize(TEXTS)
     for num_prefix, num_suffix in ((4, 4), (0, 3), (0, 0)):
-        torch.manual_seed(1)
-        settings: dict[str, Any] = {"layout": layout, "init_std": 0.5}
-        prompt = PromptLearner(backbone.text_shape, num_prefix, num_suffix, **settings).to(dtype)
-        wanted = with_gradient(
-            lambda texts: plain_text(model, tokenizer, texts), prompt.surround(tokens), prompt.context
-        )
-        found = with_gradient(backbone.encode_text, prompt.surround(tokens), prompt.context)
-        assert_equal(found, wanted, TOLERANCE[dtype])
-        chunked = with_gradient(lambda texts: backbone.encode_text(texts, 2), prompt.surround(tokens), prompt.context)
-        assert_equal(chunked, wanted, TOLERANCE[dtype])
+        prompt = learner(backbone, num_prefix=num_prefix, num_suffix=num_suffix, layout=layout)
+        for encode in (backbone.encode_text, partial(backbone.encode_text, chunk_size=2)):
+            assert_same(encode, wanted, prompt, tokens, TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -142,8 +105,10 @@ def test_frames_equal_open_clip(
 
 
 def test_facts_are_the_models(make_open_clip_folder: Callable[[str], Path]) -> None:
-    facts = backbone_of(make_open_clip_folder("pe")).facts
-    assert (facts.width, facts.embed_dim, facts.context_length, facts.own_positions) == (24, 64, 32, 2)
+    backbone = backbone_of(make_open_clip_folder("pe"))
+    facts = backbone.facts
+    assert backbone.text_shape == TextShape(24, 32, 2)
+    assert backbone.embed_dim == 64
     assert facts.frames.recipe == "squash32-bilinear-antialias"
     assert facts.temperature == pytest.approx(torch.tensor(-4.0).exp().item())
     assert facts.bias is None
@@ -252,13 +217,14 @@ def test_a_missing_extra_is_told_of_with_the_line_that_installs_it(monkeypatch: 
         "PE-Core-B-16",
         "PE-Core-L-14-336",
         "MobileCLIP2-S0",
+        "MobileCLIP2-S2",
         "MobileCLIP2-B",
         "MobileCLIP2-S3",
         "MobileCLIP2-S4",
         "MobileCLIP2-L-14",
     ],
 )
-def test_real_shapes_equal_open_clip(architecture: str) -> None:
+def test_real_shapes_equal_open_clip(architecture: str, assert_same: Same, plain: Plain) -> None:
     import open_clip
 
     library: Any = open_clip
@@ -268,17 +234,22 @@ def test_real_shapes_equal_open_clip(architecture: str) -> None:
     text = text_tower(architecture, inner, tokenizer.sot_token_id, tokenizer.eot_token_id)
     size = library.get_model_preprocess_cfg(model)["size"]
     size = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    context = (torch.randn(8, text.token_embedding.embedding_dim) * 0.05).requires_grad_()
-    texts = PromptedText([tokenizer.encode(text) for text in TEXTS], context[:4], context[4:], 4)
-    wanted = with_gradient(lambda texts: plain_text(model, tokenizer, texts), texts, context)
-    assert_equal(with_gradient(lambda texts: text(texts, None), texts, context), wanted, 2e-5)
+    tokens = [tokenizer.encode(text) for text in TEXTS]
+    assert_same(
+        partial(text, chunk_size=None),
+        plain(model, tokenizer),
+        PromptLearner(text.shape, 4, 4, init_std=0.05),
+        tokens,
+        2e-5,
+    )
     frames = torch.randn(2, 3, *size)
     with torch.no_grad():
-        assert_equal([vision_tower(model.visual, size)(frames)], [model.encode_image(frames)], 2e-5)
+        found, wanted = vision_tower(model.visual, size)(frames), model.encode_image(frames)
+    assert (found - wanted).abs().max() <= 2e-5 * wanted.abs().max()
 
 
 @pytest.mark.slow
-def test_texts_of_the_largest_pe_core_equal_open_clip() -> None:
+def test_texts_of_the_largest_pe_core_equal_open_clip(assert_same: Same, plain: Plain) -> None:
     """All of its text encoder; its image encoder, which is timm's and called as it is, would take 8 GiB."""
     import open_clip
 
@@ -288,7 +259,11 @@ def test_texts_of_the_largest_pe_core_equal_open_clip() -> None:
     model = library.CustomTextCLIP(config["embed_dim"], OPEN_CLIP_TIMM, config["text_cfg"]).requires_grad_(False)
     tokenizer = library.get_tokenizer("PE-Core-bigG-14-448")
     text = text_tower("PE-Core G", model.text, tokenizer.sot_token_id, tokenizer.eot_token_id)
-    context = (torch.randn(8, text.token_embedding.embedding_dim) * 0.05).requires_grad_()
-    texts = PromptedText([tokenizer.encode(text) for text in TEXTS], context[:4], context[4:], 4)
-    wanted = with_gradient(lambda texts: plain_text(model, tokenizer, texts), texts, context)
-    assert_equal(with_gradient(lambda texts: text(texts, None), texts, context), wanted, 2e-5)
+    tokens = [tokenizer.encode(text) for text in TEXTS]
+    assert_same(
+        partial(text, chunk_size=None),
+        plain(model, tokenizer),
+        PromptLearner(text.shape, 4, 4, init_std=0.05),
+        tokens,
+        2e-5,
+    )

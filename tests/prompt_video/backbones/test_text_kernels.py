@@ -13,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import data_modules
 from data_modules.annotations.class_names import read_class_names
-from prompt_video.backbones.clip import _text
+from prompt_video.backbones.frozen_block import text_parts
+from prompt_video.backbones.text_grid import Surroundings
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.backbones.weights import Weights
 from prompt_video.model.prompt import PromptLearner
@@ -65,7 +66,9 @@ def model() -> Any:  # noqa: ANN401 - transformers is untyped
 @pytest.fixture(scope="module")
 def tower(model: Any) -> TextTower:  # noqa: ANN401
     weights = Weights("zeros", {name: torch.zeros(weight.shape) for name, weight in model.named_parameters()})
-    return _text(weights, model.config.to_dict(), WIDTH, 49406, 49407).to("meta")
+    projection = weights.linear("text_projection", WIDTH, WIDTH, bias=False)
+    around = Surroundings((49406,), (49407,), 49407, reads_last=False)
+    return TextTower(*text_parts(weights, model.config.to_dict()), projection, around).to("meta")
 
 
 class _Given(torch.nn.Module):

@@ -2,19 +2,22 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from prompt_video.backbones import padded_text, text_tower
+from prompt_video.backbones import padded_text, text_passes
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.backbones.text_tower import TextTower
 from prompt_video.model.prompt import PromptLearner
 
-Reference = Callable[[Path, PromptedText, torch.dtype], Tensor]
+Reference = Callable[..., Tensor]
+Learner = Callable[..., PromptLearner]
+Same = Callable[..., None]
 TEXTS = ["star", "a red circle", "", "two squares moving to the left", "a star", "ring", "a car at the top"]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -29,30 +32,6 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(TextTower, "way", name)
     monkeypatch.setattr(padded_text, "FLOPS_A_LAYER_OF_SHARING", cost_of_sharing)
     return str(request.param)
-
-
-def learner(backbone: FrozenBackbone, **settings: object) -> PromptLearner:
-    torch.manual_seed(1)
-    return PromptLearner(backbone.width, init_std=0.5, **settings).to(backbone.towers.text.token_embedding.weight.dtype)  # type: ignore[arg-type]
-
-
-def with_gradient(
-    encode: Callable[[PromptedText], Tensor], prompt: PromptLearner, tokens: list[list[int]]
-) -> list[Tensor]:
-    prompt.zero_grad()
-    features = encode(prompt.surround(tokens))
-    weights = torch.randn(features.shape, generator=torch.Generator().manual_seed(2)).to(features.dtype)
-    if features.requires_grad:  # without learned vectors there is none to be had
-        torch.autograd.backward((features * weights).sum())
-    gradient = torch.zeros_like(prompt.context) if prompt.context.grad is None else prompt.context.grad.clone()
-    return [features.detach(), gradient]
-
-
-def assert_equal(found: list[Tensor], wanted: list[Tensor], tolerance: float) -> None:
-    for one, other in zip(found, wanted, strict=True):
-        assert one.shape == other.shape
-        if other.numel():
-            assert (one - other).abs().max() <= tolerance * other.abs().max()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -70,26 +49,33 @@ def test_equals_transformers(
     num_prefix: int,
     num_suffix: int,
     texts: list[str],
+    learner: Learner,
+    assert_same: Same,
 ) -> None:
     frozen = backbone if dtype == torch.float32 else double_backbone
     prompt = learner(frozen, num_prefix=num_prefix, num_suffix=num_suffix, layout=layout)
     tokens = frozen.tokenize(texts)
-    wanted = with_gradient(lambda prompted: reference(clip_folder, prompted, dtype), prompt, tokens)
-    assert_equal(with_gradient(frozen.encode_text, prompt, tokens), wanted, TOLERANCE[dtype])
+    wanted = partial(reference, clip_folder, dtype=dtype)
+    assert_same(frozen.encode_text, wanted, prompt, tokens, TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize(("hidden_act", "old_eos"), [("gelu", False), ("quick_gelu", True)])
 def test_other_checkpoints_equal_transformers(
-    way: str, make_clip_folder: Callable[..., Path], reference: Reference, hidden_act: str, old_eos: bool
+    way: str,
+    make_clip_folder: Callable[..., Path],
+    reference: Reference,
+    hidden_act: str,
+    old_eos: bool,
+    learner: Learner,
+    assert_same: Same,
 ) -> None:
     folder = make_clip_folder(hidden_act, old_eos)
     backbone = FrozenBackbone(str(folder))
     prompt, tokens = learner(backbone), backbone.tokenize(TEXTS)
-    wanted = with_gradient(lambda prompted: reference(folder, prompted, torch.float32), prompt, tokens)
-    assert_equal(with_gradient(backbone.encode_text, prompt, tokens), wanted, 1e-5)
+    assert_same(backbone.encode_text, partial(reference, folder, dtype=torch.float32), prompt, tokens, 1e-5)
 
 
-def test_the_layouts_are_two_models(way: str, backbone: FrozenBackbone) -> None:
+def test_the_layouts_are_two_models(way: str, backbone: FrozenBackbone, learner: Learner) -> None:
     """A reference that ignored the learned vectors would pass the tests above; it does not pass this one."""
     tokens = backbone.tokenize(TEXTS)
     shared, by_position = learner(backbone), learner(backbone, layout="by_position")
@@ -103,31 +89,40 @@ def test_the_layouts_are_two_models(way: str, backbone: FrozenBackbone) -> None:
 
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 100])
-def test_chunks_change_nothing(way: str, double_backbone: FrozenBackbone, layout: str, chunk_size: int) -> None:
+def test_chunks_change_nothing(
+    way: str, double_backbone: FrozenBackbone, layout: str, chunk_size: int, learner: Learner, assert_same: Same
+) -> None:
     prompt, tokens = learner(double_backbone, layout=layout), double_backbone.tokenize(TEXTS)
-    wanted = with_gradient(double_backbone.encode_text, prompt, tokens)
-    found = with_gradient(lambda prompted: double_backbone.encode_text(prompted, chunk_size), prompt, tokens)
-    assert_equal(found, wanted, 1e-12)
+    encode = double_backbone.encode_text
+    assert_same(partial(encode, chunk_size=chunk_size), encode, prompt, tokens, 1e-12)
 
 
-def test_passes_change_nothing(double_backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passes_change_nothing(
+    double_backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch, learner: Learner, assert_same: Same
+) -> None:
     prompt, tokens = learner(double_backbone), double_backbone.tokenize(TEXTS)
-    wanted = with_gradient(double_backbone.encode_text, prompt, tokens)
-    monkeypatch.setattr(text_tower, "ROWS_PER_PASS", 40)
-    assert_equal(with_gradient(double_backbone.encode_text, prompt, tokens), wanted, 1e-12)
+
+    def in_small_passes(texts: PromptedText) -> Tensor:
+        with monkeypatch.context() as patched:
+            patched.setattr(text_passes, "ROWS_PER_PASS", 40)
+            return double_backbone.encode_text(texts)
+
+    assert_same(in_small_passes, double_backbone.encode_text, prompt, tokens, 1e-12)
 
 
-def test_readings_of_a_device_change_nothing(double_backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readings_of_a_device_change_nothing(
+    double_backbone: FrozenBackbone, monkeypatch: pytest.MonkeyPatch, learner: Learner
+) -> None:
     """Without gradients the padded way bounds the rows of a pass; the order of the texts stays."""
     prompt, tokens = learner(double_backbone), double_backbone.tokenize(TEXTS)
     monkeypatch.setattr(TextTower, "way", "padded")
     wanted = double_backbone.encode_text(prompt.surround(tokens)).detach()
-    monkeypatch.setattr(text_tower, "ROWS_PER_READING", 40)
+    monkeypatch.setattr(text_passes, "ROWS_PER_READING", 40)
     with torch.no_grad():
         torch.testing.assert_close(double_backbone.encode_text(prompt.surround(tokens)), wanted, rtol=0, atol=1e-12)
 
 
-def test_chunks_keep_less(way: str, backbone: FrozenBackbone) -> None:
+def test_chunks_keep_less(way: str, backbone: FrozenBackbone, learner: Learner) -> None:
     """What is saved for the backward pass does not grow with the texts when they come in chunks."""
     prompt, tokens = learner(backbone), backbone.tokenize(["a star"])
 
@@ -147,7 +142,7 @@ def test_chunks_keep_less(way: str, backbone: FrozenBackbone) -> None:
     assert kept(64, 16) < 2 * kept(16, 16) < kept(16, None)
 
 
-def test_gradients_reach_the_prompt_only(way: str, backbone: FrozenBackbone) -> None:
+def test_gradients_reach_the_prompt_only(way: str, backbone: FrozenBackbone, learner: Learner) -> None:
     prompt = learner(backbone)
     torch.autograd.backward(backbone.encode_text(prompt.surround(backbone.tokenize(TEXTS))).sum())
     assert prompt.context.grad is not None
@@ -155,7 +150,7 @@ def test_gradients_reach_the_prompt_only(way: str, backbone: FrozenBackbone) -> 
     assert all(weight.grad is None and not weight.requires_grad for weight in backbone.parameters())
 
 
-def test_order_of_texts(way: str, backbone: FrozenBackbone) -> None:
+def test_order_of_texts(way: str, backbone: FrozenBackbone, learner: Learner) -> None:
     prompt = learner(backbone)
     with torch.no_grad():
         features = backbone.encode_text(prompt.surround(backbone.tokenize(TEXTS)))
@@ -164,14 +159,20 @@ def test_order_of_texts(way: str, backbone: FrozenBackbone) -> None:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
-def test_half_precision(way: str, backbone: FrozenBackbone, clip_folder: Path, dtype: str, tolerance: float) -> None:
+def test_half_precision(
+    way: str,
+    backbone: FrozenBackbone,
+    clip_folder: Path,
+    dtype: str,
+    tolerance: float,
+    learner: Learner,
+    assert_same: Same,
+) -> None:
     half = FrozenBackbone(str(clip_folder), dtype)  # type: ignore[arg-type]
     prompt, tokens = learner(backbone), backbone.tokenize(TEXTS)
-    wanted = with_gradient(backbone.encode_text, prompt, tokens)
-    found = with_gradient(half.encode_text, prompt, tokens)
     assert half.towers.text.token_embedding.weight.dtype == getattr(torch, dtype)
-    assert found[0].dtype == found[1].dtype == torch.float32
-    assert_equal(found, wanted, tolerance)
+    assert half.encode_text(prompt.surround(tokens)).dtype == torch.float32
+    assert_same(half.encode_text, backbone.encode_text, prompt, tokens, tolerance)
 
 
 def test_a_deep_copy_stands_alone(backbone: FrozenBackbone) -> None:
