@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from data_modules.errors import InputError
+from data_modules.files.text_files import excerpt
 from prompt_video.backbones.hub import snapshot_of
 from prompt_video.backbones.names import full_name
 from prompt_video.backbones.weights import Weights
 
 TINY = Path(__file__).parent / "tiny" / "weights"
+_SIDES = ("image_size", "patch_size")  # that may be a pair
+_MOST = {"num_hidden_layers": 1000}
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that is there is read; of large ones an index
 
 
@@ -76,7 +79,7 @@ class CheckpointFiles:
             defaults: what holds where the file says nothing.
 
         Raises:
-            InputError: when the file has no such part, so that the model has no such tower.
+            InputError: when the file has no such part, so that the model has no such tower, or a setting cannot be so.
         """
         said = self.config.get(part), self.config.get(f"{part}_dict")
         if not any(isinstance(one, dict) for one in said):
@@ -84,7 +87,23 @@ class CheckpointFiles:
                 f"its config.json describes no {part.removesuffix('_config')} encoder: only models of images and texts "
                 "in one space can be used"
             )
-        return {**defaults, **(said[0] or {}), **(said[1] or {})}
+        settings = {**defaults, **(said[0] or {}), **(said[1] or {})}
+        for name, default in defaults.items():
+            sides = name in _SIDES and isinstance(settings[name], list) and settings[name]
+            if not all(_is_like(name, default, value) for value in sides or [settings[name]]):
+                raise self.error(f"its config.json says that {part}.{name} is {excerpt(settings[name])}")
+        return settings
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number of ``config.json``.
+
+        Raises:
+            InputError: when it is none.
+        """
+        value = self.config.get(name, default)
+        if not _is_like(name, default, value):
+            raise self.error(f"its config.json says that {name} is {excerpt(value)}")
+        return int(value)
 
     @cached_property
     def preprocessor(self) -> Mapping[str, Any]:
@@ -143,6 +162,13 @@ class CheckpointFiles:
             f"cannot load backbone '{self.name}': {reason}. It must be 'tiny', a local folder with a HuggingFace model "
             "(config, weights and tokenizer), or the id of one on the hub, which needs a network the first time."
         )
+
+
+def _is_like(name: str, default: object, value: object) -> bool:
+    """Whether a setting can stand in the place of its default, and asks for no more than any model has."""
+    if isinstance(default, float):
+        return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= 1
+    return type(value) is type(default) and (type(value) is not int or 0 < value <= _MOST.get(name, 10_000_000))
 
 
 def _read(path: Path) -> Iterator[tuple[str, Tensor]]:

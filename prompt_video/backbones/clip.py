@@ -69,7 +69,7 @@ def towers_of(files: CheckpointFiles, family: str, tokenizer: FileTokenizer, sta
     text, vision = files.tower_config("text_config", TEXT), files.tower_config("vision_config", VISION)
     image_size = _square(files, vision, "image_size")
     preprocessing = preprocessing_of(files, image_size, Preprocessing(ResizeCrop(image_size), MEAN, STD))
-    weights, dim = files.weights(), int(files.config.get("projection_dim", 512))
+    weights, dim = files.weights(), files.number("projection_dim", 512)
     projection = weights.linear("text_projection", text["hidden_size"], dim, bias=False)
     around = Surroundings((start,), (end,), end, reads_last=False)
     towers = TextTower(*text_parts(weights, text), projection, around), _vision(files, weights, vision, dim)

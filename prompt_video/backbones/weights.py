@@ -1,6 +1,7 @@
 """The weights of a checkpoint by their names, handed out as frozen modules until none is left over."""
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -10,6 +11,7 @@ from data_modules.errors import InputError
 
 HARMLESS = ("position_ids",)  # endings of names that are no weights: counted from 0 up, in files of old versions
 _NUM_TOLD = 3
+_MOST = 1 << 31  # numbers of one weight: what is missing is not made larger
 
 
 class Weights:
@@ -48,6 +50,8 @@ class Weights:
         elif tuple(tensor.shape) != shape:
             self._misshapen.append(f"{name} is {tuple(tensor.shape)} instead of {shape}")
             tensor = None
+        if tensor is None and math.prod(shape) > _MOST:
+            self.check()
         return nn.Parameter(torch.empty(shape) if tensor is None else tensor, requires_grad=False)
 
     def linear(self, name: str, inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:

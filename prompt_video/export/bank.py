@@ -7,6 +7,7 @@ Another bank of the same model may take its place at any time; the graphs stay a
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -110,19 +111,39 @@ def read_bank(path: Path, model: str | None = None) -> ClassBank:
         raise InputError(
             f"{path} is no class bank of this version; `prompt-video export --ckpt CKPT --bank FILE` writes one."
         )
-    if model is not None and about["model"] != model:
+    if model is not None and about.get("model") != model:
         raise InputError(
-            f"the class bank {path} was made with another model (fingerprint {about['model']}, and this one has "
+            f"the class bank {path} was made with another model (fingerprint {about.get('model')}, and this one has "
             f"{model}): its scores would mean nothing. Write it anew from this model's checkpoint."
         )
-    with safe_open(path, "pt") as file:
-        return ClassBank(
-            json.loads(about["names"]),
-            file.get_tensor("vectors"),
-            file.get_tensor("bias"),
-            float(about["temperature"]),
-            about["model"],
-        )
+    try:
+        with safe_open(path, "pt") as file:
+            bank = ClassBank(
+                json.loads(about["names"]),
+                file.get_tensor("vectors"),
+                file.get_tensor("bias"),
+                float(about["temperature"]),
+                about["model"],
+            )
+        _check(bank)
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as a class bank: it is damaged or something else.") from error
+    return bank
+
+
+def _check(bank: ClassBank) -> None:
+    """Refuse what no export has written.
+
+    Raises:
+        ValueError: when sizes do not fit, or a number is not finite.
+    """
+    if not isinstance(bank.names, list) or not all(isinstance(name, str) for name in bank.names):
+        raise ValueError("the names are none")
+    count = len(bank.names)
+    if bank.vectors.dim() != 2 or bank.vectors.shape[0] != count or bank.bias.shape != (count,):
+        raise ValueError("the sizes do not fit")
+    if not (0 < bank.temperature < math.inf and bank.vectors.isfinite().all() and bank.bias.isfinite().all()):
+        raise ValueError("a number is not finite")
 
 
 def model_fingerprint(model: VideoTextModel) -> str:

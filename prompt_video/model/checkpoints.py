@@ -1,5 +1,6 @@
 """What is saved of a trained model: reading it back, from a run's checkpoint or from a folder for the hub."""
 
+import json
 import logging
 import zipfile
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.former_settings import spec_of_today
 from prompt_video.io.run_files import BEFORE_LAST, CHECKPOINTS, LAST
 from prompt_video.model.calibration import Calibration
-from prompt_video.model.hub_folder import CONFIG, UNNAMED_BACKBONE, Learned, read_hub_folder
+from prompt_video.model.hub_folder import ABSENT, CONFIG, UNNAMED_BACKBONE, Learned, check_about, read_hub_folder
 from prompt_video.model.hub_source import local_path
 from prompt_video.model.model_spec import model_of_spec
 from prompt_video.model.rejection import Rejection
@@ -63,6 +64,10 @@ def _check_weights(path: Path, weights: object) -> None:
             raise InputError(f"{path}: the weight {name} is not finite. {_instead(path)}")
 
 
+def _is_state(weights: object) -> bool:
+    return isinstance(weights, dict) and all(isinstance(weight, torch.Tensor) for weight in weights.values())
+
+
 def _instead(path: Path) -> str:
     before = path.with_name(BEFORE_LAST)
     if path.name == LAST and before.is_file():
@@ -99,7 +104,7 @@ def spec_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     about = checkpoint.get("prompt_video")
     about = about if isinstance(about, Mapping) else {}
     spec, number = about.get("spec"), about.get("format")
-    if not isinstance(spec, dict) or not isinstance(number, int) or "state_dict" not in checkpoint:
+    if not isinstance(spec, dict) or not isinstance(number, int) or not _is_state(checkpoint.get("state_dict")):
         raise InputError("this is no checkpoint of this framework.")
     if number < OLDEST_FORMAT:
         raise InputError(
@@ -136,19 +141,19 @@ def learned_of(checkpoint: Mapping[str, Any]) -> Learned:
     """What a checkpoint holds that was read already.
 
     Raises:
-        InputError: when it is none of this framework's, or of another format.
+        InputError: when it is none of this framework's, of another format, or says what no model can be.
     """
     spec, about = spec_of(checkpoint), checkpoint["prompt_video"]
-    names = about["class_names"]
-    return Learned(
-        spec,
-        checkpoint["state_dict"],
-        None if names is None else list(names),
-        about.get("task") or {},
-        about.get("trial"),
-        about.get("calibration"),
-        about.get("rejection"),
-    )
+    known = {name: absent if about.get(name) is None else about[name] for name, absent in ABSENT.items()}
+    try:
+        plain = json.loads(json.dumps({**known, "spec": spec}))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError("this checkpoint is damaged: what it says of its model is no plain data.") from error
+    try:
+        check_about(plain)
+    except InputError as error:
+        raise InputError(f"this checkpoint is damaged: {error}") from None
+    return Learned(spec, checkpoint["state_dict"], **known)
 
 
 def keep_rejection(path: Path, rule: Rejection) -> None:

@@ -26,6 +26,8 @@ from prompt_video.model.video_text_model import VideoTextModel
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 KIND, FORMAT = "prompt-video model", 2
 READ_FORMATS = (1, FORMAT)
+# What a model need not say of itself.
+ABSENT: dict[str, Any] = {"class_names": None, "task": {}, "trial": None, "calibration": None, "rejection": None}
 UNNAMED_BACKBONE = "(a local folder)"  # in the place of a backbone's name that only one machine could make something of
 
 
@@ -98,10 +100,9 @@ def _config(path: Path) -> dict[str, Any]:
             f"{path} has format {excerpt(config.get('format'))}, and this version of prompt-video reads format "
             f"{FORMAT}; update prompt-video, or export the checkpoint again."
         )
-    absent: dict[str, Any] = {"class_names": None, "task": {}, "trial": None, "calibration": None, "rejection": None}
-    about = {**absent, **config, "spec": spec_of_today(config.get("spec"))}
+    about = {**ABSENT, **config, "spec": spec_of_today(config.get("spec"))}
     try:
-        _check(about)
+        check_about(about)
     except InputError as error:
         raise InputError(f"{path} is damaged: {error} Fetch or export it again.") from None
     return about
@@ -115,8 +116,15 @@ def _temporal(settings: object) -> tuple[type, object]:
     return kind, {name: value for name, value in settings.items() if name != "kind"}
 
 
-def _check(config: Mapping[str, Any]) -> None:
-    """Refuse a model that cannot be built, before anything is."""
+def check_about(config: Mapping[str, Any]) -> None:
+    """Refuse a model that cannot be built, before anything is.
+
+    Args:
+        config: what JSON gives of all but the weights, with `ABSENT`.
+
+    Raises:
+        InputError: when something in it is missing or cannot be so.
+    """
     spec = config.get("spec")
     if not isinstance(spec, dict):
         raise InputError("its spec is missing or no such thing.")

@@ -55,7 +55,10 @@ def templates_of(chosen: str | Sequence[str]) -> list[str]:
         )
     bad = [template for template in templates if "{}" not in template]
     if bad or not templates:
-        raise InputError(f"a template needs '{{}}' where the text goes: {bad[0][:80] if bad else 'there is none'}")
+        where = f"{chosen}: " if isinstance(chosen, str) else ""
+        raise InputError(
+            f"{where}a template needs '{{}}' where the text goes: {bad[0][:80] if bad else 'there is none'}"
+        )
     return templates
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from data_modules.errors import InputError
 from data_modules.files.listing import subfolders
+from data_modules.files.regular_files import is_file
 from data_modules.files.suffixes import is_video
 from data_modules.files.text_files import cut, read_table
 
 NEEDED, OPTIONAL = ("video", "class"), ("rank", "probability", "similarity", "label")  # as `label --csv` writes them
+NAME_BYTES = 255  # that a file system takes
 HINT = "a cell with a comma needs quotes around it"
 
 
@@ -34,10 +36,11 @@ def take_corrections(root: Path, file: Path) -> int:
         if row.get("rank", "1").strip() not in ("", "1"):
             continue
         path = Path(row["video"].strip())
-        if not path.is_file() or not is_video(path.name):
+        if not is_file(path) or not is_video(path.name):
             raise InputError(f"{where}: there is no video {cut(str(path), 120)}.")
         folder = folders.setdefault(_as_read(name), root / name.replace(" ", "_"))
-        if not name or name.startswith(".") or folder.parent != root or not name.isprintable():
+        is_name = name and not name.startswith(".") and name.isprintable() and len(os.fsencode(name)) <= NAME_BYTES
+        if not is_name or folder.parent != root:
             raise InputError(f"{where}: no class can be called {cut(name)!a}.")
         if wanted.setdefault(path, folder) != folder:
             raise InputError(f"{where}: {path} is '{name}' here and '{_as_read(wanted[path].name)}' above.")

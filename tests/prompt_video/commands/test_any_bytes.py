@@ -1,4 +1,4 @@
-"""Any bytes in the place of a file of scores, of owners, of a sweep or an experiment: a value, or one sentence."""
+"""Any bytes in the place of a file of scores, texts, a sweep or an experiment: a value, or one sentence."""
 
 import io
 import warnings
@@ -8,16 +8,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save
 
 from data_modules.errors import InputError
 from prompt_video.cli import main
 from prompt_video.experiment.settings import read_settings
 from prompt_video.experiment.tables.sweep_file import read_sweep
-from prompt_video.io.bounded_yaml import safe_load
+from prompt_video.export.bank import BANK_KIND
+from prompt_video.export.bank import read_bank as read_class_bank
+from prompt_video.io.bounded_yaml import read_mapping, safe_load
 from prompt_video.metrics.retrieval.caption_videos import video_indices
 from prompt_video.metrics.retrieval.score_matrices import read_matrix
+from prompt_video.model.description_files import read_descriptions
+from prompt_video.model.templates import templates_of
+from prompt_video.model.text_bank import read_bank as read_text_bank
+from prompt_video.teaching.corrections import take_corrections
 
 SWEEP = b"method: grid\nparameters:\n  model.temperature: {values: [0.07, 0.01]}\n"
 
@@ -87,6 +95,31 @@ def test_experiments(read: Callable[..., None], data: bytes) -> None:
             raise InputError(f"{path}: {error}") from None  # a setting of it is named, not always the file
 
     read("x.yaml", data, reader)
+
+
+BANK = save(
+    {"vectors": torch.eye(2), "bias": torch.zeros(2)},
+    {"kind": BANK_KIND, "names": '["a", "b"]', "model": "m", "temperature": "0.1"},
+)
+TEXTS: dict[str, tuple[bytes, Callable[[Path], Any]]] = {
+    "bank.safetensors": (BANK, read_class_bank),
+    "none.txt": (b"cooking rice\nswimming\n", lambda path: read_text_bank(str(path))),
+    "templates.txt": (b"a photo of {}\nthe {}\n", lambda path: templates_of(str(path))),
+    "described.json": (b'{"jump": ["a", "b"], "run": ["c"]}', lambda path: read_descriptions(str(path))),
+    "described.csv": (b'class,sentence\njump,"a, b"\nrun,c\n', lambda path: read_descriptions(str(path))),
+    "corrections.csv": (
+        b"video,class\nv.mp4,jump\n/w.mp4,run\n",
+        lambda path: take_corrections(path.parent / "e", path),
+    ),
+    "row.yaml": (b"title: x\nrows: [{method: a}]\nmore: &x {e: 1}\n", read_mapping),
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(TEXTS)).flatmap(lambda name: st.tuples(st.just(name), damaged(TEXTS[name][0]))))
+def test_texts_and_banks(read: Callable[..., None], file: tuple[str, bytes]) -> None:
+    name, data = file
+    read(name, data, TEXTS[name][1])
 
 
 RESULTS = b"""{"protocol": "p", "seed": 0, "metrics": {"test/top1": 0.5, "test/frozen_top1": 0.4},

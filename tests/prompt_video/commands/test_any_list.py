@@ -1,20 +1,35 @@
 """Any bytes in the place of an array, a manifest or a shard: a value, or one sentence that names the file."""
 
+import contextlib
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from data_modules.errors import InputError
 from data_modules.features.shards import read_shard
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter
+from prompt_video.inference.loading import load
 from prompt_video.io.numpy_files import open_array
+from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, read_checkpoint
+from prompt_video.model.hub_folder import KIND
 from prompt_video.search.manifest import INDEX_FILE, read_manifest
+
+
+class Run(Protocol):
+    """What `recognition` gives."""
+
+    @property
+    def checkpoint(self) -> Path: ...
+
 
 RECIPE = Recipe("tiny", "abcd", 2, 25.0, "resize 32")
 FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None)
@@ -90,6 +105,44 @@ def test_shards_whose_checksum_is_right(store: Path, changes: list[tuple[float, 
     head = shard.read_bytes()[:600]
     path.write_bytes(edited(head, changes) + shard.read_bytes()[600:])
     told(path, lambda: read_shard(path, RECIPE))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(recognition: Run) -> dict[str, Any]:
+    return read_checkpoint(recognition.checkpoint)
+
+
+def places(value: object, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Of all that a mapping holds, at any depth."""
+    inner = value.items() if isinstance(value, dict) else ()
+    return [place for name, one in inner for place in [(*above, name), *places(one, (*above, name))]]
+
+
+@settings(FEW, max_examples=30)
+@given(data=st.data(), value=values | st.just({}) | st.just(10**400))
+def test_what_models_say_of_themselves(
+    store: Path, checkpoint: dict[str, Any], data: st.DataObject, value: object
+) -> None:
+    """The same in a checkpoint and in a folder for the hub."""
+    about = copy.deepcopy(checkpoint["prompt_video"])
+    *above, name = data.draw(st.sampled_from(places(about)))
+    part = about
+    for key in above:
+        part = part[key]
+    assume(not (isinstance(part[name], float) and type(value) is int))  # types are checked to the letter in tests alone
+    if value is None:
+        del part[name]
+    else:
+        part[name] = value
+    folder = store.parent / "hub"
+    folder.mkdir(exist_ok=True)
+    save_file(checkpoint["state_dict"], folder / "model.safetensors")
+    about = {"kind": KIND, **about, "format": 2 if about.get("format") == CHECKPOINT_FORMAT else about.get("format")}
+    (folder / "config.json").write_text(json.dumps(about))
+    torch.save({**checkpoint, "prompt_video": about}, store.parent / "any.ckpt")
+    for place in (folder, store.parent / "any.ckpt"):
+        with contextlib.suppress(InputError):
+            load(place)
 
 
 @FEW
