@@ -100,7 +100,7 @@ KINDS = (
         ("tests/prompt_video/preflight/test_planning.py::test_the_command_says_hours_and_bytes",),
     ),
     Kind(
-        r"prompt-video features --config \S+ --part \S+/8 --data.num_workers 12",
+        r"prompt-video features --config \S+ --data.num_workers 12\s+--part \S+/8",
         "elsewhere",
         (
             "tests/prompt_video/experiment/test_resume.py::test_several_extractions_fill_one_store_and_compute_nothing_twice",
@@ -114,7 +114,7 @@ KINDS = (
         ),
     ),
     Kind(
-        r"torchrun .* -m prompt_video fit .*",
+        r"torchrun .*\s-m prompt_video fit .*",
         "elsewhere",
         ("tests/prompt_video/experiment/test_two_processes.py::test_two_nodes_take_the_step_of_one",),
     ),
