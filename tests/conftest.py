@@ -1,4 +1,6 @@
 import dataclasses
+import gc
+import importlib
 import inspect
 import json
 import multiprocessing
@@ -18,21 +20,12 @@ from typing import Any, get_args
 import hypothesis
 import jaxtyping
 import pytest
-import torch
 from beartype import beartype
 
-# What our packages are the first to import is compiled anew by jaxtyping's hook, however large it is.
-# isort: split
-import lightning.pytorch.cli  # noqa: F401
-import omegaconf  # noqa: F401
-import safetensors.torch  # noqa: F401
-import transformers  # noqa: F401
-import wandb  # noqa: F401
-
 VIDEOS = Path(__file__).parent / "data_modules" / "videos"
+LIBRARIES = ("lightning.pytorch.cli", "omegaconf", "safetensors.torch", "transformers", "wandb")
 # Tensors of tests are too small for two threads, and tests run beside each other.
-torch.set_num_threads(1)
-os.environ["OMP_NUM_THREADS"] = "1"  # of processes that tests start
+os.environ["OMP_NUM_THREADS"] = "1"
 # The same inputs in every run, on a machine of any speed, and nothing written beside the code.
 hypothesis.settings.register_profile("tests", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("tests")
@@ -91,6 +84,26 @@ def names_shape(annotation: Any) -> bool:  # noqa: ANN401 - any annotation
 
 # Before what it checks is imported, which is why the fixtures below import late.
 jaxtyping.jaxtyped = checked  # type: ignore[assignment]
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Import the libraries before any other conftest.py is read; a process that only starts workers needs none.
+
+    What our packages are the first to import is compiled anew by jaxtyping's hook, however large it is.
+    """
+    config: Any = pluginmanager.get_plugin("pytestconfig")
+    if "PYTEST_XDIST_WORKER" in os.environ or not getattr(config.known_args_namespace, "numprocesses", 0):
+        gc.disable()
+        for library in LIBRARIES:
+            importlib.import_module(library)
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported stays: looking for garbage in it took an eighth of the time of the tests."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Whoever imports a module of ours finds all else as it was: log levels, environment, warnings, random numbers."""
 
+import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,41 @@ for key, value in json.loads(before).items():
               {name: (value.get(name), now.get(name)) for name in value | now if value.get(name) != now.get(name)})
 print(len(modules), "modules")
 """
+# What a module does when it is imported, beside defining things: a parser of ours gets a name.
+DONE = ["set_loader(MODE, _as_typed)"]
+
+
+def deeds(body: list[ast.stmt]) -> Iterator[str]:
+    """Calls for their own sake, and changes of what belongs to another."""
+    for statement in body:
+        if isinstance(statement, ast.If | ast.Try | ast.With | ast.For):
+            if "__main__" not in ast.unparse(statement):
+                yield from deeds([*statement.body, *getattr(statement, "orelse", [])])
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            yield ast.unparse(statement)
+        elif isinstance(statement, ast.Assign | ast.AugAssign | ast.Delete):
+            targets = [statement.target] if isinstance(statement, ast.AugAssign) else statement.targets
+            if any(isinstance(target, ast.Attribute | ast.Subscript) for target in targets):
+                yield ast.unparse(statement)
+
+
+def test_deeds_are_seen() -> None:
+    text = (
+        "import os\nif True:\n    os.environ['A'] = '1'\nelse:\n    os.umask(0)\nB = os.getcwd()\ndel os.environ['C']\n"
+    )
+    assert list(deeds(ast.parse(text).body)) == ["os.environ['A'] = '1'", "os.umask(0)", "del os.environ['C']"]
+
+
+def test_modules_do_nothing_when_they_are_imported() -> None:
+    files = [file for package in ("data_modules", "prompt_video") for file in (REPOSITORY / package).rglob("*.py")]
+    assert len(files) > 100
+    found = [
+        deed
+        for file in files
+        if file.name != "__main__.py"
+        for deed in deeds(ast.parse(file.read_text(encoding="utf-8")).body)
+    ]
+    assert found == DONE
 
 
 @pytest.mark.slow

@@ -193,7 +193,7 @@ def test_few_shot_lists_would_test_what_they_train_on_in_other_splits(catalogs: 
         ("hmdb51", ["s1", "s2", "s3"], (416, 780, 750)),
         ("ucf101", ["s1"], (816, 2088, 1695)),
         ("kinetics", ["s2", "s3"], (3200, 9944, 9933)),
-        ("ssv2", ["s1", "s2", "s3"], (1392, 17562, 7215)),
+        pytest.param("ssv2", ["s1", "s2", "s3"], (1392, 17562, 7215), marks=pytest.mark.slow),
     ],
 )
 def test_base_to_novel(catalogs: Catalogs, name: str, names: list[str], sizes: tuple[int, int, int]) -> None:

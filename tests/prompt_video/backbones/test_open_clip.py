@@ -60,8 +60,15 @@ def plain(plain_text: Callable[..., Tensor]) -> Plain:
     return reads
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("layout", ["shared", "by_position"])
+@pytest.mark.parametrize(
+    ("layout", "dtype"),
+    [
+        ("shared", torch.float64),
+        pytest.param("by_position", torch.float64, marks=pytest.mark.slow),
+        pytest.param("shared", torch.float32, marks=pytest.mark.slow),
+        pytest.param("by_position", torch.float32, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_equal_open_clip(
     make_open_clip_folder: Callable[[str], Path],

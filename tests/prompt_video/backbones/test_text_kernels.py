@@ -112,7 +112,7 @@ def many_lengths(num_texts: int) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("layout", ["shared", "by_position"])
-@pytest.mark.parametrize("num_texts", [5, 51, 400, 5000])
+@pytest.mark.parametrize("num_texts", [5, 51, 400, pytest.param(5000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tokens", [class_names, many_lengths])
 def test_a_pass_starts_few_kernels(
     tower: TextTower, plain: int, tokens: Callable[[int], list[list[int]]], num_texts: int, layout: str

@@ -130,7 +130,7 @@ def test_help_is_there_in_half_the_time_that_torch_takes(tmp_path: Path) -> None
 
 
 def test_scoring_ones_own_videos_loads_nothing_that_trains_and_no_compiler(
-    videos: Path, recognition: Run, tmp_path: Path
+    videos: Path, recognition: Run, clip_folder: Path, tmp_path: Path
 ) -> None:
     shutil.copy(videos / "flv_h264.flv", tmp_path)
     index = ["index", str(tmp_path), "--out", str(tmp_path / "ix"), "--config=demo_closed", "--frozen", "--quiet"]
@@ -139,6 +139,7 @@ def test_scoring_ones_own_videos_loads_nothing_that_trains_and_no_compiler(
     words = [
         ["label", video, "--classes_of", "hmdb51"],
         ["label", video, "--ckpt", str(recognition.checkpoint)],
+        ["label", video, "--classes", "a dog,a cat", "--backbone", str(clip_folder)],  # written by transformers
         ["segment", video, "--classes", "a dog,a cat"],
         ["search", str(tmp_path / "ix"), "a dog"],
     ]

@@ -1,9 +1,7 @@
 """A folder for each run, and one run for each folder."""
 
-import os
-import signal
-from collections.abc import Callable
-from multiprocessing.context import ForkServerProcess
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from prompt_video.experiment.claim import claim_named, claim_new
 from prompt_video.experiment.folder import checked_name
 
 HOLD = """
-import time
+import os, sys, time
 from pathlib import Path
 from prompt_video.experiment.claim import claim_named
 claim = claim_named(Path(sys.argv[1]))
@@ -52,15 +50,14 @@ def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
     assert tmp_path.is_dir()
 
 
-def test_a_lock_holds_as_long_as_its_process(tmp_path: Path, start_python: Callable[..., ForkServerProcess]) -> None:
-    process = start_python(HOLD, str(tmp_path / "run"))
+def test_a_lock_holds_as_long_as_its_process(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "run")])
     while not (tmp_path / "run" / "ready").exists():
-        assert process.is_alive()
+        assert process.poll() is None
     with pytest.raises(InputError, match=rf"being written by another process \({process.pid}@"):
         claim_named(tmp_path / "run")
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    process.kill()
+    process.wait()
     claim_named(tmp_path / "run").leave()
     assert (tmp_path / "run" / "ready").exists()
 

@@ -1,8 +1,10 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.loggers import WandbLogger
 from PIL import Image
 
 from prompt_video.experiment.loggers import close_loggers, make_loggers
@@ -10,6 +12,7 @@ from prompt_video.reports.dashboard.items import MOST_CELLS, confusion_rows, log
 from prompt_video.reports.media import Cell, Confusion, MediaItem, Table, VideoCell, half_wrong
 
 
+@pytest.mark.slow
 def test_tables_go_to_wandb_and_to_no_other_logger(
     tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -27,6 +30,28 @@ def test_tables_go_to_wandb_and_to_no_other_logger(
     (table,) = (tmp_path / "wandb").glob("offline-run-*/files/media/table/tables/some*.json")
     assert [row[2:] for row in json.loads(table.read_text())["data"]] == [["a", None], ["b", 0.5], ["c", 1]]
     assert not (tmp_path / "logs" / "metrics.csv").exists()
+
+
+def test_where_wandb_cannot_begin_the_run_goes_on_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, run = [], object()
+
+    def init(**options: Any) -> object:  # noqa: ANN401 - wandb's
+        begun.append(options["mode"])
+        if options["mode"] == "online":
+            raise RuntimeError("no one is at home\nat all")
+        return run
+
+    monkeypatch.setattr("wandb.init", init)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setattr("prompt_video.experiment.loggers.offline_reason", lambda mode: None)
+    caplog.set_level("INFO", "prompt_video")
+    _, logger = make_loggers(tmp_path, "lost", "auto")
+    assert isinstance(logger, WandbLogger)
+    assert [logger.experiment, logger.experiment] == [run, run]
+    assert begun == ["online", "offline"]
+    assert f"wandb: offline (no one is at home); logs are in {tmp_path / 'wandb'}" in caplog.text
 
 
 def test_without_a_dashboard_nothing_is_drawn(tmp_path: Path) -> None:

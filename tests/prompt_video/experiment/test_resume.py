@@ -92,6 +92,7 @@ def test_resume_after_a_kill_is_exact(
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_extraction_after_a_kill_gives_the_same_store(
     tmp_path: Path, make_videos: Callable[[Path, int], Path], start_python: Start, options: Options
 ) -> None:

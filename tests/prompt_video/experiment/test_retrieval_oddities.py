@@ -89,6 +89,7 @@ def broken_world(root: Path, folder: Path, *names: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_broken_video_for_one_of_two_processes(
     config: Path, root: Path, tmp_path: Path, run_on_two_devices: Callable[[Sequence[str]], None]
 ) -> None:

@@ -13,7 +13,14 @@ import transformers
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.export.checking import TOLERANCE, check, embed, open_graph, run_graph
-from prompt_video.export.graphs import FEATURES, FRAMES, require_libraries, write_graphs
+from prompt_video.export.graphs import (
+    FEATURES,
+    FRAMES,
+    FeaturesToEmbedding,
+    FramesToEmbedding,
+    require_libraries,
+    write_graphs,
+)
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.model.video_text_model import VideoTextModel
@@ -59,6 +66,21 @@ def test_equal_to_pytorch(learned: Make, tmp_path: Path, settings: dict[str, Any
     if encoder.num_layers:  # and the graphs of another model are found out
         with pytest.raises(InputError, match=r"frames_to_embedding.onnx differs from PyTorch by .* on 2 frames"):
             check(learned(**settings, seed=4), tmp_path)
+
+
+@pytest.mark.parametrize("settings", [{"frozen_share": 0.3}, {"probe": True, "num_layers": 0}])
+@torch.no_grad()
+def test_what_is_traced_equals_the_model(learned: Make, settings: dict[str, Any]) -> None:
+    """The graphs' modules in PyTorch; the graphs themselves are compared in the slow tests."""
+    model = learned(**settings)
+    (size, _), dim = model.backbone.frames.shape, model.backbone.embed_dim
+    frames, features = FramesToEmbedding(model), FeaturesToEmbedding(model)
+    for shape in SHAPES:
+        mask = mask_of(*shape)
+        pixels = torch.randint(0, 256, (*shape, 3, size, size), dtype=torch.uint8)
+        stored = torch.randn(*shape, dim).masked_fill(~mask.unsqueeze(-1), torch.nan)
+        for module, given in ((frames, pixels), (features, stored)):
+            torch.testing.assert_close(module(given, mask), embed(model, given, mask), rtol=0, atol=1e-5)
 
 
 def test_what_cannot_be_written(learned: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def made_up(seed: int, on_grid: bool) -> tuple[Float[np.ndarray, "C V"], Int[np.
 @pytest.mark.parametrize("temperature", [1.0, 0.07, 30.0])
 @pytest.mark.parametrize("on_grid", [False, True])
 def test_dual_softmax(block: tuple[int, int], temperature: float, on_grid: bool) -> None:
-    for seed in range(3):
+    for seed in range(1 if block == (1, 1) else 3):  # number by number is slow
         matrix, video_index = made_up(seed, on_grid)
         scores = PairedScores(MatrixScores(matrix, block=block), video_index)
         of_texts = softmax_of_queries(matrix.tolist(), temperature)

@@ -1,7 +1,5 @@
 """The loss against plain loops, and two processes against one."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,11 +78,7 @@ def test_another_caption_of_the_video_is_no_negative() -> None:
 
 
 def test_keys_are_alike_in_every_process_and_take_any_text() -> None:
-    code = (
-        "from prompt_video.model.contrastive import pair_keys; print(pair_keys(['v'], ['caf\\u00e9 \\ud800']).tolist())"
-    )
-    found = subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True, text=True)
-    assert found.stdout.strip() == str(pair_keys(["v"], ["caf\u00e9 \ud800"]).tolist())
+    assert pair_keys(["v"], ["caf\u00e9 \ud800"]).tolist() == [[-7063935088641709149, 2340719704126057357]]
     assert pair_keys([], []).shape == (0, 2)
 
 

@@ -16,6 +16,7 @@ from data_modules.errors import InputError
 from data_modules.loading.transforms import ResizeCrop
 from data_modules.protocols import FewShot
 from prompt_video.cli import main
+from prompt_video.localization.detector import ProposalDetector
 from prompt_video.model.temporal import TemporalEncoder
 from prompt_video.tasks import LocalizationTask, RecognitionTask, RetrievalTask
 from prompt_video.tasks.base import VideoTextTask
@@ -70,7 +71,8 @@ def recognition(folder: Path, root: Path) -> tuple[VideoTextTask, VideoDataModul
 def localization(folder: Path, _: Path) -> tuple[VideoTextTask, VideoDataModule]:
     options: dict[str, Any] = {"features_root": folder, "preprocessing": ResizeCrop(64), "num_workers": 0}
     data = UntrimmedShapes(folder / "videos", 2, 1, 1, frame_rate=6.0, **options)
-    return LocalizationTask(backbone="tiny", temporal=TEMPORAL), data
+    detector = partial(ProposalDetector, channels=16, num_scales=4, num_proposals=20)
+    return LocalizationTask(backbone="tiny", temporal=TEMPORAL, detector=detector), data
 
 
 def retrieval(folder: Path, _: Path) -> tuple[VideoTextTask, VideoDataModule]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,19 +64,41 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("features")
 
 
-@pytest.fixture
-def run(tmp_path: Path, root: Path, features: Path) -> Run:
-    config = tmp_path / "few.yaml"
+def runs_in(place: Path, root: Path, features: Path) -> Run:
+    config = place / "few.yaml"
     config.write_text(YAML.format(root=root, features=features))
 
     def run(*options: str, folder: str = "run", rc: int = 0) -> dict[str, Any]:
-        out = tmp_path / folder
+        out = place / folder
         common = ["--config", str(config), "--run_folder", str(out), "--wandb", "disabled", "--quiet", "true"]
         assert main(["fit", *common, *options]) == rc
-        results: dict[str, Any] = json.loads((out / "results.json").read_text()) if rc == 0 else {}
-        return results
+        return results_of(out) if rc == 0 else {}
 
     return run
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return results
+
+
+@pytest.fixture
+def run(tmp_path: Path, root: Path, features: Path) -> Run:
+    return runs_in(tmp_path, root, features)
+
+
+OFTEN = ("--trials_at_a_time=2", "--save_every_n_steps=1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, root: Path, features: Path) -> Path:
+    """A folder with a run of all trials, ``run``, and runs of two trials alone, ``trial1`` and ``trial3``."""
+    folder = tmp_path_factory.mktemp("trained")
+    run = runs_in(folder, root, features)
+    run(*OFTEN)
+    for number in (1, 3):
+        run(f"--data.trial={number}", folder=f"trial{number}")
+    return folder
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -83,32 +106,37 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def assert_alike(folder: Path, number: int) -> None:
+    """A trial of all, and the run of it alone."""
+    learned = weights(folder / "run" / "trials" / f"{number:03d}" / "learned.ckpt")
+    for name, weight in weights(folder / f"trial{number}" / "checkpoints" / "last.ckpt").items():
+        assert_close(learned[name], weight, rtol=0, atol=1e-5)
+    alone = results_of(folder / f"trial{number}")["metrics"]
+    for key, value in results_of(folder / "run")["trials"][number]["metrics"].items():
+        assert value == pytest.approx(alone[key], abs=1e-6), key
+
+
+def test_trials_trained_together_equal_trials_trained_alone(trained: Path) -> None:
+    for number in (1, 3):
+        assert_alike(trained, number)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
-        (),
-        pytest.param(("--model.temporal.num_layers=0", "--model.video_consistency=0"), marks=pytest.mark.slow),
-        pytest.param(
-            ("--model.prompt=LinearProbe", "--model.text_consistency=0", "--model.prompt_lr=1.0"),
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(("--model.prompt=TemplatePrompt", "--model.text_consistency=0"), marks=pytest.mark.slow),
-        pytest.param(
-            ("--trainer.gradient_clip_val=0.05", "--trainer.accumulate_grad_batches=2", "--data.batch_size=3"),
-            marks=pytest.mark.slow,
-        ),
+        ("--model.temporal.num_layers=0", "--model.video_consistency=0"),
+        ("--model.prompt=LinearProbe", "--model.text_consistency=0", "--model.prompt_lr=1.0"),
+        ("--model.prompt=TemplatePrompt", "--model.text_consistency=0"),
+        ("--trainer.gradient_clip_val=0.05", "--trainer.accumulate_grad_batches=2", "--data.batch_size=3"),
     ],
-    ids=["prompts and temporal", "prompts", "linear probe", "temporal", "clipped, accumulated"],
+    ids=["prompts", "linear probe", "temporal", "clipped, accumulated"],
 )
-def test_trials_trained_together_equal_trials_trained_alone(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
-    together = run("--trials_at_a_time=3", *options)["trials"]
+def test_trials_of_other_settings_too(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
+    run("--trials_at_a_time=3", *options)
     for number in (0, 3):
-        alone = run(f"--data.trial={number}", *options, folder=f"trial{number}")["metrics"]
-        learned = weights(tmp_path / "run" / "trials" / f"{number:03d}" / "learned.ckpt")
-        for name, weight in weights(tmp_path / f"trial{number}" / "checkpoints" / "last.ckpt").items():
-            assert_close(learned[name], weight, rtol=0, atol=1e-5)
-        for key, value in together[number]["metrics"].items():
-            assert value == pytest.approx(alone[key], abs=1e-6), key
+        run(f"--data.trial={number}", *options, folder=f"trial{number}")
+        assert_alike(tmp_path, number)
 
 
 def test_frozen_clip_is_tested_on_every_trial_without_training(run: Run, tmp_path: Path) -> None:
@@ -140,9 +168,9 @@ def test_trials_that_cannot_be_trained_together_are_trained_one_by_one(
     assert "trial 5 of 5: draw 4" in capsys.readouterr().out
 
 
-def test_a_run_of_trials_leaves_everything_behind(run: Run, tmp_path: Path) -> None:
-    results = run()
-    folder = tmp_path / "run"
+def test_a_run_of_trials_leaves_everything_behind(trained: Path) -> None:
+    folder = trained / "run"
+    results = results_of(folder)
     assert {"config.yaml", "environment.json", "results.json", "trials.csv", "logs"} <= {
         path.name for path in folder.iterdir()
     }
@@ -180,24 +208,22 @@ STEPS = 3 * 6  # of five trials in stacks of two at the most: three epochs of tw
     ids=["first step", "second stack", "test"],
 )
 def test_a_run_that_is_killed_goes_on_where_it_was(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str], at: int
+    run: Run, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str], at: int
 ) -> None:
-    often = ("--trials_at_a_time=2", "--save_every_n_steps=1")
-    whole = run(*often)
     with monkeypatch.context() as patch:
         taken = Counted(patch, StackedTask, "training_step")
         Counted(patch, *place, last=at)
         with pytest.raises(SystemError):
-            run(*often, folder="killed")
+            run(*OFTEN, folder="killed")
     done = (tmp_path / "killed" / "trials.jsonl").read_text().splitlines()
     with monkeypatch.context() as patch:
         left = Counted(patch, StackedTask, "training_step")
-        going_on = run(*often, "--ckpt=last", folder="killed")
-    assert going_on["trials"] == whole["trials"]
+        going_on = run(*OFTEN, "--ckpt=last", folder="killed")
+    assert going_on["trials"] == results_of(trained / "run")["trials"]
     assert taken.count + left.count == STEPS, "no step is taken twice"
     for number in range(len(done), 5):
         learned = Path("trials") / f"{number:03d}" / "learned.ckpt"
-        unbroken = weights(tmp_path / "run" / learned)
+        unbroken = weights(trained / "run" / learned)
         for name, weight in weights(tmp_path / "killed" / learned).items():
             assert torch.equal(unbroken[name], weight)
 
@@ -240,8 +266,10 @@ def test_of_many_trials_the_figures_alone_are_kept(run: Run, tmp_path: Path, mon
     assert not list((tmp_path / "run" / "trials").glob("*"))
 
 
-def test_another_seed_does_not_go_on(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run()
+def test_another_seed_does_not_go_on(
+    run: Run, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(trained / "run", tmp_path / "run")
     run("--ckpt=last", "--seed_everything=4", rc=1)
     assert "is of other trials or of another seed" in capsys.readouterr().err
 
@@ -257,10 +285,10 @@ def test_one_wandb_run_with_a_table_of_trials(run: Run, tmp_path: Path, monkeypa
     assert len(json.loads(tables[0].read_text())["data"]) == 5
 
 
-def test_a_checkpoint_is_of_one_trial(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    alone = run("--data.trial=1")["metrics"]
-    options = ["--config", str(tmp_path / "few.yaml"), "--wandb=disabled", "--quiet=true"]
-    options += [f"--run_folder={tmp_path / 'again'}", f"--ckpt={tmp_path / 'run/checkpoints/last.ckpt'}"]
+def test_a_checkpoint_is_of_one_trial(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alone = results_of(trained / "trial1")["metrics"]
+    options = ["--config", str(trained / "few.yaml"), "--wandb=disabled", "--quiet=true"]
+    options += [f"--run_folder={tmp_path / 'again'}", f"--ckpt={trained / 'trial1/checkpoints/last.ckpt'}"]
     assert main(["test", *options]) == 1
     assert "the protocol has 5 trials; name the one that is meant with --data.trial" in capsys.readouterr().err
     assert main(["test", *options, "--data.trial=1"]) == 0
