@@ -25,7 +25,9 @@ from prompt_video.model.text_bank import without_candidates
 
 log = logging.getLogger(__name__)
 
-KEPT = 0.95  # least share of the known clips that a chosen threshold keeps
+# Least share of the known clips that a chosen threshold keeps: beside others, and without any. How these were chosen
+# stands in experiments/README.md.
+LEAST_KEPT, KEPT = 0.9, 0.95
 
 
 @dataclass(frozen=True)
@@ -169,11 +171,11 @@ class ChosenThreshold:
 
 
 def choose_threshold(known: Sequence[float], unknown: Sequence[float] = ()) -> ChosenThreshold:
-    """The threshold that tells known clips best from others, of those that keep `KEPT` of the known ones.
+    """The threshold that tells known clips best from others, of those that keep `LEAST_KEPT` of the known ones.
 
     Best is the highest mean of the share of known clips kept and the share of others refused; of equally good ones, the
-    middle of the widest gap. Without others it is the highest that keeps so many. A handful of clips says little of
-    what else may be seen, so that they may not cost many known ones.
+    middle of the widest gap. Without others it is the highest that keeps `KEPT` of the known ones. A handful of clips
+    says little of what else may be seen, so that they may not cost many known ones.
 
     Args:
         known: confidences of clips of the candidates, in [0, 1].
@@ -183,7 +185,8 @@ def choose_threshold(known: Sequence[float], unknown: Sequence[float] = ()) -> C
         InputError: when there is no known clip.
     """
     check_known(known)
-    highest = sorted(known)[len(known) - math.ceil(KEPT * len(known))]  # that keeps enough
+    share = LEAST_KEPT if unknown else KEPT
+    highest = sorted(known)[len(known) - math.ceil(share * len(known))]  # that keeps enough
     gaps = [((low + high) / 2, high - low) for low, high in pairwise(sorted({0.0, 1.0, *known, *unknown}))]
     allowed = [gap for gap in gaps if gap[0] <= highest] if unknown else []
     threshold, _ = max(allowed, key=lambda gap: (_balanced(known, unknown, gap[0]), gap[1]), default=(highest, 0.0))

@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 
 from prompt_video.io.run_files import REPORT
-from prompt_video.reports.document import Document, Facts, Section
+from prompt_video.reports.document import Document, Facts, Note, Section
 from prompt_video.reports.html import write_page
 from prompt_video.reports.tables import Cell, Column, Link, Table
 from prompt_video.teaching.lesson import Lesson
+
+OPTIMISTIC = (
+    "The method was chosen by these same examples: the figure of the best of several is a little better than what "
+    "other videos will show."
+)
 
 
 def write_lesson_report(lesson: Lesson) -> None:
@@ -36,7 +41,8 @@ def write_lesson_report(lesson: Lesson) -> None:
         ]
     )
     title = f"{lesson.folder.parent.name}: {len(lesson.examples.counts)} classes by example"
-    sections = [Section("Held out", [table for table in tables if table.rows])]
+    notes = [Note(OPTIMISTIC)] if len(lesson.tried) > 1 else []
+    sections = [Section("Held out", [*notes, *(table for table in tables if table.rows)])]
     write_page(lesson.folder / REPORT, Document(title, facts, sections, list(lesson.told)))
 
 

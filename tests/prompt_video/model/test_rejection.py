@@ -68,12 +68,12 @@ def test_holds_for_the_classes_that_it_was_calibrated_with() -> None:
 
 
 def best_by_trying(known: list[float], unknown: list[float]) -> float:
-    """The highest mean share that any of many thresholds comes to, of those that keep 95 in 100."""
+    """The highest mean share that any of many thresholds comes to, of those that keep 9 in 10."""
     kept = {t: sum(k >= t for k in known) for t in (step / 10_000 for step in range(10_001))}
     return max(
         (count / len(known) + sum(u < t for u in unknown) / len(unknown)) / 2
         for t, count in kept.items()
-        if 100 * count >= 95 * len(known)
+        if 10 * count >= 9 * len(known)
     )
 
 
@@ -92,7 +92,7 @@ def test_threshold_is_as_good_as_the_best_that_keeps_enough() -> None:
 def test_a_few_others_do_not_cost_half_of_the_known_clips() -> None:
     known = [number / 40 for number in range(1, 41)]
     chosen = choose_threshold(known, [0.5, 0.51, 0.52])
-    assert chosen.kept >= 38
+    assert chosen.kept >= 36
     assert chosen.refused == 0
     assert choose_threshold([0.0, 0.0, 0.9], [0.5]).kept == 3  # there is nothing below 0
 
