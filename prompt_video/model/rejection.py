@@ -174,8 +174,9 @@ def choose_threshold(known: Sequence[float], unknown: Sequence[float] = ()) -> C
     """The threshold that tells known clips best from others, of those that keep `LEAST_KEPT` of the known ones.
 
     Best is the highest mean of the share of known clips kept and the share of others refused; of equally good ones, the
-    middle of the widest gap. Without others it is the highest that keeps `KEPT` of the known ones. A handful of clips
-    says little of what else may be seen, so that they may not cost many known ones.
+    middle of the widest gap. Without others, and where none of them can be refused so, it is the highest that keeps
+    `KEPT` of the known ones. A handful of clips says little of what else may be seen, so that they may not cost many
+    known ones.
 
     Args:
         known: confidences of clips of the candidates, in [0, 1].
@@ -185,11 +186,10 @@ def choose_threshold(known: Sequence[float], unknown: Sequence[float] = ()) -> C
         InputError: when there is no known clip.
     """
     check_known(known)
-    share = LEAST_KEPT if unknown else KEPT
-    highest = sorted(known)[len(known) - math.ceil(share * len(known))]  # that keeps enough
+    alone, highest = (sorted(known)[len(known) - math.ceil(share * len(known))] for share in (KEPT, LEAST_KEPT))
     gaps = [((low + high) / 2, high - low) for low, high in pairwise(sorted({0.0, 1.0, *known, *unknown}))]
-    allowed = [gap for gap in gaps if gap[0] <= highest] if unknown else []
-    threshold, _ = max(allowed, key=lambda gap: (_balanced(known, unknown, gap[0]), gap[1]), default=(highest, 0.0))
+    useful = [gap for gap in gaps if gap[0] <= highest and any(value < gap[0] for value in unknown)]
+    threshold, _ = max(useful, key=lambda gap: (_balanced(known, unknown, gap[0]), gap[1]), default=(alone, 0.0))
     kept, refused = sum(value >= threshold for value in known), sum(value < threshold for value in unknown)
     return ChosenThreshold(threshold, kept, len(known), refused, len(unknown))
 
