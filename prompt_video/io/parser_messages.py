@@ -43,6 +43,8 @@ def no_option(name: str, known: Iterable[str], *, with_others: bool = False) -> 
         with_others: where nothing is near and they are few, tell all.
     """
     known = list(dict.fromkeys(known))
+    if name in known:
+        return f"there is no option '{name}' here; other classes have it."
     near = former_name(name) or nearest(name, known)
     if with_others and near == "." and 0 < len(known) <= FEW:
         near = f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}."

@@ -14,6 +14,7 @@ DEMO = Path(__file__).parents[3] / "experiments" / "demo_closed.yaml"
     ("options", "message"),
     [
         (["--model.promt.num_prefix", "3"], "model: there is no option 'promt'; did you mean 'prompt'?"),
+        (["--model.threshold", "0.5"], "model: there is no option 'threshold' here; other classes have it."),
         (["--model.temporal.num_layerz", "3"], "no option 'num_layerz'; did you mean 'num_layers'?"),
         (["--model.temporal.num_layers", "x"], "model.temporal.num_layers: expected a whole number, not x."),
         (["--model.schedule", "cosin"], "model.schedule: expected one of constant, cosine, not cosin."),
