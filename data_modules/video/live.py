@@ -228,13 +228,13 @@ class _Growing:
     def __init__(self, path: Path, is_closed: Callable[[], bool]) -> None:
         self.name = str(path)
         self._file, self._is_closed = path.open("rb"), is_closed
+        self._is_over = False
 
     def read(self, size: int) -> bytes:
         """What comes next; nothing once nothing came for `SILENT_SEC`."""
         since = time.monotonic()
-        while not (content := self._file.read(size)) and time.monotonic() - since < SILENT_SEC:
-            if self._is_closed():
-                break
+        while not (content := self._file.read(size)) and not self._is_over and not self._is_closed():
+            self._is_over = time.monotonic() - since >= SILENT_SEC  # FFmpeg asks several times at an end
             time.sleep(POLL_SEC)
         return content
 

@@ -65,9 +65,20 @@ def test_a_growing_file_is_followed_until_nothing_comes(
 
     writer = threading.Thread(target=write)
     writer.start()
+    silences = []
+    read = live._Growing.read
+
+    def timed(file: live._Growing, size: int) -> bytes:
+        began = time.monotonic()
+        content = read(file, size)
+        silences.append(0.0 if content else time.monotonic() - began)
+        return content
+
+    monkeypatch.setattr(live._Growing, "read", timed)
     with LiveSource(str(growing), rate=2.0, follow=True) as source:
         found = pictures(iter(source))
     writer.join()
+    assert sum(silence > 0.8 for silence in silences) == 1, "its end is waited for once"
     assert [one.time_sec for one in found][:7] == [0.5 * tick for tick in range(7)]
     levels = [one.picture.float().mean().item() for one in found]
     assert levels == sorted(levels)
