@@ -14,11 +14,12 @@ from data_modules.errors import InputError
 from data_modules.files.text_files import excerpt
 from prompt_video.backbones.hub import snapshot_of
 from prompt_video.backbones.names import full_name
-from prompt_video.backbones.weights import Weights
+from prompt_video.backbones.weights import HARMLESS, Weights
 
 TINY = Path(__file__).parent / "tiny" / "weights"
 _SIDES = ("image_size", "patch_size")  # that may be a pair
 _MOST = {"num_hidden_layers": 1000}
+_KINDS = {int: "a whole number above 0", float: "a number from 0 to 1", str: "a word", bool: "true or false"}
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that is there is read; of large ones an index
 
 
@@ -49,6 +50,8 @@ class CheckpointFiles:
         folder = TINY if name == "tiny" else Path(full_name(name)).expanduser()
         if folder.is_dir():
             return cls(name, folder.resolve())
+        if folder.is_file():
+            raise InputError(f"cannot load backbone '{name}': it is a file; name the folder that it is in.")
         if name == "tiny":
             raise InputError("the built-in CLIP 'tiny' is not there; `make tiny-clip` makes it.")
         return cls(full_name(name), snapshot_of(full_name(name)))
@@ -87,23 +90,36 @@ class CheckpointFiles:
                 f"its config.json describes no {part.removesuffix('_config')} encoder: only models of images and texts "
                 "in one space can be used"
             )
-        settings = {**defaults, **(said[0] or {}), **(said[1] or {})}
+        config = {**defaults, **(said[0] or {}), **(said[1] or {})}
         for name, default in defaults.items():
-            sides = name in _SIDES and isinstance(settings[name], list) and settings[name]
-            if not all(_is_like(name, default, value) for value in sides or [settings[name]]):
-                raise self.error(f"its config.json says that {part}.{name} is {excerpt(settings[name])}")
-        return settings
+            if name in _SIDES and isinstance(sides := config[name], list) and sides:
+                if any(side != sides[0] for side in sides):
+                    said_sides = " x ".join(map(str, sides))
+                    raise self.error(f"its image encoder has the {name} {said_sides}, and only squares can be used")
+                config[name] = sides[0]
+            self.check_setting(f"{part}.{name}", config[name], default)
+        if config["hidden_size"] % config["num_attention_heads"]:
+            raise self.error(
+                f"its config.json divides {part}.hidden_size, {config['hidden_size']}, among "
+                f"{config['num_attention_heads']} heads, which leaves a remainder"
+            )
+        return config
 
-    def number(self, name: str, default: int) -> int:
-        """A whole number of ``config.json``.
+    def check_setting(self, name: str, value: object, default: object, file: str = "config.json") -> None:
+        """Refuse a setting that cannot be: a size that is no positive number, and the like.
+
+        Args:
+            name: of the setting.
+            value: what the file says.
+            default: one that could be.
+            file: where it stands.
 
         Raises:
-            InputError: when it is none.
+            InputError: when it cannot be.
         """
-        value = self.config.get(name, default)
-        if not _is_like(name, default, value):
-            raise self.error(f"its config.json says that {name} is {excerpt(value)}")
-        return int(value)
+        if not _is_like(name.rpartition(".")[2], default, value):
+            wanted = _KINDS[type(default)]
+            raise self.error(f"its {file} says that {name} is {excerpt(value)}, which should be {wanted}")
 
     @cached_property
     def preprocessor(self) -> Mapping[str, Any]:
@@ -147,6 +163,8 @@ class CheckpointFiles:
                 yield from _read(self.folder / file)
                 return
             if shards := self.read_json(f"{file}.index.json").get("weight_map"):
+                if not isinstance(shards, dict):
+                    raise self.error(f"its {file}.index.json does not say in which file each weight is")
                 for shard in sorted(set(shards.values())):
                     yield from _read(self.folder / shard)
                 return
@@ -177,11 +195,25 @@ def _read(path: Path) -> Iterator[tuple[str, Tensor]]:
 
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - no mapping
-                yield name, file.get_tensor(name).to(torch.float32, copy=True)  # not mapped: it may be written anew
+                yield name, _numbers(name, file.get_tensor(name))
         return
-    for name, tensor in torch.load(path, map_location="cpu", weights_only=True).items():
-        yield name, tensor.float()
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, dict) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
+        raise ValueError(f"{path.name} holds something else than weights by their names")
+    for name, tensor in content.items():
+        yield name, _numbers(name, tensor)
+
+
+def _numbers(name: str, tensor: Tensor) -> Tensor:
+    """In float32, and not mapped: the file may be written anew.
+
+    Raises:
+        ValueError: of whole numbers, which mean others: they are quantised, unless they count positions.
+    """
+    if not tensor.is_floating_point() and not name.endswith(HARMLESS):
+        raise ValueError(f"{name} is of whole numbers ({str(tensor.dtype).removeprefix('torch.')}), as if quantised")
+    return tensor.to(torch.float32, copy=True)
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+    return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__

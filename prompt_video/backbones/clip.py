@@ -67,9 +67,10 @@ def towers_of(files: CheckpointFiles, family: str, tokenizer: FileTokenizer, sta
         InputError: when the weights are not those of the config, damaged, or the frames cannot be made.
     """
     text, vision = files.tower_config("text_config", TEXT), files.tower_config("vision_config", VISION)
-    image_size = _square(files, vision, "image_size")
+    image_size = vision["image_size"]
     preprocessing = preprocessing_of(files, image_size, Preprocessing(ResizeCrop(image_size), MEAN, STD))
-    weights, dim = files.weights(), files.number("projection_dim", 512)
+    weights, dim = files.weights(), files.config.get("projection_dim", 512)
+    files.check_setting("projection_dim", dim, 512)
     projection = weights.linear("text_projection", text["hidden_size"], dim, bias=False)
     around = Surroundings((start,), (end,), end, reads_last=False)
     towers = TextTower(*text_parts(weights, text), projection, around), _vision(files, weights, vision, dim)
@@ -81,23 +82,15 @@ def towers_of(files: CheckpointFiles, family: str, tokenizer: FileTokenizer, sta
 
 def _vision(files: CheckpointFiles, weights: Weights, config: Mapping[str, Any], dim: int) -> VisionTower:
     width, eps = config["hidden_size"], config["layer_norm_eps"]
-    patch = _square(files, config, "patch_size")
     if config["num_channels"] != 3:
         raise files.error(f"its image encoder sees {config['num_channels']} channels, and frames have 3")
-    num_positions = (_square(files, config, "image_size") // patch) ** 2 + 1
+    num_positions = (config["image_size"] // config["patch_size"]) ** 2 + 1
     return VisionTower(
         weights.parameter("vision_model.embeddings.class_embedding", width),
-        weights.patches("vision_model.embeddings.patch_embedding", width, patch),
+        weights.patches("vision_model.embeddings.patch_embedding", width, config["patch_size"]),
         weights.embedding("vision_model.embeddings.position_embedding", num_positions, width),
         weights.norm("vision_model.pre_layrnorm", width, eps),
         blocks(weights, "vision_model.encoder.layers", config),
         weights.norm("vision_model.post_layernorm", width, eps),
         weights.linear("visual_projection", width, dim, bias=False),
     )
-
-
-def _square(files: CheckpointFiles, config: Mapping[str, Any], name: str) -> int:
-    sides = config[name] if isinstance(config[name], (list, tuple)) else [config[name]] * 2
-    if len(set(sides)) > 1:
-        raise files.error(f"its image encoder has the {name} {sides[0]} x {sides[1]}, and only squares can be used")
-    return int(sides[0])

@@ -44,7 +44,7 @@ def load_towers(files: CheckpointFiles | OpenClipModel) -> FrozenTowers:
     kind = str(files.config.get("model_type"))
     if kind not in FAMILIES:
         raise files.error(
-            f"its config.json says that it is a '{kind}'{nearest(kind, FAMILIES).rstrip('.')}, and models of images "
+            f"its config.json says that it is a '{kind}'{nearest(kind, FAMILIES).rstrip('.?')}, and models of images "
             f"and texts are read of the kinds {', '.join(FAMILIES)}"
         )
     module = import_module(f"prompt_video.backbones.{FAMILIES[kind]}")

@@ -47,7 +47,9 @@ class OpenClipModel:
         open_clip, said = library(name), name.removeprefix(PREFIX)
         if said.startswith(SCHEMES):
             scheme, _, where = said.partition(":")
-            return cls(name, said, repository=where if scheme == "hf-hub" else None)
+            if scheme == "hf-hub":
+                return cls(name, said, repository=where)
+            return cls(name, f"{scheme}:{Path(where).expanduser()}")
         architecture, _, weights = said.partition(":")
         architecture = architecture.replace("/", "-")
         if architecture not in open_clip.list_models():

@@ -1,5 +1,6 @@
 """What a checkpoint's own files say is done to frames."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -46,9 +47,7 @@ def preprocessing_of(files: CheckpointFiles, image_size: int, default: Preproces
         InputError: when it cannot be done, or does not make what the encoder sees.
     """
     said = files.preprocessor
-    mean, std = (
-        _three(files, said.get(name, own)) for name, own in zip(("image_mean", "image_std"), default[1:], strict=True)
-    )
+    mean, std = normalisation(files, default.mean, default.std)
     if not said.keys() & {"size", "crop_size", "resample", "do_center_crop", "do_resize"}:
         return Preprocessing(default.frames, mean, std)
     for name in ("do_resize", "do_rescale", "do_normalize"):
@@ -61,6 +60,21 @@ def preprocessing_of(files: CheckpointFiles, image_size: int, default: Preproces
             f"image encoder sees {image_size} x {image_size}"
         )
     return Preprocessing(frames, mean, std)
+
+
+def normalisation(
+    files: CheckpointFiles, mean: Sequence[float], std: Sequence[float]
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and deviation of the pixels that a checkpoint names, and its family's own where it names none.
+
+    Raises:
+        InputError: when they are no three numbers each, or a deviation is not above 0.
+    """
+    mean = _three(files, files.preprocessor.get("image_mean", mean))
+    std = _three(files, files.preprocessor.get("image_std", std))
+    if min(std) <= 0:
+        raise files.error(f"its preprocessor_config.json has deviations that are not above 0: {std}")
+    return mean, std
 
 
 def _frames(files: CheckpointFiles, image_size: int, default: FrameTransform) -> FrameTransform:
@@ -91,6 +105,6 @@ def _side(files: CheckpointFiles, size: Any) -> int:  # noqa: ANN401 - whatever 
 
 def _three(files: CheckpointFiles, values: Any) -> list[float]:  # noqa: ANN401 - as above
     values = values if isinstance(values, (list, tuple)) else [values] * 3
-    if len(values) != 3 or not all(isinstance(value, int | float) for value in values):
+    if len(values) != 3 or not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
         raise files.error(f"its preprocessor_config.json has a mean or a deviation that is no three numbers: {values}")
     return [float(value) for value in values]

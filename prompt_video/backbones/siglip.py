@@ -13,7 +13,7 @@ from prompt_video.backbones.frozen_block import FrozenBlock, blocks, text_parts
 from prompt_video.backbones.frozen_linear import linear_of
 from prompt_video.backbones.naflex_vision import NaflexVisionTower
 from prompt_video.backbones.pooling_vision import PoolingEncoder, PoolingVisionTower
-from prompt_video.backbones.preprocessing import Preprocessing, preprocessing_of
+from prompt_video.backbones.preprocessing import Preprocessing, normalisation, preprocessing_of
 from prompt_video.backbones.siglip_tokenizer import tokenizer_of
 from prompt_video.backbones.towers import BackboneFacts, FrozenTowers, temperature_of
 from prompt_video.backbones.weights import Weights
@@ -43,6 +43,7 @@ def load(files: CheckpointFiles) -> FrozenTowers:
     is_naflex = files.config["model_type"] == "siglip2"
     preprocessing = _strips(files, vision) if is_naflex else _squares(files, vision["image_size"])
     weights, dim = files.weights(), text.get("projection_size") or text["hidden_size"]
+    files.check_setting("text_config.projection_size", dim, 1)
     if dim != vision["hidden_size"]:
         raise files.error(f"its texts have {dim} features and its frames {vision['hidden_size']}")
     towers = (
@@ -63,13 +64,15 @@ def _squares(files: CheckpointFiles, image_size: int) -> Preprocessing:
 
 
 def _strips(files: CheckpointFiles, config: Mapping[str, Any]) -> Preprocessing:
-    said = files.preprocessor
-    frames = PatchStrip(said.get("patch_size", config["patch_size"]), said.get("max_num_patches", 256))
+    said = {"patch_size": config["patch_size"], "max_num_patches": 256, **files.preprocessor}
+    for name in ("patch_size", "max_num_patches"):
+        files.check_setting(name, said[name], 16, "preprocessor_config.json")
+    frames = PatchStrip(said["patch_size"], said["max_num_patches"])
     if frames.patch != config["patch_size"]:
         raise files.error(
             f"its preprocessor_config.json makes patches of {frames.patch} pixels, not {config['patch_size']}"
         )
-    return Preprocessing(frames, said.get("image_mean", HALF), said.get("image_std", HALF))
+    return Preprocessing(frames, *normalisation(files, HALF, HALF))
 
 
 def _vision(weights: Weights, config: Mapping[str, Any]) -> PoolingVisionTower:

@@ -249,6 +249,22 @@ def damage_temperature_by_far(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def damage_by_quantising(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["visual_projection.weight"] = weights["visual_projection.weight"].to(torch.int8)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def damage_by_wrapping(folder: Path) -> None:
+    torch.save({"state_dict": load_file(folder / "model.safetensors")}, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def damage_the_index(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": ["model-00001-of-00001.safetensors"]}')
+
+
 def damage_a_number(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights["visual_projection.weight"][0, 0] = torch.inf
@@ -276,6 +292,9 @@ def damage_a_number(folder: Path) -> None:
         (damage_temperature, "is damaged: its logit_scale is not finite"),
         (damage_temperature_by_far, r"is damaged: its logit_scale is -1000\.0"),
         (damage_a_number, "is damaged: its visual_projection.weight is not finite"),
+        (damage_by_quantising, r"visual_projection.weight is of whole numbers \(int8\), as if quantised"),
+        (damage_by_wrapping, "pytorch_model.bin holds something else than weights by their names"),
+        (damage_the_index, "does not say in which file each weight is"),
     ],
 )
 def test_damaged_folder(clip_folder: Path, tmp_path: Path, damage: Callable[[Path], None], says: str) -> None:
@@ -284,6 +303,50 @@ def test_damaged_folder(clip_folder: Path, tmp_path: Path, damage: Callable[[Pat
     with pytest.raises(InputError, match=says) as caught:
         FrozenBackbone(str(folder))
     assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "says"),
+    [
+        (
+            "config.json",
+            {"projection_dim": "x"},
+            'says that projection_dim is "x", which should be a whole number above 0',
+        ),
+        ("config.json", {"text_config": {"hidden_size": None}}, "says that text_config.hidden_size is null"),
+        ("config.json", {"text_config": {"vocab_size": 1.5}}, "says that text_config.vocab_size is 1.5"),
+        (
+            "config.json",
+            {"text_config": {"layer_norm_eps": float("nan")}},
+            "layer_norm_eps is NaN, which should be a n",
+        ),
+        ("config.json", {"text_config": {"num_attention_heads": 7}}, "among 7 heads, which leaves a remainder"),
+        ("config.json", {"text_config": {"hidden_act": ["gelu"]}}, "which should be a word"),
+        (
+            "config.json",
+            {"vision_config": {"patch_size": 0}},
+            "says that vision_config.patch_size is 0, which should be",
+        ),
+        ("config.json", {"vision_config": {"image_size": [16, 24]}}, "the image_size 16 x 24, and only squares"),
+        ("preprocessor_config.json", {"image_mean": [float("nan"), 0.5, 0.5]}, "a deviation that is no three numbers"),
+        ("preprocessor_config.json", {"image_std": [0.5, 0.5, 0]}, "has deviations that are not above 0"),
+    ],
+)
+def test_what_files_say_that_cannot_be(
+    clip_folder: Path, tmp_path: Path, file: str, change: dict[str, Any], says: str
+) -> None:
+    path = shutil.copytree(clip_folder, tmp_path / "clip") / file
+    content = json.loads(path.read_text()) if path.is_file() else {}
+    for name, value in change.items():
+        content[name] = {**content[name], **value} if isinstance(value, dict) else value
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=says):
+        FrozenBackbone(str(path.parent))
+
+
+def test_a_file_is_no_folder(clip_folder: Path) -> None:
+    with pytest.raises(InputError, match="it is a file; name the folder that it is in"):
+        FrozenBackbone(str(clip_folder / "model.safetensors"))
 
 
 def test_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:

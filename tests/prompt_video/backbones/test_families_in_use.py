@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -17,6 +17,7 @@ from prompt_video.export.checking import open_graph, run_graph
 from prompt_video.export.graphs import FRAMES
 from prompt_video.inference.options import model_of
 from prompt_video.model.embedding import video_vectors
+from prompt_video.tasks import LocalizationTask, RecognitionTask, RetrievalTask
 from prompt_video.web.answers import Answers
 from prompt_video.web.app import Page
 from prompt_video.web.limits import Limits
@@ -25,6 +26,7 @@ from prompt_video.web.uploads import Uploads
 SMALL = ["--data.train_videos=1", "--data.val_videos=0", "--data.test_videos=1", "--data.num_workers=0"]
 SMALL += ["--trainer.accelerator=cpu", "--wandb=disabled", "--quiet=true"]
 SMALL += ["--model.temporal.num_heads=4", "--trainer.num_sanity_val_steps=0"]
+OPEN_CLIP = ("laion", "dfn", "pe", "mobile")
 NAMES = ["star moving left", "circle spinning", "square moving up"]
 
 
@@ -32,21 +34,36 @@ def run(*arguments: object) -> None:
     assert main([str(argument) for argument in arguments]) == 0
 
 
-@pytest.fixture(params=["metaclip2", "siglip", "naflex", "open_clip"])
+@pytest.fixture
 def backbone(
     request: pytest.FixtureRequest,
     make_siglip_folder: Callable[[str], Path],
     make_open_clip_folder: Callable[[str], Path],
     metaclip2_folder: Path,
 ) -> str:
+    if request.param == "clip":
+        return "tiny"
     if request.param == "metaclip2":
         return str(metaclip2_folder)
-    if request.param == "open_clip":
-        return f"open_clip:local-dir:{make_open_clip_folder('pe')}"
+    if request.param in OPEN_CLIP:
+        return f"open_clip:local-dir:{make_open_clip_folder(request.param)}"
     return str(make_siglip_folder(request.param))
 
 
+@pytest.mark.parametrize("backbone", ["clip", "metaclip2", "siglip", "siglip2", "naflex", *OPEN_CLIP], indirect=True)
+def test_three_tasks_hold_one_set_of_weights(backbone: str) -> None:
+    tasks = [kind(backbone=backbone) for kind in (RecognitionTask, LocalizationTask, RetrievalTask)]
+    frozen = [task.model.backbone for task in tasks]
+    addresses = [[weight.data_ptr() for weight in (*one.parameters(), *one.towers.buffers())] for one in frozen]
+    assert len(set(addresses[0])) == len(addresses[0]) > 0
+    assert addresses[0] == addresses[1] == addresses[2]
+    assert not any(weight.requires_grad for weight in frozen[0].parameters())
+    settings = [cast("dict[str, int]", task.model.prompt.settings()) for task in tasks]
+    assert all(frozen[0].text_shape.room(own["num_prefix"] + own["num_suffix"]) >= 20 for own in settings)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["metaclip2", "siglip", "naflex", "pe"], indirect=True)
 def test_from_training_to_onnx(backbone: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = ["--config=demo_closed", f"--data.root={tmp_path / 'world'}", f"--data.features_root={tmp_path / 'store'}"]
     common += [*SMALL, f"--backbone={backbone}"]

@@ -78,5 +78,5 @@ def test_a_name_that_is_looked_up_for_long_is_given_up(port: int, monkeypatch: p
 
 
 def test_what_cannot_be_an_id_is_no_folder_either(port: int) -> None:
-    with pytest.raises(InputError, match="no such folder, and no such id on the hub"):
+    with pytest.raises(InputError, match="no such folder, and an id on the hub is two words with a slash"):
         snapshot_of("my models/clip/b16")

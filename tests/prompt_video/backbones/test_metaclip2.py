@@ -21,7 +21,6 @@ from prompt_video.backbones.checkpoint_files import CheckpointFiles
 from prompt_video.backbones.metaclip2 import SPECIAL
 from prompt_video.backbones.tokenizer import file_tokenizer
 from prompt_video.model.prompt import PromptLearner
-from prompt_video.tasks import LocalizationTask, RecognitionTask, RetrievalTask
 
 TEXTS = ["a star", "the red ring", "", "moving 漢字 zebra, quickly", "x " * 20]
 
@@ -150,15 +149,6 @@ def test_capitals_count(metaclip2_folder: Path) -> None:
     """Unlike CLIP's vocabulary, which has none."""
     one, other = FrozenBackbone(str(metaclip2_folder)).tokenize(["red", "RED"])
     assert one != other
-
-
-def test_tasks_share_one_set_of_weights(metaclip2_folder: Path) -> None:
-    kinds = (RecognitionTask, LocalizationTask, RetrievalTask)
-    tasks = [kind(backbone=str(metaclip2_folder)) for kind in kinds]
-    addresses = [[weight.data_ptr() for weight in task.model.backbone.parameters()] for task in tasks]
-    assert addresses[0] == addresses[1] == addresses[2]
-    prompts = [task.model.prompt.settings() for task in tasks]
-    assert all((prompt["num_prefix"], prompt["num_suffix"]) == (16, 16) for prompt in prompts)
 
 
 def damage_end(folder: Path) -> None:

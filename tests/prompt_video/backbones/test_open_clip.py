@@ -160,6 +160,11 @@ def test_wrong_names_are_told_of_in_a_sentence(tmp_path: Path, name: str, messag
     assert "\n" not in str(told.value)
 
 
+def test_a_folder_of_ones_own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert OpenClipModel.of("open_clip:local-dir:~/mine").architecture == f"local-dir:{tmp_path / 'mine'}"
+
+
 def test_a_folder_without_weights_is_no_random_model(
     make_open_clip_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -208,13 +208,6 @@ def test_real_frames_are_squashed_as_transformers_does(
         assert (found - wanted).abs().mean() <= 0.1 / 127.5
 
 
-def test_two_share_one_set_of_weights(siglip: Siglip) -> None:
-    one, other = siglip.backbone(), siglip.backbone()
-    addresses = [[weight.data_ptr() for weight in backbone.parameters()] for backbone in (one, other)]
-    assert addresses[0] == addresses[1]
-    assert not any(weight.requires_grad for weight in one.parameters())
-
-
 @pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
 def test_half_precision(siglip: Siglip, dtype: str, tolerance: float, learner: Learner) -> None:
     plain, half = siglip.backbone(), FrozenBackbone(str(siglip.folder), dtype)  # type: ignore[arg-type]
