@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger
@@ -65,9 +66,13 @@ class TrialSetup:
         """Refuse, before anything is computed, what cannot be chosen, calibrated or trained together.
 
         Raises:
-            InputError: of `choosing`, `calibrating` and `count`.
+            InputError: of `choosing`, `calibrating` and `count`, and of a value that a constructor refuses.
         """
-        self.choosing(together=False)
+        choosing = self.choosing(together=False)
+        with torch.random.fork_rng(devices=()):  # what is drawn here is thrown away
+            for name, values in (choosing.lists if choosing else {}).items():
+                for value in values:
+                    self._task_with({name: value})
         self.calibrating()
         if len(self.data.trials) > 1:
             self.count()
