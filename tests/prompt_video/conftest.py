@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
-from prompt_video.cli import main
+from tests.small_runs import run
 
 IMAGE_SIZE = 16
 RECOGNITION = """
@@ -299,12 +299,7 @@ class Run(NamedTuple):
 
     def again(self, verb: str, folder: Path) -> None:
         """Run another verb with what was learned."""
-        _run(self.config, verb, folder, "--ckpt", str(self.checkpoint))
-
-
-def _run(config: Path, verb: str, folder: Path, *options: str) -> None:
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    assert main([verb, *common, *options]) == 0
+        run(self.config, verb, folder, "--ckpt", str(self.checkpoint))
 
 
 @pytest.fixture(scope="session")
@@ -315,7 +310,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
         folder = tmp_path_factory.mktemp("run")
         config, root = folder / "small.yaml", root or folder / "videos"
         config.write_text(experiment.format(root=root, features=folder / "features"))
-        _run(config, "fit", folder / "run", *options)
+        run(config, "fit", folder / "run", *options)
         return Run(config, folder / "run", root)
 
     return train

@@ -20,6 +20,8 @@ from prompt_video.preflight.dry_run import dry_run_options
 from prompt_video.tasks.localization import LocalizationTask
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.tasks.retrieval import RetrievalTask
+from tests import small_runs
+from tests.small_runs import results_of
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 YAML = """
@@ -53,29 +55,18 @@ def config(tmp_path_factory: pytest.TempPathFactory, trimmed_videos: Path) -> Pa
     return path
 
 
-def results_of(folder: Path) -> dict[str, Any]:
-    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return results
-
-
-def run_in(folder: Path, config: Path, verb: str, *options: str) -> dict[str, Any]:
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    assert main([verb, *common, *options]) == 0
-    return results_of(folder)
-
-
 @pytest.fixture(scope="module")
 def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run, to be read only."""
     folder = tmp_path_factory.mktemp("trained") / "run"
-    run_in(folder, config, "fit")
+    small_runs.run(config, "fit", folder)
     return folder
 
 
 @pytest.fixture
 def run(tmp_path: Path, config: Path) -> Callable[..., dict[str, Any]]:
     """Run a verb on the small experiment; gives what results.json says."""
-    return lambda verb, *options, folder="run": run_in(tmp_path / folder, config, verb, *options)
+    return lambda verb, *options, folder="run": small_runs.run(config, verb, tmp_path / folder, *options)
 
 
 def test_a_run_leaves_everything_behind(trained: Path) -> None:
@@ -146,7 +137,7 @@ def predictions(
     def predictions(*options: str) -> list[list[str]]:
         folder = tmp_path_factory.mktemp("views") / "run"
         checkpoint = str(trained / "checkpoints" / "best.ckpt")
-        run_in(folder, config, "test", "--ckpt", checkpoint, "--data.sampler.num_views", "3", *options)
+        small_runs.run(config, "test", folder, "--ckpt", checkpoint, "--data.sampler.num_views", "3", *options)
         return [line.split(",") for line in (folder / "by_video.csv").read_text().splitlines()[1:]]
 
     return predictions

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from data_modules.annotations.activitynet_format import read_detections, read_ground_truth, write_detections
 from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
-from prompt_video.cli import main
 from prompt_video.commands.score_detections import main as score_detections
 from prompt_video.tasks.localization import LocalizationTask
+from tests.small_runs import arguments, metrics, rows_of, run, weights
 
 CLOSED_FORMS = {
     "frozen": ["--model.prompt=TemplatePrompt", "--model.temporal.num_layers=0", "--model.frames_inside=null"],
@@ -51,29 +51,6 @@ def config(localization: Run) -> Path:
 def trained(localization: Run) -> Path:
     """The folder of a run, to be read only."""
     return localization.folder
-
-
-def arguments(config: Path, verb: str, folder: Path, *options: str) -> list[str]:
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    return [verb, *common, *options]
-
-
-def run(config: Path, verb: str, folder: Path, *options: str, rc: int = 0) -> dict[str, Any]:
-    """Run a verb on the small experiment; gives what results.json says."""
-    assert main(arguments(config, verb, folder, *options)) == rc
-    path = folder / "results.json"
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return results
-
-
-def metrics(folder: Path, beginning: str = "test/") -> dict[str, float]:
-    found: dict[str, float] = json.loads((folder / "results.json").read_text())["metrics"]
-    return {name: value for name, value in found.items() if name.startswith(beginning)}
-
-
-def weights(folder: Path, name: str = "last") -> dict[str, Tensor]:
-    state: dict[str, Tensor] = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
-    return state
 
 
 def detections(folder: Path, score: str = "clip_only") -> Detected:
@@ -126,8 +103,7 @@ def test_a_run_leaves_everything_behind(trained: Path) -> None:
         assert about["score"] == score
         assert list((trained / score / "subtitles").rglob("*.srt"))
     assert not (trained / "with_external").exists()
-    with (trained / "by_class.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(trained / "by_class.csv")
     mean = sum(float(row["clip_only"]) for row in rows) / len(rows)
     assert mean == pytest.approx(metrics(trained)["test/clip_only/map_avg"], abs=1e-5)
     report = (trained / "report.html").read_text()

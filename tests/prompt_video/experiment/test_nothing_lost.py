@@ -14,6 +14,8 @@ import pytest
 import torch
 import yaml
 
+from tests.small_runs import weights
+
 pytestmark = pytest.mark.slow
 Start = Callable[..., ForkServerProcess]
 COMMAND = """
@@ -59,11 +61,6 @@ def root(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, 
 def options(small_training: list[str], root: Path, tmp_path: Path) -> list[str]:
     own = [f"--data.root={root}", f"--data.features_root={tmp_path / 'features'}", "--name=mine"]
     return ["fit", *small_training, *own]
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    return state
 
 
 def same(one: Path, other: Path) -> bool:

@@ -12,6 +12,7 @@ import torch
 
 from data_modules.features.shards import read_shard
 from data_modules.features.store import FeatureStore
+from tests.small_runs import weights
 
 Start = Callable[..., ForkServerProcess]
 COMMAND = """
@@ -36,11 +37,6 @@ def options(small_training: list[str]) -> Options:
         return [*small_training, *own, "--test_after_fit=false"]
 
     return make
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    return state
 
 
 def finish(process: ForkServerProcess) -> None:

@@ -4,14 +4,13 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from data_modules.synthetic.captioned_shapes import CaptionedShapes
 from prompt_video.cli import main
+from tests.small_runs import arguments, metrics, rows_of, run, weights
 
 YAML = """
 trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0, log_every_n_steps: 1}}
@@ -55,34 +54,6 @@ def config(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def arguments(config: Path, verb: str, folder: Path, *options: str) -> list[str]:
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    return [verb, *common, *options]
-
-
-def run(config: Path, verb: str, folder: Path, *options: str) -> dict[str, Any]:
-    """Run a verb on the small experiment; gives what results.json says."""
-    assert main(arguments(config, verb, folder, *options)) == 0
-    path = folder / "results.json"
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return results
-
-
-def metrics(folder: Path) -> dict[str, float]:
-    found: dict[str, float] = json.loads((folder / "results.json").read_text())["metrics"]
-    return {name: value for name, value in found.items() if name.startswith("test/")}
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    return state
-
-
-def table(folder: Path, name: str) -> list[dict[str, str]]:
-    with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.fixture(scope="module")
 def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "trained"
@@ -105,14 +76,14 @@ def test_a_run_reports_both_directions_and_names_what_was_rescored(trained: Path
 
 
 def test_tables_agree_with_the_figures(trained: Path) -> None:
-    found, rows = metrics(trained), table(trained, "by_caption")
+    found, rows = metrics(trained), rows_of(trained / "by_caption.csv")
     assert len(rows) == 7
     ranks = [float(row["rank"]) for row in rows]
     assert sum(ranks) / 7 == pytest.approx(found["test/t2v/mean_rank"])
     assert sum(rank == 1 for rank in ranks) / 7 == pytest.approx(found["test/t2v/r@1"])
     for row in rows:
         assert (row["first_video"] == row["video_id"]) == (float(row["rank"]) == 1)
-    frozen = [float(row["frozen_rank"]) for row in table(trained, "by_video")]
+    frozen = [float(row["frozen_rank"]) for row in rows_of(trained / "by_video.csv")]
     assert sum(frozen) / 7 == pytest.approx(found["test/v2t/frozen_mean_rank"])
 
 
@@ -135,7 +106,7 @@ def test_a_checkpoint_gives_the_same_figures_whatever_the_batches(
 def test_prediction_lists_the_likeliest_videos_of_each_caption(trained: Path, config: Path, tmp_path: Path) -> None:
     run(config, "predict", tmp_path, f"--ckpt={trained / 'checkpoints' / 'best.ckpt'}")
     rows = json.loads((tmp_path / "predictions.json").read_text())["predictions"]
-    expected = table(trained, "by_caption")
+    expected = rows_of(trained / "by_caption.csv")
     assert [row["caption"] for row in rows] == [row["caption"] for row in expected]
     assert [row["best"][0]["video"] for row in rows] == [row["first_video"] for row in expected]
     for row in rows:
@@ -166,7 +137,7 @@ def test_two_processes_take_the_step_of_one(
     for name in one:
         torch.testing.assert_close(both[name], one[name], rtol=0, atol=1e-5)
     assert metrics(tmp_path / "two") == pytest.approx(metrics(tmp_path / "one"), abs=1e-5)
-    assert table(tmp_path / "two", "by_caption") == table(tmp_path / "one", "by_caption")
+    assert rows_of(tmp_path / "two" / "by_caption.csv") == rows_of(tmp_path / "one" / "by_caption.csv")
 
 
 @pytest.mark.slow
@@ -195,7 +166,7 @@ def test_broken_videos_are_counted_with_their_captions(config: Path, root: Path,
         assert results["samples"]["test"] == {"used": 6, "dropped": 1}
         assert results["samples"]["train"] == {"used": 9, "dropped": 1}
     for name in ("stored", "decoded"):
-        rows = table(tmp_path / name, "by_caption")
+        rows = rows_of(tmp_path / name / "by_caption.csv")
         assert len(rows) == 6
         assert "test/0003.mp4" not in {row[key] for row in rows for key in ("video_id", "first_video")}
 
@@ -257,8 +228,7 @@ def test_a_data_set_without_captions_is_refused(
 
 def test_more_right_answers_count_in_a_test(config: Path, tmp_path: Path) -> None:
     first = run(config, "test", tmp_path / "first")
-    with (tmp_path / "first" / "by_caption.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(tmp_path / "first" / "by_caption.csv")
     pairs = tmp_path / "pairs.csv"
     with pairs.open("w", newline="") as file:
         csv.writer(file).writerows([["video", "caption"], *([row["first_video"], row["caption"]] for row in rows)])

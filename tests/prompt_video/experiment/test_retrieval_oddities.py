@@ -1,6 +1,5 @@
 """Retrieval runs through the command line where things are uncommon: broken videos, odd captions and settings."""
 
-import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from data_modules.batch import CaptionedRecord
 from data_modules.synthetic.captioned_shapes import CaptionedShapes
 from prompt_video.cli import main
+from tests.small_runs import arguments, metrics, rows_of, weights
 
 YAML = """
 trainer: {{accelerator: cpu, max_epochs: 1, num_sanity_val_steps: 0, log_every_n_steps: 1}}
@@ -58,26 +57,6 @@ def config(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def arguments(config: Path, verb: str, folder: Path, *options: str) -> list[str]:
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    return [verb, *common, *options]
-
-
-def metrics(folder: Path) -> dict[str, float]:
-    found: dict[str, float] = json.loads((folder / "results.json").read_text())["metrics"]
-    return found
-
-
-def weights(folder: Path) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    return state
-
-
-def table(folder: Path, name: str) -> list[dict[str, str]]:
-    with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def broken_world(root: Path, folder: Path, *names: str) -> Path:
     """A copy of the world where some files are no videos."""
     for file in root.rglob("*"):
@@ -103,8 +82,8 @@ def test_a_broken_video_for_one_of_two_processes(
     one, both = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in one:
         torch.testing.assert_close(both[name], one[name], rtol=0, atol=1e-5)
-    assert len(table(tmp_path / "two", "by_caption")) == 4
-    assert table(tmp_path / "two", "by_caption") == table(tmp_path / "one", "by_caption")
+    assert len(rows_of(tmp_path / "two" / "by_caption.csv")) == 4
+    assert rows_of(tmp_path / "two" / "by_caption.csv") == rows_of(tmp_path / "one" / "by_caption.csv")
 
 
 def test_broken_batches_in_one_process(config: Path, root: Path, tmp_path: Path) -> None:
@@ -113,7 +92,7 @@ def test_broken_batches_in_one_process(config: Path, root: Path, tmp_path: Path)
     options = [f"--data.root={world}", "--data.features=off", "--data.max_broken_fraction=0.5"]
     options += ["--data.batch_size=2", "--model.query_bank=4"]
     assert main(arguments(config, "fit", tmp_path / "run", *options)) == 0
-    assert len(table(tmp_path / "run", "by_video")) == 3
+    assert len(rows_of(tmp_path / "run" / "by_video.csv")) == 3
 
 
 @pytest.mark.parametrize("split", ["val", "test", "train"])
@@ -146,9 +125,9 @@ OPTIONS = {
 )
 def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
     assert main(arguments(config, "fit", tmp_path / "run", *OPTIONS[name])) == 0
-    found = {key: value for key, value in metrics(tmp_path / "run").items() if key.startswith("test/")}
+    found = {key: value for key, value in metrics(tmp_path / "run").items()}
     count = 4 if name == "short test" else 5
-    assert len(table(tmp_path / "run", "by_caption")) == count
+    assert len(rows_of(tmp_path / "run" / "by_caption.csv")) == count
     assert all(1 <= value <= count for key, value in found.items() if key.endswith("rank"))
     assert all(0 <= value <= 1 for key, value in found.items() if "r@" in key)
     assert "test/t2v/dual_softmax_r@1" in found
@@ -168,7 +147,7 @@ def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
     found = json.loads((tmp_path / "again" / "predictions.json").read_text(encoding="utf-8"))["predictions"]
     first = [row["best"][0]["video"] for row in found]
     if name != "short test":  # whose limit is not the prediction's
-        assert first == [row["first_video"] for row in table(tmp_path / "run", "by_caption")]
+        assert first == [row["first_video"] for row in rows_of(tmp_path / "run" / "by_caption.csv")]
 
 
 def test_odd_captions(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,9 +163,9 @@ def test_odd_captions(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(CaptionedShapes, "_records", odd)
     monkeypatch.setattr(CaptionedShapes, "prepare_data", lambda self: None)
     assert main(arguments(config, "fit", tmp_path / "run", "--model.query_bank=5")) == 0
-    rows = table(tmp_path / "run", "by_caption")
+    rows = rows_of(tmp_path / "run" / "by_caption.csv")
     assert [row["caption"] for row in rows] == [*ODD[:-1], r"ring\u2028line"]  # as people can read it
-    ranks = [float(row["rank"]) for row in table(tmp_path / "run", "by_video")]
+    ranks = [float(row["rank"]) for row in rows_of(tmp_path / "run" / "by_video.csv")]
     assert sum(ranks) / 5 == pytest.approx(metrics(tmp_path / "run")["test/v2t/mean_rank"])
     same = [float(row["rank"]) for row in rows if row["caption"] == "a star moves left"]
     assert abs(same[0] - same[1]) >= 1, "one caption asks for two videos, of which one comes first"

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from prompt_video.cli import main
+from tests.small_runs import arguments, weights_in
 
 RECOGNITION = """
 trainer: {{accelerator: cpu, max_epochs: 1, num_sanity_val_steps: 0, log_every_n_steps: 1}}
@@ -41,8 +41,7 @@ def run_in(place: Path, folders: tuple[Path, Path], name: str, *options: str, lr
     config = place / f"{name}.yaml"
     config.write_text(RECOGNITION.format(root=folders[0], features=folders[1], lr=lr))
     folder = place / name
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    assert main(["fit", *common, *options]) == rc
+    assert main(arguments(config, "fit", folder, *options)) == rc
     return folder / "checkpoints" / "last.ckpt"
 
 
@@ -52,26 +51,21 @@ def first(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) 
     return run_in(tmp_path_factory.mktemp("first"), folders, "first", "--seed_everything=1", lr=0.5)
 
 
-def learned(checkpoint: Path) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(checkpoint, weights_only=True)["state_dict"]
-    return state
-
-
 def test_training_goes_on_from_the_weights_of_a_checkpoint(run: Callable[..., Path], first: Path) -> None:
     """At a learning rate of zero the weights stay where they start: at another seed's, or at the checkpoint's."""
-    start, own = learned(first), learned(run("apart", "--seed_everything=2"))
+    start, own = weights_in(first), weights_in(run("apart", "--seed_everything=2"))
     assert all(not torch.equal(own[name], weight) for name, weight in start.items() if "context" in name)
-    followed = learned(run("next", "--seed_everything=2", f"--model.start_from={first}"))
+    followed = weights_in(run("next", "--seed_everything=2", f"--model.start_from={first}"))
     assert followed.keys() == start.keys()
     assert all(torch.equal(followed[name], weight) for name, weight in start.items())
 
 
 @pytest.mark.slow
 def test_every_trial_starts_there(run: Callable[..., Path], first: Path, tmp_path: Path) -> None:
-    start = learned(first)
+    start = weights_in(first)
     run("trials", TRIALS, f"--model.start_from={first}")
     for trial in ("000", "001"):
-        own = learned(tmp_path / "trials" / "trials" / trial / "learned.ckpt")
+        own = weights_in(tmp_path / "trials" / "trials" / trial / "learned.ckpt")
         assert all(torch.equal(own[name], weight) for name, weight in start.items())
 
 

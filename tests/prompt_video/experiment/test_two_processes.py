@@ -1,6 +1,5 @@
 """Two processes do what one does; and what is tested depends on neither batches nor loader processes."""
 
-import csv
 import json
 import os
 import socket
@@ -16,6 +15,7 @@ import pytest
 import torch
 
 from prompt_video.cli import main
+from tests.small_runs import rows_of, weights
 
 FOLDER = Path(__file__).parents[3] / "experiments" / "folder_closed.yaml"
 
@@ -59,14 +59,8 @@ def one_step(common: list[str], folder: Path, batch_size: int, *options: str) ->
     return ["fit", *common, f"--run_folder={folder}", f"--data.batch_size={batch_size}", *step, *options]
 
 
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    return state
-
-
 def predictions(folder: Path) -> list[dict[str, str]]:
-    with (folder / "by_video.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return rows_of(folder / "by_video.csv")
 
 
 def figures(folder: Path) -> dict[str, float]:

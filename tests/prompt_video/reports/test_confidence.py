@@ -1,4 +1,3 @@
-import csv
 from pathlib import Path
 
 import torch
@@ -8,6 +7,7 @@ from prompt_video.reports.confidence import confidence_sections
 from prompt_video.reports.document import Plots
 from prompt_video.reports.recognition_files import write_recognition
 from prompt_video.tasks.classification_results import ClassificationResults
+from tests.small_runs import rows_of
 
 
 def outcome(calibration: Calibration | None = None, share: bool = False, unknown: bool = True) -> ClassificationResults:
@@ -60,8 +60,7 @@ def test_validation_has_no_such_sections() -> None:
 
 def test_the_table_of_videos_names_those_that_show_none(tmp_path: Path) -> None:
     write_recognition(tmp_path, "", outcome(share=True))
-    with (tmp_path / "by_video.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(tmp_path / "by_video.csv")
     assert [row["target"] for row in rows].count("none of these") == 15
     assert len(rows) == 40
     assert all(0 <= float(row["bank_share"]) <= 1 for row in rows)

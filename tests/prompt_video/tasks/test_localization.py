@@ -22,6 +22,7 @@ from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.cli import main
 from prompt_video.model.linear_probe import LinearProbe
 from prompt_video.tasks.localization import LocalizationTask
+from tests.small_runs import arguments
 
 RATE = 10.0
 UNSEEN_VALUE = 1e4  # what every frame of an unseen class holds, and no other
@@ -92,11 +93,6 @@ def prepare(tmp_path: Path, recipe: Recipe) -> Callable[..., Path]:
         return path
 
     return prepare
-
-
-def arguments(config: Path, verb: str, folder: Path, *options: str) -> list[str]:
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    return [verb, *common, *options]
 
 
 def in_turn(labels: Sequence[str], first_sec: float, count: int) -> list[tuple[str, float, float]]:

@@ -1,6 +1,5 @@
 """Several labels a video: average precision and loss by plain loops, and runs from label files to predictions."""
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from prompt_video.export.onnx_folder import answer_of
 from prompt_video.model.independent import IndependentLabels
 from prompt_video.tasks import MultiLabelTask, RecognitionTask
 from prompt_video.tasks.multi_label_results import MultiLabelResults
+from tests.small_runs import rows_of
 
 
 def average_precision(scores: list[float], shown: list[bool]) -> float:
@@ -138,11 +138,6 @@ def run(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert main(["fit", f"--config={config}", f"--run_folder={folder}", "--wandb=disabled"]) == 0
     return folder
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_run_writes_figures_tables_and_a_page(run: Path) -> None:

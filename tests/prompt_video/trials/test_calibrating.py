@@ -1,6 +1,5 @@
 """A temperature fitted to probabilities, through the command line: figures stay, checkpoints keep it."""
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +9,14 @@ import pytest
 import torch
 
 from data_modules import VideoFolder
-from data_modules.synthetic.rendering import render, write_mp4
 from prompt_video import load
 from prompt_video.cli import main
 from prompt_video.model.calibration import Calibration, fit_temperature
 from prompt_video.tasks import RecognitionTask
 from prompt_video.trials.calibrating import judged_by
+from tests import small_runs
+from tests.small_runs import rows_of, three_classes
 
-CLASSES = (("star", "moving left"), ("star", "spinning"), ("cross", "moving left"))
 YAML = """
 trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0, log_every_n_steps: 1}}
 data:
@@ -39,27 +38,14 @@ Run = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("calibrating")
-    for shape, motion in CLASSES:
-        for number in range(5):
-            write_mp4([render(shape, motion, number).frames], folder / "videos" / f"{shape} {motion}" / f"{number}.mp4")
-    (folder / "small.yaml").write_text(YAML.format(root=folder / "videos", features=folder / "features"))
+    videos = three_classes(folder / "videos", 5)
+    (folder / "small.yaml").write_text(YAML.format(root=videos, features=folder / "features"))
     return folder
 
 
 @pytest.fixture
 def run(tmp_path: Path, folder: Path) -> Run:
-    def run(name: str, *options: str, rc: int = 0) -> dict[str, Any]:
-        common = ["--config", str(folder / "small.yaml"), "--run_folder", str(tmp_path / name), "--wandb", "disabled"]
-        assert main(["fit", *common, "--quiet", "true", *options]) == rc
-        results: dict[str, Any] = json.loads((tmp_path / name / "results.json").read_text()) if rc == 0 else {}
-        return results
-
-    return run
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return lambda name, *options, rc=0: small_runs.run(folder / "small.yaml", "fit", tmp_path / name, *options, rc=rc)
 
 
 def test_figures_stay_and_a_checkpoint_keeps_it(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -78,7 +64,7 @@ def test_figures_stay_and_a_checkpoint_keeps_it(run: Run, folder: Path, tmp_path
     video = folder / "videos" / "star spinning" / "0.mp4"
     raw, said = (model.score(video, model.class_names).probability for model in (before, after))
     torch.testing.assert_close(said, calibration.apply(raw[None])[0])
-    one, other = (rows(tmp_path / name / "by_video.csv") for name in ("plain", "fitted"))
+    one, other = (rows_of(tmp_path / name / "by_video.csv") for name in ("plain", "fitted"))
     assert [row["pred"] for row in one] == [row["pred"] for row in other]
     assert [row["probability"] for row in one] != [row["probability"] for row in other]
     # Again from its checkpoint, and in another folder.
@@ -116,7 +102,7 @@ def test_without_validation_videos_one_of_each_class_is_held_out(run: Run, tmp_p
         if trials == 1:
             assert fitted["calibration"]["num_videos"] == 3
         else:
-            table = rows(tmp_path / method / "trials.csv")
+            table = rows_of(tmp_path / method / "trials.csv")
             temperatures = [float(row["calibration/temperature"]) for row in table]
             kept = [load(tmp_path / method / "trials" / f"{n:03d}" / "learned.ckpt").calibration for n in range(2)]
             assert [one.temperature for one in kept] == pytest.approx(temperatures)

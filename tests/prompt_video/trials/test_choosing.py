@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 import yaml
 
 from data_modules.errors import InputError
-from data_modules.synthetic.rendering import render, write_mp4
 from prompt_video.cli import main
 from prompt_video.trials.choosing import points
+from tests import small_runs
+from tests.small_runs import three_classes
 
-CLASSES = (("star", "moving left"), ("star", "spinning"), ("cross", "moving left"))
 YAML = """
 trainer: {{accelerator: cpu, max_epochs: 1, num_sanity_val_steps: 0, log_every_n_steps: 1}}
 data:
@@ -37,22 +38,14 @@ Run = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("choosing")
-    for shape, motion in CLASSES:
-        for number in range(5):
-            write_mp4([render(shape, motion, number).frames], folder / "videos" / f"{shape} {motion}" / f"{number}.mp4")
-    (folder / "few.yaml").write_text(YAML.format(root=folder / "videos", features=folder / "features"))
+    videos = three_classes(folder / "videos", 5)
+    (folder / "few.yaml").write_text(YAML.format(root=videos, features=folder / "features"))
     return folder
 
 
 @pytest.fixture
 def run(tmp_path: Path, folder: Path) -> Run:
-    def run(*options: str, rc: int = 0) -> dict[str, Any]:
-        common = ["--config", str(folder / "few.yaml"), "--run_folder", str(tmp_path / "run"), "--wandb", "disabled"]
-        assert main(["fit", *common, "--quiet", "true", *options]) == rc
-        results: dict[str, Any] = json.loads((tmp_path / "run" / "results.json").read_text()) if rc == 0 else {}
-        return results
-
-    return run
+    return partial(small_runs.run, folder / "few.yaml", "fit", tmp_path / "run")
 
 
 def test_the_best_on_held_out_videos_is_taken(run: Run, tmp_path: Path) -> None:

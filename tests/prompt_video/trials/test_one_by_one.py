@@ -12,6 +12,7 @@ from torch import Tensor
 from data_modules.synthetic.untrimmed_shapes import UntrimmedShapes
 from prompt_video.cli import main
 from prompt_video.tasks.localization import LocalizationTask
+from tests.small_runs import results_of, rows_of, run, weights_in
 
 YAML = """
 seed_everything: 3
@@ -52,14 +53,6 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(config: Path, verb: str, folder: Path, *options: str, rc: int = 0) -> dict[str, Any]:
-    common = ["--config", str(config), "--run_folder", str(folder), "--wandb", "disabled", "--quiet", "true"]
-    assert main([verb, *common, *options]) == rc
-    path = folder / "results.json"
-    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return results
-
-
 @pytest.fixture(scope="module")
 def folds(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of all three."""
@@ -68,22 +61,12 @@ def folds(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def results_of(folder: Path) -> dict[str, Any]:
-    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return results
-
-
 def figures_of_test(results: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in results["metrics"].items() if name.startswith(("test/", "controls/"))}
 
 
-def weights(path: Path) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = torch.load(path, weights_only=True)["state_dict"]
-    return state
-
-
 def assert_same_weights(one: Path, other: Path) -> None:
-    first, second = weights(one), weights(other)
+    first, second = weights_in(one), weights_in(other)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -103,8 +86,7 @@ def test_all_trials_leave_everything_behind(folds: Path) -> None:
     assert {"test/clip_only/map_avg", "test/clip_only/frozen_map_avg", "test/proposals/auc"} <= results[
         "metrics"
     ].keys()
-    with (folds / "trials.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(folds / "trials.csv")
     assert [row["name"] for row in rows] == ["fold 0", "fold 1", "fold 2"]
     for number, row in enumerate(rows):
         own = results["trials"][number]["metrics"]
@@ -118,13 +100,12 @@ def test_all_trials_leave_everything_behind(folds: Path) -> None:
         with (folder / "by_class.csv").open(newline="") as file:
             ap = [float(line["clip_only"]) for line in csv.DictReader(file)]
         assert own["test/clip_only/map_avg"] == pytest.approx(sum(ap) / len(ap), abs=1e-5)
-        assert {name.split(".")[0] for name in weights(folder / "learned.ckpt")} == {"model", "detector"}
+        assert {name.split(".")[0] for name in weights_in(folder / "learned.ckpt")} == {"model", "detector"}
 
 
 @pytest.mark.parametrize("name", ["by_class.csv", "by_video.csv"])
 def test_tables_of_the_run_are_those_of_all_trials(folds: Path, name: str) -> None:
-    with (folds / name).open(newline="") as file:
-        whole = list(csv.DictReader(file))
+    whole = rows_of(folds / name)
     expected = []
     for number in range(3):
         with (folds / "trials" / f"{number:03d}" / name).open(newline="") as file:

@@ -12,14 +12,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from data_modules.synthetic.rendering import render, write_mp4
 from prompt_video.cli import main
 from prompt_video.tasks.recognition import RecognitionTask
 from prompt_video.trials import one_trial
 from prompt_video.trials.journal import TrialResult, summarise
 from prompt_video.trials.stacked_task import StackedTask
+from tests import small_runs
+from tests.small_runs import results_of, rows_of, three_classes, weights_in
 
-CLASSES = (("star", "moving left"), ("star", "spinning"), ("cross", "moving left"))
 # AdamW divides a gradient by its own size: with a large eps what is rounding stays rounding.
 YAML = """
 seed_everything: 3
@@ -52,11 +52,7 @@ Run = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("videos")
-    for shape, motion in CLASSES:
-        for number in range(8):
-            write_mp4([render(shape, motion, number).frames], root / f"{shape} {motion}" / f"{number}.mp4")
-    return root
+    return three_classes(tmp_path_factory.mktemp("videos"), 8)
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +64,7 @@ def runs_in(place: Path, root: Path, features: Path) -> Run:
     config = place / "few.yaml"
     config.write_text(YAML.format(root=root, features=features))
 
-    def run(*options: str, folder: str = "run", rc: int = 0) -> dict[str, Any]:
-        out = place / folder
-        common = ["--config", str(config), "--run_folder", str(out), "--wandb", "disabled", "--quiet", "true"]
-        assert main(["fit", *common, *options]) == rc
-        return results_of(out) if rc == 0 else {}
-
-    return run
-
-
-def results_of(folder: Path) -> dict[str, Any]:
-    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    return results
+    return lambda *options, folder="run", rc=0: small_runs.run(config, "fit", place / folder, *options, rc=rc)
 
 
 @pytest.fixture
@@ -101,15 +86,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, root: Path, features: Path
     return folder
 
 
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["state_dict"]
-    return state
-
-
 def assert_alike(folder: Path, number: int) -> None:
     """A trial of all, and the run of it alone."""
-    learned = weights(folder / "run" / "trials" / f"{number:03d}" / "learned.ckpt")
-    for name, weight in weights(folder / f"trial{number}" / "checkpoints" / "last.ckpt").items():
+    learned = weights_in(folder / "run" / "trials" / f"{number:03d}" / "learned.ckpt")
+    for name, weight in weights_in(folder / f"trial{number}" / "checkpoints" / "last.ckpt").items():
         assert_close(learned[name], weight, rtol=0, atol=1e-5)
     alone = results_of(folder / f"trial{number}")["metrics"]
     for key, value in results_of(folder / "run")["trials"][number]["metrics"].items():
@@ -174,8 +154,7 @@ def test_a_run_of_trials_leaves_everything_behind(trained: Path) -> None:
     assert {"config.yaml", "environment.json", "results.json", "trials.csv", "logs"} <= {
         path.name for path in folder.iterdir()
     }
-    with (folder / "trials.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(folder / "trials.csv")
     values = [float(row["test/top1"]) for row in rows]
     assert [row["name"] for row in rows] == [f"draw {number}" for number in range(5)]
     assert results["metrics"]["test/top1"] == pytest.approx(sum(values) / 5)
@@ -223,8 +202,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(
     assert taken.count + left.count == STEPS, "no step is taken twice"
     for number in range(len(done), 5):
         learned = Path("trials") / f"{number:03d}" / "learned.ckpt"
-        unbroken = weights(trained / "run" / learned)
-        for name, weight in weights(tmp_path / "killed" / learned).items():
+        unbroken = weights_in(trained / "run" / learned)
+        for name, weight in weights_in(tmp_path / "killed" / learned).items():
             assert torch.equal(unbroken[name], weight)
 
 

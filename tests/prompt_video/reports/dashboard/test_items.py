@@ -1,9 +1,7 @@
 """What a run's wandb files hold of a test."""
 
-import csv
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import av
@@ -13,14 +11,10 @@ from PIL import Image
 from data_modules.video.decoding import VideoReader
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.readable import readable
+from tests.small_runs import rows_of
 
 TASKS = ("recognition", *(pytest.param(task, marks=pytest.mark.slow) for task in ("localization", "retrieval")))
 Run = Callable[[str], Any]
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize("task", TASKS)
