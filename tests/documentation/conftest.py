@@ -25,6 +25,7 @@ DOCUMENTS = ("README.md", "experiments/README.md", "data_modules/README.md")
 PAGES = tuple(sorted(str(page.relative_to(REPOSITORY)) for page in (REPOSITORY / "docs").rglob("*.md")))
 OTHERS = ("CONTRIBUTING.md", *PAGES)  # whose code is that of files, which have tests of their own
 SHELL = ("", "sh", "bash", "console")
+MORE_OF_A_KIND = re.compile(r"EXP=(hmdb51_closed|lsmdc)")  # doctors: those of another data set of the kind are quick
 LONG_LISTS = re.compile("^data/(ucf101|k400|ssv2|activitynet)/")  # types are checked in every call while tests run
 SMALL = ("--model.backbone=tiny", "--trainer.accelerator=cpu", "--data.num_workers=0")
 
@@ -54,7 +55,7 @@ _INDEX = "prompt-video index .*"
 KINDS = (
     Kind(r"make (test|demo)( ARGS=\"-m slow\")?", "ci"),
     Kind(
-        r"make train EXP=folder_closed METHOD=max_pooling.yaml .*",
+        r"make train EXP=folder_closed METHOD=max_pooling.yaml .*|export PYTHONPATH=my/code",
         "elsewhere",
         ("tests/prompt_video/model/test_own_method.py::test_a_method_of_ones_own_trains_tests_and_labels",),
     ),
@@ -215,7 +216,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if name == "command" or name.endswith("_command"):
             proof = name.removesuffix("command").rstrip("_")
             chosen = [c for c in commands() if not proof or (c.kind is not None and c.kind.proof == proof)]
-            metafunc.parametrize(name, chosen, ids=[c.text for c in chosen])
+            is_slow = [proof == "doctor" and MORE_OF_A_KIND.search(c.text) for c in chosen]
+            marked = [
+                pytest.param(c, marks=[pytest.mark.slow] if slow else [])
+                for c, slow in zip(chosen, is_slow, strict=True)
+            ]
+            metafunc.parametrize(name, marked, ids=[c.text for c in chosen])
         elif name in ("tree", "python", "written"):
             language = {"tree": "text", "python": "python", "written": "yaml"}[name]
             chosen_blocks = [block for block in blocks() if block.language == language]

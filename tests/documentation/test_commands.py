@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,8 +84,13 @@ def test_all_that_a_command_names_can_be_read(
             place = options.index("--seeds")
             del options[place : place + 2]
     config = Path(options[options.index("--config") + 1]).stem
-    settings = read_settings([*options, "--quiet=true"])
-    assert settings.name.startswith(config)
+    assert name_of(*options).startswith(config)
+
+
+@cache
+def name_of(*options: str) -> str:
+    """Of an experiment; several commands take the same options."""
+    return read_settings([*options, "--quiet=true"]).name
 
 
 class Doctor(NamedTuple):

@@ -1,6 +1,8 @@
 """A tiny random CLIP, transformers' own computation as its reference, and a small run of each task, trained once."""
 
 import copy
+import fcntl
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -303,42 +305,63 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Fills a folder of this name, once for all workers: the others wait for the first one, and read it only."""
+    own = tmp_path_factory.getbasetemp()
+    everyone = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def once(name: str, fill: Callable[[Path], object]) -> Path:
+        folder = everyone / f"shared_{name}"
+        with (everyone / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "filled").exists():
+                folder.mkdir()
+                fill(folder)
+                (folder / "filled").touch()
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def train(once: Callable[..., Path]) -> Callable[..., Run]:
     """Trains a small run of an experiment in YAML, on videos that are there or that its data set renders."""
 
-    def train(experiment: str, *options: str, root: Path | None = None) -> Run:
-        folder = tmp_path_factory.mktemp("run")
-        config, root = folder / "small.yaml", root or folder / "videos"
-        config.write_text(experiment.format(root=root, features=folder / "features"))
-        run(config, "fit", folder / "run", *options)
-        return Run(config, folder / "run", root)
+    def train(name: str, experiment: str, *options: str, root: Path | None = None) -> Run:
+        def fill(folder: Path) -> None:
+            text = experiment.format(root=root or folder / "videos", features=folder / "features")
+            (folder / "small.yaml").write_text(text)
+            run(folder / "small.yaml", "fit", folder / "run", *options)
+
+        folder = once(name, fill)
+        return Run(folder / "small.yaml", folder / "run", root or folder / "videos")
 
     return train
 
 
 @pytest.fixture(scope="session")
-def trimmed_videos(tmp_path_factory: pytest.TempPathFactory, make_videos: Callable[[Path, int], Path]) -> Path:
+def trimmed_videos(once: Callable[..., Path], make_videos: Callable[[Path, int], Path]) -> Path:
     """Two classes of eight videos."""
-    return make_videos(tmp_path_factory.mktemp("videos"), 8)
+    return once("trimmed", lambda folder: make_videos(folder / "videos", 8)) / "videos"
 
 
 @pytest.fixture(scope="session")
 def recognition(train: Callable[..., Run], trimmed_videos: Path) -> Run:
-    return train(RECOGNITION, root=trimmed_videos)
+    return train("recognition", RECOGNITION, root=trimmed_videos)
 
 
 @pytest.fixture(scope="session")
 def probe(train: Callable[..., Run], trimmed_videos: Path) -> Run:
     """Recognition by a linear probe of the frozen features."""
     options = ("--model.prompt=LinearProbe", "--model.temporal.num_layers=0", "--model.frozen_share=0")
-    return train(RECOGNITION, *options, root=trimmed_videos)
+    return train("probe", RECOGNITION, *options, root=trimmed_videos)
 
 
 @pytest.fixture(scope="session")
 def localization(train: Callable[..., Run]) -> Run:
-    return train(LOCALIZATION)
+    return train("localization", LOCALIZATION)
 
 
 @pytest.fixture(scope="session")
 def retrieval(train: Callable[..., Run]) -> Run:
-    return train(RETRIEVAL)
+    return train("retrieval", RETRIEVAL)

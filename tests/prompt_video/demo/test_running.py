@@ -69,7 +69,7 @@ def test_a_process_that_is_killed_is_said(tmp_path: Path) -> None:
         list(finished(stages, lambda _: None))
 
 
-@pytest.mark.parametrize("size", sizes.OPTIONS)
+@pytest.mark.parametrize("size", ["small", pytest.param("full", marks=pytest.mark.slow)])
 def test_every_run_of_the_demo_has_settings_that_are_understood(size: Any, tmp_path: Path) -> None:  # noqa: ANN401
     stages = Demo(tmp_path, size, 2, Console(quiet=True)).stages()
     assert len(stages) == 16
