@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from prompt_video.localization.detector import Coarse, Points, ProposalDetector, Refined
+from prompt_video.localization.segments import temporal_iou
 
 CENTER_RADIUS = 1.5  # strides around the middle of an action in which a point answers for it
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0  # of Lin et al., ICCV 2017
@@ -121,12 +122,8 @@ def best_overlap(segments: Float[Tensor, "R N 2"], actions: Actions) -> tuple[Fl
     """The highest tIoU of each segment with an action of its window, 0 where there is none; and with which."""
     if not actions.real.shape[1]:
         return segments.new_zeros(segments.shape[:2]), torch.zeros_like(segments[..., 0], dtype=torch.long)
-    start, end = segments.unsqueeze(2).unbind(-1)
-    other_start, other_end = actions.segments.unsqueeze(1).unbind(-1)
-    both = (torch.minimum(end, other_end) - torch.maximum(start, other_start)).clamp(min=0)
-    either = (end - start) + (other_end - other_start) - both
-    overlap = torch.where(both > 0, both / either.clamp(min=1e-6), 0).masked_fill(~actions.real.unsqueeze(1), 0)
-    return overlap.max(-1)
+    overlap = temporal_iou(segments.unsqueeze(2), actions.segments.unsqueeze(1))
+    return overlap.masked_fill(~actions.real.unsqueeze(1), 0).max(-1)
 
 
 def distance_iou_loss(segments: Float[Tensor, "R N 2"], target: Float[Tensor, "R N 2"]) -> Float[Tensor, "R N"]:

@@ -10,26 +10,18 @@ from torch import Tensor
 _ENOUGH = 1e-6  # of a frame; less than that is a rounding error
 
 
-def temporal_iou(first: Float[Tensor, "N 2"], second: Float[Tensor, "M 2"]) -> Float[Tensor, "N M"]:
-    """Overlap of every segment with every other.
+def temporal_iou(segments: Float[Tensor, "*#shape 2"], others: Float[Tensor, "*#shape 2"]) -> Float[Tensor, "*shape"]:
+    """Overlap of segments with others: of each with its own, or with all where one has an axis more.
 
     Args:
-        first: start and end, in any unit.
-        second: as ``first``.
+        segments: start and end, in any unit.
+        others: as ``segments``.
 
     Returns:
         Intersection over union in [0, 1]; 0 where both are empty or one is reversed.
     """
-    start, end = second.unbind(-1)
-    return _iou(first[:, :1], first[:, 1:], start, end)
-
-
-def _iou(
-    start: Float[Tensor, "*#shape"],
-    end: Float[Tensor, "*#shape"],
-    other_start: Float[Tensor, "*#shape"],
-    other_end: Float[Tensor, "*#shape"],
-) -> Float[Tensor, "*shape"]:
+    start, end = segments.unbind(-1)
+    other_start, other_end = others.unbind(-1)
     intersection = (torch.minimum(end, other_end) - torch.maximum(start, other_start)).clamp(min=0)
     union = (end - start) + (other_end - other_start) - intersection
     # A reversed segment meets nothing, so that its intersection is 0 and its union does not matter.
@@ -111,7 +103,6 @@ def _greedy(
     A class finds its proposals in the order of their final scores. So it is finished when ``max_detections`` of all
     classes are better than its next one, or when it has found as many itself; what follows could only be worse.
     """
-    start, end = segments.unbind(-1)
     classes = torch.arange(len(remaining), device=remaining.device)
     best = remaining.new_empty(0)  # of all classes, at most `max_detections`
     steps: list[Kept] = []
@@ -126,7 +117,7 @@ def _greedy(
         steps.append(Kept(classes, row, score))
         best = torch.cat([best, score]).sort(descending=True).values[:max_detections]
         remaining.scatter_(1, row[:, None], -torch.inf)
-        remaining = lower(remaining, _iou(start[row, None], end[row, None], start, end))
+        remaining = lower(remaining, temporal_iou(segments[row].unsqueeze(1), segments))
     kept = [torch.cat(parts) for parts in zip(*steps, strict=True)] or [classes[:0], classes[:0], best]
     return _best_first(Kept(*kept), max_detections)
 

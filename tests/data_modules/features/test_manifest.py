@@ -4,33 +4,12 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from data_modules.errors import InputError
 from data_modules.features.shards import read_shard
 from data_modules.features.store import FeatureStore, Recipe, StoreWriter, pending
-
-DIM = 8
-RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
-
-
-def features_of(seed: int, num_frames: int = 5) -> Tensor:
-    return torch.randn(num_frames, DIM, generator=torch.Generator().manual_seed(seed))
-
-
-def fill(
-    root: Path, video: Path, count: int = 12, recipe: Recipe = RECIPE, max_shard_bytes: int = 2**20
-) -> dict[str, Tensor]:
-    """Videos "0", "1", ... of 1, 2, ... frames."""
-    features = {str(number): features_of(number, number + 1) for number in range(count)}
-    with StoreWriter(root, recipe, max_shard_bytes=max_shard_bytes) as writer:
-        for video_id, rows in features.items():
-            writer.add(video_id, rows, np.arange(len(rows)) / 25, len(rows) / 25, video)
-    return features
-
+from tests.data_modules.features.small_stores import RECIPE, fill
 
 CHANGES = [
     ("backbone_fingerprint", "ef01", "backbone_fingerprint: the store has abcd, this run asks for ef01"),

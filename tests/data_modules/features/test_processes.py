@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from data_modules.features.shards import read_shard, stamp
-from data_modules.features.store import FeatureStore, Recipe, StoreWriter
+from data_modules.features.store import FeatureStore, StoreWriter
+from tests.data_modules.features.small_stores import RECIPE
 
-DIM = 8
-RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
 IDS = [str(number) for number in range(60)]
 
 # Forks one writer after another, or several at once, out of a process that has paid for its imports only once.

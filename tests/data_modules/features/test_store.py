@@ -12,25 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from data_modules.batch import BrokenVideo
 from data_modules.features.shards import stamp
-from data_modules.features.store import FeatureStore, Recipe, StoreWriter, pending
-
-DIM = 8
-RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
-
-
-def features_of(seed: int, num_frames: int = 5) -> Tensor:
-    return torch.randn(num_frames, DIM, generator=torch.Generator().manual_seed(seed))
-
-
-def fill(
-    root: Path, video: Path, count: int = 12, recipe: Recipe = RECIPE, max_shard_bytes: int = 2**20
-) -> dict[str, Tensor]:
-    """Videos "0", "1", ... of 1, 2, ... frames."""
-    features = {str(number): features_of(number, number + 1) for number in range(count)}
-    with StoreWriter(root, recipe, max_shard_bytes=max_shard_bytes) as writer:
-        for video_id, rows in features.items():
-            writer.add(video_id, rows, np.arange(len(rows)) / 25, len(rows) / 25, video)
-    return features
+from data_modules.features.store import FeatureStore, StoreWriter, pending
+from tests.data_modules.features.small_stores import DIM, RECIPE, features_of, fill
 
 
 @pytest.mark.parametrize("max_shard_bytes", [1, 300, 2**20])

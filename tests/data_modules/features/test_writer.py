@@ -4,18 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from data_modules.batch import BrokenVideo
 from data_modules.errors import InputError
-from data_modules.features.store import FeatureStore, Recipe, StoreWriter
-
-DIM = 8
-RECIPE = Recipe("tiny", "abcd", DIM, 25.0, "resize 32, centre crop")
-
-
-def features_of(seed: int, num_frames: int = 5) -> Tensor:
-    return torch.randn(num_frames, DIM, generator=torch.Generator().manual_seed(seed))
+from data_modules.features.store import FeatureStore, StoreWriter
+from tests.data_modules.features.small_stores import DIM, RECIPE, features_of
 
 
 def test_bad_features_are_refused(tmp_path: Path, video: Path) -> None:

@@ -118,7 +118,7 @@ def test_best_overlap_against_all_pairs() -> None:
     actions = [(torch.rand(count, 2, generator=generator) * 20).sort(-1).values for count in (4, 2)]
     overlap, best = best_overlap(segments, Actions.of(actions, [torch.empty(0, 2)] * 2))
     for row, own in enumerate(actions):
-        tiou = temporal_iou(segments[row], own)
+        tiou = temporal_iou(segments[row].unsqueeze(1), own)
         assert_close(overlap[row], tiou.max(-1).values)
         hit = overlap[row] > 0
         assert torch.equal(best[row][hit], tiou.argmax(-1)[hit])
@@ -252,7 +252,7 @@ def test_refinement_learns_from_what_meets_an_action_and_quality_from_everything
     for row in range(2):
         for start, end in coarse.segments[row].tolist():
             tious = [
-                temporal_iou(torch.tensor([[start, end]]), torch.tensor([action])).item()
+                temporal_iou(torch.tensor([start, end]), torch.tensor(action)).item()
                 for action in ([2.0, 10.0], [12.0, 14.0])
             ]
             best = max(tious) if row == 0 else 0.0
@@ -322,8 +322,8 @@ def test_a_detector_learns_to_find_the_segments_of_a_signal() -> None:
     for row, own in enumerate(segments):
         sure = found.segments[row][found.confidence[row] > 0.5]
         total += len(own)
-        met += int((temporal_iou(own, sure).max(-1).values > 0.7).sum())
-        false += int((temporal_iou(sure, own).max(-1).values < 0.3).sum())
+        met += int((temporal_iou(own.unsqueeze(1), sure).max(-1).values > 0.7).sum())
+        false += int((temporal_iou(sure.unsqueeze(1), own).max(-1).values < 0.3).sum())
     assert total > 15
     assert met >= 0.95 * total
     assert false <= 0.1 * total

@@ -23,14 +23,18 @@ def test_temporal_iou_against_a_loop() -> None:
     generator = torch.Generator().manual_seed(0)
     first, second = random_segments(40, generator), random_segments(30, generator)
     expected = [[iou(one, other) for other in second.tolist()] for one in first.tolist()]
-    assert_close(seg.temporal_iou(first, second), torch.tensor(expected, dtype=torch.float64))
+    assert_close(seg.temporal_iou(first.unsqueeze(1), second), torch.tensor(expected, dtype=torch.float64))
 
 
 def test_temporal_iou_of_empty_and_reversed_segments_is_zero() -> None:
     first = torch.tensor([[1.0, 1.0], [5.0, 2.0], [0.0, 10.0]])
     second = torch.tensor([[1.0, 1.0], [5.0, 2.0], [2.0, 5.0], [0.0, 10.0]])
-    assert seg.temporal_iou(first, second).tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, pytest.approx(0.3), 1]]
-    assert seg.temporal_iou(first, second[:0]).shape == (3, 0)
+    assert seg.temporal_iou(first.unsqueeze(1), second).tolist() == [
+        [0, 0, 0, 0],
+        [0, 0, 0, 0],
+        [0, 0, pytest.approx(0.3), 1],
+    ]
+    assert seg.temporal_iou(first.unsqueeze(1), second[:0]).shape == (3, 0)
 
 
 def kept_by_a_loop(
