@@ -48,10 +48,7 @@ class Thumos14(UntrimmedDataModule):
     """
 
     def __init__(
-        self,
-        root: Path,
-        spelling: Literal["natural", "official"] = "natural",
-        **options: Unpack[UntrimmedOptions],
+        self, root: Path, spelling: Literal["natural", "official"] = "natural", **options: Unpack[UntrimmedOptions]
     ) -> None:
         super().__init__(root, **options)
         self.spelling = spelling

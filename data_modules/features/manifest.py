@@ -27,11 +27,7 @@ _ID_BYTES = 8
 Precision = Literal["float32", "bfloat16", "float16"]
 
 # As stores of before say it, whose manifests are read and whose folders are found as ever.
-FORMERLY = {
-    "backbone_name": "clip_name",
-    "backbone_fingerprint": "clip_fingerprint",
-    "backbone_dtype": "clip_dtype",
-}
+FORMERLY = {"backbone_name": "clip_name", "backbone_fingerprint": "clip_fingerprint", "backbone_dtype": "clip_dtype"}
 
 IMPORTED = "imported, not made here"  # the transform of features that came as files
 

@@ -15,16 +15,7 @@ from torch.nn import functional as F
 
 FRAME_SIZE = 96
 SHAPES = ("square", "triangle", "star", "cross", "heart", "moon")
-MOTIONS = (
-    "moving left",
-    "moving right",
-    "moving up",
-    "moving down",
-    "growing",
-    "shrinking",
-    "spinning",
-    "blinking",
-)
+MOTIONS = ("moving left", "moving right", "moving up", "moving down", "growing", "shrinking", "spinning", "blinking")
 # Drawn for the pre-training of the tiny CLIP only: never a class of the demo.
 EXTRA_MOTIONS = ("circling", "standing still")
 COLORS: dict[str, tuple[float, float, float]] = {
@@ -176,10 +167,7 @@ def sample_colors(names: list[str], generator: torch.Generator) -> Float[Tensor,
 
 
 def draw(
-    shapes: Int[Tensor, " N"],
-    colors: Float[Tensor, "N 3"],
-    backgrounds: Float[Tensor, "N 3 S S"],
-    scene: Scene,
+    shapes: Int[Tensor, " N"], colors: Float[Tensor, "N 3"], backgrounds: Float[Tensor, "N 3 S S"], scene: Scene
 ) -> UInt8[Tensor, "N T 3 S S"]:
     """Paint N shapes at T moments each.
 

@@ -80,9 +80,7 @@ def every_class(num_videos: int) -> tuple[Detections, Truth]:
     return detections, Truth(*(column[measured] for column in truth))
 
 
-def _world(
-    num_videos: int,
-) -> tuple[Truth, Int[np.ndarray, " V"], Float[np.ndarray, "N 2"], np.random.Generator]:
+def _world(num_videos: int) -> tuple[Truth, Int[np.ndarray, " V"], Float[np.ndarray, "N 2"], np.random.Generator]:
     """Ground truth, the label of each video, and segments of proposals: some near an instance, most of them not."""
     rng = np.random.default_rng(0)
     videos = _video_numbers(num_videos)

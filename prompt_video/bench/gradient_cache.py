@@ -90,13 +90,7 @@ MEASUREMENTS = (
         ),
     ),
     Measurement(
-        memory,
-        (
-            _size(512, CHUNK_SIZE, 40),
-            _size(256, CHUNK_SIZE, 25),
-            _size(32, 8, 8, quick=True),
-        ),
-        apart=False,
+        memory, (_size(512, CHUNK_SIZE, 40), _size(256, CHUNK_SIZE, 25), _size(32, 8, 8, quick=True)), apart=False
     ),
 )
 

@@ -86,9 +86,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def peak_product(
-    device: torch.device = CPU,
-    dtype: torch.dtype = torch.float32,
-    shapes: Sequence[tuple[int, int, int]] | None = None,
+    device: torch.device = CPU, dtype: torch.dtype = torch.float32, shapes: Sequence[tuple[int, int, int]] | None = None
 ) -> tuple[Callable[[], object], float]:
     """The device's fastest product, of a few shapes in all libraries, and the operations of a call of it.
 

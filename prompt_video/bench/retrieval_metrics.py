@@ -77,9 +77,7 @@ MEASUREMENTS = (
 )
 
 
-def features(
-    num_videos: int,
-) -> tuple[Float[np.ndarray, "C D"], Float[np.ndarray, "V D"], Int[np.ndarray, " C"]]:
+def features(num_videos: int) -> tuple[Float[np.ndarray, "C D"], Float[np.ndarray, "V D"], Int[np.ndarray, " C"]]:
     """Unit vectors; a caption is its video with a lot of noise."""
     rng = np.random.default_rng(0)
     video_index = np.arange(num_videos).repeat(NUM_CAPTIONS)

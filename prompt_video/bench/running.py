@@ -54,11 +54,7 @@ class Runner:
     """
 
     def __init__(
-        self,
-        setting: Setting,
-        quick: bool,
-        console: Console,
-        free: Callable[[torch.device], float] = free_memory,
+        self, setting: Setting, quick: bool, console: Console, free: Callable[[torch.device], float] = free_memory
     ) -> None:
         self.setting, self.quick, self.console, self.free = setting, quick, console, free
         self.pace = Pace()

@@ -48,10 +48,7 @@ def run(setting: Setting, num_videos: int, rounds: int) -> Figures:
             "store": partial(_read_next, reader.gather, iter(batches)),
         }
         seconds = interleaved(ways, rounds)
-        return {
-            "reads_ratio": seconds["files"] / seconds["store"],
-            "size_ratio": _num_bytes(store) / _num_bytes(files),
-        }
+        return {"reads_ratio": seconds["files"] / seconds["store"], "size_ratio": _num_bytes(store) / _num_bytes(files)}
 
 
 MEASUREMENTS = (

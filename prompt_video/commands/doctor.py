@@ -28,11 +28,7 @@ def main(arguments: list[str]) -> int:
     path = options.out or settings.runs / "doctor" / f"{settings.name}.json"
     check_file(path, "--out")
     examination = examine(
-        settings,
-        options.decode,
-        options.samples,
-        options.num_workers,
-        show_progress=not settings.settings["quiet"],
+        settings, options.decode, options.samples, options.num_workers, show_progress=not settings.settings["quiet"]
     )
     print_report(examination)
     said = f"{outcome_of(examination)}; everything that was found:"

@@ -25,12 +25,7 @@ KINDS = {
     "tables": "prompt-video table NAME; make table TABLE=NAME",
     "sweeps": "prompt-video sweep NAME --config EXPERIMENT; make sweep EXP=... SWEEP=NAME",
 }
-_FILES: Mapping[str, Kind] = {
-    "experiments": "experiment",
-    "methods": "method",
-    "tables": "table",
-    "sweeps": "sweep",
-}
+_FILES: Mapping[str, Kind] = {"experiments": "experiment", "methods": "method", "tables": "table", "sweeps": "sweep"}
 _MANY = 3  # sentences that are told one by one
 
 

@@ -120,9 +120,7 @@ def _of_subset(ground_truth: Mapping[str, AnnotatedVideo], subset: str, path: Pa
 
 
 def _check_labels(
-    detections: Mapping[str, Sequence[Detection]],
-    ground_truth: Mapping[str, AnnotatedVideo],
-    options: Namespace,
+    detections: Mapping[str, Sequence[Detection]], ground_truth: Mapping[str, AnnotatedVideo], options: Namespace
 ) -> None:
     """Refuse classes that the ground truth does not know, naming the first."""
     labels = {annotation.label for video in ground_truth.values() for annotation in video.annotations}

@@ -157,9 +157,7 @@ def _counts(scores: PairedScores, plain: Mapping[Direction, Ranks]) -> dict[str,
 
 
 def _print(
-    results: Mapping[Rescoring, Mapping[Direction, Ranks]],
-    counts: Mapping[str, int],
-    options: Namespace,
+    results: Mapping[Rescoring, Mapping[Direction, Ranks]], counts: Mapping[str, int], options: Namespace
 ) -> None:
     console = Terminal()
     console.print(f"{options.scores}: {counts['captions']:,} captions, {counts['videos']:,} videos")
@@ -191,8 +189,6 @@ def _table(results: Mapping[Rescoring, Mapping[Direction, Ranks]]) -> Table:
             cells = [f"{100 * figures[f'r@{k}']:.2f}" for k in RECALLS]
             cells += [f"{figures['median_rank']:.1f}", f"{figures['mean_rank']:.2f}"]
             table.add_row(
-                SHOWN[direction] + readable.get(rescoring.name, ""),
-                *cells,
-                style="bold" if rescoring is PLAIN else "",
+                SHOWN[direction] + readable.get(rescoring.name, ""), *cells, style="bold" if rescoring is PLAIN else ""
             )
     return table

@@ -19,23 +19,14 @@ VERBS = {
     "doctor": ("prompt_video.commands.doctor", "check all that an experiment will use, before it runs"),
     "plan": ("prompt_video.commands.plan", "what an experiment's features will cost: hours, gigabytes"),
     "dry-run": ("prompt_video.commands.dry_run", "run an experiment on a made-up miniature of its data"),
-    "import-features": (
-        "prompt_video.commands.import_features",
-        "frame features of others become a feature store",
-    ),
-    "score-detections": (
-        "prompt_video.commands.score_detections",
-        "mAP, AR@N and AUC of anyone's detections",
-    ),
+    "import-features": ("prompt_video.commands.import_features", "frame features of others become a feature store"),
+    "score-detections": ("prompt_video.commands.score_detections", "mAP, AR@N and AUC of anyone's detections"),
     "score-retrieval": (
         "prompt_video.commands.score_retrieval",
         "recall and ranks of anyone's scores, in both directions",
     ),
     "report": ("prompt_video.commands.report", "runs side by side, published figures beside them"),
-    "dashboard": (
-        "prompt_video.commands.dashboard",
-        "lay out an experiment's wandb workspace",
-    ),
+    "dashboard": ("prompt_video.commands.dashboard", "lay out an experiment's wandb workspace"),
     "table": ("prompt_video.commands.table", "run all rows of a table, such as the paper's, and write it"),
     "sweep": ("prompt_video.commands.sweep", "run every point of a wandb sweep file on this machine"),
     "export": ("prompt_video.commands.export", "a trained model as ONNX, or as a folder for the hub"),

@@ -221,13 +221,7 @@ class ExperimentCLI(ExperimentSettings):
     def _trial_setup(self) -> TrialSetup:
         options = self.config_init[self.subcommand]["trainer"]
         return TrialSetup(
-            self.settings,
-            options,
-            self._own_callbacks,
-            self.model,
-            self.datamodule,
-            self.run_folder,
-            self.watching,
+            self.settings, options, self._own_callbacks, self.model, self.datamodule, self.run_folder, self.watching
         )
 
     def _keep_last(self) -> None:

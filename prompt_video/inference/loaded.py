@@ -232,11 +232,7 @@ class LoadedModel:
 
     @torch.inference_mode()
     def similarity(
-        self,
-        video: str | Path,
-        texts: Sequence[str],
-        span_sec: float | None = None,
-        progress: Progress | None = None,
+        self, video: str | Path, texts: Sequence[str], span_sec: float | None = None, progress: Progress | None = None
     ) -> SimilarityCurve:
         """How well each text fits a video, moment by moment: overlapping spans of it are compared.
 

@@ -44,10 +44,7 @@ class BoundaryRefinement(nn.Module):
 
 
 def _sampled(
-    frames: Float[Tensor, "R T C"],
-    mask: Bool[Tensor, "R T"],
-    start: Float[Tensor, "R N"],
-    end: Float[Tensor, "R N"],
+    frames: Float[Tensor, "R T C"], mask: Bool[Tensor, "R T"], start: Float[Tensor, "R N"], end: Float[Tensor, "R N"]
 ) -> Float[Tensor, "R N M C"]:
     """Frame features at evenly spread places from start to end."""
     num_windows, num_segments = start.shape

@@ -6,10 +6,7 @@ from torch import Tensor
 
 
 def interpolated(
-    frames: Float[Tensor, "R T D"],
-    mask: Bool[Tensor, "R T"],
-    rows: Int[Tensor, " M"],
-    positions: Float[Tensor, "M S"],
+    frames: Float[Tensor, "R T D"], mask: Bool[Tensor, "R T"], rows: Int[Tensor, " M"], positions: Float[Tensor, "M S"]
 ) -> tuple[Float[Tensor, "M S D"], Bool[Tensor, "M S"]]:
     """Features at positions between frames; frame i stands at i + 0.5.
 

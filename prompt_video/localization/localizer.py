@@ -59,11 +59,7 @@ def loaded(proposals: LoadedProposals, batch: Batch) -> Proposed:
 
 
 def candidates(
-    model: VideoTextModel,
-    batch: Batch,
-    frames: Float[Tensor, "R T D"],
-    proposed: Proposed,
-    frames_inside: int | None,
+    model: VideoTextModel, batch: Batch, frames: Float[Tensor, "R T D"], proposed: Proposed, frames_inside: int | None
 ) -> list[Candidates]:
     """What each window answers for: its proposals in seconds, with class probabilities.
 

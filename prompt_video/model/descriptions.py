@@ -69,10 +69,7 @@ class Descriptions(TextHead):
             self.text_parts = self._same_number()
 
     def forward(
-        self,
-        texts: Sequence[str],
-        backbone: TextEncoder,
-        chunk_size: int | None = None,
+        self, texts: Sequence[str], backbone: TextEncoder, chunk_size: int | None = None
     ) -> Float[Tensor, "K E"]:
         """Unit vectors, one a class: in the joint space, or as many side by side as there are sentences."""
         sentences = self._sentences(texts)

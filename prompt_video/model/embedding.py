@@ -69,11 +69,7 @@ def frozen_model(model: VideoTextModel, templates: str | Sequence[str] | None = 
     temporal, templates = model.temporal, model.frozen_prompt.templates if templates is None else templates
     return VideoTextModel(
         model.backbone,
-        partial(
-            TemplatePrompt,
-            templates=templates,
-            too_long="truncate",
-        ),
+        partial(TemplatePrompt, templates=templates, too_long="truncate"),
         partial(TemporalEncoder, num_layers=0, num_heads=temporal.num_heads, max_frames=temporal.max_frames),
         frozen_templates=templates,
     )

@@ -53,10 +53,7 @@ class LinearProbe(TextHead):
         return Classifier(self.weight[rows], 1.0, self.bias[rows])
 
     def forward(
-        self,
-        texts: Sequence[str],
-        backbone: TextEncoder,
-        chunk_size: int | None = None,
+        self, texts: Sequence[str], backbone: TextEncoder, chunk_size: int | None = None
     ) -> Float[Tensor, "K D"]:
         """It has none.
 

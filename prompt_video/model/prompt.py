@@ -53,10 +53,7 @@ class PromptLearner(TextHead):
         self.context = nn.Parameter(torch.randn(num_context, shape.width) * init_std)
 
     def forward(
-        self,
-        texts: Sequence[str],
-        backbone: TextEncoder,
-        chunk_size: int | None = None,
+        self, texts: Sequence[str], backbone: TextEncoder, chunk_size: int | None = None
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
         tokens, cut = _fit(texts, backbone.tokenize(texts), self.room, self.too_long)
@@ -105,10 +102,7 @@ class TemplatePrompt(TextHead):
         self.room = _room(shape, 0)
 
     def forward(
-        self,
-        texts: Sequence[str],
-        backbone: TextEncoder,
-        chunk_size: int | None = None,
+        self, texts: Sequence[str], backbone: TextEncoder, chunk_size: int | None = None
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
         filled = [template.replace("{}", text) for text in texts for template in self.templates]

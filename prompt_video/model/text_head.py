@@ -97,10 +97,7 @@ class TextHead(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self,
-        texts: Sequence[str],
-        backbone: TextEncoder,
-        chunk_size: int | None = None,
+        self, texts: Sequence[str], backbone: TextEncoder, chunk_size: int | None = None
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text.
 

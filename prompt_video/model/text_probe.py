@@ -66,10 +66,7 @@ class TextProbe(TemplatePrompt):
             self.offset = nn.Parameter(torch.zeros(len(texts), embed_dim, device=self.offset.device))
 
     def forward(
-        self,
-        texts: Sequence[str],
-        backbone: TextEncoder,
-        chunk_size: int | None = None,
+        self, texts: Sequence[str], backbone: TextEncoder, chunk_size: int | None = None
     ) -> Float[Tensor, "K D"]:
         """Unit vectors in the joint space, one a text."""
         encode = super().forward

@@ -138,9 +138,7 @@ class ClassificationResults(VideoResults[Prediction]):
 
 
 def combined(
-    figures: Mapping[str, Mapping[str, float]],
-    harmonic_means: Mapping[str, tuple[str, str]],
-    figure: str = "top1",
+    figures: Mapping[str, Mapping[str, float]], harmonic_means: Mapping[str, tuple[str, str]], figure: str = "top1"
 ) -> dict[str, float]:
     """What several tests come to.
 

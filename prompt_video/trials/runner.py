@@ -53,12 +53,7 @@ def _one_by_one(
 
 
 def _together(
-    training: TrialTraining,
-    wanted: Sequence[int],
-    count: int,
-    resume: bool,
-    curve: LossCurve,
-    progress: TrialsProgress,
+    training: TrialTraining, wanted: Sequence[int], count: int, resume: bool, curve: LossCurve, progress: TrialsProgress
 ) -> Iterator[TrialResult]:
     log.info("training up to %d of %d trials at a time", min(count, len(wanted)), len(training.data.trials))
     begun = stack_in_training(training) if resume else []

@@ -40,10 +40,7 @@ class StackedTask(LightningModule):
     """
 
     def __init__(
-        self,
-        tasks: Sequence[RecognitionTask],
-        seeds: Sequence[int],
-        loggers: Sequence[Sequence[Logger]],
+        self, tasks: Sequence[RecognitionTask], seeds: Sequence[int], loggers: Sequence[Sequence[Logger]]
     ) -> None:
         super().__init__()
         self.seeds, self.trial_loggers = list(seeds), loggers
