@@ -1,7 +1,7 @@
 """Write a trained model as a folder for the HuggingFace hub."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from safetensors.torch import save
 from data_modules.files.json_files import write_json
 from prompt_video.export.folders import filled, without_paths
 from prompt_video.export.hub_card import card
-from prompt_video.export.licence import LICENCE
 from prompt_video.model.hub_folder import CONFIG, FORMAT, KIND, UNNAMED_BACKBONE, WEIGHTS, Learned, has_public_name
 
 
@@ -25,11 +24,13 @@ def write_hub_folder(learned: Learned, folder: Path, results: Mapping[str, Any] 
     Raises:
         InputError: when the folder holds something else, or cannot be written to.
     """
-    spec = public_spec(learned.spec)
+    spec, ours = public_spec(learned.spec), distribution("prompt-video")
+    licence = ours.read_text("licenses/LICENSE")
+    assert licence, "every package has its licence"
     config = {
         "kind": KIND,
         "format": FORMAT,
-        "prompt_video_version": version("prompt-video"),
+        "prompt_video_version": ours.version,
         "spec": spec,
         "task": without_paths(learned.task),
         "class_names": list(learned.class_names) if learned.class_names is not None else None,
@@ -41,7 +42,7 @@ def write_hub_folder(learned: Learned, folder: Path, results: Mapping[str, Any] 
     with filled(folder, KIND) as place:
         write_json(place / CONFIG, config)
         (place / WEIGHTS).write_bytes(save(state, {"format": "pt"}))
-        (place / "LICENSE").write_text(LICENCE, encoding="utf-8")
+        (place / "LICENSE").write_text(licence, encoding="utf-8")
         text = card(config, state, results or {})
         (place / "README.md").write_text(text, encoding="utf-8")
 
