@@ -1,6 +1,7 @@
 """Sentences that describe classes: a JSON or CSV of one's own, or a packaged one by its name."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -55,16 +56,24 @@ def sentences_of(texts: Sequence[str], described: Mapping[str, Sequence[str]], s
         source: of these, for messages.
 
     Raises:
-        InputError: when a class has none.
+        InputError: when a class has none, or may be either of two that are described.
     """
-    by_letters = {_letters(name): list(sentences) for name, sentences in described.items()}
-    if missing := [text for text in texts if _letters(text) not in by_letters]:
+    by_letters: dict[str, list[str]] = defaultdict(list)
+    for name in described:
+        by_letters[_letters(name)].append(name)
+    called = [[text] if text in described else by_letters[_letters(text)] for text in texts]
+    if missing := [text for text, names in zip(texts, called, strict=True) if not names]:
         others = f", nor of {count} other{'s' if count > 1 else ''}" if (count := len(missing) - 1) else ""
         raise InputError(
             f"{source} has no description of the class '{missing[0]}'{others}; it describes {len(described)}, "
             f"such as '{next(iter(described))}'."
         )
-    return [by_letters[_letters(text)] for text in texts]
+    if torn := next(((text, names) for text, names in zip(texts, called, strict=True) if len(names) > 1), None):
+        raise InputError(
+            f"{source} describes '{torn[1][0]}' and '{torn[1][1]}', and either may be the class '{torn[0]}': put their "
+            "sentences together."
+        )
+    return [list(described[names[0]]) for names in called]
 
 
 def _letters(name: str) -> str:

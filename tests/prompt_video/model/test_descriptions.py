@@ -94,6 +94,14 @@ def test_a_class_without_a_description() -> None:
         sentences_of(["star", "circle", "square"], DESCRIBED, "mine")
 
 
+def test_names_that_differ_in_signs_alone_lose_no_sentence() -> None:
+    described = {"C": ["a letter"], "C++": ["a language"], "PullUp": ["arms"], "pull-up": ["a bar"]}
+    assert sentences_of(["C++", "C"], described, "mine") == [["a language"], ["a letter"]]
+    assert sentences_of(["pull-up"], described, "mine") == [["a bar"]]
+    with pytest.raises(InputError, match="'PullUp' and 'pull-up', and either may be the class 'pull up'"):
+        sentences_of(["pull up"], described, "mine")
+
+
 def test_a_class_without_a_description_is_told_before_frames_are_encoded(
     tmp_path: Path, make_videos: Callable[[Path, int], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,19 @@ def test_average_precision_is_that_of_a_plain_loop_with_ties_and_classes_that_no
     assert MultiLabelResults(["a"], 0.5).compute() == {}
 
 
+def test_classes_that_overlap_with_those_of_training_are_a_control() -> None:
+    shown = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]]).bool()
+    learned = torch.tensor([[0.9, 0.6, 0.1], [0.2, 0.7, 0.4], [0.8, 0.1, 0.3], [0.1, 0.2, 0.9]])
+    results, task = results_of(learned.double(), shown, learned.double()), MultiLabelTask()
+    task.results, task.control_results = {"test": results}, {"test": {}}
+    task.overlaps = {"test": {"class 1": "a class of training"}}
+    found = task.figures_of_controls("test", results.compute())
+    each = [average_precision(learned[:, k].tolist(), shown[:, k].tolist()) for k in range(3)]
+    assert found["overlapping_classes"] == {"map": pytest.approx(each[1])}
+    assert found["other_classes"] == {"map": pytest.approx((each[0] + each[2]) / 2)}
+    assert each[1] != pytest.approx((each[0] + each[2]) / 2)
+
+
 def test_the_loss_is_the_sum_over_classes_of_minus_the_log_of_each_right_answer_s_probability() -> None:
     task = MultiLabelTask(threshold=0.25)
     torch.nn.init.constant_(task.bias, -1.5)
