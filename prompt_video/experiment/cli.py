@@ -25,10 +25,10 @@ from prompt_video.experiment.run_record import RunRecord
 from prompt_video.experiment.settings import ExperimentSettings, parse
 from prompt_video.experiment.several_processes import StopTogether, end_others
 from prompt_video.experiment.stopping import Stopped
-from prompt_video.experiment.summary import commands_for, print_summary
+from prompt_video.experiment.summary import summarize
 from prompt_video.experiment.trial_setup import TrialSetup
 from prompt_video.io import console
-from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, LEARNED, NO_CHECKPOINT, TRAINED, TRIALS
+from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, NO_CHECKPOINT, TRAINED
 from prompt_video.model.checkpoints import keep_calibration
 from prompt_video.reports.results import write_predictions
 from prompt_video.reports.run_report import write_run_report
@@ -282,16 +282,9 @@ class ExperimentCLI(ExperimentSettings):
         self.datamodule.extract(self.model.encoder, self.extractor, splits, self.part)
 
     def _summarize(self) -> None:
-        if not self.trainer.is_global_zero or self.settings["quiet"]:
-            return
-        folder, tested = self.record.folder, self.settings.get("ckpt_path")
-        trials = sorted(folder.glob(f"{TRIALS}/*/{LEARNED}"))
-        own = [folder / CHECKPOINTS / BEST, folder / CHECKPOINTS / LAST, *trials]
-        learned = next((path for path in own if path.is_file()), None)
-        used = learned or (Path(tested) if tested else None)
-        commands = commands_for(used, type(self.model).__name__, _test_video(self.datamodule)) if used else []
-        dropped = self.datamodule.dropped_videos
-        print_summary(folder, self.record.results, dropped, learned, commands if learned else commands[1:])
+        if self.trainer.is_global_zero and not self.settings["quiet"]:
+            folder, tested = self.record.folder, self.settings.get("ckpt_path")
+            summarize(folder, self.record.results, self.datamodule, type(self.model).__name__, tested)
 
     def _how_to_go_on(self) -> str:
         """For a run that is stopped."""
@@ -306,12 +299,6 @@ class ExperimentCLI(ExperimentSettings):
         for trainer in (getattr(self, "trainer", None), getattr(self, "extractor", None)):
             if trainer is not None:
                 end_others(trainer)
-
-
-def _test_video(data: VideoDataModule) -> Path | None:
-    """One that is there to try a model on."""
-    of_tests = (records for name, records in data.videos().items() if name not in ("train", "val"))
-    return next((records[0].path for records in of_tests if records and records[0].path.is_file()), None)
 
 
 def main(arguments: list[str], kind: type[ExperimentCLI] = ExperimentCLI) -> ExperimentCLI:

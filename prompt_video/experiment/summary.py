@@ -9,8 +9,9 @@ from typing import Any
 from rich.table import Table
 
 from data_modules.loading.dropped_videos import DroppedVideos
+from data_modules.modules.base import VideoDataModule
 from prompt_video.io.console import Terminal
-from prompt_video.io.run_files import REPORT
+from prompt_video.io.run_files import BEST, CHECKPOINTS, LAST, LEARNED, REPORT, TRIALS
 from prompt_video.io.tables import new_table
 from prompt_video.reports.controls import control_sentences
 
@@ -18,6 +19,30 @@ MAIN = re.compile(r"top1|videos$|hm|map$|map_avg|map@0\.5$|ar@100|auc|r@|median"
 MANY = 10  # figures; of more the finer ones are left to results.json
 TOLD = 2  # sentences on controls; the report has all
 NAMED = 5  # broken videos that are named on the terminal; the file names all
+
+
+def summarize(folder: Path, results: dict[str, Any], data: VideoDataModule, task: str, tested: str | None) -> None:
+    """Print what a run came to, and what one may type next.
+
+    Args:
+        folder: of the run.
+        results: as ``results.json`` has them.
+        data: of the run.
+        task: the name of its class.
+        tested: the checkpoint that was tested, where the run learned nothing itself.
+    """
+    trials = sorted(folder.glob(f"{TRIALS}/*/{LEARNED}"))
+    own = [folder / CHECKPOINTS / BEST, folder / CHECKPOINTS / LAST, *trials]
+    learned = next((path for path in own if path.is_file()), None)
+    used = learned or (Path(tested) if tested else None)
+    commands = commands_for(used, task, _test_video(data)) if used else []
+    print_summary(folder, results, data.dropped_videos, learned, commands if learned else commands[1:])
+
+
+def _test_video(data: VideoDataModule) -> Path | None:
+    """One that is there to try a model on."""
+    of_tests = (records for name, records in data.videos().items() if name not in ("train", "val"))
+    return next((records[0].path for records in of_tests if records and records[0].path.is_file()), None)
 
 
 def print_summary(

@@ -198,11 +198,6 @@ def tell_alike(model: "LoadedModel", texts: Sequence[str]) -> None:
 
 def tell_cut_texts(model: "LoadedModel") -> None:
     """Say which texts did not fit into the model."""
-    cut = model.model.prompt.truncated | model.model.frozen_prompt.truncated
-    if cut:
-        first = min(cut)
-        log.warning(
-            "%d of the texts are too long for the model, and only their beginning counts; one is '%s...'",
-            len(cut),
-            first[:60],
-        )
+    if too_long := model.model.prompt.truncated | model.model.frozen_prompt.truncated:
+        told = "%d of the texts are too long for the model, and only their beginning counts; one is '%s...'"
+        log.warning(told, len(too_long), min(too_long)[:60])

@@ -11,19 +11,16 @@ from prompt_video.io.readable import readable
 GAP = 2  # spaces between columns
 
 
-def new_table(title: str | None = None, caption: str | None = None) -> Table:
+def new_table(title: str | None = None) -> Table:
     """A table to add columns and rows to.
 
     Args:
-        title: above it.
-        caption: below it.
+        title: above it; see `titled`.
     """
     return Table(
         title=title,
         title_justify="left",
         title_style="bold",
-        caption=caption,
-        caption_justify="left",
         box=None,
         pad_edge=False,
         padding=(0, GAP, 0, 0),
