@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from data_modules.errors import InputError
 from prompt_video.experiment.packaged import nearest_first, packaged
-from prompt_video.io.bounded_yaml import safe_load
+from prompt_video.io.bounded_yaml import read_mapping
 from prompt_video.io.former_settings import task_of_today
 from prompt_video.io.suggest import nearest
 
@@ -54,11 +52,8 @@ def read_fragment(path: Path) -> Fragment:
     Raises:
         InputError: when it holds something else.
     """
-    try:
-        fragment = safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(fragment, dict) or not all(isinstance(value, dict) for value in fragment.values()):
+    fragment = read_mapping(path)
+    if not fragment or not all(isinstance(value, dict) for value in fragment.values()):
         raise InputError(
             f"{path} needs arguments by class of task, such as `RecognitionTask: {{prompt: PromptLearner}}`."
         )

@@ -60,7 +60,7 @@ def read_mapping(path: Path) -> dict[Any, Any]:
     try:
         content = safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())}.") from error
     return content if isinstance(content, dict) else {}
 
 

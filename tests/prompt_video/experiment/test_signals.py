@@ -115,6 +115,17 @@ def stopped(process: ForkServerProcess, signum: signal.Signals, marker: Path) ->
     return said[0]
 
 
+def ended(process: ForkServerProcess, signum: signal.Signals, marker: Path) -> str:
+    """Signal a process alone; gives what it said on stderr."""
+    assert process.pid is not None
+    os.kill(process.pid, signum)
+    process.join(OBEYED_SEC)
+    error = marker.with_name(marker.name + ".err").read_text()
+    assert process.exitcode == 128 + signum, error
+    assert "Traceback" not in error
+    return error
+
+
 def start(start_python: Start, marker: Path, place: Sequence[str | int], *arguments: str) -> ForkServerProcess:
     return start_python(SLOWED, str(marker), *map(str, place), *arguments)
 
@@ -152,13 +163,8 @@ def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: St
     while not list((tmp_path / "runs").rglob("last.ckpt")):
         assert process.is_alive()
         time.sleep(0.05)
-    assert process.pid is not None
-    os.kill(process.pid, signum)
-    process.join(OBEYED_SEC)
-    assert process.exitcode == 128 + signum
-    error = (tmp_path / "begun.err").read_text()
+    error = ended(process, signum, tmp_path / "begun")
     assert "prompt-video: stopped by" in error.splitlines()[-1]
-    assert "Traceback" not in error
     assert len(list((tmp_path / "runs" / "tables" / "runs").glob("*/*"))) == 1, "the second point has not begun"
 
 
@@ -199,13 +205,8 @@ def test_a_table_stops_with_its_run(
     while not list((tmp_path / "runs").rglob("environment.json")):
         assert process.is_alive(), (tmp_path / "marker.err").read_text()
         time.sleep(0.05)
-    assert process.pid is not None
-    os.kill(process.pid, signum)
-    process.join(OBEYED_SEC)
-    assert process.exitcode == 128 + signum
-    error = (tmp_path / "marker.err").read_text()
+    error = ended(process, signum, tmp_path / "marker")
     assert error.splitlines()[-1].endswith("the same command goes on where it was."), error
-    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["TERM", "INT", "KILL"])
