@@ -70,7 +70,7 @@ class FrozenBlock(nn.Module):
             x: the block's input.
             seen: as ``forward``.
         """
-        query = self.query(at).transpose(1, 2).expand(len(x), -1, -1, -1)  # (N, H, 1, A)
+        query = self.query(at).transpose(1, 2).expand(x.shape[0], -1, -1, -1)  # (N, H, 1, A)
         key, value = self.key_value(x).permute(2, 0, 3, 1, 4)
         return F.scaled_dot_product_attention(query, key, value, attn_mask=seen).flatten(1)
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from data_modules.errors import InputError
 from prompt_video.backbones.backbone import FrozenBackbone
@@ -41,6 +42,24 @@ def test_frames_of_any_number(backbone: FrozenBackbone) -> None:
     many = backbone.encode_frames(pixels(40))
     torch.testing.assert_close(many[7:8], backbone.encode_frames(pixels(40)[7:8]))
     assert backbone.encode_frames(pixels(0)).shape == (0, backbone.embed_dim)
+
+
+def test_frames_of_any_number_are_one_graph(backbone: FrozenBackbone) -> None:
+    """What an export needs: no number of frames is written into it."""
+
+    class OfVideos(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.vision = backbone.towers.vision
+
+        def forward(self, frames: Tensor) -> Tensor:
+            return torch.unflatten(self.vision(frames.flatten(0, 1)), 0, frames.shape[:2])
+
+    axes = {0: torch.export.Dim("videos", min=1), 1: torch.export.Dim("num_frames", min=1)}
+    drawn = torch.Generator().manual_seed(0)
+    few, many = (torch.randn(*size, 3, 16, 16, generator=drawn) for size in ((2, 3), (3, 5)))
+    graph: Any = torch.export.export(OfVideos(), (few,), dynamic_shapes=(axes,)).module()
+    assert (graph(many) - OfVideos()(many)).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
