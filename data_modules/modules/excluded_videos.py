@@ -1,12 +1,10 @@
 """Test videos that are left out by name."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from data_modules.errors import InputError
 from data_modules.files.text_files import read_text
-from data_modules.protocols.trial import Subset
 
 KNOWN = "known"
 
@@ -41,11 +39,6 @@ def excluded_ids(
             "annotation has them, or a file with one a line."
         )
     return set(ids)
-
-
-def without(subset: Subset, left_out: Collection[str]) -> Subset:
-    """The other videos of a subset."""
-    return replace(subset, records=tuple(r for r in subset.records if r.video_id not in left_out))
 
 
 def describe_excluded(left_out: Collection[str], tested: Collection[str], dataset_name: str) -> str:

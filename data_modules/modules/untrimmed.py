@@ -14,7 +14,7 @@ from data_modules.loading.window_dataset import CollateWindows, WindowDataset
 from data_modules.loading.windows import SlidingWindows, Windows
 from data_modules.modules.base import VideoDataModule, VideoOptions
 from data_modules.modules.crossing import CrossingDataModule
-from data_modules.modules.excluded_videos import describe_excluded, excluded_ids, without
+from data_modules.modules.excluded_videos import describe_excluded, excluded_ids
 from data_modules.protocols import ClosedSet, CrossDataset, OpenSet
 from data_modules.protocols.class_overlap import overlapping
 from data_modules.protocols.trial import Subset, Trial
@@ -92,7 +92,7 @@ class UntrimmedDataModule(CrossingDataModule):
         Args:
             class_names: that a model was trained on.
         """
-        whole = without(self.dataset_index.subset("test"), self.excluded)
+        whole = self.dataset_index.subset("test").without(self.excluded)
         alike = overlapping(whole.class_names, class_names)
         others = [name for name in whole.class_names if name not in alike]
         apart = {"seen": whole.only(list(alike)), "unseen": whole.only(others)} if alike and others else {}
@@ -109,7 +109,7 @@ class UntrimmedDataModule(CrossingDataModule):
         trials = super().make_trials()
         if left_out := self.excluded if not self.test_on else ():
             trials = [
-                replace(trial, tests={name: without(subset, left_out) for name, subset in trial.tests.items()})
+                replace(trial, tests={name: subset.without(left_out) for name, subset in trial.tests.items()})
                 for trial in trials
             ]
         assert all(

@@ -1,11 +1,12 @@
 """Closed set: every class is seen in training."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from data_modules.errors import InputError
 from data_modules.protocols.drawing import draw_any, draw_by_class
 from data_modules.protocols.protocol import Protocol, sizes
-from data_modules.protocols.trial import DatasetIndex, Subset, Trial
+from data_modules.protocols.trial import DatasetIndex, Trial
 
 
 class ClosedSet(Protocol):
@@ -42,9 +43,7 @@ class ClosedSet(Protocol):
         held_out = draw(train, lambda total: min(round(self.val_fraction * total), total - 1), seed)
         if not held_out.records:
             return trial
-        ids = {record.video_id for record in held_out.records}
-        rest = Subset(train.class_names, tuple(r for r in train.records if r.video_id not in ids))
-        return Trial(trial.name, rest, trial.tests, held_out, trial.harmonic_means)
+        return replace(trial, train=train.without(held_out.ids), val=held_out)
 
     def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """How many classes are seen, in how many official splits, and the videos; captions have no classes."""

@@ -43,14 +43,12 @@ class Folds(Protocol):
             for place in order:
                 fold_of[records[place].video_id] = dealt % count
                 dealt += 1
-        return [self._without(train, fold_of, fold, count) for fold in range(count)]
-
-    def _without(self, train: Subset, fold_of: dict[str, int], fold: int, count: int) -> Trial:
-        tested = tuple(record for record in train.records if fold_of.get(record.video_id) == fold)
-        rest = tuple(record for record in train.records if fold_of.get(record.video_id) != fold)
-        return Trial(
-            f"fold {fold + 1} of {count}", Subset(train.class_names, rest), {"test": Subset(train.class_names, tested)}
-        )
+        trials = []
+        for fold in range(count):
+            tested = tuple(record for record in train.records if fold_of.get(record.video_id) == fold)
+            test = Subset(train.class_names, tested)
+            trials.append(Trial(f"fold {fold + 1} of {count}", train.without(test.ids), {"test": test}))
+        return trials
 
     def describe(self, index: DatasetIndex, trials: Sequence[Trial]) -> str:
         """How many folds, and of how many videos."""

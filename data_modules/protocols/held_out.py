@@ -3,11 +3,11 @@
 from collections import Counter
 
 from data_modules.errors import InputError
+from data_modules.protocols.base_to_novel import HARMONIC
 from data_modules.protocols.drawing import draw_by_class, draw_names
 from data_modules.protocols.trial import Subset, Trial
 
 HELD_CLASSES = 1 / 3  # of the training classes of an open-set trial
-HARMONIC = {"hm": ("base", "novel")}
 
 
 def held_out(trial: Trial, seed: int) -> Trial:
@@ -56,5 +56,4 @@ def one_of_each(train: Subset, seed: int) -> tuple[Subset, Subset]:
             "to be held out to choose settings by: add one, or keep the settings as they are with --choose null."
         )
     tested = draw_by_class(train, lambda _: 1, seed, 8)
-    ids = {record.video_id for record in tested.records}
-    return Subset(train.class_names, tuple(r for r in train.records if r.video_id not in ids)), tested
+    return train.without(tested.ids), tested

@@ -1,7 +1,7 @@
 """What a protocol is made of: subsets of a data set, and trials, each with one training and its tests."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from data_modules.batch import Record
@@ -26,6 +26,15 @@ class Subset:
     def num_unknown(self) -> int:
         """Videos that show none of the candidates."""
         return sum(not record.targets for record in self.records)
+
+    @property
+    def ids(self) -> set[str]:
+        """Of its videos."""
+        return {record.video_id for record in self.records}
+
+    def without(self, ids: Collection[str]) -> "Subset":
+        """All but some videos."""
+        return replace(self, records=tuple(record for record in self.records if record.video_id not in ids))
 
     def only(self, class_names: Sequence[str]) -> "Subset":
         """The videos of some classes, scored against the names of those alone."""
