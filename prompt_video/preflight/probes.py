@@ -149,7 +149,7 @@ def _judged(
     allowed: float,
 ) -> CheckResult:
     """The same, as an error with a way out of it where a run would lose too much of a part."""
-    lost = max(lost_share(records, probes, stored) for records in parts.values())
+    lost = max((lost_share(records, probes, stored) for records in parts.values()), default=0.0)
     if lost <= allowed:
         return result
     summary = (
