@@ -123,7 +123,7 @@ def _of_test(found: Mapping[str, Mapping[str, float]], videos: int) -> list[str]
     error = math.sqrt(max(own * (100 - own), 0) / videos) if videos else 0.0
     least = max(NO_CHANGE, NO_CHANGE * error)
     if CHANCE in values and own < values[CHANCE] + least:
-        return [f"It is no better than chance, {own:.1f} % against {values[CHANCE]:.1f} %: no control says more."]
+        return [f"It cannot be told from chance, {own:.1f} % against {values[CHANCE]:.1f} %: no control says more."]
     said = [_order(own, values[SHUFFLED], values[REVERSED], least)] if SHUFFLED in values else []
     if ONE_FRAME in values:
         said.append(_one_frame(own, values[ONE_FRAME], least))

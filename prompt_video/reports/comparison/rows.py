@@ -1,5 +1,6 @@
 """Runs that differ by their seed only are one row of a table."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def rows_of(runs: Sequence[Run]) -> tuple[dict[str, list[Row]], list[str]]:
     for (experiment, method, tested), clusters in ordered_groups:
         title = method_title(method)
         names = _names(f"{title}, test of {_short_path(tested)}" if tested else title, clusters)
-        for name, cluster in sorted(zip(names, clusters, strict=True), key=lambda pair: pair[0]):
+        for name, cluster in sorted(zip(names, clusters, strict=True), key=lambda pair: _by_number(pair[0])):
             by_seed: dict[int | None, Run] = {}
             for run in cluster:  # newest first
                 kept = by_seed.setdefault(run.seed, run)
@@ -72,6 +73,11 @@ def rows_of(runs: Sequence[Run]) -> tuple[dict[str, list[Row]], list[str]]:
             same_name = sum(row.name.partition(" #")[0] == name for row in rows)
             rows.append(Row(experiment, f"{name} #{same_name + 1}" if same_name else name, ordered))
     return experiments, left_out
+
+
+def _by_number(name: str) -> list[str | float]:
+    """A key that sorts 4 before 16."""
+    return [float(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+(?:\.\d+)?)", name))]
 
 
 def _names(method: str, clusters: Sequence[Sequence[Run]]) -> list[str]:

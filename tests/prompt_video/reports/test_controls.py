@@ -54,7 +54,7 @@ def results_of(figures: dict[str, float], test: str = "", videos: int = 480, **a
         (
             {"in_order": 0.14, "shuffled": 0.14, "reversed": 0.14, "one_frame": 0.14, "chance": 0.125},
             40,
-            "It is no better than chance, 14.0 % against 12.5 %: no control says more.",
+            "It cannot be told from chance, 14.0 % against 12.5 %: no control says more.",
         ),
         (
             {"in_order": 0.7, "overlapping_classes": 0.8, "other_classes": 0.5},

@@ -203,3 +203,11 @@ def test_figures_that_are_not_finite_are_left_out_and_named(
     runs, left_out = collect([tmp_path])
     assert len(runs) == 1
     assert left_out == [f"{folder}: its test/top1 is not finite"]
+
+
+def test_rows_that_a_number_tells_apart_stand_in_its_order(write_run: Callable[..., Path], tmp_path: Path) -> None:
+    config = config_of(write_run({"test/top1": 0.5}))
+    for epochs in (4, 16):
+        write_run({"test/top1": 0.5}, config={**config, "trainer": {"max_epochs": epochs}})
+    ((*rows,),) = rows_of(collect([tmp_path])[0])[0].values()
+    assert [row.name.partition("max_epochs=")[2] for row in rows] == ["4)", "16)", "20)"]
