@@ -23,7 +23,7 @@ from prompt_video.experiment.missing_data import why_no_data
 from prompt_video.experiment.progress import DataWait, ProgressBar
 from prompt_video.experiment.run_record import RunRecord
 from prompt_video.experiment.settings import ExperimentSettings, parse
-from prompt_video.experiment.several_processes import StopTogether, end_others
+from prompt_video.experiment.several_processes import LOST, StopTogether, end_others, has_lost_another
 from prompt_video.experiment.stopping import Stopped
 from prompt_video.experiment.summary import summarize
 from prompt_video.experiment.trial_setup import TrialSetup
@@ -66,6 +66,9 @@ class ExperimentCLI(ExperimentSettings):
         except Exception as error:
             if self.claim is not None:
                 self.claim.fail(error)
+            if has_lost_another(error):
+                self._stop_others()
+                raise InputError(f"{LOST}; {self._how_to_go_on()}") from None
             if not isinstance(error, WriteError) and not (isinstance(error, OSError) and error.errno in NO_ROOM):
                 raise
             where = error.filename or (self.claim.folder if self.claim else "the run")
@@ -288,10 +291,9 @@ class ExperimentCLI(ExperimentSettings):
 
     def _how_to_go_on(self) -> str:
         """For a run that is stopped."""
-        if self.subcommand == "fit" and self.claim is not None:
-            folder = self.claim.folder
-            if any((folder / trace).exists() for trace in TRAINED):
-                return f"the same command with --run_folder {folder} --ckpt last goes on where it was."
+        folder: Path | None = getattr(self, "run_folder", None)  # unknown until options are read
+        if self.subcommand == "fit" and folder is not None and any((folder / trace).exists() for trace in TRAINED):
+            return f"the same command with --run_folder {folder} --ckpt last goes on where it was."
         return "the same command starts it again; frame features that were computed are kept."
 
     def _stop_others(self) -> None:

@@ -168,30 +168,51 @@ def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: St
     assert len(list((tmp_path / "runs" / "tables" / "runs").glob("*/*"))) == 1, "the second point has not begun"
 
 
-def test_a_run_of_two_processes_stops_whole(tmp_path: Path, root: Path) -> None:
-    """Lightning starts the second one. Its own handler would wait for ever for an answer from it."""
-    folder, two = tmp_path / "run", ["--trainer.devices=2", "--trainer.strategy=ddp"]
-    arguments = ["fit", *options(root, tmp_path), *two, "--save_every_n_steps=1", f"--run_folder={folder}"]
-    arguments = [argument.replace("max_epochs=3", "max_epochs=2000") for argument in arguments]
+def two_processes(folder: Path, root: Path) -> tuple[subprocess.Popen[str], int]:
+    """A run that trains on two processes, of which Lightning starts the second; it, and the number of the second."""
+    two = ["--trainer.devices=2", "--trainer.strategy=ddp", "--save_every_n_steps=1", f"--run_folder={folder}"]
+    arguments = ["fit", *options(root, folder.parent), *two, "--trainer.max_epochs=2000"]
     program = subprocess.Popen([sys.executable, "-m", "prompt_video", *arguments], stderr=subprocess.PIPE, text=True)
-    others: list[int] = []
-    while not (folder / "checkpoints" / "last.ckpt").exists() or not others:
+    while not (folder / "checkpoints" / "last.ckpt").exists():
         assert program.poll() is None, program.communicate()
-        others = [int(pid) for pid in Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()]
         time.sleep(0.05)
     time.sleep(1.0)
+    children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    (second,) = (int(pid) for pid in children if b"LOCAL_RANK=1" in Path(f"/proc/{pid}/environ").read_bytes())
+    return program, second
+
+
+def check_whole(folder: Path, pid: int) -> None:
+    """A process ends, and the checkpoint of its run can be read."""
+    latest = time.monotonic() + OBEYED_SEC
+    while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
+        assert time.monotonic() < latest, "a process is left over"
+        time.sleep(0.1)
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] > 0
+
+
+def test_a_run_of_two_processes_stops_whole(tmp_path: Path, root: Path) -> None:
+    """Lightning's own handler would wait for ever for an answer from the second one."""
+    program, second = two_processes(tmp_path / "run", root)
     program.terminate()
     _, error = program.communicate(timeout=OBEYED_SEC)
     assert program.returncode == 143, error
     assert "Traceback" not in error
     assert error.count("prompt-video: stopped by SIGTERM") == 1
-    assert f"--run_folder {folder} --ckpt last goes on" in error
-    step = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
-    assert step > 0
-    latest = time.monotonic() + OBEYED_SEC
-    while any(Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() for pid in others):
-        assert time.monotonic() < latest, "a process is left over"
-        time.sleep(0.1)
+    assert f"--run_folder {tmp_path / 'run'} --ckpt last goes on" in error
+    check_whole(tmp_path / "run", second)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "second"])
+def test_one_of_two_processes_is_killed(tmp_path: Path, root: Path, is_first: bool) -> None:
+    program, second = two_processes(tmp_path / "run", root)
+    os.kill(program.pid if is_first else second, signal.SIGKILL)
+    _, error = program.communicate(timeout=2 * OBEYED_SEC)
+    assert program.returncode == (-signal.SIGKILL if is_first else 1), error
+    assert "Traceback" not in error
+    assert "prompt-video: another process of this run has ended or cannot be reached" in error
+    assert f"--run_folder {tmp_path / 'run'} --ckpt last goes on" in error
+    check_whole(tmp_path / "run", second)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
