@@ -224,9 +224,10 @@ def test_a_checkpoint_of_another_shape_or_none_at_all_is_refused(
 
 
 def test_damage_is_one_sentence_and_failed_starts_leave_no_folder(
-    trained: Path, run: Callable[..., Any], config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Callable[..., Any], config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, runs = shutil.copytree(trained, tmp_path / "run"), tmp_path / "runs"
+    run("fit", "--test_after_fit=false")
+    folder, runs = tmp_path / "run", tmp_path / "runs"
     last = folder / "checkpoints" / "last.ckpt"
     common = [f"--config={config}", "--wandb=disabled", "--quiet=true", f"--runs={runs}"]
 
