@@ -35,6 +35,12 @@ def test_settings_of_the_run_stand_before_what_is_typed(checkpoint: Path) -> Non
     assert with_settings_of_run(trial) == ["predict", *first[1:], "--data.trial=3", *trial[1:]]
 
 
+def test_settings_that_only_lie_near_are_not_those_of_a_checkpoint(checkpoint: Path) -> None:
+    run = checkpoint.parents[1]
+    for place in (run / "best.ckpt", run / "moved" / "best.ckpt", run / "moved" / "away" / "best.ckpt"):
+        assert with_settings_of_run(["test", f"--ckpt_path={place}"]) == ["test", f"--ckpt_path={place}"]
+
+
 class Run(Protocol):
     """What the fixtures of tasks train."""
 
