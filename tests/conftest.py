@@ -3,6 +3,7 @@ import gc
 import importlib
 import inspect
 import json
+import logging
 import multiprocessing
 import os
 import re
@@ -104,6 +105,17 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """Hears our packages also where an earlier test ran a command, which gives their lines to the terminal alone.
+
+    From version 9.2 on pytest hears them itself.
+    """
+    for name in ("prompt_video", "data_modules"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    return caplog
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Checkpoints that are torn, rotten or of other things."""
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -43,9 +42,8 @@ def test_the_last_and_the_one_before_are_there(run: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["empty", "half", "bit", "gone", "nan"])
 def test_where_the_last_one_is_damaged_the_one_before_goes_on(
-    run: Path, damage: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    run: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("prompt_video"), "propagate", True)
     last, before = run / "checkpoints" / "last.ckpt", run / "checkpoints" / "previous.ckpt"
     if damage == "gone":
         last.unlink()

@@ -1,7 +1,6 @@
 """Whatever wandb's server or the network does, a run knows within seconds, says so in a line, and goes on."""
 
 import json
-import logging
 import socket
 import threading
 import time
@@ -120,7 +119,6 @@ def test_a_server_that_knows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_wandb_cannot_begin_online_it_begins_offline(
     status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("prompt_video"), "propagate", True)
     monkeypatch.setattr(loggers, "ANSWER_SEC", 10.0)
     wandb.teardown()  # what it has read of the environment in another test
     with server(200, json.dumps({"data": {"viewer": {"id": "me"}}}), to_wandb=status) as address:
