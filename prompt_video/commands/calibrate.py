@@ -10,6 +10,7 @@ from pathlib import Path
 from data_modules.errors import InputError
 from prompt_video.inference.options import add_model_options, check_model_options, model_of
 from prompt_video.io import console as logs
+from prompt_video.io.outputs import check_file, check_folder
 from prompt_video.io.verb_parser import VerbParser
 
 
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
     check_model_options(options)
     if not options.ckpt.exists():
         raise InputError(f"{options.ckpt} is on the hub, where nothing can be written: fetch it to a folder first.")
+    check = check_folder if options.ckpt.is_dir() else check_file
+    check(options.ckpt, "--ckpt")
 
     from prompt_video.inference.calibrating import calibrate
     from prompt_video.model.checkpoints import keep_rejection
@@ -36,9 +39,9 @@ def main(arguments: list[str]) -> int:
     if options.none_bank is None:
         model.rejection = None  # calibrated anew, by what is asked for now
     calibrated = calibrate(model, options.folder, model.class_names, show=True)
-    keep_rejection(options.ckpt, calibrated.rule)
     console = logs.Terminal()
-    console.print(calibrated.describe(), soft_wrap=True)
+    console.print(calibrated.describe(), soft_wrap=True)  # before it is kept, for which there may be no room
+    keep_rejection(options.ckpt, calibrated.rule)
     console.print(f"kept in {options.ckpt}", soft_wrap=True)
     return 0
 

@@ -18,13 +18,12 @@ from prompt_video.inference.options import add_video_options, model_and_texts, t
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.progress import Steps
-from prompt_video.io.readable import readable
 from prompt_video.io.spreadsheet import write_table
 from prompt_video.io.tables import GAP, GrowingTable, new_table, titled
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.io.video_files import below_common, files_of
 from prompt_video.model.none_of_these import NONE_OF_THESE
-from prompt_video.reports.text_formatting import class_text, room
+from prompt_video.reports.text_formatting import class_text, path_text, room
 
 if TYPE_CHECKING:
     from prompt_video.inference.loaded import LoadedModel
@@ -97,15 +96,14 @@ def _table(scores: "VideoScores", top: int, rule: "Rejection | None") -> Group:
     table.add_column("similarity", justify="right")
     for rank, one in enumerate(scores.shown(top), start=1):
         table.add_row(str(rank), class_text(one.text), f"{one.probability:.1%}", f"{one.similarity:.3f}")
+    video = path_text(scores.video)
     if rule is None:
-        return titled(str(scores.video), table)
+        return titled(video, table)
     verdict = ", ".join(class_text(one.text) for one in scores.labels) or NONE_OF_THESE
     if scores.threshold is not None:
-        return titled(f"{scores.video}: {verdict}", table, f"shown: probabilities from {scores.threshold:.3g} on")
+        return titled(f"{video}: {verdict}", table, f"shown: probabilities from {scores.threshold:.3g} on")
     sign = "below" if scores.label is None else "not below"
-    return titled(
-        f"{scores.video}: {verdict}", table, f"confidence {scores.confidence:.3f}, {sign} {rule.threshold:.3g}"
-    )
+    return titled(f"{video}: {verdict}", table, f"confidence {scores.confidence:.3f}, {sign} {rule.threshold:.3g}")
 
 
 class _Rows:
@@ -113,7 +111,7 @@ class _Rows:
 
     def __init__(self, files: Sequence[Path], texts: Sequence[str], num_classes: int) -> None:
         self.num_classes = num_classes
-        self.names = dict(zip(files, below_common(map(str, files)), strict=True))
+        self.names = dict(zip(files, map(path_text, below_common(map(str, files))), strict=True))
         longest = (max(map(room, names)) for names in (self.names.values(), map(class_text, texts)))
         video, label = (min(width, most) for width, most in zip(longest, (WIDEST_VIDEO, WIDEST_CLASS), strict=True))
         columns: list[tuple[str, int, JustifyMethod]] = [
@@ -128,7 +126,7 @@ class _Rows:
         """The row of a video."""
         best = scores.best(self.num_classes)
         first, *others = best if scores.threshold is None else scores.labels or best
-        cells = [readable(self.names[scores.video]), class_text(first.text), f"{first.probability:.1%}"]
+        cells = [self.names[scores.video], class_text(first.text), f"{first.probability:.1%}"]
         if not scores.is_known:
             cells[1:], others = [NONE_OF_THESE, ""], best
         if self.num_classes > 1:

@@ -26,6 +26,7 @@ from prompt_video.inference.options import (
     texts_of,
 )
 from prompt_video.io import console as logs
+from prompt_video.io.outputs import check_folder, save
 from prompt_video.io.progress import Steps
 from prompt_video.io.run_files import BY_CAPTION
 from prompt_video.io.spreadsheet import text_of
@@ -63,7 +64,9 @@ def main(arguments: list[str]) -> int:
 
     from prompt_video.experiment.claim import claim_named, claim_new
     from prompt_video.experiment.run_settings import run_of
+    from prompt_video.reports.predictions import NAME
 
+    check_folder(options.out or options.runs, "--out" if options.out else "--runs")
     files = files_of(options.video)
     check_model_options(options)
     model = model_of(options)
@@ -77,14 +80,14 @@ def main(arguments: list[str]) -> int:
         log.info("%s", model.describe())
         predictions = _predicted(model, files, texts, options.top)
         tell_cut_texts(model)
-        log.info("%s", predictions.write(claim.folder))
+        is_saved = save(claim.folder, predictions.write, f"{predictions.counted}, {NAME}.csv and .json, in")
         if model.notice:
             log.info("note: %s", model.notice)
     finally:
         claim.leave()
     for video in predictions.broken:
         log.warning("cannot be used: %s: %s", video.path, video.reason)
-    return 1 if predictions.broken else 0
+    return 0 if is_saved and not predictions.broken else 1
 
 
 def parser() -> VerbParser:

@@ -16,7 +16,7 @@ from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_file, save, write_json
 from prompt_video.io.tables import new_table, titled
 from prompt_video.io.verb_parser import VerbParser
-from prompt_video.reports.text_formatting import span_text
+from prompt_video.reports.text_formatting import path_text, span_text
 
 if TYPE_CHECKING:
     from prompt_video.search.index import Answer, VideoIndex
@@ -59,7 +59,7 @@ def _table(answer: "Answer") -> Group:
     table.add_column("score", justify="right")
     for rank, hit in enumerate(answer.hits, start=1):
         span = span_text(hit.start_sec, hit.end_sec)
-        table.add_row(str(rank), hit.video_id, span, f"{hit.score:.3f}")
+        table.add_row(str(rank), path_text(hit.video_id), span, f"{hit.score:.3f}")
     return titled(answer.query, table)
 
 

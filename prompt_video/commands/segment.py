@@ -24,7 +24,7 @@ from prompt_video.io.verb_parser import VerbParser
 from prompt_video.io.video_files import below_common, files_of
 from prompt_video.localization.detection_files import write_csv, write_subtitles
 from prompt_video.localization.selection import MIN_SCORE, Selection
-from prompt_video.reports.text_formatting import class_text, clock
+from prompt_video.reports.text_formatting import class_text, clock, path_text
 
 ALL = 1_000_000  # segments of a video in a file
 
@@ -84,7 +84,7 @@ def _table(result: "VideoSegments", selection: Selection) -> Group:
         caption = others if len(result.segments) > len(best) else None
     else:
         caption = f"nothing reaches {selection.min_score:g}, the score that is shown (--min_score)"
-    title = f"{result.video} ({clock(result.duration_sec)})"
+    title = f"{path_text(result.video)} ({clock(result.duration_sec)})"
     table = new_table()
     table.add_column("from", justify="right", no_wrap=True)
     table.add_column("to", justify="right", no_wrap=True)

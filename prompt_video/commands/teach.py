@@ -10,6 +10,7 @@ To correct, move or copy wrongly labelled clips into the folders of their action
 of labels with the right rows deleted (--corrections), and teach again: what was computed of a clip is kept.
 """
 
+import shlex
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING
 from data_modules.errors import InputError
 from prompt_video.backbones.names import check_name
 from prompt_video.commands.verbs import VERBS
+from prompt_video.experiment.stopping import Stopped
 from prompt_video.io import console
+from prompt_video.io.outputs import check_file, check_folder
 from prompt_video.io.progress import Steps
 from prompt_video.io.tables import new_table
 from prompt_video.io.verb_parser import VerbParser
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 THEN = "--then"
 TAKERS = ("label", "segment", "predict", "test", "serve", "export")  # verbs that take --ckpt
+FILES, FOLDERS = {"json", "csv", "bank"}, {"srt", "out", "onnx", "hub"}  # that those write
 STEPS = 100  # of the bar
 
 
@@ -72,12 +76,21 @@ def _check_following(words: list[str], examples: Path, *, asked: bool) -> None:
         if path.exists() and path.resolve().is_relative_to(examples.resolve()):
             raise InputError(f"{word} lies inside the examples, which are what is learned from: name another folder.")
     if asked and words[0] != "test":  # whose options are an experiment's
-        following = import_module(VERBS[words[0]][0]).parser().parse([*words[1:], "--ckpt", str(examples)])
-        files_of(following.video if hasattr(following, "video") else [])
+        following = vars(import_module(VERBS[words[0]][0]).parser().parse([*words[1:], "--ckpt", str(examples)]))
+        for option in FILES & following.keys():
+            check_file(following[option], f"--{option}")
+        for option in FOLDERS & following.keys():
+            check_folder(following[option], f"--{option}")
+        files_of(following.get("video", []))
 
 
 def _run(words: list[str], checkpoint: Path) -> int:
-    outcome = import_module(VERBS[words[0]][0]).main([*words, "--ckpt", str(checkpoint)])
+    arguments = [*words, "--ckpt", str(checkpoint)]
+    try:
+        outcome = import_module(VERBS[words[0]][0]).main(arguments)
+    except Stopped as stopped:  # the lesson is over
+        stopped.how_to_go_on = f"prompt-video {shlex.join(arguments)} goes on with what was taught."
+        raise
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -1,16 +1,13 @@
 """How Lightning's trainer saves checkpoints: whole or not at all, the one before the last beside it."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.plugins import CheckpointIO, TorchCheckpointIO
 
-from data_modules.files.atomic import write_whole
 from prompt_video.io.run_files import BEFORE_LAST, LAST
-from prompt_video.model.checkpoints import read_checkpoint
+from prompt_video.model.checkpoints import read_checkpoint, save_whole
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -27,10 +24,8 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write a checkpoint beside its target, and rename it; the last one so far gets another name."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = io.BytesIO()  # torch, writing to a file, has other words for a full disk in every version
-        torch.save(checkpoint, content)
         before = path.with_name(BEFORE_LAST) if path.name == LAST and path in self._whole else None
-        write_whole(path, lambda partial: partial.write_bytes(content.getbuffer()), before=before)
+        save_whole(path, checkpoint, before)
         self._whole.add(path)
 
     def load_checkpoint(

@@ -95,8 +95,8 @@ def _try(folder: Path, name: str) -> None:
     try:
         with suppress(FileNotFoundError):
             (folder / name).lstat()  # a name that is too long, or cannot be encoded
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp"):
-            pass
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp", buffering=0) as file:
+            file.write(b"a")  # an empty one fits on a full disk
     finally:
         for place in made:
             place.rmdir()

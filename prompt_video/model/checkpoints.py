@@ -1,5 +1,6 @@
 """What is saved of a trained model: reading it back, from a run's checkpoint or from a folder for the hub."""
 
+import io
 import json
 import logging
 import zipfile
@@ -184,7 +185,18 @@ def _keep(path: Path, name: str, state: dict[str, Any]) -> None:
     checkpoint = read_checkpoint(path)
     spec_of(checkpoint)
     checkpoint["prompt_video"][name] = state
-    write_whole(path, lambda partial: torch.save(checkpoint, partial))
+    save_whole(path, checkpoint)
+
+
+def save_whole(path: Path, content: object, before: Path | None = None) -> None:
+    """As `write_whole`, a file of torch.
+
+    Raises:
+        WriteError: when the system refuses it.
+    """
+    buffer = io.BytesIO()  # torch, writing to a file, has other words for a full disk in every version
+    torch.save(content, buffer)
+    write_whole(path, lambda partial: partial.write_bytes(buffer.getbuffer()), before=before)
 
 
 def open_model(

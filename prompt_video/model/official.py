@@ -11,9 +11,8 @@ from torch import Tensor
 
 from data_modules.annotations.official_names import hmdb51_of_paper
 from data_modules.errors import InputError
-from data_modules.files.atomic import write_whole
 from prompt_video.backbones.backbone import FrozenBackbone
-from prompt_video.model.checkpoints import CHECKPOINT_FORMAT
+from prompt_video.model.checkpoints import CHECKPOINT_FORMAT, save_whole
 from prompt_video.model.model_spec import spec_of_model
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.released import NUM_HEADS, NUM_PREFIX, NUM_SUFFIX
@@ -131,7 +130,7 @@ def import_official(
     about = {"format": CHECKPOINT_FORMAT, "spec": spec_of_model(model), "class_names": None}
     checkpoint = {"prompt_video": about, "state_dict": model.learned_state()}
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, lambda unfinished: torch.save(checkpoint, unfinished))
+    save_whole(out, checkpoint)
     return Imported(prefix, suffix, num_heads, model.temporal.num_layers, told is not None, has_backbone)
 
 

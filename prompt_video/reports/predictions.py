@@ -37,6 +37,11 @@ class Predictions:
     notice: str | None = None
     labels: Sequence[str | None] = ()
 
+    @property
+    def counted(self) -> str:
+        """How many there are, in words."""
+        return f"predictions of {len(self.found)} {self.asked}{'s' * (len(self.found) != 1)}"
+
     def write(self, folder: Path) -> str:
         """Write both files.
 
@@ -67,8 +72,7 @@ class Predictions:
         )
         columns = (self.asked, "rank", *self.columns, *(("label",) if self.labels else ()))
         write_table(folder / f"{NAME}.csv", columns, lines)
-        counted = f"{len(rows)} {self.asked}" if len(rows) == 1 else f"{len(rows)} {self.asked}s"
-        return f"predictions of {counted}: {folder / NAME}.csv and .json"
+        return f"{self.counted}: {folder / NAME}.csv and .json"
 
 
 def of_detections(

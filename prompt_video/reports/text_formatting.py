@@ -5,7 +5,7 @@ import unicodedata
 
 from prompt_video.io.readable import readable
 
-MOST_LETTERS = 120  # of a class name on the terminal; files have all of them
+MOST_LETTERS = 120  # of a name on the terminal; files have all of them
 
 
 def plain(text: str) -> str:
@@ -48,3 +48,8 @@ def span_text(start_sec: float, end_sec: float) -> str:
 def class_text(name: str) -> str:
     """A class name for a table on the terminal: cut where it would fill the screen."""
     return shortened(plain(name), MOST_LETTERS)
+
+
+def path_text(path: object) -> str:
+    """A path likewise; its end stays, which tells files of one folder apart."""
+    return shortened(readable(path)[::-1], MOST_LETTERS)[::-1]

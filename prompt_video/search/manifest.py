@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from data_modules.errors import InputError
-from data_modules.files.atomic import write_whole
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.io.former_settings import RENAMED, spec_of_today
+from prompt_video.model.checkpoints import save_whole
 from prompt_video.model.model_spec import model_of_spec, spec_of_model
 from prompt_video.model.video_text_model import VideoTextModel
 from prompt_video.search.spans import Cutting
@@ -95,7 +95,7 @@ class IndexManifest:
             "state": dict(self.state),
             "checksum": self._checksum,
         }
-        write_whole(root / INDEX_FILE, lambda partial: torch.save(content, partial))
+        save_whole(root / INDEX_FILE, content)
 
     @property
     def _checksum(self) -> int:

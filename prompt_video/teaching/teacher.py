@@ -66,8 +66,10 @@ class Teacher:
         """
         claim = claim_new(self.runs, self.name)
         folder = claim.folder
-        examples.write(folder / CLIPS)
-        claim.leave()  # each run in it has a claim of its own
+        try:
+            examples.write(folder / CLIPS)
+        finally:
+            claim.leave()  # each run in it has a claim of its own
         methods = METHODS if max(examples.counts.values()) > 1 else {}
         progress = LessonProgress(FEATURES + sum(methods.values()) + FINAL, tell)
         progress.begin("looking at the clips", FEATURES)

@@ -3,6 +3,7 @@
 import copy
 import fcntl
 import os
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -286,6 +287,21 @@ def small_training() -> list[str]:
         "--wandb=disabled",
         "--quiet=true",
     ]
+
+
+@pytest.fixture
+def make_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a disk of some size, such as ``4m``."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def make(size: str) -> Path:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=False).returncode:
+            pytest.skip("this user cannot mount a disk")
+        return folder
+
+    yield make
+    subprocess.run(["umount", "--lazy", folder], check=folder.is_mount())  # shards stay open for a while
 
 
 class Run(NamedTuple):

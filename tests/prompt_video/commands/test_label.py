@@ -230,3 +230,19 @@ def test_who_reads_the_output_may_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     with os.fdopen(writer, "w") as stream:
         monkeypatch.setattr("sys.stdout", stream)
         assert main(["--help"]) == 141
+
+
+def test_a_long_path_does_not_fill_the_screen(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    deep = tmp_path.joinpath(*["y" * 200] * 13)
+    deep.mkdir(parents=True)
+    (deep / "deep.mp4").symlink_to(videos / "cleaning_pool_h264.mp4")
+    for others in ([], [videos / "cleaning_pool_gap_h264.mp4"]):
+        out = tmp_path / "out.json"
+        assert label(deep / "deep.mp4", *others, "--classes", "cleaning a pool", "--json", out) == 0
+        said = capsys.readouterr().out.partition("all figures")[0]
+        assert "deep.mp4" in said
+        assert said.count("y") < 150
+        assert str(deep / "deep.mp4") in [one["video"] for one in json.loads(out.read_text())["videos"]], "whole"

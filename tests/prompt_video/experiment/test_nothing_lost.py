@@ -148,14 +148,9 @@ def test_last_leaves_a_run_alone_that_another_process_writes(
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of four megabytes: room for one checkpoint."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False).returncode:
-        pytest.skip("this user cannot mount a disk")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def disk(make_disk: Callable[[str], Path]) -> Path:
+    """Room for one checkpoint."""
+    return make_disk("4m")
 
 
 def test_a_full_disk_is_found_before_the_work(

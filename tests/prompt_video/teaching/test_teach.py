@@ -27,6 +27,8 @@ def test_what_comes_next_is_looked_at_before_anything_is_learned(
         (["--then"], "behind --then stands a command"),
         (["--then", "label", str(examples / "waving")], "lies inside the examples"),
         (["--then", "label", "nowhere.mp4"], "there is no file nowhere.mp4"),
+        (["--then", "label", ".", "--csv", "/proc/none/x.csv"], "--csv /proc/none/x.csv cannot be written"),
+        (["--then", "export", "--hub", "/proc/none"], "--hub /proc/none cannot be written"),
         (["--backbone", "vit_b17"], "vit_b17"),
     ):
         assert main(["teach", str(examples), *words]) == 1
