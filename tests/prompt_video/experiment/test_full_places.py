@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +11,7 @@ import pytest
 
 from prompt_video.cli import main
 from prompt_video.search.index import VideoIndex
+from tests.slowed import Start
 
 pytestmark = pytest.mark.slow
 COMMAND = """
@@ -23,7 +23,6 @@ from prompt_video.cli import main
 sys.exit(main())
 """
 Disk = Callable[[str], Path]
-Start = Callable[..., ForkServerProcess]
 
 
 class Trained(Protocol):
