@@ -195,7 +195,7 @@ function labelled(clip, one, names) {
     ...names.map((name) => element("option", { value: name, selected: name === label }, short(name))));
   const player = element("video", { src: `${clip.url}#t=0.1`, className: "picture", controls: true, muted: true, preload: "metadata", playsInline: true });
   player.setAttribute("aria-label", clip.file.name);
-  const beside = one.best.map((best) => `${short(best.text)} ${(100 * best.probability).toFixed(0)} %`).join(", ");
+  const beside = one.best.map((best) => `${short(best.text)} ${(100 * best.probability).toFixed(0)}\u00a0%`).join(", ");
   const node = element("li", { className: "hit" }, player, element("span", { className: "name" }, ...breakable(clip.file.name)),
     element("label", { htmlFor: choice.id }, element("span", { className: "unseen" }, `Label of ${clip.file.name}`), choice), element("span", { className: "facts" }, beside));
   clip.corrected = null;

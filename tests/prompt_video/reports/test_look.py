@@ -20,6 +20,7 @@ from prompt_video.reports.timeline import BAND, INK, SOFT, STRONGEST, WEAKEST
 
 STYLE = resources.files("prompt_video.reports").joinpath("page.css").read_text(encoding="utf-8")
 SCHEMES = dict(zip(("light", "dark"), re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL), strict=False))
+PATIENCE_SEC = 240.0  # axe reads a long page, on a machine that does much else
 Color = tuple[float, float, float]
 
 
@@ -84,7 +85,7 @@ class Tab:
     def call(self, method: str, **params: object) -> dict[str, Any]:
         self.number += 1
         self.socket.send(json.dumps({"id": self.number, "method": method, "params": params}))
-        while (found := json.loads(self.socket.recv(60))).get("id") != self.number:
+        while (found := json.loads(self.socket.recv(PATIENCE_SEC))).get("id") != self.number:
             pass
         result: dict[str, Any] = found["result"]
         return result
