@@ -15,6 +15,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 from zlib import error as ZlibError
@@ -22,6 +24,7 @@ from zlib import error as ZlibError
 from data_modules.errors import InputError
 
 MOST_BYTES = 1 << 30  # of a list, unpacked: the largest of the field's, of ten million captions, have half of that
+_PIECE_BYTES = 1 << 20  # that are read at a time
 
 # Escapes of JSON: first a whole pair of halves, then what is no character, then any other.
 _ESCAPES = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u(?:[dD][89a-fA-F]..|0000))|.)", re.DOTALL)
@@ -180,7 +183,9 @@ def _read_bytes(path: Path, most_bytes: int) -> bytes:
         data = b""
         if is_packed or status.st_size <= most_bytes:
             with gzip.open(path) if is_packed else path.open("rb") as stream:
-                data = stream.read(most_bytes + 1)
+                # In pieces, since Python makes room for all that is asked for.
+                pieces = iter(partial(stream.read, _PIECE_BYTES), b"")
+                data = b"".join(islice(pieces, most_bytes // _PIECE_BYTES + 1))
         if max(len(data), 0 if is_packed else status.st_size) > most_bytes:
             raise InputError(f"{path} cannot be read: it has more than {most_bytes >> 10:,} KiB, too much for a list.")
         return data

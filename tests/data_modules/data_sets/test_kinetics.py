@@ -1,3 +1,5 @@
+import tracemalloc
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -130,3 +132,30 @@ def test_synthetic_annotations(tmp_path: Path, version: Literal[400, 600, 700], 
         assert not set(trial.train.class_names) & set(trial.tests["test"].class_names)
         annotation_fixtures.write_annotations(Kinetics(tmp_path, version=version), videos_per_class=5)
         assert len(Kinetics(tmp_path, version=version).dataset_index.records["train"]) == 1400
+
+
+@pytest.mark.slow
+def test_a_tenth_of_650_000_videos_takes_a_tenth_of_2_gib(tmp_path: Path) -> None:
+    """All of them took 13 s of one core and 0.7 GiB beside torch, see docs/scale.md."""
+    count, labels = 65_000, Kinetics(tmp_path, version=700).official.labels
+    lists = {"train": [HEADER], "val": [HEADER]}
+    for split, label in product(lists, labels):
+        (tmp_path / split / label).mkdir(parents=True)
+    for number in range(count):
+        split, label, name = "train" if number % 13 else "val", labels[number % len(labels)], f"t{number:010d}"
+        lists[split].append(f"{label},{name},10,20,{split}\n")
+        (tmp_path / split / label / f"{name}_000010_000020.mp4").touch()
+    for split, rows in lists.items():
+        write(tmp_path / f"{split}.csv", "".join(rows))
+
+    def set_up() -> int:
+        data = Kinetics(tmp_path, version=700, features="off", num_workers=0)
+        data.prepare_data()
+        data.setup("fit")
+        return sum(len(data.dataset_index.records[split]) for split in ("train", "test"))
+
+    tracemalloc.start()
+    assert set_up() == count
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2**31 / 10
