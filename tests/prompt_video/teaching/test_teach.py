@@ -76,7 +76,9 @@ def test_a_few_clips_are_learned_labelled_and_corrected(
     assert all(one["of"] == 6 for one in lesson["tried"].values())
     best = max(one["right"] for one in lesson["tried"].values())
     assert lesson["tried"][lesson["method"]]["right"] == best
-    assert "classes by example" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    for told in ("classes by example", "data set", "seed", "date", "command", "linear probe from texts"):
+        assert told in page
     rows = list(csv.DictReader(Path("labels.csv").read_text().splitlines()))
     assert len(rows) == 6
     assert {row["class"] for row in rows} <= {"moving left", "spinning"}
