@@ -25,6 +25,8 @@ def check_file(path: Path | None, option: str) -> None:
     """
     if path is None:
         return
+    if str(path) == "-":
+        raise InputError(f"{option} - would be a file of this name, as what is printed is for people; name a file.")
     with _telling(f"{option} {path}"):
         if path.is_dir():
             raise InputError(f"{option} {path} is a folder: name a file in it.")

@@ -30,6 +30,11 @@ def test_what_cannot_be_written_is_found_before_the_work(name: str, reason: str,
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_dash_is_no_file() -> None:
+    with pytest.raises(InputError, match="--json - would be a file of this name"):
+        check_file(Path("-"), "--json")
+
+
 def test_trying_leaves_nothing(tmp_path: Path) -> None:
     check_file(tmp_path / "a" / "b" / "c.json", "--json")
     check_file(tmp_path / ("x" * 250), "--json")
