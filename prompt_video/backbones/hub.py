@@ -111,7 +111,7 @@ def _cached(name: str) -> Path | None:
     except HFValidationError as error:
         raise InputError(
             f"cannot load backbone '{name}': there is no such folder, and an id on the hub is two words with a slash "
-            "between them, such as google/siglip-base-patch16-224."
+            "between them, such as google/siglip-base-patch16-224, without a revision."
         ) from error
     folder = Path(config).parent if isinstance(config, str) else None
     return folder if folder is not None and any(any(folder.glob(kind)) for kind in _WEIGHTS) else None
