@@ -1,11 +1,18 @@
 """How batches reach the device that computes."""
 
+import os
+import tempfile
 from typing import TypedDict
 
 import torch
 
+from data_modules.errors import InputError
+
 DECODERS = 2  # processes, where frames are decoded and nobody asked for another number
 BATCHES_AHEAD = 4  # of stored features, which are small, for each worker; of frames torch's own 2 fill the memory
+# Of the folder for temporary files, where processes that load data hand tensors over by sockets: these may have 107 in
+# all. With more a tensor is lost without an error.
+MOST_TEMPORARY_BYTES = 75
 
 
 class LoaderOptions(TypedDict, total=False):
@@ -30,10 +37,19 @@ def loader_options(
             a GPU, and none for stored features on a CPU, which are read in less time than a process hands them over.
         stored: batches hold stored features rather than frames.
         persistent: workers live on from one epoch to the next.
+
+    Raises:
+        InputError: when the path of the folder for temporary files is too long for such processes.
     """
     on_gpu = device is not None and device.type == "cuda"
     if num_workers is None:
         num_workers = 0 if stored and not on_gpu else DECODERS
+    temporary = tempfile.gettempdir()
+    if num_workers and len(os.fsencode(temporary)) > MOST_TEMPORARY_BYTES:
+        raise InputError(
+            f"the folder for temporary files, {temporary}, has too long a path for processes that load data: "
+            f"set TMPDIR to one of {MOST_TEMPORARY_BYTES} letters or fewer, such as /tmp."
+        )
     options = LoaderOptions(num_workers=num_workers)
     if num_workers and persistent:
         options["persistent_workers"] = True

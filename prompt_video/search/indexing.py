@@ -150,6 +150,10 @@ def build_index(
         )
         IndexingTask(model.eval(), root, recipe, cutting).run(trainer, loader)
         trainer.strategy.barrier("index")
+        if left := pending(root, recipe, videos.items()):
+            raise InputError(
+                f"{len(left)} videos are still not in the index, the first being {left[0]}; index once more."
+            )
     return _outcome(FeatureStore(root, recipe), videos, todo, gone)
 
 

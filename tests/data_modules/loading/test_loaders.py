@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from data_modules.errors import InputError
 from data_modules.loading.loaders import loader_options
 
 
@@ -17,3 +19,12 @@ def test_where_nobody_asks_stored_features_on_a_cpu_need_no_process() -> None:
     assert loader_options(cpu, None, stored=True, persistent=True) == {"num_workers": 0}
     assert loader_options(cpu, None, persistent=True) == {"num_workers": 2, "persistent_workers": True}
     assert loader_options(gpu, None, stored=True)["num_workers"] == 2
+
+
+def test_a_folder_for_temporary_files_in_which_tensors_would_be_lost_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/" + "t" * 75)
+    assert loader_options(None, 0) == {"num_workers": 0}
+    with pytest.raises(InputError, match="set TMPDIR to one of 75 letters or fewer"):
+        loader_options(None, 2)

@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +50,14 @@ def words(verb: str, disk: Path, given: Trained) -> list[str]:
         "report": ["report", str(given.folder), f"--out={disk / 'report.html'}"],
         "teach": ["teach", str(given.root), f"--runs={disk / 'runs'}", f"--features_root={disk / 'features'}"],
     }[verb]
+
+
+@pytest.fixture
+def spare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder for temporary files."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield Path(folder)
 
 
 def heard(capsys: pytest.CaptureFixture[str]) -> str:
@@ -97,13 +106,9 @@ def test_a_disk_that_fills_up_loses_nothing(
     size: str,
     recognition: Trained,
     make_disk: Disk,
-    tmp_path: Path,
+    spare: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    spare = tmp_path / "spare"
-    spare.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(spare))
     disk = make_disk(size)
     arguments = words(verb, disk, recognition)
     content = recognition.checkpoint.read_bytes()
