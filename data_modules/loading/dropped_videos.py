@@ -63,9 +63,7 @@ class DroppedVideos:
             raise InputError(
                 f"{len(known)} of the {total} videos of split '{split}' cannot be used, more than the share of "
                 f"{self.max_fraction:.1%} that data.max_broken_fraction allows. One of them: {first.path} "
-                f"({first.reason})."
-                + (f" All of them: {self.path}." if self.path else "")
-                + " Remove or replace them, or "
+                f"({first.reason}). {f'All of them: {self.path}. ' if self.path else ''}Remove or replace them, or "
                 "raise that share."
             )
 

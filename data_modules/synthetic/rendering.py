@@ -1,8 +1,6 @@
 """Moving shapes to real video files: one seeded video a call, encoded as h264 by PyAV."""
 
-import glob
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +15,7 @@ from av.video.stream import VideoStream
 from jaxtyping import UInt8
 from torch import Tensor
 
+from data_modules.files.atomic import write_whole
 from data_modules.synthetic.shapes import (
     COLORS,
     FRAME_SIZE,
@@ -90,25 +89,7 @@ def encode(
 def write_mp4(pieces: Iterable[UInt8[Tensor, "T 3 H W"]], path: Path) -> None:
     """Encode frames, some at a time, as h264 at `FRAME_RATE`; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # several processes may render one world
-    arrays = (array for frames in pieces for array in frames.permute(0, 2, 3, 1).numpy())
+    arrays = (np.ascontiguousarray(array) for frames in pieces for array in frames.permute(0, 2, 3, 1).numpy())
     # A fixed quantiser: rate control does not give the same file each time, not even on one thread.
     codec_options = {"qp": "18", "preset": "veryfast"}
-    encode(str(partial), "mp4", "libx264", codec_options, map(np.ascontiguousarray, arrays))
-    try:
-        partial.replace(path)
-    except FileNotFoundError:
-        if not path.exists():  # another process has it done, and has taken this one for dead
-            raise
-
-
-def _remove_left(path: Path) -> None:
-    """What a process that is no more has left of a video."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        try:
-            os.kill(int(left.name.split(".")[-2]), 0)
-        except ProcessLookupError:
-            left.unlink(missing_ok=True)
-        except (PermissionError, ValueError):  # it lives, and is someone else's; or no such file of ours
-            continue
+    write_whole(path, lambda partial: encode(str(partial), "mp4", "libx264", codec_options, arrays))

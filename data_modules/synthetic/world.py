@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from data_modules.errors import InputError
-from data_modules.files.atomic import write_whole
+from data_modules.files.atomic import remove_leftovers, write_whole
 from data_modules.loading.processes import in_processes
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import SPLITS, Split
@@ -77,6 +77,8 @@ def render_missing(root: Path, world: Mapping[str, object], videos: Iterable[tup
     if not missing:
         return
     log.info("rendering %d videos to %s", len(missing), root)
+    for folder in {path.parent for path, _ in missing}:
+        remove_leftovers(folder)
     workers = min(os.cpu_count() or 1, 8) if len(missing) > 100 else 0
     deque(in_processes(_render, missing, workers), maxlen=0)
 

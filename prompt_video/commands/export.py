@@ -18,6 +18,7 @@ from data_modules.errors import InputError
 from prompt_video.export.opset import OPSET
 from prompt_video.io.outputs import check_file, check_folder
 from prompt_video.io.readable import readable
+from prompt_video.io.run_files import CHECKPOINTS
 from prompt_video.io.verb_parser import VerbParser
 
 if TYPE_CHECKING:
@@ -86,8 +87,9 @@ def _names(checkpoint: "Learned", options: Namespace) -> list[str] | None:
 
 def _results_of(checkpoint: Path) -> dict[str, Any]:
     """What the run measured: its folder holds the folder of the checkpoints."""
-    path = checkpoint.resolve().parent.parent / "results.json"
-    if not checkpoint.is_file() or not path.is_file():
+    place = checkpoint.resolve().parent
+    path = place.parent / "results.json"
+    if place.name != CHECKPOINTS or not checkpoint.is_file() or not path.is_file():
         return {}
     try:
         results = json.loads(path.read_text(encoding="utf-8"))

@@ -28,7 +28,7 @@ from prompt_video.inference.options import (
 from prompt_video.io import console as logs
 from prompt_video.io.outputs import check_folder, save
 from prompt_video.io.progress import Steps
-from prompt_video.io.run_files import BY_CAPTION
+from prompt_video.io.run_files import BY_CAPTION, run_of
 from prompt_video.io.spreadsheet import text_of
 from prompt_video.io.verb_parser import VerbParser
 from prompt_video.io.video_files import files_of
@@ -63,7 +63,6 @@ def main(arguments: list[str]) -> int:
     logs.configure()
 
     from prompt_video.experiment.claim import claim_named, claim_new
-    from prompt_video.experiment.run_settings import run_of
     from prompt_video.reports.predictions import NAME
 
     check_folder(options.out or options.runs, "--out" if options.out else "--runs")

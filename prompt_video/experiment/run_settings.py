@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from prompt_video.io.run_files import CHECKPOINTS, CONFIG, TRIALS
+from prompt_video.io.run_files import CONFIG, TRIALS, run_of
 from prompt_video.io.verb_parser import underscored
 
 VERBS = ("validate", "test", "predict")  # what uses a checkpoint; `fit` goes on with it, in the words that began it
@@ -44,19 +44,6 @@ def _value(words: Sequence[str], option: str) -> str | None:
         elif word.startswith(f"{option}="):
             value = word.partition("=")[2]
     return value
-
-
-def run_of(checkpoint: Path) -> Path | None:
-    """The run folder that a checkpoint lies in: of a run, or of one of its trials; what only lies near is none.
-
-    Args:
-        checkpoint: ``RUN/checkpoints/NAME.ckpt`` or ``RUN/trials/NUMBER/NAME.ckpt``, there or not.
-    """
-    for path in (checkpoint, checkpoint.absolute()):
-        depth = 1 if path.parent.name == CHECKPOINTS else 2 if path.parent.parent.name == TRIALS else None
-        if depth is not None and (path.parents[depth] / CONFIG).is_file():
-            return path.parents[depth]
-    return None
 
 
 def _trial_of(checkpoint: Path, run: Path) -> int | None:

@@ -54,7 +54,7 @@ def write_trial_report(folder: Path, run_folder: Path, name: str, protocol: str,
     """
     if not any(isinstance(results, DetectionResults) for results in tests.values()):
         return
-    run = read_run(run_folder, dry_runs=True, results={"metrics": {}, "protocol": protocol})
+    run = read_run(run_folder, dry_runs=True, untested=True, results={"metrics": {}, "protocol": protocol})
     facts = [row for row in facts_of([run]).rows if row[0] != "seed"]
     title = f"{run.experiment}, {name}: {method_title(run.method)}"
     write_page(folder / REPORT, Document(title, Facts([*facts, _command(run)]), test_sections(tests)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
+from statistics import harmonic_mean, mean, stdev
 
 import torch
 from jaxtyping import Float, Int
@@ -156,8 +156,8 @@ def combined(
     together = {f"test/{name}/{key}": value for name, values in figures.items() for key, value in values.items()}
     for name, (one, other) in harmonic_means.items():
         if one in figures and other in figures:
-            together[f"test/{name}"] = harmonic_mean(figures[one][figure], figures[other][figure])
-            frozen = harmonic_mean(figures[one][f"frozen_{figure}"], figures[other][f"frozen_{figure}"])
+            together[f"test/{name}"] = harmonic_mean((figures[one][figure], figures[other][figure]))
+            frozen = harmonic_mean((figures[one][f"frozen_{figure}"], figures[other][f"frozen_{figure}"]))
             together[f"test/frozen_{name}"] = frozen
     if not harmonic_means and figures:
         for key in next(iter(figures.values())):
@@ -166,8 +166,3 @@ def combined(
             if len(values) > 1:
                 together[f"test/{key}_std"] = stdev(values)
     return together
-
-
-def harmonic_mean(one: float, other: float) -> float:
-    """Of two figures; 0 if either is."""
-    return 2 * one * other / (one + other) if one and other else 0.0

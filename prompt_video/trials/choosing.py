@@ -71,7 +71,7 @@ class Choosing:
         scores: list[tuple[Values, float]] = []
         same_videos = not any(name.startswith("temporal.") for name in self.lists)
         examples: Examples | None = None
-        figure = "hm"
+        figure, trial = "", inner.trials[0]
         for values in points(self.lists):
             seed_everything(seed, verbose=False)
             task, trainer = self.make_task(values), self.make_trainer()
@@ -82,8 +82,8 @@ class Choosing:
                 examples = task.collect_examples(inner, examples if same_videos else None)
             trainer.test(task, datamodule=inner, verbose=False)
             monitored = task.monitor.removeprefix("val/")
-            scores.append((values, held_out_figure(trainer.callback_metrics, inner.trials[0], monitored)))
-            figure = figure if inner.trials[0].harmonic_means else monitored
+            figure = "hm" if trial.harmonic_means else monitored
+            scores.append((values, held_out_figure(trainer.callback_metrics, trial, monitored)))
             log.info("held out: %s: %s %.3f", told(values), figure, scores[-1][1])
         best = max(range(len(scores)), key=lambda place: (scores[place][1], -place))
         log.info("chosen on training videos that were held out: %s", told(scores[best][0]))

@@ -13,7 +13,7 @@ import yaml
 
 from data_modules.errors import InputError
 from prompt_video.io.bounded_yaml import safe_load
-from prompt_video.io.run_files import CONFIG, FAILED, NO_CHECKPOINT
+from prompt_video.io.run_files import CONFIG, FAILED, NO_CHECKPOINT, run_of
 from prompt_video.reports.comparison.kinds import ENVIRONMENT, NUMBER, RESULTS, misfit
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)_(\d\d)(\d\d)(\d\d)")  # in the names of run folders
@@ -111,18 +111,20 @@ class LeftOutError(Exception):
     """Why a folder is not in the report."""
 
 
-def read_run(folder: Path, *, dry_runs: bool = False, results: Mapping[str, Any] | None = None) -> Run:
+def read_run(
+    folder: Path, *, dry_runs: bool = False, untested: bool = False, results: Mapping[str, Any] | None = None
+) -> Run:
     """The run in a folder.
 
     Args:
         folder: of the run.
         dry_runs: take those too, whose figures are no results.
-        results: of a run that has none yet; it need not be tested.
+        untested: take one that tests nothing, too.
+        results: of a run that has none yet.
 
     Raises:
         LeftOutError: when there is none that was tested, or its files cannot be read.
     """
-    is_under_way = results is not None
     results = _mapping(folder / "results.json") if results is None else results
     if "protocol" not in results or not isinstance(results.get("metrics"), dict):
         raise LeftOutError("its results.json is not of a run")
@@ -143,7 +145,7 @@ def read_run(folder: Path, *, dry_runs: bool = False, results: Mapping[str, Any]
     experiment = _experiment(options) or _tested_experiment(results) or folder.absolute().parent.name
     method = Path(str(config.get("method") or "own settings")).stem
     run = Run(folder, experiment, method, results, config, environment, _tested(results, command, options))
-    if not run.is_tested and not is_under_way:
+    if not run.is_tested and not untested:
         raise LeftOutError(_why_failed(folder) if (folder / FAILED).is_file() else "it has no figures of a test")
     return run
 
@@ -154,10 +156,10 @@ def _experiment(options: Mapping[str, str]) -> str | None:
 
 def _tested_experiment(results: Mapping[str, Any]) -> str | None:
     """That of the run whose checkpoint was tested, as far as its folder is where it was."""
-    for folder in Path(results.get("tested") or "").parents[1:3]:
-        with suppress(LeftOutError):
-            environment = _mapping(folder / "environment.json")
-            return None if misfit(environment, ENVIRONMENT) else _experiment(_options(environment.get("command", [])))
+    run = run_of(Path(tested)) if (tested := results.get("tested")) else None
+    with suppress(LeftOutError):
+        environment = _mapping(run / "environment.json") if run else {}
+        return None if misfit(environment, ENVIRONMENT) else _experiment(_options(environment.get("command", [])))
     return None
 
 

@@ -1,4 +1,5 @@
 import json
+import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_the_same_seed_gives_the_same_files_and_a_killed_rendering_goes_on(
     half = world(tmp_path, test_videos=1)  # as if it had been killed
     assert len(read_ground_truth(tmp_path / "annotations.json")) == 5
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.mp4")}
-    (tmp_path / "test" / ".001.mp4.4194305.partial").write_bytes(b"half a video")
+    (tmp_path / "test" / f".001.mp4.0a.4194305@{socket.gethostname()}.tmp").write_bytes(b"half a video")
     whole = world(tmp_path)
     assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()) == files
     for file in files:

@@ -218,6 +218,13 @@ def test_a_missing_extra_is_told_of_with_the_line_that_installs_it(monkeypatch: 
         FrozenBackbone("open_clip:ViT-B-16:openai")
 
 
+def assert_same_texts(name: str, text: Any, tokenizer: Any, plain: Any, assert_same: Same) -> None:  # noqa: ANN401 - open_clip's
+    """Features of `TEXTS` in learned vectors, by our tower and by the library."""
+    tower, tokens = text_tower(name, text, tokenizer.sot_token_id, tokenizer.eot_token_id), map(tokenizer.encode, TEXTS)
+    learner = PromptLearner(tower.shape, 4, 4, init_std=0.05)
+    assert_same(partial(tower, chunk_size=None), plain, learner, list(tokens), 2e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "architecture",
@@ -243,17 +250,9 @@ def test_real_shapes_equal_open_clip(architecture: str, assert_same: Same, plain
     torch.manual_seed(0)
     model = library.create_model(architecture).eval().requires_grad_(False)
     inner, tokenizer = getattr(model, "text", model), library.get_tokenizer(architecture)
-    text = text_tower(architecture, inner, tokenizer.sot_token_id, tokenizer.eot_token_id)
+    assert_same_texts(architecture, inner, tokenizer, plain(model, tokenizer), assert_same)
     size = library.get_model_preprocess_cfg(model)["size"]
     size = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    tokens = [tokenizer.encode(text) for text in TEXTS]
-    assert_same(
-        partial(text, chunk_size=None),
-        plain(model, tokenizer),
-        PromptLearner(text.shape, 4, 4, init_std=0.05),
-        tokens,
-        2e-5,
-    )
     frames = torch.randn(2, 3, *size)
     with torch.no_grad():
         found, wanted = vision_tower(model.visual, size)(frames), model.encode_image(frames)
@@ -270,12 +269,4 @@ def test_texts_of_the_largest_pe_core_equal_open_clip(assert_same: Same, plain: 
     torch.manual_seed(0)
     model = library.CustomTextCLIP(config["embed_dim"], OPEN_CLIP_TIMM, config["text_cfg"]).requires_grad_(False)
     tokenizer = library.get_tokenizer("PE-Core-bigG-14-448")
-    text = text_tower("PE-Core G", model.text, tokenizer.sot_token_id, tokenizer.eot_token_id)
-    tokens = [tokenizer.encode(text) for text in TEXTS]
-    assert_same(
-        partial(text, chunk_size=None),
-        plain(model, tokenizer),
-        PromptLearner(text.shape, 4, 4, init_std=0.05),
-        tokens,
-        2e-5,
-    )
+    assert_same_texts("PE-Core G", model.text, tokenizer, plain(model, tokenizer), assert_same)

@@ -68,6 +68,15 @@ def test_a_folder_for_the_hub_loads_in_a_fresh_process(
     assert re.findall(r"'([^']+)'", said) == own
 
 
+def test_figures_that_only_lie_near_are_on_no_card(trained: Make, save_checkpoint: Save, tmp_path: Path) -> None:
+    moved = tmp_path / "another" / "run" / "last.ckpt"
+    moved.parent.mkdir(parents=True)
+    save_checkpoint(trained()).rename(moved)
+    (tmp_path / "another" / "results.json").write_text(json.dumps({"metrics": {"test/top1": 0.5}, "protocol": "x"}))
+    assert export(moved, "--hub", tmp_path / "hub") == 0
+    assert "top1" not in (tmp_path / "hub" / "README.md").read_text()
+
+
 def test_damage_gets_one_message(
     trained: Make, save_checkpoint: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

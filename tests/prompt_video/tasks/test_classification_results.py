@@ -5,7 +5,7 @@ import torch
 
 from prompt_video.model.calibration import Calibration
 from prompt_video.reports.recognition_files import per_class
-from prompt_video.tasks.classification_results import ClassificationResults, combined, harmonic_mean
+from prompt_video.tasks.classification_results import ClassificationResults, combined
 
 FIGURES: Any = {
     "base": {"top1": 0.9, "frozen_top1": 0.5},
@@ -46,7 +46,8 @@ def test_several_tests_are_averaged_with_their_spread() -> None:
 
 
 def test_harmonic_mean_of_nothing() -> None:
-    assert harmonic_mean(0.0, 0.9) == 0.0
+    figures = {name: {"top1": top1, "frozen_top1": 0.5} for name, top1 in (("base", 0.0), ("novel", 0.9))}
+    assert combined(figures, {"hm": ("base", "novel")})["test/hm"] == 0.0
 
 
 def test_a_temperature_changes_probabilities_and_no_accuracy() -> None:
