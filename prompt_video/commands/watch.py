@@ -2,7 +2,8 @@
 
 A source is a device (/dev/video0), an address (rtsp://..., http://...), or a file, which with --follow may still grow.
 On a terminal each line is one second; elsewhere, and with --json, each is one JSON object: `label` is null where none
-of the classes is shown, `lost` and `back_after_sec` tell of gaps, after which all begins anew.
+of the classes is shown, `lost` and `back_after_sec` tell of gaps, after which all begins anew; the first has a `notice`
+where people must know something of all figures.
 """
 
 import json
@@ -31,6 +32,9 @@ def main(arguments: list[str]) -> int:
     model, texts = model_and_texts(options)
     watcher = Watcher(model, texts, options.window, options.every)
     as_json = options.json or not sys.stdout.isatty()
+    notice = {"notice": model.notice} if model.notice else {}
+    if notice and not as_json:
+        logs.Terminal(stderr=True).print(f"note: {model.notice}")
 
     def line(event: Told) -> dict[str, Any]:
         now = {"time": datetime.now(UTC).isoformat(timespec="milliseconds")} if source.is_live else {}
@@ -47,7 +51,7 @@ def main(arguments: list[str]) -> int:
 
     with LiveSource(options.source, watcher.rate, follow=options.follow, give_up_sec=options.give_up) as source:
         for event in watcher.watch(source):
-            content = line(event)
+            content, notice = {**line(event), **notice}, {}
             print(json.dumps(content, ensure_ascii=False) if as_json else _row(content), flush=True)
     return 0
 

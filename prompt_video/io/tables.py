@@ -1,12 +1,13 @@
 """The one look of tables on a terminal: no lines, so that they are narrow, and read alike in a log file."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, JustifyMethod
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from prompt_video.io.readable import readable
+from prompt_video.io.readable import readable, wrapped
 
 GAP = 2  # spaces between columns
 
@@ -30,8 +31,20 @@ def new_table(title: str | None = None) -> Table:
 
 def titled(title: str, table: Table, caption: str | None = None) -> Group:
     """A table below its title, which may be wider; rich's own titles are wrapped to the table's width."""
-    below = [Text(readable(caption), style="dim italic")] if caption else []
-    return Group(Text(readable(title), style="bold"), table, *below)
+    below = [_Sentence(caption, "dim italic")] if caption else []
+    return Group(_Sentence(title, "bold"), table, *below)
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    """Broken between words on a terminal, as all else that is printed."""
+
+    text: str
+    style: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        text = readable(self.text)
+        yield Text(wrapped(text, console.width) if console.is_terminal else text, self.style)
 
 
 class GrowingTable:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
 
 import pytest
@@ -10,6 +11,7 @@ from prompt_video.cli import main
 from prompt_video.commands.verbs import VERBS
 from prompt_video.io import console
 from prompt_video.io.readable import told_on, wrapped
+from prompt_video.io.tables import new_table, titled
 
 PATH = "/a/path/" + "x" * 70
 
@@ -49,6 +51,15 @@ def test_what_is_printed_logged_or_refused_fits_the_terminal(screen: _Screen) ->
     assert len(lines) > 20
     assert max(map(len, lines)) <= 60
     assert "some words some words some words some words some words some" in lines
+
+
+def test_titles_and_captions_of_tables_are_broken_between_words(screen: _Screen) -> None:
+    shown = titled("some words " * 20, new_table(), f"below {PATH} " + "other words " * 20)
+    console.Terminal(file=screen).print(shown)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue()).splitlines()
+    assert PATH in lines
+    assert max(len(line) for line in lines if line != PATH) <= 60
+    assert lines[0] == "some words some words some words some words some words some"
 
 
 def test_help_fits_the_terminal_and_shows_no_markup(screen: _Screen) -> None:
