@@ -25,9 +25,7 @@ def check_file(path: Path | None, option: str) -> None:
     """
     if path is None:
         return
-    if str(path) == "-":
-        raise InputError(f"{option} - would be a file of this name, as what is printed is for people; name a file.")
-    with _telling(f"{option} {path}"):
+    with _telling(path, option):
         if path.is_dir():
             raise InputError(f"{option} {path} is a folder: name a file in it.")
         if path.is_file() or not path.exists():  # else a pipe or a device, which is written as it is
@@ -37,7 +35,7 @@ def check_file(path: Path | None, option: str) -> None:
 def check_folder(path: Path | None, option: str) -> None:
     """As `check_file`, for a folder that gets several files."""
     if path is not None:
-        with _telling(f"{option} {path}"):
+        with _telling(path, option):
             _try(path, "a")
 
 
@@ -105,7 +103,10 @@ def _try(folder: Path, name: str) -> None:
 
 
 @contextmanager
-def _telling(what: str) -> Iterator[None]:
+def _telling(path: Path, option: str) -> Iterator[None]:
+    what = f"{option} {path}"
+    if str(path) == "-":
+        raise InputError(f"{what} would be called so on disk, as what is printed is for people: give it another name.")
     try:
         yield
     except InputError:

@@ -31,8 +31,9 @@ def test_what_cannot_be_written_is_found_before_the_work(name: str, reason: str,
 
 
 def test_a_dash_is_no_file() -> None:
-    with pytest.raises(InputError, match="--json - would be a file of this name"):
-        check_file(Path("-"), "--json")
+    for check in (check_file, check_folder):
+        with pytest.raises(InputError, match="--out - would be called so on disk"):
+            check(Path("-"), "--out")
 
 
 def test_trying_leaves_nothing(tmp_path: Path) -> None:
