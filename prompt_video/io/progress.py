@@ -10,7 +10,7 @@ from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 from prompt_video.io.console import Terminal
@@ -96,7 +96,7 @@ class Steps:
         is_same = self._progress is not None and sys.stdout.isatty()
         console = self.console if is_same else Terminal()
         for one in chain.from_iterable(part.renderables if isinstance(part, Group) else (part,) for part in shown):
-            console.print(one, soft_wrap=isinstance(one, (str, Text)))  # long paths stay whole, cells are folded
+            console.print(one, soft_wrap=not isinstance(one, Table))  # long paths stay whole, cells are folded
 
     def advance(self, number: int | float = 1, beside: str = "") -> None:
         """So much more is done."""
