@@ -16,9 +16,9 @@ from pathlib import Path
 from prompt_video.experiment.claim import claim_named
 claim = claim_named(Path(sys.argv[1]))
 if os.fork() == 0:  # as a loader's process, which outlives the run for a while
+    (claim.folder / "ready").touch()
     time.sleep(30)
     os._exit(0)
-(claim.folder / "ready").touch()
 time.sleep(30)
 """
 
