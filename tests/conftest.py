@@ -27,6 +27,8 @@ VIDEOS = Path(__file__).parent / "data_modules" / "videos"
 LIBRARIES = ("lightning.pytorch.cli", "omegaconf", "safetensors.torch", "transformers", "wandb")
 # Tensors of tests are too small for two threads, and tests run beside each other.
 os.environ["OMP_NUM_THREADS"] = "1"
+# No test cuts the power: that files outlast it takes milliseconds each.
+os.fsync = lambda _: None
 # The same inputs in every run, on a machine of any speed, and nothing written beside the code.
 hypothesis.settings.register_profile("tests", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("tests")
@@ -97,6 +99,12 @@ def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
         gc.disable()
         for library in LIBRARIES:
             importlib.import_module(library)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests start processes come first: one worker alone imports the libraries for these once more."""
+    starting = {item.path for item in items if "start_python" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in starting)
 
 
 def pytest_collection_finish() -> None:

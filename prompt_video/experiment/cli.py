@@ -110,7 +110,7 @@ class ExperimentCLI(ExperimentSettings):
         """Add what every run has: its record, its checkpoints, its loggers, its progress bar."""
         settings = self.settings
         options = self.config_init[self.subcommand]["trainer"]
-        dump = self.verb_parser.dump(settings, skip_none=False)
+        dump = self.verb_parser.dump(settings, skip_none=False, skip_validation=True)
         self.record = RunRecord(self.run_folder, dump, int(settings["seed_everything"]), self.typed)
         callbacks: list[Callback] = [self.record, StopAtNotFinite(), StopTogether()]
         if options.get("enable_checkpointing") is not False and self.subcommand == "fit":
@@ -217,7 +217,7 @@ class ExperimentCLI(ExperimentSettings):
         with_values(self.settings["model"], chosen.values)
         self.model = choosing.make_task({})
         self.record.results["chosen"] = chosen.summary()
-        self.record.rewrite(self.verb_parser.dump(self.settings, skip_none=False))
+        self.record.rewrite(self.verb_parser.dump(self.settings, skip_none=False, skip_validation=True))
         return self.model
 
     @property

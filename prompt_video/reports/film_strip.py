@@ -42,8 +42,8 @@ def read_strip(path: Path, num_frames: int = 12, height: int = 108) -> FilmStrip
 
 
 def film_strip(frames: UInt8[Tensor, "T 3 H W"]) -> str:
-    """Frames side by side as a PNG data URI."""
+    """Frames side by side as a JPEG data URI: a PNG of real frames is three times as large, and takes 100 ms."""
     strip = frames.permute(2, 0, 3, 1).flatten(1, 2).numpy()  # (H, T * W, 3)
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(strip)).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    Image.fromarray(np.ascontiguousarray(strip)).save(buffer, "JPEG", quality=90, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

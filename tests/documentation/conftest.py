@@ -65,10 +65,11 @@ KINDS = (
         ("tests/prompt_video/tasks/test_own_task.py::test_a_task_of_ones_own_trains_and_tests",),
     ),
     Kind(r"make demo( SEEDS=3)?( SIZE=full)?", "ci"),
+    Kind(r"make bench ARGS=--quick", "run", options=("--only", "detections", "--out", "bench.json")),
     Kind(
-        r"make bench( ARGS=(--quick|\"--only families\"))?",
-        "run",
-        options=("--quick", "--only", "search", "--out", "bench.json"),
+        r"make bench( ARGS=\"--only families\")?",
+        "elsewhere",
+        ("tests/documentation/running/test_running.py::test_a_command_runs_on_small_videos",),
     ),
     Kind(
         r"make doctor EXP=jumps_closed",
@@ -135,7 +136,12 @@ KINDS = (
     Kind(r"prompt-video serve", "elsewhere", ("tests/documentation/running/test_running.py::test_the_page_is_served",)),
     Kind(r"prompt-video import-official \S+ --out \S+", "run", options=("--backbone=tiny", "--num_heads=4")),
     Kind(r"prompt-video list( \w+)?", "run"),
-    Kind(r"prompt-video (label|segment|predict|export|copy) .*", "run"),
+    Kind(
+        r"prompt-video export --ckpt \S+ --onnx \S+ --hub \S+",
+        "elsewhere",
+        ("tests/prompt_video/backbones/test_families_in_use.py::test_from_training_to_onnx",),
+    ),
+    Kind(r"prompt-video (label|segment|predict|copy) .*", "run"),
     Kind(
         r"prompt-video teach \S+( --\w+ \S+)*( --then label \S+( \S+)*)?",
         "elsewhere",

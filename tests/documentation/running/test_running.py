@@ -29,21 +29,18 @@ OUTPUTS = ("--csv", "--json", "--out", "--onnx", "--hub", "--srt")
 
 
 @pytest.fixture
-def run_there(as_run: AsRun, workspace: Path) -> Callable[[str, Sequence[str]], None]:
-    return partial(_run_there, as_run, workspace)
+def run_there(as_run: AsRun, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Sequence[str]], None]:
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    return partial(_run_there, as_run)
 
 
-def _run_there(as_run: AsRun, workspace: Path, text: str, options: Sequence[str]) -> None:
+def _run_there(as_run: AsRun, text: str, options: Sequence[str]) -> None:
     _, words = as_run(text.partition(" > ")[0])
-    program = Path(sys.executable).with_name("prompt-video")
-    environment = {**os.environ, "WANDB_MODE": "disabled", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [program, *words, *options], cwd=workspace, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+    assert main([*words, *options]) == 0
     for place, word in enumerate(words):
         if word in OUTPUTS:
-            assert (workspace / words[place + 1]).exists(), f"{text} has not written {words[place + 1]}"
+            assert Path(words[place + 1]).exists(), f"{text} has not written {words[place + 1]}"
 
 
 def test_a_command_runs_on_small_videos(

@@ -1,5 +1,7 @@
 """The page that every report is written into: it stands by itself, and names cannot break it."""
 
+import base64
+import io
 import re
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 import torch
 from jinja2 import UndefinedError
 from markupsafe import Markup
+from PIL import Image
 
 from prompt_video.io.templates import render
 from prompt_video.reports import figures
@@ -89,8 +92,14 @@ def test_the_best_is_marked_by_figure_and_can_be_told_without_colour() -> None:
 
 
 def test_a_film_strip_holds_all_frames() -> None:
-    frames = torch.zeros(3, 3, 4, 5, dtype=torch.uint8)
-    assert film_strip(frames).startswith("data:image/png;base64,")
+    frames = torch.randint(0, 256, (3, 3, 1, 1), dtype=torch.uint8).repeat(1, 1, 40, 50)
+    kind, content = film_strip(frames).split(",")
+    assert kind == "data:image/jpeg;base64"
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
+    assert shown.shape == (40, 150, 3)
+    for number, frame in enumerate(frames):
+        middle = shown[20, 50 * number + 25].astype(int)
+        assert np.abs(middle - frame[:, 0, 0].numpy()).max() <= 4
 
 
 def test_more_names_than_colors_still_differ() -> None:

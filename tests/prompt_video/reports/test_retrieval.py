@@ -60,7 +60,7 @@ def test_a_miss_shows_both_videos(tmp_path: Path, make_videos: Callable[[Path, i
     root = make_videos(tmp_path, 1)
     own, other = (Described(root / name / "0.mp4", f"it is {name}") for name in ("moving_left", "spinning"))
     html = examples([Question(own, other, 2.0, 7.0, is_right=False), Question(other, other, 1.0, 4.0, is_right=True)])
-    assert html.count("data:image/png;base64,") == 3
+    assert html.count("data:image/jpeg;base64,") == 3
     found, missed = html.split("<h3>Missed</h3>")
     assert "✓ rank 1<" in found
     assert "it is moving_left" not in found
