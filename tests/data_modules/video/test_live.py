@@ -110,7 +110,7 @@ def address(stream: Path) -> Iterator[tuple[str, threading.Event, threading.Even
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://user:secret@127.0.0.1:{server.server_port}/live", cut, stop
     stop.set()

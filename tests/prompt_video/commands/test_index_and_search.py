@@ -102,6 +102,7 @@ def test_the_right_shape_comes_first(tmp_path: Path) -> None:
     assert [answer.truncated for answer in long] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_kill_costs_little(tmp_path: Path, make_videos: Make, start_python: Callable[..., ForkServerProcess]) -> None:
     folder = make_videos(tmp_path / "videos", 10)
 

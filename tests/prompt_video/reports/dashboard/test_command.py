@@ -42,7 +42,8 @@ def keys_of(panel: dict[str, Any]) -> set[str]:
     return set(config["metrics"])
 
 
-@pytest.mark.parametrize("task", [TASKS[0], *(pytest.param(task, marks=pytest.mark.slow) for task in TASKS[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
 def test_without_an_account_every_panel_of_the_file_shows_what_a_run_has_logged(
     offline_run: Callable[[str], Any], task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
