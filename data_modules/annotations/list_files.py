@@ -62,6 +62,22 @@ class ClassTable:
         target = self._targets.get(text)
         return self._targets.get(text.replace("_", " ")) if target is None else target
 
+    def known(self, text: str, where: str) -> int:
+        """The target that a label means.
+
+        Args:
+            text: the label.
+            where: it stands, for messages.
+
+        Raises:
+            InputError: when it means none.
+        """
+        if (target := self.target(text)) is None:
+            raise InputError(
+                f"{where}: '{cut(text)}' is no class of this data set; is the file of another version of it?"
+            )
+        return target
+
 
 def split_of_cell(text: str) -> Split | None:
     """The split that a cell means; None for an empty one.

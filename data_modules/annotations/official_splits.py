@@ -26,8 +26,7 @@ def to_records(videos: Iterable[Listed], table: ClassTable, locate: Locate) -> t
     places: dict[str, str] = {}
     records = []
     for where, label, stem in videos:
-        if (target := table.target(label)) is None:
-            raise InputError(f"{where}: '{label}' is no class of this data set; is the file of another version of it?")
+        target = table.known(label, where)
         try:
             video_id, path = locate(stem, table.labels[target])
         except InputError as error:
