@@ -1,6 +1,8 @@
 """Fills a feature store, from one process or from many at once."""
 
+import errno
 import os
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +37,7 @@ class StoreWriter:
         max_pending_sec: or once its first video has waited this long.
 
     Raises:
-        InputError: the folder holds features that were made differently.
+        InputError: the folder holds features that were made differently, or cannot be written to.
     """
 
     def __init__(
@@ -156,7 +158,15 @@ class StoreWriter:
 
 def _create_manifest(root: Path, recipe: Recipe) -> None:
     """Write the manifest unless there is one; several processes may race, and the first wins."""
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):  # a store that is there may lie on a disk that is read-only
+            pass
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        reason = f"frame features cannot be kept in {root}: {error.strerror}"
+        raise InputError(f"{reason}. Name another place for them (features_root).") from error
     text = new_manifest(recipe)
     if not (root / MANIFEST).exists():
         write_whole(root / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"), replace=False)

@@ -33,6 +33,13 @@ def test_bad_features_are_refused(tmp_path: Path, video: Path) -> None:
     assert FeatureStore(tmp_path / "store").video_ids == ["good"]
 
 
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/store"])
+def test_a_place_that_takes_no_files_is_told_before_the_work(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot be kept in .*\. Name another place for them \(features_root\)"):
+        StoreWriter(tmp_path / place, RECIPE)
+
+
 def test_any_unicode_is_a_video_id(tmp_path: Path, video: Path) -> None:
     ids = ["", 'a "b"\n\\c', "視頻/动作 🎬.mp4", "\x00", "caf\udce9", "e\u0301", "é"]
     with StoreWriter(tmp_path / "store", RECIPE) as writer:
