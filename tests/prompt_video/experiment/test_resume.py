@@ -53,14 +53,13 @@ def kill_when(process: ForkServerProcess, condition: Callable[[], bool]) -> None
     assert process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "more"),
     [
-        pytest.param(None, [], marks=pytest.mark.slow),
+        (None, []),
         (3, []),
-        pytest.param(
-            None, ["--data.num_workers=2", "--data.val_fraction=0", "--data.test_fraction=0.5"], marks=pytest.mark.slow
-        ),
+        (None, ["--data.num_workers=2", "--data.val_fraction=0", "--data.test_fraction=0.5"]),
     ],
     ids=["between epochs", "within an epoch", "with workers, without validation"],
 )

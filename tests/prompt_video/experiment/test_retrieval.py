@@ -127,6 +127,7 @@ def test_gradient_caching_takes_the_step_of_the_plain_way(config: Path, tmp_path
         torch.testing.assert_close(cached[name], plain[name], rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_step_of_one(
     config: Path, tmp_path: Path, run_on_two_devices: Callable[[Sequence[str]], None]
 ) -> None:

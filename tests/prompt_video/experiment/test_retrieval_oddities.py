@@ -119,10 +119,8 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name == "short test" else pytest.mark.slow) for name in OPTIONS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIONS)
 def test_uncommon_settings(config: Path, tmp_path: Path, name: str) -> None:
     assert main(arguments(config, "fit", tmp_path / "run", *OPTIONS[name])) == 0
     found = {key: value for key, value in metrics(tmp_path / "run").items()}

@@ -196,7 +196,11 @@ def evaluate(common: list[str], tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 @pytest.mark.parametrize(
     "options",
-    [["--data.batch_size=1"], pytest.param(["--data.batch_size=7"], marks=pytest.mark.slow), ["--data.num_workers=2"]],
+    [
+        pytest.param(["--data.batch_size=1"], marks=pytest.mark.slow),
+        pytest.param(["--data.batch_size=7"], marks=pytest.mark.slow),
+        ["--data.num_workers=2"],
+    ],
 )
 def test_views_and_crops_are_averaged_alike_however_they_are_loaded(
     evaluate: Callable[..., Path], options: list[str]

@@ -117,6 +117,7 @@ def test_what_grows_shrinks_backwards_on_the_built_in_world(world: MovingShapes)
     assert backwards == [*turned.values()] * 6
 
 
+@pytest.mark.slow
 def test_reversed_frames_turn_left_into_right_after_training(tmp_path: Path) -> None:
     """Prompts and temporal encoder look at the order of frames, in a minute world of two classes."""
     for motion in ("moving left", "moving right"):
