@@ -1,13 +1,17 @@
 """How Lightning's trainer saves checkpoints: whole or not at all, the one before the last beside it."""
 
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins import CheckpointIO, TorchCheckpointIO
+from lightning.pytorch.trainer.connectors import checkpoint_connector
 
 from prompt_video.io.run_files import BEFORE_LAST, LAST
 from prompt_video.model.checkpoints import read_checkpoint, save_whole
+
+DAMAGED = "what it knows of the optimizer, the schedule or the loops is damaged. Name another one, or train anew."
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -41,3 +45,15 @@ def with_whole_checkpoints(plugins: Any) -> list[Any]:  # noqa: ANN401 - what Li
     """Plugins of a trainer, one of which saves its checkpoints."""
     own = [] if plugins is None else list(plugins) if isinstance(plugins, list | tuple) else [plugins]
     return own if any(isinstance(plugin, CheckpointIO) for plugin in own) else [*own, WholeCheckpoints()]
+
+
+def is_of_restoring(error: BaseException) -> bool:
+    """Whether the state of a trainer could not be taken from a checkpoint: whoever takes a part of it raises anything.
+
+    Args:
+        error: that ended a run.
+    """
+    return any(
+        frame.f_globals.get("__name__") == checkpoint_connector.__name__ and "restore" in frame.f_code.co_name
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )

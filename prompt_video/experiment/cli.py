@@ -14,7 +14,7 @@ from data_modules.errors import InputError
 from data_modules.files.atomic import WriteError
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import SPLITS, Split
-from prompt_video.experiment.checkpoint_files import with_whole_checkpoints
+from prompt_video.experiment.checkpoint_files import DAMAGED, is_of_restoring, with_whole_checkpoints
 from prompt_video.experiment.claim import Claim
 from prompt_video.experiment.config_errors import making_trainer
 from prompt_video.experiment.folder import settle_run_folder
@@ -66,18 +66,27 @@ class ExperimentCLI(ExperimentSettings):
         except Exception as error:
             if self.claim is not None:
                 self.claim.fail(error)
-            if has_lost_another(error):
-                self._stop_others()
-                raise InputError(f"{LOST}; {self._how_to_go_on()}") from None
-            if not isinstance(error, WriteError) and not (isinstance(error, OSError) and error.errno in NO_ROOM):
+            if (said := self._in_words(error)) is None:
                 raise
-            where = error.filename or (self.claim.folder if self.claim else "the run")
-            said = error if isinstance(error, WriteError) else f"{where} cannot be written: {error.strerror}."
-            raise InputError(f"{said} Make room; then {self._how_to_go_on()}") from None
+            raise InputError(said) from error
         finally:
             close_loggers()
             if self.claim is not None:
                 self.claim.leave()
+
+    def _in_words(self, error: Exception) -> str | None:
+        """What has ended the run and what to do, where the error itself says less."""
+        if has_lost_another(error):
+            self._stop_others()
+            return f"{LOST}; {self._how_to_go_on()}"
+        if isinstance(error, WriteError):
+            return f"{error} Make room; then {self._how_to_go_on()}"
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            where = error.filename or (self.claim.folder if self.claim else "the run")
+            return f"{where} cannot be written: {error.strerror}. Make room; then {self._how_to_go_on()}"
+        if is_of_restoring(error) and not isinstance(error, InputError):
+            return f"{self.settings['ckpt_path']} cannot be gone on from: {DAMAGED}"
+        return None
 
     def instantiate_classes(self) -> None:
         """Take a folder before anything is built, so that two runs never share one."""

@@ -57,7 +57,8 @@ class ComposingParser(ExperimentParser):
         chosen, model, backbone = named | dict(self.typed), _model_of(settings), settings.pop("backbone", None)
         if not (chosen or backbone) or model is None or (task := task_class(model["class_path"])) is None:
             return content
-        own = model.get("init_args") or {}
+        if not isinstance(own := model.get("init_args") or {}, dict):
+            return content
         if not self.typed and set(signature(VideoTextTask).parameters) <= set(own):  # of a run: it is whole already
             return content
         if chosen and "method" not in chosen:

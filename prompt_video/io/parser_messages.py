@@ -23,6 +23,7 @@ _UNKNOWN_CLASS = re.compile(
 _FOREIGN_CLASS = re.compile(
     r"(?:(?<=- )[\w.]+: )?(?:there is no [\w ]+ '[\w.]+' to be seen in its source|Python finds no module '\w+')[^.]*\."
 )
+_NO_SETTINGS = re.compile(r"class_path '(?:[\w.]+\.)?(\w+)':\s+'\w+' object has no attribute 'keys'")
 _OTHER_KIND = re.compile(r"to a subclass of (\w+)$|to be a (?:function that returns|subclass of) <class '(\w+)'>", re.M)
 _WANTED = re.compile(r"Expected an? (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\])(?:\. Got value: (.*))?$", re.M)
 _EMPTY = re.compile(r"<class 'NoneType'>|Expected a path|Does not validate against")
@@ -68,6 +69,8 @@ def explain(message: str, options: Collection[str], classes: Collection[str] = (
     inner = next((reason for reason in telling if not _WANTED.search(reason)), None)
     if foreign := _FOREIGN_CLASS.search(body):
         reason = foreign[0]
+    elif unsettled := _NO_SETTINGS.search(body):
+        reason = f"init_args of {unsettled[1]} are to be names with values, as in `init_args: {{name: value}}`."
     elif inner is not None and re.match(r"[\w.]+: |there is ", inner):
         reason = inner
     elif inner is not None:

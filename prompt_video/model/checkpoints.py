@@ -39,7 +39,7 @@ def read_checkpoint(path: Path, *, weights_only: bool = True) -> dict[str, Any]:
         weights_only: read nothing that could run code.
 
     Raises:
-        InputError: when the file cannot be read as one, or holds weights that are no numbers.
+        InputError: when the file cannot be read as one, or holds weights or an optimizer's memory that cannot be.
     """
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}.")
@@ -56,6 +56,8 @@ def read_checkpoint(path: Path, *, weights_only: bool = True) -> dict[str, Any]:
     if not isinstance(checkpoint, dict):
         raise InputError(f"{path} is no checkpoint. {_instead(path)}")
     _check_weights(path, checkpoint.get("state_dict"))
+    if not all(_is_memory(state) for state in checkpoint.get("optimizer_states") or ()):
+        raise InputError(f"{path}: what it knows of the optimizer is damaged. {_instead(path)}")
     return checkpoint
 
 
@@ -63,6 +65,21 @@ def _check_weights(path: Path, weights: object) -> None:
     for name, weight in weights.items() if isinstance(weights, dict) else ():
         if isinstance(weight, torch.Tensor) and not weight.isfinite().all():
             raise InputError(f"{path}: the weight {name} is not finite. {_instead(path)}")
+
+
+def _is_memory(state: object) -> bool:
+    """Whether an optimizer knows the same of all weights of a group, in finite values; it takes anything at first."""
+    try:
+        memory, groups = state["state"], state["param_groups"]  # type: ignore[index]
+        kept = [[memory[weight] for weight in group["params"] if weight in memory] for group in groups]
+        values = [
+            torch.as_tensor(value) for group in kept for one in group for value in one.values() if value is not None
+        ]
+        return all(len({frozenset(one) for one in group}) <= 1 for group in kept) and all(
+            value.isfinite().all() for value in values
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError):
+        return False
 
 
 def _is_state(weights: object) -> bool:

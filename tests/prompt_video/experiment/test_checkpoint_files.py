@@ -1,14 +1,18 @@
 """Checkpoints that are torn, rotten or of other things."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 import torch
 
 from data_modules.errors import InputError
+from prompt_video.cli import main
 from prompt_video.experiment.checkpoint_files import WholeCheckpoints
 from prompt_video.experiment.folder import checkpoint_of
 from prompt_video.model.checkpoints import last_checkpoint, read_checkpoint, read_learned
+from tests.small_runs import arguments
 
 
 def content(step: int) -> dict[str, object]:
@@ -81,3 +85,52 @@ def test_other_things_are_one_sentence(tmp_path: Path, other: object) -> None:
     torch.save(other, tmp_path / "other.ckpt")
     with pytest.raises(InputError, match="no checkpoint"):
         read_learned(tmp_path / "other.ckpt")
+
+
+class Run(Protocol):
+    """What `recognition` gives."""
+
+    config: Path
+
+    @property
+    def checkpoint(self) -> Path: ...
+
+
+def memory() -> dict[str, Any]:
+    """What AdamW knows of two weights."""
+    weights = [torch.ones(3, requires_grad=True), torch.ones(2, requires_grad=True)]
+    optimizer = torch.optim.AdamW(weights)
+    torch.stack([weight.sum() for weight in weights]).sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return optimizer.state_dict()
+
+
+ODD: Mapping[str, Callable[[dict[str, Any]], object]] = {
+    "not finite": lambda optimizer: optimizer["state"][0]["exp_avg"].fill_(torch.nan),
+    "forgotten": lambda optimizer: optimizer["state"][0].pop("exp_avg_sq"),
+    "a word": lambda optimizer: optimizer["state"][0].update(step="many"),
+    "a number": lambda optimizer: optimizer["state"].update({0: 1.0}),
+    "no memory": lambda optimizer: optimizer.update(state=3),
+    "no groups": lambda optimizer: optimizer.pop("param_groups"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_an_optimizer_cannot_go_on_from_is_one_sentence(odd: str, tmp_path: Path) -> None:
+    optimizer, path = memory(), tmp_path / "odd.ckpt"
+    torch.save({"state_dict": {}, "optimizer_states": [optimizer]}, path)
+    assert read_checkpoint(path)
+    ODD[odd](optimizer)
+    torch.save({"state_dict": {}, "optimizer_states": [optimizer]}, path)
+    with pytest.raises(InputError, match=rf"{path}: what it knows of the optimizer is damaged. Name a run's"):
+        WholeCheckpoints().load_checkpoint(path)
+
+
+def test_what_a_run_cannot_go_on_from_is_one_sentence(
+    recognition: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved, path = torch.load(recognition.checkpoint, weights_only=True), tmp_path / "odd.ckpt"
+    saved["loops"]["fit_loop"]["epoch_progress"] = 3
+    torch.save(saved, path)
+    assert main(arguments(recognition.config, "fit", tmp_path / "run", f"--ckpt={path}")) == 1
+    assert f"{path} cannot be gone on from: what it knows of the optimizer, the schedule" in capsys.readouterr().err

@@ -32,6 +32,7 @@ DEMO = Path(__file__).parents[3] / "experiments" / "demo_closed.yaml"
         ),
         (["--trainer.devices", "800"], "trainer: 800 devices are asked for, and here is no GPU and a CPU of"),
         (["--wandb", "sometimes"], "wandb: expected one of auto, online, offline, disabled, not sometimes."),
+        (["--model.init_args", "x"], "model: init_args of RecognitionTask are to be names with values"),
         (["--ckpt", "nowhere.ckpt"], "there is no checkpoint nowhere.ckpt."),
         (["--ckpt", "last", "--runs", "nowhere"], "no run of 'demo_closed' below nowhere has a checkpoint"),
     ],
