@@ -20,6 +20,7 @@ from prompt_video.io.outputs import check_file, check_folder
 from prompt_video.io.readable import readable
 from prompt_video.io.run_files import CHECKPOINTS
 from prompt_video.io.verb_parser import VerbParser
+from prompt_video.reports.comparison.kinds import RESULTS, misfit
 
 if TYPE_CHECKING:
     from prompt_video.model.hub_folder import Learned
@@ -92,10 +93,10 @@ def _results_of(checkpoint: Path) -> dict[str, Any]:
     if place.name != CHECKPOINTS or not checkpoint.is_file() or not path.is_file():
         return {}
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         results = None
-    if not isinstance(results, dict):
+    if results is None or misfit(results, RESULTS) is not None:
         raise InputError(f"{path} is damaged; mend it, or move it away to write a card without figures.")
     return results
 

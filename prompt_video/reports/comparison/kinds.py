@@ -7,7 +7,9 @@ from typing import Any
 NUMBER = (int, float)
 # A list of one kind is a list of such values; "*" stands for all names of a mapping.
 RESULTS: Mapping[str, Any] = {
+    "protocol": str,
     "seed": (int, type(None)),
+    "samples": {"*": {"*": NUMBER}},
     "tested": (str, type(None)),
     "metrics": {"*": NUMBER},
     "confidence": {"*": {"std": (*NUMBER, type(None)), "ci95": (*NUMBER, type(None)), "trials": int}},

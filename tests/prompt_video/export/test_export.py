@@ -77,6 +77,18 @@ def test_figures_that_only_lie_near_are_on_no_card(trained: Make, save_checkpoin
     assert "top1" not in (tmp_path / "hub" / "README.md").read_text()
 
 
+@pytest.mark.parametrize(
+    "odd", ["{", "[]", '{"metrics": {"test/top1": [1]}}', '{"samples": 3}', '{"metrics": {"a": NaN}}']
+)
+def test_odd_figures_are_one_sentence(
+    trained: Make, save_checkpoint: Save, tmp_path: Path, odd: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = save_checkpoint(trained())
+    (checkpoint.parent.parent / "results.json").write_text(odd)
+    assert export(checkpoint, "--hub", tmp_path / "hub") == 1
+    assert "results.json is damaged; mend it, or move it away" in capsys.readouterr().err
+
+
 def test_damage_gets_one_message(
     trained: Make, save_checkpoint: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
