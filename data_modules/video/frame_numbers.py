@@ -32,6 +32,10 @@ class _Bits:
         self.place += zeros
         return self.take(zeros + 1) - 1
 
+    def pass_golomb(self) -> None:
+        """As many bits behind the first 1 as zeros before it."""
+        self.place = 2 * self.bits.index("1", self.place) - self.place + 1
+
 
 class Slice(NamedTuple):
     """The first slice of a packet: its kind, whether others refer to the frame, and the bytes it begins with."""
@@ -93,12 +97,12 @@ def _numbers(first: Slice, numbering: _Numbering) -> tuple[int, int]:
     """
     bits = _Bits(first.data)
     for _ in range(3):
-        bits.golomb()
+        bits.pass_golomb()
     number = bits.take(numbering.width)
     if numbering.may_have_fields and bits.take(1):
         bits.take(1)
     if first.kind == _IDR_SLICE:
-        bits.golomb()
+        bits.pass_golomb()
     return number, bits.take(numbering.order_width) if numbering.order_width else 0
 
 
