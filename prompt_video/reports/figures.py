@@ -44,7 +44,9 @@ class _Axes:
 
     def __init__(self, xs: Sequence[float], values: Sequence[float], names: Mapping[float, str] | None = None) -> None:
         self.y_ticks = ticks(min(values), max(values))
-        round_numbers = {tick: axis_number(tick) for tick in ticks(min(xs), max(xs))} if names is None else {}
+        are_whole = all(float(x).is_integer() for x in xs)
+        places = ticks(min(xs), max(xs), are_whole=are_whole) if names is None else []
+        round_numbers = {tick: axis_number(tick) for tick in places}
         self.x_names = dict(names or round_numbers)
         self.left, self.right = min(self.x_names), max(self.x_names)
         room_beside = 0.0 if names is None else 0.06 * (self.right - self.left or 1.0)
@@ -197,11 +199,12 @@ def svg(drawn: Iterable[Markup], width: float, height: float, title: str) -> Mar
     )
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers from below the lowest to above the highest value, about so many."""
+def ticks(low: float, high: float, count: int = 5, are_whole: bool = False) -> list[float]:
+    """Round numbers from below the lowest to above the highest value, about so many; of steps whole ones."""
     span = high - low or abs(high) or 1.0
-    size = 10 ** math.floor(math.log10(span / count))
-    step = next(size * of for of in (1, 2, 2.5, 5, 10) if span / (size * of) <= count * (1 + 1e-9))
+    size = 10 ** max(math.floor(math.log10(span / count)), 0 if are_whole else -300)
+    factors = (1, 2, 5, 10) if are_whole else (1, 2, 2.5, 5, 10)
+    step = next(size * of for of in factors if span / (size * of) <= count * (1 + 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [float(step * place) for place in range(first, max(last, first + 1) + 1)]
 

@@ -131,6 +131,14 @@ def test_ticks_are_round_and_hold_the_values(low: float, high: float) -> None:
     assert len({figures.axis_number(tick) for tick in found}) == len(found)
 
 
+@pytest.mark.parametrize("last", [0, 1, 2, 3, 11, 12, 13, 999])
+def test_steps_are_counted_in_whole_numbers(last: int) -> None:
+    found = figures.ticks(0.0, float(last), are_whole=True)
+    assert found[-1] >= last
+    assert 2 <= len(found) <= 8
+    assert all(tick.is_integer() for tick in found)
+
+
 def test_a_confusion_matrix_without_videos_of_a_class_is_drawn() -> None:
     drawn = figures.confusion(np.array([[0.0, 0.0], [1 / 3, 2 / 3]]), ["a", "b"], "t").svg
     assert drawn.count("<title>") == 2
