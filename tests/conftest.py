@@ -28,7 +28,7 @@ LIBRARIES = ("lightning.pytorch.cli", "omegaconf", "safetensors.torch", "transfo
 # Tensors of tests are too small for two threads, and tests run beside each other.
 os.environ["OMP_NUM_THREADS"] = "1"
 # No test cuts the power: that files outlast it takes milliseconds each.
-os.fsync = lambda _: None
+os.fsync = lambda fd: None
 # The same inputs in every run, on a machine of any speed, and nothing written beside the code.
 hypothesis.settings.register_profile("tests", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("tests")
