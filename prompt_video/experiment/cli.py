@@ -68,7 +68,7 @@ class ExperimentCLI(ExperimentSettings):
                 self.claim.fail(error)
             if (said := self._in_words(error)) is None:
                 raise
-            raise InputError(said) from error
+            raise InputError(said) from None
         finally:
             close_loggers()
             if self.claim is not None:
