@@ -17,6 +17,7 @@ from data_modules.video.timeline import Timeline, tick_starts
 from prompt_video.localization.detector import ProposalDetector
 from prompt_video.localization.localizer import candidates, detected
 from prompt_video.localization.suppression import Suppression, VideoDetections
+from prompt_video.model.finite_scores import check_scores
 from prompt_video.model.kept_settings import check_settings, fits
 from prompt_video.model.rejection import Rejection, confidences
 from prompt_video.model.video_text_model import VideoTextModel
@@ -80,6 +81,7 @@ class SegmentDetector:
         windows: Windows,
         texts: Sequence[str],
         rejection: Rejection | None = None,
+        video: str = "",
     ) -> VideoDetections:
         """The detections in a video, best first.
 
@@ -91,6 +93,10 @@ class SegmentDetector:
             windows: how the video is cut.
             texts: the candidates.
             rejection: what shows none of them is left out; None: nothing.
+            video: what the features are of, for messages.
+
+        Raises:
+            InputError: when scores are not finite.
         """
         kept = _Likely(len(texts), self.suppression)
         scored = [*texts, *(rejection.bank if rejection else ())]
@@ -99,7 +105,9 @@ class SegmentDetector:
             proposed = detected(self.detector, batch, frames)
             for window in candidates(model, batch, frames, proposed, self.frames_inside):
                 likely = window.learned if rejection is None else _known(window.learned, len(texts), rejection)
-                kept.add(window.segments_sec, window.confidence[:, None] * likely)
+                scores = window.confidence[:, None] * likely
+                check_scores(scores[None], [video])
+                kept.add(window.segments_sec, scores)
         return kept.detections()
 
 

@@ -25,6 +25,7 @@ from prompt_video.inference.toy import toy_notice
 from prompt_video.io.readable import check_unicode
 from prompt_video.model.calibration import Calibration
 from prompt_video.model.embedding import refuse_probe, refuse_weighted, text_vectors, video_vectors
+from prompt_video.model.finite_scores import check_scores
 from prompt_video.model.independent import IndependentLabels
 from prompt_video.model.prompt import TemplatePrompt
 from prompt_video.model.rejection import Rejection, bank_share, confidences, rule_for
@@ -169,6 +170,7 @@ class LoadedModel:
         scores, _ = self.model.test_scores(
             {"features": features, "mask": mask, "text": [*names, *bank_of(rule)]}  # type: ignore[typeddict-item]  # all that it looks at
         )
+        check_scores(scores[None], [str(video)])
         scores, bank = scores[:, : len(names)], scores[:, len(names) :]
         probability = self.probabilities(scores)
         share = bank_share(scores, bank).mean(0, keepdim=True) if rule is not None and rule.bank else None
@@ -217,7 +219,9 @@ class LoadedModel:
         with open_video(Path(video)) as reader:
             features = view_features(reader, self.config, self.model.backbone)
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
-        return F.normalize(video_vectors(self.model, features, mask).mean(0), dim=-1).cpu()
+        vectors = video_vectors(self.model, features, mask)
+        check_scores(vectors[None], [str(video)])
+        return F.normalize(vectors.mean(0), dim=-1).cpu()
 
     @torch.inference_mode()
     def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "K E"]:
@@ -282,7 +286,7 @@ class LoadedModel:
             stored = reader.timeline.ticks(rate)
         suppression = dataclasses.replace(self.detector.suppression, min_score=min_score, max_detections=max_segments)
         detector = dataclasses.replace(self.detector, suppression=suppression)
-        kept = detector.detect(self.model, features, stored, rate, self.config.windows, list(texts), rule)
+        kept = detector.detect(self.model, features, stored, rate, self.config.windows, list(texts), rule, str(video))
         return VideoSegments(Path(video), tuple(texts), kept.named(texts), stored.duration_sec, "detector", rule)
 
     def check(self, texts: Sequence[str]) -> None:

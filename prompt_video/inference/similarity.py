@@ -10,6 +10,7 @@ from prompt_video.inference.frames import Progress, all_features, open_video
 from prompt_video.inference.rejecting import bank_of
 from prompt_video.inference.results import SimilarityCurve
 from prompt_video.model.embedding import span_vectors
+from prompt_video.model.finite_scores import check_scores
 from prompt_video.model.rejection import bank_share
 from prompt_video.search.spans import Cutting
 
@@ -35,6 +36,7 @@ def similarity_curve(
     cutting = Cutting(span, span / 4, num_frames, CURVE_RATE)
     spans = span_vectors(scorer, features, cutting.rows(times, duration_sec, start_sec), SPANS_AT_A_TIME)
     cosines = torch.cat([scorer.temporal.product(some, vectors) for some in spans])
+    check_scores(cosines[None], [str(video)])
     similarity, bank = cosines.tensor_split([len(texts)], dim=-1)
     temperature = scorer.temperature.item()
     return SimilarityCurve(

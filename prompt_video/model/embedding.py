@@ -47,9 +47,16 @@ def span_vectors(
 
 
 def text_vectors(model: VideoTextModel, texts: Sequence[str]) -> Float[Tensor, "K E"]:
-    """One unit vector a text, to be multiplied with `video_vectors`."""
+    """One unit vector a text, to be multiplied with `video_vectors`.
+
+    Raises:
+        InputError: when one is not finite.
+    """
     learned, share = model.text_features(texts), model.frozen_share
-    return joined_vectors(learned, model.frozen_text_features(texts), share) if share else learned
+    vectors = joined_vectors(learned, model.frozen_text_features(texts), share) if share else learned
+    if not vectors.isfinite().all():
+        raise InputError("the vectors of the texts are not finite: the learned weights are no numbers, or too large.")
+    return vectors
 
 
 def class_vectors(model: VideoTextModel, texts: Sequence[str]) -> Classifier:

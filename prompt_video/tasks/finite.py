@@ -1,7 +1,7 @@
 """Numbers that are none: a run stops at the first, and names the setting, the step or the video."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -52,24 +52,6 @@ def _numbers(value: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _numbers(inner, (*place, str(key)))
-
-
-def check_scores(scores: Tensor, video_ids: Sequence[str]) -> None:
-    """Refuse scores that are not finite.
-
-    Args:
-        scores: (V, ...), a row or more for each video.
-        video_ids: of V videos.
-
-    Raises:
-        InputError: naming the first video.
-    """
-    bad = ~scores.flatten(1).isfinite().all(1) if scores.ndim > 1 else ~scores.isfinite()
-    if bad.any():
-        video_id = video_ids[int(bad.int().argmax())]
-        raise InputError(
-            f"the scores of video {video_id} are not finite: its features or the learned weights are no numbers."
-        )
 
 
 class StopAtNotFinite(Callback):

@@ -28,8 +28,8 @@ from prompt_video.localization.segments import segment_features
 from prompt_video.localization.suppression import Candidates, Suppression
 from prompt_video.model import losses
 from prompt_video.model.examples import Examples
+from prompt_video.model.finite_scores import check_scores
 from prompt_video.tasks.detection_results import CLIP_ONLY, DetectionResults
-from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.options import NamingOptions
 from prompt_video.tasks.regularizers import check_regularizers
 from prompt_video.tasks.segment_naming import SegmentControls

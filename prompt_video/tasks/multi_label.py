@@ -15,9 +15,9 @@ from data_modules.errors import InputError
 from data_modules.modules.base import VideoDataModule
 from data_modules.protocols.trial import Subset, Trial
 from data_modules.typed_options import Unpack
+from prompt_video.model.finite_scores import check_scores
 from prompt_video.model.independent import KEY, IndependentLabels
 from prompt_video.model.rejection import rule_for
-from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.multi_label_results import MultiLabelResults
 from prompt_video.tasks.options import NamingOptions
 from prompt_video.tasks.recognition import RecognitionTask

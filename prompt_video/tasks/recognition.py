@@ -17,12 +17,12 @@ from data_modules.protocols.trial import Subset, Trial
 from data_modules.typed_options import Unpack
 from prompt_video.model import losses
 from prompt_video.model.examples import Examples
+from prompt_video.model.finite_scores import check_scores
 from prompt_video.model.rejection import bank_share, confidences, rule_for
 from prompt_video.model.temporal import mean_frame
 from prompt_video.model.text_bank import read_bank, without_candidates
 from prompt_video.tasks.base import VideoTextTask
 from prompt_video.tasks.classification_results import ClassificationResults, combined
-from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.options import NamingOptions
 from prompt_video.tasks.regularizers import check_regularizers
 

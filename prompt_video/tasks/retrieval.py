@@ -17,12 +17,12 @@ from data_modules.typed_options import Unpack
 from prompt_video.backbones.prompted_text import TextShape
 from prompt_video.model.contrastive import gathered, pair_keys, positive_pairs, symmetric_nce
 from prompt_video.model.embedding import text_vectors, video_vectors
+from prompt_video.model.finite_scores import check_scores
 from prompt_video.model.gradient_cache import in_chunks
 from prompt_video.model.prompt import PromptLearner
 from prompt_video.model.temporal import mean_frame
 from prompt_video.model.text_head import TextHead
 from prompt_video.tasks.base import VideoTextTask
-from prompt_video.tasks.finite import check_scores
 from prompt_video.tasks.options import TaskOptions
 from prompt_video.tasks.retrieval_results import Pairs, RetrievalResults
 

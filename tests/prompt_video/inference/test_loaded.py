@@ -42,6 +42,20 @@ def test_scores_are_those_of_the_run(recognition: Run, tmp_path: Path) -> None:
         assert found.probability.sum().item() == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize(("part", "times"), [("prompt", 1e30), ("temporal", torch.inf)])
+def test_weights_too_large_to_score_with_are_told(recognition: Run, part: str, times: float) -> None:
+    model = prompt_video.load(recognition.checkpoint)
+    with torch.inference_mode():
+        for weight in getattr(model.model, part).parameters():
+            weight.mul_(times)
+    video, names = min(recognition.root.rglob("*.mp4")), ["moving left", "spinning"]
+    for look in (model.score, model.similarity, model.segments):
+        with pytest.raises(InputError, match="not finite"):
+            look(video, names)
+    with pytest.raises(InputError, match="not finite"):
+        model.embed_video(video) if part == "temporal" else model.embed_text(names)
+
+
 def test_segments_are_those_of_the_run(localization: Run, tmp_path: Path) -> None:
     localization.again("predict", tmp_path / "again")
     (path,) = (tmp_path / "again").rglob("clip_only/*.json")

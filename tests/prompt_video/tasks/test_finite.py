@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from data_modules.errors import InputError
+from prompt_video.model.finite_scores import check_scores
 from prompt_video.tasks import RecognitionTask
-from prompt_video.tasks.finite import StopAtNotFinite, check_scores, check_settings
+from prompt_video.tasks.finite import StopAtNotFinite, check_settings
 from prompt_video.tasks.optimization import Optimization
 
 
