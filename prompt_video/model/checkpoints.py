@@ -56,7 +56,8 @@ def read_checkpoint(path: Path, *, weights_only: bool = True) -> dict[str, Any]:
     if not isinstance(checkpoint, dict):
         raise InputError(f"{path} is no checkpoint. {_instead(path)}")
     _check_weights(path, checkpoint.get("state_dict"))
-    if not all(_is_memory(state) for state in checkpoint.get("optimizer_states") or ()):
+    states = checkpoint.get("optimizer_states", [])
+    if not isinstance(states, list) or not all(map(_is_memory, states)):
         raise InputError(f"{path}: what it knows of the optimizer is damaged. {_instead(path)}")
     return checkpoint
 

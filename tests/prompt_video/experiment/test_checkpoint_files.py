@@ -126,6 +126,12 @@ def test_what_an_optimizer_cannot_go_on_from_is_one_sentence(odd: str, tmp_path:
         WholeCheckpoints().load_checkpoint(path)
 
 
+def test_optimizers_that_are_no_list_are_one_sentence(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "optimizer_states": 3}, tmp_path / "odd.ckpt")
+    with pytest.raises(InputError, match="what it knows of the optimizer is damaged"):
+        read_checkpoint(tmp_path / "odd.ckpt")
+
+
 def test_what_a_run_cannot_go_on_from_is_one_sentence(
     recognition: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
