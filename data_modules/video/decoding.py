@@ -155,19 +155,20 @@ class VideoReader:
         look: Callable[[UInt8[Tensor, "3 H W"]], UInt8[Tensor, "..."]] | None,
     ) -> UInt8[Tensor, "T ..."]:
         """What is kept of the pictures at the given places; whole ones are stored as T H W 3."""
-        numbers = self._display.order[places]
-        missing = set(numbers.tolist())
+        wanted_at: dict[int, list[int]] = {}
+        for place, number in enumerate(self._display.order[places].tolist()):
+            wanted_at.setdefault(number, []).append(place)
         kept: UInt8[np.ndarray, "T ..."] | None = None
         for number, picture in pictures:
             seen = picture if look is None else look(as_tensor(picture)).numpy()
             if kept is None:
-                kept = np.empty((len(numbers), *seen.shape), np.uint8)
+                kept = np.empty((len(places), *seen.shape), np.uint8)
             if seen.shape != kept.shape[1:]:
                 raise BrokenVideoError(self.path, "the picture is turned midway")
-            kept[numbers == number] = seen
-            missing.discard(number)
-        if missing or kept is None:
-            raise BrokenVideoError(self.path, f"{len(missing)} frames cannot be decoded")
+            for place in wanted_at.pop(number, ()):
+                kept[place] = seen
+        if wanted_at or kept is None:
+            raise BrokenVideoError(self.path, f"{len(wanted_at)} frames cannot be decoded")
         frames = torch.from_numpy(kept)
         return frames if look is not None else frames.permute(0, 3, 1, 2)
 

@@ -28,7 +28,7 @@ from data_modules.video.bitstream import (
     shows_a_frame,
 )
 from data_modules.video.clock import losses, one_clock, starts_of_parts
-from data_modules.video.frame_numbers import Slice, first_slice, numbers_run_on
+from data_modules.video.frame_numbers import first_slice, numbers_run_on
 from data_modules.video.limits import MAX_PACKETS, MAX_PIXELS, MAX_STRETCH
 from data_modules.video.timeline import NO_STAMP, Packets
 
@@ -139,14 +139,15 @@ class PacketSource:
 
     def _demux(self) -> Iterator[Packet]:
         """Every packet that holds data; MPEG-4 frames packed two in a packet come apart."""
-        unpack = BitStreamFilterContext("mpeg4_unpack_bframes", self.stream) if self.codec_name == "mpeg4" else None
-        for packet in self._all_packets():
-            if unpack is not None:
-                yield from unpack.filter(packet if packet.size else None)
-            elif packet.size:
-                yield packet
+        return self._unpacked(self._packets_of_file()) if self.codec_name == "mpeg4" else self._packets_of_file()
 
-    def _all_packets(self) -> Iterator[Packet]:
+    def _unpacked(self, packets: Iterator[Packet]) -> Iterator[Packet]:
+        unpack = BitStreamFilterContext("mpeg4_unpack_bframes", self.stream)
+        for packet in packets:
+            yield from unpack.filter(packet)
+        yield from unpack.filter(None)
+
+    def _packets_of_file(self) -> Iterator[Packet]:
         """Those of the stream; other streams may begin midway, which PyAV does not know: they are passed over."""
         is_replaced = False
         while True:
@@ -154,9 +155,9 @@ class PacketSource:
                 for packet in self.container.demux(self.stream):
                     if packet.size:
                         is_replaced = False
+                        yield packet
                     elif is_replaced:
                         raise BrokenVideoError(self.path, "goes on in another stream midway; cut it there")
-                    yield packet
                 return
             except IndexError:
                 is_replaced = True
@@ -164,7 +165,7 @@ class PacketSource:
     def _read_all(self) -> tuple[Packets, bool]:
         """The table of packets, and whether it can be trusted; packets are kept if they are not too large."""
         rows: list[tuple[int, int, int, bool, bool, bool]] = []
-        slices: list[Slice | None] = []
+        slices: list[bytes | None] = []
         self._places: list[tuple[int | None, int]] = []  # of each packet in the file, and its bytes
         kinds: list[Literal["I", "P", "B", "S", "none"]] = []
         parts = set[frozenset[tuple[int, int]]]()
@@ -180,17 +181,18 @@ class PacketSource:
                 if is_damaged and not is_broadcast:
                     raise BrokenVideoError(self.path, f"truncated or damaged: frame {number + 1} is incomplete")
                 pts, dts = (NO_STAMP if stamp is None else stamp for stamp in (packet.pts, packet.dts))
-                is_shown = not packet.is_discard and not (may_hide and not shows_a_frame(name, memoryview(packet)))
+                content = memoryview(packet)
+                is_shown = not packet.is_discard and not (may_hide and not shows_a_frame(name, content))
                 self._places.append((packet.pos, packet.size))
                 rows.append((pts, dts, packet.duration or 0, packet.is_keyframe, is_shown, is_damaged))
                 if name == "h264":
-                    slices.append(first_slice(memoryview(packet), length_size))
+                    slices.append(first_slice(content, length_size))
                 if length_size:
-                    is_sound &= nal_units_fit(memoryview(packet), length_size)
+                    is_sound &= nal_units_fit(content, length_size)
                 elif name == "mjpeg":
-                    parts.add(jpeg_parts(memoryview(packet)))
+                    parts.add(jpeg_parts(content))
                 elif name == "mpeg4":
-                    kinds.append(mpeg4_frame_kind(bytes(packet)))
+                    kinds.append(mpeg4_frame_kind(bytes(content)))
                 size += packet.size
                 if size <= _KEPT_BYTES and number < _KEPT_PACKETS:
                     self._kept.append(_numbered(packet, number))

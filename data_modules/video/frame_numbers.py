@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _SLICE, _IDR_SLICE, _SPS = 1, 5, 7
+_SLICES = (_SLICE, _IDR_SLICE)
 _PROFILES_WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _HEAD_BYTES = 96  # of a packet, in which its first slice begins, unless much is said before it
-_READ = 23  # of a slice
+_READ = 24  # bytes of a slice
 
 
 class _Bits:
@@ -18,31 +19,20 @@ class _Bits:
 
     def __init__(self, data: bytes) -> None:
         clean = data.replace(b"\0\0\3", b"\0\0")  # without the bytes that keep start codes out of it
-        self.bits, self.place = f"{int.from_bytes(clean, 'big'):0{8 * len(clean)}b}", 0
+        self.value, self.left = int.from_bytes(clean, "big"), 8 * len(clean)  # what is not read yet
 
     def take(self, count: int) -> int:
-        taken = self.bits[self.place : self.place + count]
-        if len(taken) < count:
+        self.left -= count
+        if self.left < 0:
             raise ValueError
-        self.place += count
-        return int(taken or "0", 2)
+        taken = self.value >> self.left
+        self.value ^= taken << self.left
+        return taken
 
     def golomb(self) -> int:
-        zeros = self.bits.index("1", self.place) - self.place
-        self.place += zeros
-        return self.take(zeros + 1) - 1
-
-    def pass_golomb(self) -> None:
         """As many bits behind the first 1 as zeros before it."""
-        self.place = 2 * self.bits.index("1", self.place) - self.place + 1
-
-
-class Slice(NamedTuple):
-    """The first slice of a packet: its kind, whether others refer to the frame, and the bytes it begins with."""
-
-    kind: int
-    is_reference: bool
-    data: bytes
+        zeros = self.left - self.value.bit_length()
+        return self.take(2 * zeros + 1) - 1
 
 
 class _Numbering(NamedTuple):
@@ -54,14 +44,14 @@ class _Numbering(NamedTuple):
 
 
 def numbers_run_on(
-    extradata: bytes | None, length_size: int, slices: Sequence[Slice | None], times: Iterable[int | None]
+    extradata: bytes | None, length_size: int, slices: Sequence[bytes | None], times: Iterable[int | None]
 ) -> bool | None:
     """Whether each reference frame has the number after the one before it, and each frame its place in display order.
 
     Args:
         extradata: of the stream, with its parameter sets.
         length_size: of `nal_length_size`.
-        slices: the first of each packet, in decoding order; None: a packet that shows nothing.
+        slices: of `first_slice`, one for each packet, in decoding order.
         times: when the container shows each packet's frame; None: it does not say.
 
     Returns:
@@ -70,6 +60,7 @@ def numbers_run_on(
     numbering = _numbering(extradata or b"", length_size)
     if numbering is None:
         return None
+    cycle, order_cycle = 1 << numbering.width, 1 << numbering.order_width
     latest: tuple[int, int, int | None] | None = None  # of a reference frame: number, place and time
     for first, time in zip(slices, times, strict=True):
         if first is None:
@@ -78,32 +69,49 @@ def numbers_run_on(
             number, place = _numbers(first, numbering)
         except ValueError:
             return None
-        if first.kind != _IDR_SLICE and latest is not None:
-            if (number - latest[0]) % (1 << numbering.width) > 1:
+        if latest is not None and first[0] & 31 != _IDR_SLICE:
+            if (number - latest[0]) % cycle > 1:
                 return False
-            ahead = (place - latest[1]) % (1 << numbering.order_width)
-            is_later = ahead < (1 << numbering.order_width) // 2
-            if ahead and None not in (time, latest[2]) and is_later is not (time > latest[2]):  # type: ignore[operator]
+            ahead = (place - latest[1]) % order_cycle
+            before = latest[2]
+            if ahead and time is not None and before is not None and (ahead < order_cycle // 2) is not (time > before):
                 return False
-        latest = (number, place, time) if first.is_reference or latest is None else latest
+        if latest is None or first[0] & 0x60:  # others refer to it
+            latest = number, place, time
     return True
 
 
-def _numbers(first: Slice, numbering: _Numbering) -> tuple[int, int]:
+def _numbers(first: bytes, numbering: _Numbering) -> tuple[int, int]:
     """The number of a frame and its place in display order; 0 where that is not written.
+
+    As `_Bits` reads them; every frame is asked, and this takes a third of the time.
 
     Raises:
         ValueError: where they cannot be read.
     """
-    bits = _Bits(first.data)
-    for _ in range(3):
-        bits.pass_golomb()
-    number = bits.take(numbering.width)
-    if numbering.may_have_fields and bits.take(1):
-        bits.take(1)
-    if first.kind == _IDR_SLICE:
-        bits.pass_golomb()
-    return number, bits.take(numbering.order_width) if numbering.order_width else 0
+    clean = first.replace(b"\0\0\3", b"\0\0")
+    left = 8 * len(clean) - 8  # bits behind the unit's kind
+    value = int.from_bytes(clean, "big") & ((1 << left) - 1)
+    for _ in range(3):  # the first block, the kind of slice, the parameter set
+        left -= 2 * (left - value.bit_length()) + 1
+        if left < 0:
+            raise ValueError
+        value &= (1 << left) - 1
+    left -= numbering.width
+    if left < 0:
+        raise ValueError
+    number = value >> left
+    value &= (1 << left) - 1
+    if numbering.may_have_fields:
+        left -= 2 if value >> (left - 1) else 1
+        value &= (1 << left) - 1
+    if first[0] & 31 == _IDR_SLICE:
+        left -= 2 * (left - value.bit_length()) + 1
+        value &= (1 << left) - 1
+    left -= numbering.order_width
+    if left < 0:
+        raise ValueError
+    return number, value >> left if numbering.order_width else 0
 
 
 def _numbering(extradata: bytes, length_size: int) -> _Numbering | None:
@@ -154,13 +162,20 @@ def _pass_over_scaling(bits: _Bits, num_lists: int) -> None:
                 break
 
 
-def first_slice(packet: memoryview, length_size: int) -> Slice | None:
-    """The first slice of a packet, most often within its first bytes; None: it holds none."""
+def first_slice(packet: memoryview, length_size: int) -> bytes | None:
+    """How the first slice of a packet begins, with its unit's kind in the first byte; None: the packet holds none.
+
+    Args:
+        packet: of a stream.
+        length_size: of `nal_length_size`.
+    """
+    if length_size < len(packet) and length_size and packet[length_size] & 31 in _SLICES:
+        return bytes(packet[length_size : length_size + _READ])
     first = _first_slice(bytes(packet[:_HEAD_BYTES]), length_size)
-    return first if first is not None and len(first.data) == _READ else _first_slice(bytes(packet), length_size)
+    return first if first is not None and len(first) == _READ else _first_slice(bytes(packet), length_size)
 
 
-def _first_slice(head: bytes, length_size: int) -> Slice | None:
+def _first_slice(head: bytes, length_size: int) -> bytes | None:
     place = 0
     while True:
         if length_size:
@@ -173,5 +188,5 @@ def _first_slice(head: bytes, length_size: int) -> Slice | None:
                 return None
         if start >= len(head):
             return None
-        if head[start] & 31 in (_SLICE, _IDR_SLICE):
-            return Slice(head[start] & 31, bool(head[start] & 0x60), head[start + 1 : start + 1 + _READ])
+        if head[start] & 31 in _SLICES:
+            return head[start : start + _READ]
