@@ -113,7 +113,9 @@ class UntrimmedRecord(Record):
 
     def renumbered(self, new_target: Mapping[int, int]) -> "UntrimmedRecord | None":
         """Segments of other classes are hidden; None if no segment is left."""
-        kept = tuple(replace(s, target=new_target[s.target]) for s in self.segments if s.target in new_target)
+        kept = tuple(
+            Segment(s.start_sec, s.end_sec, new_target[s.target]) for s in self.segments if s.target in new_target
+        )
         if not kept:
             return None
         # One that was annotated the wrong way round hides what lies between its ends.

@@ -14,7 +14,7 @@ from data_modules.errors import InputError
 from data_modules.files.file_index import FileIndex
 from data_modules.files.regular_files import is_folder
 from data_modules.files.text_files import read_text
-from data_modules.protocols.trial import DatasetIndex, Trial
+from data_modules.protocols.trial import DatasetIndex, LazyTrials, Trial
 
 AMBIGUOUS = "Ambiguous"  # what THUMOS14 calls a stretch of which the annotators could not tell; no class
 OPEN_SETS = ("75_25", "50_50")  # seen and unseen classes, in per cent
@@ -135,7 +135,7 @@ def published_open_sets(folder: str, index: DatasetIndex) -> Published:
     }
 
 
-def _open_set(file: Path, index: DatasetIndex) -> list[Trial]:
+def _open_set(file: Path, index: DatasetIndex) -> LazyTrials:
     """Trained on the training videos of the seen classes, tested on the test videos of the unseen ones.
 
     Source: ``datasplits/Open-set Action Localisation`` of ju-chen/Efficient-Prompt.
@@ -144,10 +144,9 @@ def _open_set(file: Path, index: DatasetIndex) -> list[Trial]:
     name_of = dict(zip(index.labels, index.class_names, strict=True))
     names = [name_of[label] for label in packed["classes"]]
     train, test = index.subset("train"), index.subset("test")
-    trials = []
-    for number in range(len(packed["parts"]["train"])):
-        seen, unseen = (
-            [names[index] for index in packed["parts"][subset][str(number)]] for subset in ("train", "test")
-        )
-        trials.append(Trial(f"split {number}", train.only(seen), {"test": test.only(unseen)}))
-    return trials
+
+    def make(number: int) -> Trial:
+        seen, unseen = ([names[place] for place in packed["parts"][part][str(number)]] for part in ("train", "test"))
+        return Trial(f"split {number}", train.only(seen), {"test": test.only(unseen)})
+
+    return LazyTrials(make, len(packed["parts"]["train"]))

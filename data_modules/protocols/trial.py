@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal, get_args, overload
 
 from data_modules.batch import Record
 
@@ -72,6 +72,34 @@ class Trial:
         """Every subset of the trial by name."""
         val = {"val": self.val} if self.val is not None else {}
         return {"train": self.train, **val, **self.tests}
+
+
+class LazyTrials(Sequence[Trial]):
+    """Trials that are made when they are asked for, once: where one of ten is run, nine need not be.
+
+    Args:
+        make: a trial by its number.
+        count: how many there are.
+    """
+
+    def __init__(self, make: Callable[[int], Trial], count: int) -> None:
+        self._make, self._count = make, count
+        self._made: dict[int, Trial] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Trial: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Trial]: ...
+    def __getitem__(self, place: int | slice) -> Trial | list[Trial]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(self._count))]
+        number = range(self._count)[place]
+        if number not in self._made:
+            self._made[number] = self._make(number)
+        return self._made[number]
 
 
 @dataclass(frozen=True)

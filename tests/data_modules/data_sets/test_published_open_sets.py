@@ -11,7 +11,7 @@ from data_modules.annotations.published_lists import LISTS
 from data_modules.batch import UntrimmedRecord
 from data_modules.modules.untrimmed import UntrimmedDataModule
 from data_modules.protocols import OpenSet
-from data_modules.protocols.trial import DatasetIndex, Split, Subset
+from data_modules.protocols.trial import DatasetIndex, LazyTrials, Split, Subset, Trial
 
 
 def untrimmed(subset: Subset) -> dict[str, UntrimmedRecord]:
@@ -58,3 +58,23 @@ def test_published_open_sets(tmp_path: Path, cls: type[UntrimmedDataModule], spl
         assert sorted((*trial.train.class_names, *trial.tests["test"].class_names)) == sorted(index.class_names)
     words = protocol.describe(index, trials)
     assert f"10 published splits of the classes; in each, {seen} are seen in training" in words
+
+
+def test_a_split_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
+    made: list[int] = []
+    nothing = Subset((), ())
+
+    def make(number: int) -> Trial:
+        made.append(number)
+        return Trial(f"split {number}", nothing, {"test": nothing})
+
+    trials = LazyTrials(make, 10)
+    assert (len(trials), made) == (10, [])
+    assert trials[-1] is trials[9]
+    assert [one.name for one in trials[:4:2]] == ["split 0", "split 2"]
+    assert made == [9, 0, 2]
+    with pytest.raises(IndexError):
+        trials[10]
+    data = Thumos14(tmp_path, protocol=OpenSet(split="75_25"), trial=3)
+    assert isinstance(data.make_trials(), LazyTrials)
+    assert [trial.name for trial in data.trials] == ["split 3"]
