@@ -89,16 +89,16 @@ class FrozenBlock(nn.Module):
     def finish(self, x: Float[Tensor, "*N W"], attended: Float[Tensor, "*N W"]) -> Float[Tensor, "*N W"]:
         """The block's output, given its input and what each position's heads brought together."""
         x = frozen_linear(attended, self.out.weight, self.out.bias).add_(x)
-        gain, offset, bias1, bias2 = self._scaled_by_slope()
+        gain, offset, bias1, bias2 = self.scaled_by_slope()
         normed = F.layer_norm(x, (self.width,), gain, offset, self.norm2.eps)
         hidden = self.activation(frozen_linear(normed, self.fc1.weight, bias1))
         change = frozen_linear(hidden, self.fc2.weight, bias2)
         return torch.add(x, change, alpha=1 / self.slope)
 
-    def _scaled_by_slope(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def scaled_by_slope(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Gain and offset of the second norm and both biases of the MLP, times the slope of the activation.
 
-        In vectors the slope costs nothing, and frozen matrices stay as they are.
+        In vectors the slope costs nothing, and frozen matrices stay as they are. They are computed once.
         """
         own, scaled = self.fc1.bias, self._scaled
         if scaled is None or scaled[2].device != own.device or scaled[2].dtype != own.dtype:

@@ -72,6 +72,8 @@ def encode_padded(
         prefix.dtype,
     )
     if compiled:
+        for block in tower.blocks:
+            block.scaled_by_slope()  # what is computed at the first call alone would have all compiled once more
         # What is replayed writes to the same memory each time.
         return compiled_for(prefix.device.type, _encode)(tower, texts.suffix, prefix, layout).clone()
     return _encode(tower, texts.suffix, prefix, layout)

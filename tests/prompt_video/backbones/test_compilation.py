@@ -1,6 +1,5 @@
-"""A run that is compiled gives the figures of one that is not; in a process without the type checks of the tests."""
+"""A run that is compiled, which type checks of tests would be too, gives the figures of one that is not."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from tests.small_runs import arguments, results_of, run, weights
 
 YAML = """
 trainer: {{accelerator: cpu, max_epochs: 2, num_sanity_val_steps: 0, log_every_n_steps: 1}}
@@ -23,6 +24,7 @@ model:
     prompt: {{class_path: PromptLearner, init_args: {{num_prefix: 2, num_suffix: 1}}}}
     temporal: {{class_path: TemporalEncoder, init_args: {{num_layers: 1, num_heads: 4}}}}
     optimizer: {{class_path: torch.optim.SGD, init_args: {{lr: 0.05}}}}
+    controls: false
 """
 
 
@@ -30,15 +32,17 @@ model:
 def test_compiling_changes_no_figure_beyond_rounding(make_videos: Callable[[Path, int], Path], tmp_path: Path) -> None:
     config = tmp_path / "small.yaml"
     config.write_text(YAML.format(root=make_videos(tmp_path / "videos", 3), features=tmp_path / "features"))
-    states, figures = [], []
-    for name in ("false", "true"):
-        common = ["--config", str(config), "--run_folder", str(tmp_path / name), "--wandb=disabled", "--quiet=true"]
-        command = [sys.executable, "-m", "prompt_video", "fit", *common, f"--model.compile={name}"]
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ}, check=False)
-        assert done.returncode == 0, done.stderr
-        states.append(torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"])
-        metrics = json.loads((tmp_path / name / "results.json").read_text())["metrics"]
-        figures.append({key: value for key, value in metrics.items() if key != "data_wait"})
+    run(config, "fit", tmp_path / "false", "--model.compile=false")
+    words = arguments(config, "fit", tmp_path / "true", "--model.compile=true")
+    environment = {**os.environ, "TORCH_LOGS": "recompiles"}
+    command = [sys.executable, "-m", "prompt_video", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Recompiling function _encode " not in done.stderr, "texts are the same in every step"
+    states = [weights(tmp_path / name) for name in ("false", "true")]
+    figures = [results_of(tmp_path / name)["metrics"] for name in ("false", "true")]
+    for of_run in figures:
+        del of_run["data_wait"]
     assert states[0].keys() == states[1].keys()
     for name, weight in states[0].items():
         torch.testing.assert_close(states[1][name], weight, rtol=1e-4, atol=1e-5)
