@@ -23,7 +23,7 @@ TRAIN_ENV := MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=1717986918
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q --numprocesses logical --dist worksteal --durations 25 --durations-min 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep table bench tiny-clip format lint types imports test test-all pictures docs check clean
+.PHONY: help setup coverage demo train evaluate features doctor dry-run rehearse dashboard sweep table bench tiny-clip format lint types imports test test-slow test-all pictures docs check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ imports: $(READY) ## check who may import whom
 
 test: $(READY) ## the fast tests, and which were the slowest; ARGS="-n 0" runs them in one process
 	@$(PYTEST) $(ARGS)
+
+test-slow: $(READY) ## the slow tests: whole runs, as a user has them, without the type checks of each call
+	@$(PYTEST) -m slow --jaxtyping-packages= $(ARGS)
 
 test-all: $(READY) ## all tests, the slow ones too
 	@$(PYTEST) -m "" $(ARGS)

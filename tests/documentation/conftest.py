@@ -37,15 +37,16 @@ class Kind:
     Args:
         pattern: of the whole command.
         proof: ``doctor`` runs it on a miniature, and ``large`` does so in the slow tests; ``run`` on small videos;
-            ``settings`` reads all that it names, and runs it on made-up data in the slow tests; ``elsewhere`` does
-            nothing, as the tests run it; ``mention`` is no command but its name; ``ci`` is in `.ci/run`.
+            ``settings`` reads all that it names, and runs it on made-up data in the slow tests; ``named`` reads all
+            that it names, and runs of its kind are tests elsewhere; ``elsewhere`` does nothing, as the tests run it;
+            ``mention`` is no command but its name; ``ci`` is in `.ci/run`.
         tests: that run it, as ``<file>::<function>``.
         options: to add to a command that is run.
         after: command that must be run before.
     """
 
     pattern: str
-    proof: Literal["doctor", "large", "run", "settings", "elsewhere", "mention", "ci"]
+    proof: Literal["doctor", "large", "run", "settings", "named", "elsewhere", "mention", "ci"]
     tests: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     after: str = ""
@@ -53,7 +54,7 @@ class Kind:
 
 _INDEX = "prompt-video index .*"
 KINDS = (
-    Kind(r"make (test|demo)( ARGS=\"-m slow\")?", "ci"),
+    Kind(r"make (test|test-slow|demo)", "ci"),
     Kind(
         r"make train EXP=folder_closed METHOD=max_pooling.yaml .*|export PYTHONPATH=my/code",
         "elsewhere",
@@ -80,10 +81,32 @@ KINDS = (
         r"make doctor EXP=(ucf101|k[467]00|ssv2|activitynet13|msrvtt|didemo|smit|thumos14_open)\S*( ARGS=.*)?", "large"
     ),
     Kind(r"(DATA_ROOT=\S+ )?make doctor EXP=\S+( ARGS=.*)?", "doctor"),
+    Kind(
+        r"make (train|dry-run) EXP=\S+|prompt-video fit --config \S+",
+        "named",
+        (
+            "tests/prompt_video/preflight/test_dry_run.py::test_every_experiment_runs_from_end_to_end_on_a_miniature",
+            "tests/prompt_video/experiment/test_cli.py::test_every_method_runs_on_every_kind_of_protocol",
+        ),
+    ),
     Kind(r"make train EXP=\S+( METHOD=\S+)?( ARGS=.*)?", "settings"),
-    Kind(r"make (dry-run|dashboard) EXP=\S+", "settings"),
-    Kind(r"make sweep EXP=\S+ SWEEP=\S+( SEEDS=3)?", "settings"),
-    Kind(r"make table TABLE=\S+ ARGS=--dry-run", "settings"),
+    Kind(r"make dashboard EXP=\S+", "settings"),
+    Kind(
+        r"make sweep EXP=\S+ SWEEP=\S+( SEEDS=3)?",
+        "named",
+        (
+            "tests/prompt_video/experiment/tables/test_sweep.py::test_points_are_what_the_agent_of_wandb_would_run",
+            "tests/prompt_video/experiment/tables/test_sweep.py::test_a_sweep_runs_each_point_once_and_goes_on_behind_one_that_fails",
+        ),
+    ),
+    Kind(
+        r"make table TABLE=\S+ ARGS=--dry-run",
+        "named",
+        (
+            "tests/prompt_video/experiment/tables/test_table.py::test_every_row_of_the_paper_can_be_run",
+            "tests/prompt_video/experiment/tables/test_table.py::test_a_table_that_was_killed_goes_on_to_the_same_figures",
+        ),
+    ),
     Kind(
         r"make table TABLE=\S+",
         "elsewhere",

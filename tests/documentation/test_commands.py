@@ -52,7 +52,7 @@ def test_commands_of_every_document_are_found(all_commands: Sequence[Any]) -> No
     assert {"README.md", "experiments/README.md", "data_modules/README.md", "docs/index.md"} <= documents
     assert len(all_commands) > 50
     proofs = {command.kind.proof for command in all_commands if command.kind is not None}
-    assert proofs == {"doctor", "large", "run", "settings", "elsewhere", "mention", "ci"}
+    assert proofs == {"doctor", "large", "run", "settings", "named", "elsewhere", "mention", "ci"}
 
 
 def test_a_command_that_the_checks_run(ci_command: Any) -> None:  # noqa: ANN401
@@ -68,27 +68,36 @@ def test_a_name_that_is_mentioned_exists(mention_command: Any) -> None:  # noqa:
         assert f"\n{name}: " in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
-def test_all_that_a_command_names_can_be_read(
-    settings_command: Any,  # noqa: ANN401
-    as_run: AsRun,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    environment, (verb, *options) = as_run(settings_command.text)
-    assert verb in VERBS
-    assert not environment
+def test_what_is_run_on_made_up_data_can_be_read(settings_command: Any, read_names: Callable[[str], None]) -> None:  # noqa: ANN401
+    read_names(settings_command.text)
+
+
+def test_what_runs_elsewhere_can_be_read(named_command: Any, read_names: Callable[[str], None]) -> None:  # noqa: ANN401
+    read_names(named_command.text)
+
+
+@pytest.fixture
+def read_names(as_run: AsRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Read all that a line of a README names: an experiment with its options, a table, a sweep."""
     (tmp_path / "experiments").symlink_to(REPOSITORY / "experiments")
     monkeypatch.chdir(tmp_path)
-    if verb == "table":
-        assert read_table(Path(options[0])).rows
-        return
-    if verb == "sweep":
-        assert file_of("sweep", options.pop(0)).is_file()
-        if "--seeds" in options:
-            place = options.index("--seeds")
-            del options[place : place + 2]
-    config = Path(options[options.index("--config") + 1]).stem
-    assert name_of(*options).startswith(config)
+
+    def read(text: str) -> None:
+        environment, (verb, *options) = as_run(text)
+        assert verb in VERBS
+        assert not environment
+        if verb == "table":
+            assert read_table(Path(options[0])).rows
+            return
+        if verb == "sweep":
+            assert file_of("sweep", options.pop(0)).is_file()
+            if "--seeds" in options:
+                place = options.index("--seeds")
+                del options[place : place + 2]
+        config = Path(options[options.index("--config") + 1]).stem
+        assert name_of(*options).startswith(config)
+
+    return read
 
 
 @cache

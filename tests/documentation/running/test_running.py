@@ -22,8 +22,6 @@ LEFT = {
     "fit": "results.json",
     "dry-run": "results.json",
     "dashboard": "demo_closed.json",
-    "sweep": "runs.csv",
-    "table": "runs.csv",
 }
 OUTPUTS = ("--csv", "--json", "--out", "--onnx", "--hub", "--srt")
 
@@ -72,17 +70,13 @@ def test_a_command_runs_on_made_up_data(
 ) -> None:
     _, (verb, *arguments) = as_run(settings_command.text)
     options = [f"--runs={tmp_path}"]
-    if verb in ("fit", "sweep"):
+    if verb == "fit":
         options += [*small_options, f"--data.features_root={tmp_path / 'features'}"]
         options += ["--trainer.max_epochs=1", "--wandb=disabled", "--quiet=true"]
-    if "--seeds" in arguments:
-        options += ["--seeds=1"]  # every run is a process of its own, and several seeds are what a killed table has
-    if verb == "table":
-        options += ["--quiet=true"]
-    if verb in ("fit", "sweep") and "--data.root" not in arguments:
-        folder, made = miniature(Path(arguments[arguments.index("--config") + 1]).stem)
-        monkeypatch.setenv("DATA_ROOT", str(folder))
-        options += made
+        if "--data.root" not in arguments:
+            folder, made = miniature(Path(arguments[arguments.index("--config") + 1]).stem)
+            monkeypatch.setenv("DATA_ROOT", str(folder))
+            options += made
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.chdir(workspace)
     assert main([verb, *arguments, *options]) == 0
