@@ -9,7 +9,7 @@ from pathlib import Path
 
 Start = Callable[..., ForkServerProcess]
 OBEYED_SEC = 90.0  # on a machine that is busy with other tests
-# A place of the code is slowed down, and says that it was reached.
+# A place of the code is slowed down from the time on when it says that it was reached.
 SLOWED = """
 import functools, importlib, os, pathlib, pickle, time
 marker, module, owner, name, calls = sys.argv[1:6]
@@ -25,7 +25,7 @@ def slowed(*args, **kwargs):
     count.append(1)
     if len(count) >= int(calls):
         pathlib.Path(marker).touch()
-    time.sleep(0.5)
+        time.sleep(0.5)
     return original(*args, **kwargs)
 
 setattr(owner, name, slowed)

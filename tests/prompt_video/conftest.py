@@ -362,6 +362,12 @@ def trimmed_videos(once: Callable[..., Path], make_videos: Callable[[Path, int],
 
 
 @pytest.fixture(scope="session")
+def few_clips(once: Callable[..., Path], make_videos: Callable[[Path, int], Path]) -> Path:
+    """Two classes of two videos, which are taught in seconds."""
+    return once("few", lambda folder: make_videos(folder / "videos", 2)) / "videos"
+
+
+@pytest.fixture(scope="session")
 def recognition(train: Callable[..., Run], trimmed_videos: Path) -> Run:
     return train("recognition", RECOGNITION, root=trimmed_videos)
 

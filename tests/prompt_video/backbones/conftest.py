@@ -15,6 +15,7 @@ from torch import Tensor
 from prompt_video.backbones.backbone import FrozenBackbone
 from prompt_video.backbones.prompted_text import PromptedText
 from prompt_video.model.prompt import PromptLearner
+from tests.random_weights import made
 
 WORDS = ("star", "red", "circle", "moving", "left", "the", "car", "ring", "two", "squares", "video", "of", "a", "top")
 
@@ -106,7 +107,6 @@ def write_sentencepiece(folder: Path) -> int:
 
 def random_siglip(kind: str, text: dict[str, int], vision: dict[str, int]) -> Any:  # noqa: ANN401 - transformers' own
     """One of transformers, with random weights."""
-    torch.manual_seed(0)
     text_config, vision_config = {"vocab_size": 32_000, **text}, dict(vision)
     if kind == "naflex":
         config: Any = transformers.Siglip2Config(text_config=text_config, vision_config=vision_config)
@@ -115,14 +115,10 @@ def random_siglip(kind: str, text: dict[str, int], vision: dict[str, int]) -> An
     for token in ("bos", "eos", "pad"):  # the defaults of transformers are CLIP's
         setattr(config.text_config, f"{token}_token_id", 1)
     maker: Any = transformers.AutoModel
-    model = maker.from_config(config, attn_implementation="sdpa")
-    with torch.no_grad():
-        for weight in model.parameters():
-            # As initialised all offsets are zero and all gains one: errors in them would not be seen.
-            weight.add_(torch.randn_like(weight) * 0.1 / max(1, weight.shape[-1] / 40) ** 0.5)
-        model.logit_scale.fill_(3.0)
-        model.logit_bias.fill_(-7.0)
-    return model.eval().requires_grad_(False)
+    model = made(lambda: maker.from_config(config, attn_implementation="sdpa"))
+    model.logit_scale.fill_(3.0)
+    model.logit_bias.fill_(-7.0)
+    return model
 
 
 @pytest.fixture(scope="session")

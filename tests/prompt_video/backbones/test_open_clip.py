@@ -24,6 +24,7 @@ from prompt_video.backbones.open_clip_towers import OpenClipVisionTower, text_to
 from prompt_video.backbones.prompted_text import PromptedText, TextShape
 from prompt_video.backbones.vision_tower import VisionTower
 from prompt_video.model.prompt import PromptLearner
+from tests.random_weights import fill
 
 TEXTS = ["star", "a red circle", "", "two squares moving to the left", "A star!"]
 OPEN_CLIP_TIMM = {"image_size": 32, "timm_model_name": "test_vit", "timm_pool": "token", "timm_proj": None}
@@ -219,8 +220,9 @@ def test_a_missing_extra_is_told_of_with_the_line_that_installs_it(monkeypatch: 
 
 
 def assert_same_texts(name: str, text: Any, tokenizer: Any, plain: Any, assert_same: Same) -> None:  # noqa: ANN401 - open_clip's
-    """Features of `TEXTS` in learned vectors, by our tower and by the library."""
-    tower, tokens = text_tower(name, text, tokenizer.sot_token_id, tokenizer.eot_token_id), map(tokenizer.encode, TEXTS)
+    """Features of two texts in learned vectors, by our tower and by the library."""
+    tower = text_tower(name, text, tokenizer.sot_token_id, tokenizer.eot_token_id)
+    tokens = map(tokenizer.encode, TEXTS[2:4])
     learner = PromptLearner(tower.shape, 4, 4, init_std=0.05)
     assert_same(partial(tower, chunk_size=None), plain, learner, list(tokens), 2e-5)
 
@@ -248,12 +250,16 @@ def test_real_shapes_equal_open_clip(architecture: str, assert_same: Same, plain
 
     library: Any = open_clip
     torch.manual_seed(0)
-    model = library.create_model(architecture).eval().requires_grad_(False)
+    with Undrawn():
+        model = library.create_model(architecture).eval().requires_grad_(False)
+    fill(model)
     inner, tokenizer = getattr(model, "text", model), library.get_tokenizer(architecture)
     assert_same_texts(architecture, inner, tokenizer, plain(model, tokenizer), assert_same)
+    if architecture == "PE-Core-L-14-336":
+        return  # its frames, which timm encodes for both, take as long as all else, and B's are compared
     size = library.get_model_preprocess_cfg(model)["size"]
     size = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    frames = torch.randn(2, 3, *size)
+    frames = torch.randn(1, 3, *size)
     with torch.no_grad():
         found, wanted = vision_tower(model.visual, size)(frames), model.encode_image(frames)
     assert (found - wanted).abs().max() <= 2e-5 * wanted.abs().max()
@@ -261,12 +267,15 @@ def test_real_shapes_equal_open_clip(architecture: str, assert_same: Same, plain
 
 @pytest.mark.slow
 def test_texts_of_the_largest_pe_core_equal_open_clip(assert_same: Same, plain: Plain) -> None:
-    """All of its text encoder; its image encoder, which is timm's and called as it is, would take 8 GiB."""
+    """Six layers of its text encoder; its image encoder, which is timm's and called as it is, would take 8 GiB."""
     import open_clip
 
     library: Any = open_clip
     config = library.get_model_config("PE-Core-bigG-14-448")
     torch.manual_seed(0)
-    model = library.CustomTextCLIP(config["embed_dim"], OPEN_CLIP_TIMM, config["text_cfg"]).requires_grad_(False)
+    with Undrawn():
+        texts = {**config["text_cfg"], "layers": 6}
+        model = library.CustomTextCLIP(config["embed_dim"], OPEN_CLIP_TIMM, texts).requires_grad_(False)
+    fill(model)
     tokenizer = library.get_tokenizer("PE-Core-bigG-14-448")
     assert_same_texts("PE-Core G", model.text, tokenizer, plain(model, tokenizer), assert_same)

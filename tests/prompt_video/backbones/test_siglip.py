@@ -288,7 +288,8 @@ def test_a_missing_library_is_told_of_with_the_line_that_installs_it(
 
 
 # What a model is on the hub: sizes of its towers, its tokens, and the patches of its frames.
-SO400M = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16}
+# Of so400m six layers of 27, which are alike and take a minute.
+SO400M = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 6, "num_attention_heads": 16}
 REAL: dict[str, tuple[str, dict[str, int], dict[str, int]]] = {
     "siglip-base-patch16-224": ("siglip", {}, {}),
     "siglip2-base-patch16-256": ("siglip2", {"vocab_size": 256_000}, {"image_size": 256}),
@@ -315,10 +316,10 @@ def test_real_shapes_equal_transformers(
     around = Surroundings((), (1,), 0, reads_last=True)
     monkeypatch.setattr("prompt_video.backbones.siglip.tokenizer_of", lambda *_: (OfNumbers(), around))
     towers = load(CheckpointFiles(name, tmp_path))
-    prompt, tokens = PromptLearner(towers.text.shape, 4, 4), [[7, 8, 9], [], list(range(30, 50))]
+    prompt, tokens = PromptLearner(towers.text.shape, 4, 4), [[], list(range(30, 50))]
     wanted = partial(Siglip(tmp_path, 1, 0, plain_text).plain_text, model)
     assert_same(partial(towers.text, chunk_size=None), wanted, prompt, tokens, 2e-5)
-    frames = torch.randint(0, 256, (2, 3, 240, 426), dtype=torch.uint8)
+    frames = torch.randint(0, 256, (1, 3, 240, 426), dtype=torch.uint8)
     with torch.no_grad():
         if kind == "naflex":
             inputs: Any = transformers.Siglip2ImageProcessor()(list(frames), return_tensors="pt")

@@ -36,7 +36,7 @@ class Trained(Protocol):
     def checkpoint(self) -> Path: ...
 
 
-def words(verb: str, disk: Path, given: Trained) -> list[str]:
+def words(verb: str, disk: Path, given: Trained, examples: Path) -> list[str]:
     """A command that writes to a disk."""
     own, video = disk / "own.ckpt", str(given.root / "spinning" / "0.mp4")
     if verb == "calibrate" and not own.exists():
@@ -48,7 +48,7 @@ def words(verb: str, disk: Path, given: Trained) -> list[str]:
         "calibrate": ["calibrate", str(given.root), f"--ckpt={own}"],
         "export": ["export", f"--ckpt={given.checkpoint}", f"--hub={disk / 'hub'}"],
         "report": ["report", str(given.folder), f"--out={disk / 'report.html'}"],
-        "teach": ["teach", str(given.root), f"--runs={disk / 'runs'}", f"--features_root={disk / 'features'}"],
+        "teach": ["teach", str(examples), f"--runs={disk / 'runs'}", f"--features_root={disk / 'features'}"],
     }[verb]
 
 
@@ -68,12 +68,13 @@ def heard(capsys: pytest.CaptureFixture[str]) -> str:
 def test_what_cannot_be_written_to_is_found_first(
     verb: str,
     recognition: Trained,
+    few_clips: Path,
     make_disk: Disk,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     disk = make_disk("4m")
-    arguments = words(verb, disk, recognition)
+    arguments = words(verb, disk, recognition, few_clips)
     with monkeypatch.context() as patch:
         patch.setattr("prompt_video.backbones.backbone.FrozenBackbone.encode_frames", pytest.fail)
         for reason in ("Read-only file system", "No space left on device"):
@@ -105,12 +106,15 @@ def test_a_disk_that_fills_up_loses_nothing(
     verb: str,
     size: str,
     recognition: Trained,
+    few_clips: Path,
     make_disk: Disk,
     spare: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     disk = make_disk(size)
-    arguments = words(verb, disk, recognition)
+    monkeypatch.setattr("prompt_video.teaching.teacher.METHODS", {"text_probe": 1.0})
+    arguments = words(verb, disk, recognition, few_clips)
     content = recognition.checkpoint.read_bytes()
     assert main(arguments) == 1
     said = heard(capsys)
@@ -134,8 +138,8 @@ def test_two_write_one_index(tmp_path: Path, recognition: Trained, start_python:
     assert index.num_videos == 16
 
 
-def test_two_lessons_with_one_name(tmp_path: Path, recognition: Trained, start_python: Start) -> None:
-    at_once(tmp_path, words("teach", tmp_path, recognition), start_python)
+def test_two_lessons_with_one_name(tmp_path: Path, recognition: Trained, few_clips: Path, start_python: Start) -> None:
+    at_once(tmp_path, words("teach", tmp_path, recognition, few_clips), start_python)
     lessons = [json.loads(path.read_text()) for path in (tmp_path / "runs" / "taught").glob("*/lesson.json")]
     assert len(lessons) == 2
     assert lessons[0]["method"] == lessons[1]["method"]

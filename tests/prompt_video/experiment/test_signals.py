@@ -27,6 +27,7 @@ class Trained(Protocol):
     def checkpoint(self) -> Path: ...
 
 
+TERM, INT, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGKILL
 TRIALS = ["--data.protocol=FewShot", "--data.protocol.source=drawn", "--data.protocol.shots=2"]
 TRIALS += ["--data.protocol.num_trials=3", "--data.test_fraction=0.5", "--data.val_fraction=0", "--trials_at_a_time=2"]
 
@@ -59,8 +60,12 @@ def options(root: Path, folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
-@pytest.mark.parametrize("phase", FIT)
+# What a loader is in gets both; elsewhere they take turns: a handler of ours makes the same of them.
+IN_PHASES = [(phase, signum) for phase in ("extraction", "training") for signum in (TERM, INT)]
+IN_PHASES += [("start", TERM), ("validation", INT), ("test", TERM), ("trials", INT)]
+
+
+@pytest.mark.parametrize(("phase", "signum"), IN_PHASES, ids=[f"{phase}-{s.name}" for phase, s in IN_PHASES])
 def test_a_run_stops_in_each_phase(
     tmp_path: Path, root: Path, start_python: Start, phase: str, signum: signal.Signals
 ) -> None:
@@ -81,8 +86,7 @@ def test_a_run_stops_in_each_phase(
         assert 0 < len(FeatureStore(store)) < 16, "what was computed is kept"
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
-def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: Start, signum: signal.Signals) -> None:
+def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: Start) -> None:
     sweep = tmp_path / "sweep.yaml"
     sweep.write_text("method: grid\nparameters: {seed_everything: {values: [0, 1]}}\n")
     runs = f"--runs={tmp_path / 'runs'}"
@@ -92,7 +96,7 @@ def test_a_sweep_stops_with_its_run(tmp_path: Path, root: Path, start_python: St
     while not list((tmp_path / "runs").rglob("last.ckpt")):
         assert process.is_alive()
         time.sleep(0.05)
-    error = ended(process, signum, tmp_path / "begun")
+    error = ended(process, INT, tmp_path / "begun")
     assert "prompt-video: stopped by" in error.splitlines()[-1]
     assert len(list((tmp_path / "runs" / "tables" / "runs").glob("*/*"))) == 1, "the second point has not begun"
 
@@ -144,10 +148,7 @@ def test_one_of_two_processes_is_killed(tmp_path: Path, root: Path, is_first: bo
     check_whole(tmp_path / "run", second)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
-def test_a_table_stops_with_its_run(
-    tmp_path: Path, start_python: Start, signum: signal.Signals, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_stops_with_its_run(tmp_path: Path, start_python: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     place = ("prompt_video.experiment.tables.running", "subprocess", "Popen", 1)
     arguments = ["table", "demo_closed_ablation", "--dry_run", f"--runs={tmp_path / 'runs'}"]
@@ -155,11 +156,11 @@ def test_a_table_stops_with_its_run(
     while not list((tmp_path / "runs").rglob("environment.json")):
         assert process.is_alive(), (tmp_path / "marker.err").read_text()
         time.sleep(0.05)
-    error = ended(process, signum, tmp_path / "marker")
+    error = ended(process, TERM, tmp_path / "marker")
     assert error.splitlines()[-1].endswith("the same command goes on where it was."), error
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["TERM", "INT", "KILL"])
+@pytest.mark.parametrize("signum", [INT, KILL], ids=["INT", "KILL"])
 def test_predictions_stop_and_leave_those_of_before(
     tmp_path: Path, recognition: Trained, start_python: Start, signum: signal.Signals
 ) -> None:
@@ -180,29 +181,26 @@ def test_predictions_stop_and_leave_those_of_before(
     assert not (out / "predictions.json").exists()
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
-def test_the_demo_stops_with_its_runs(
-    tmp_path: Path, start_python: Start, signum: signal.Signals, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_demo_stops_with_its_runs(tmp_path: Path, start_python: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     place = ("prompt_video.demo.program", "Demo", "run", 1)
     process = start(start_python, tmp_path / "marker", place, "demo", f"--out={tmp_path / 'demo'}")
     while not list((tmp_path / "demo").rglob("environment.json")):
         assert process.is_alive()
         time.sleep(0.05)
-    stopped(process, signum, tmp_path / "marker")
+    stopped(process, INT, tmp_path / "marker")
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
 @pytest.mark.parametrize(
-    ("verb", "place", "arguments"),
+    ("verb", "signum", "place", "arguments"),
     [
-        ("index", FIT["extraction"], ["--frozen", "--model=RecognitionTask", "--data=VideoFolder", "--data.root=none"]),
         (
-            "label",
-            ENCODING,
-            ["--classes=spinning, moving left"],
+            "index",
+            TERM,
+            FIT["extraction"],
+            ["--frozen", "--model=RecognitionTask", "--data=VideoFolder", "--data.root=none"],
         ),
+        ("label", INT, ENCODING, ["--classes=spinning, moving left"]),
     ],
     ids=["index", "label"],
 )

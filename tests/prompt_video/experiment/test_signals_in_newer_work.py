@@ -36,22 +36,21 @@ def lesson(folder: Path, root: Path) -> list[str]:
     ids=["extraction-TERM", "extraction-INT", "trying-TERM", "learning-INT"],
 )
 def test_a_lesson_stops_in_each_phase(
-    tmp_path: Path, trimmed_videos: Path, start_python: Start, phase: str, signum: signal.Signals
+    tmp_path: Path, trimmed_videos: Path, few_clips: Path, start_python: Start, phase: str, signum: signal.Signals
 ) -> None:
-    process = start(start_python, tmp_path / "marker", FIT[phase], *lesson(tmp_path, trimmed_videos))
+    examples, count = (trimmed_videos, 16) if phase == "extraction" else (few_clips, 4)  # more than one batch
+    process = start(start_python, tmp_path / "marker", FIT[phase], *lesson(tmp_path, examples))
     said = stopped(process, signum, tmp_path / "marker")
     assert said.endswith("the same command gives the lesson again; frame features that were computed are kept.")
     (store,) = (tmp_path / "features").iterdir()
-    assert len(FeatureStore(store)) == 16 or (phase == "extraction" and len(FeatureStore(store)))
+    assert len(FeatureStore(store)) == count or (phase == "extraction" and len(FeatureStore(store)))
     assert not list((tmp_path / "runs").rglob("lesson.json"))
 
 
-def test_what_was_taught_is_there_when_labels_are_stopped(
-    tmp_path: Path, trimmed_videos: Path, start_python: Start
-) -> None:
-    own = Path(shutil.copytree(trimmed_videos / "spinning", tmp_path / "own"))
+def test_what_was_taught_is_there_when_labels_are_stopped(tmp_path: Path, few_clips: Path, start_python: Start) -> None:
+    own = Path(shutil.copytree(few_clips / "spinning", tmp_path / "own"))
     following = ["--then", "label", str(own), f"--csv={tmp_path / 'labels.csv'}"]
-    process = start(start_python, tmp_path / "marker", SCORING, *lesson(tmp_path, trimmed_videos), *following)
+    process = start(start_python, tmp_path / "marker", SCORING, *lesson(tmp_path, few_clips), *following)
     said = stopped(process, TERM, tmp_path / "marker")
     (checkpoint,) = (tmp_path / "runs" / "taught").glob("*/checkpoints/last.ckpt")
     assert f"prompt-video label {own} --csv={tmp_path / 'labels.csv'}" in said
@@ -59,8 +58,11 @@ def test_what_was_taught_is_there_when_labels_are_stopped(
     assert not (tmp_path / "labels.csv").exists()
 
 
-@pytest.mark.parametrize("signum", [TERM, INT], ids=["TERM", "INT"])
-@pytest.mark.parametrize("verb", ["calibrate", "plan", "watch", "fit"])
+@pytest.mark.parametrize(
+    ("verb", "signum"),
+    [("calibrate", TERM), ("plan", INT), ("watch", TERM), ("fit", INT)],
+    ids=["calibrate", "plan", "watch", "fit"],
+)
 def test_other_work_stops(
     tmp_path: Path, recognition: Trained, start_python: Start, verb: str, signum: signal.Signals
 ) -> None:

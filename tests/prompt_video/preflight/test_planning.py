@@ -63,11 +63,11 @@ def test_the_command_says_hours_and_bytes(
 @pytest.mark.slow
 def test_a_plan_against_the_extraction_that_follows(tmp_path: Path, make_videos: Callable[[Path, int], Path]) -> None:
     backbone = FrozenBackbone("tiny")
-    videos = videos_of(make_videos, tmp_path / "videos", 60)
+    videos = videos_of(make_videos, tmp_path / "videos", 19)
     data = VideoFolder(videos, features_root=tmp_path / "features", preprocessing=backbone.frames, num_workers=0)
     ratios = []
     for _ in range(3):  # the machine may be busy with something else during one of them
-        found = plan(data, backbone, samples=40)
+        found = plan(data, backbone, samples=20)
         before = time.perf_counter()
         data.extract(backbone)
         ratios.append(found.total_sec / (time.perf_counter() - before))

@@ -86,6 +86,7 @@ def test_a_few_clips_are_learned_labelled_and_corrected(
     corrected = Path("rest", "spinning_3.mp4")
     Path("corrections.csv").write_text(f"video,class\n{corrected},spinning\n")
     stores = sorted(Path("features").rglob("*.safetensors"))
+    monkeypatch.setattr("prompt_video.teaching.teacher.METHODS", {"text_probe": 1.0})  # all are tried above
     assert main(["teach", "examples", "--corrections", "corrections.csv"]) == 0
     assert "1 corrected clips are examples now" in capsys.readouterr().out
     again = sorted(Path("features").rglob("*.safetensors"))
