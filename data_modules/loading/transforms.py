@@ -125,7 +125,7 @@ class Squash:
     def __call__(self, frames: UInt8[Tensor, "*N 3 H W"], pixel_aspect: float = 1.0) -> UInt8[Tensor, "*N 3 S S"]:
         """As `FrameTransform`; whatever the shape of the pixels, the square is of all of them."""
         same = frames.shape[-2:] == self.shape
-        return frames.contiguous() if same else resize(frames, self.size, self.size, self.method)
+        return channel_by_channel(frames) if same else resize(frames, self.size, self.size, self.method)
 
 
 def channel_by_channel(frames: UInt8[Tensor, "*N 3 H W"]) -> UInt8[Tensor, "*N 3 H W"]:

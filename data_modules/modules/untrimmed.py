@@ -17,7 +17,7 @@ from data_modules.modules.crossing import CrossingDataModule
 from data_modules.modules.excluded_videos import describe_excluded, excluded_ids
 from data_modules.protocols import ClosedSet, CrossDataset, OpenSet
 from data_modules.protocols.class_overlap import overlapping
-from data_modules.protocols.trial import Subset, Trial
+from data_modules.protocols.trial import LazyTrials, Subset, Trial
 from data_modules.typed_options import Unpack
 
 log = logging.getLogger(__name__)
@@ -107,12 +107,16 @@ class UntrimmedDataModule(CrossingDataModule):
     def make_trials(self) -> Sequence[Trial]:
         """What the protocol makes of the data set, without the excluded videos, and of those that it is tested on."""
         trials = super().make_trials()
-        if left_out := self.excluded if not self.test_on else ():
-            trials = [
-                replace(trial, tests={name: subset.without(left_out) for name, subset in trial.tests.items()})
-                for trial in trials
-            ]
-        return trials
+        left_out = self.excluded if not self.test_on else ()
+
+        def make(number: int) -> Trial:
+            trial = trials[number]
+            if left_out:
+                trial = replace(trial, tests={name: test.without(left_out) for name, test in trial.tests.items()})
+            assert all(isinstance(r, UntrimmedRecord) for subset in trial.subsets.values() for r in subset.records)
+            return trial
+
+        return LazyTrials(make, len(trials))
 
     @property
     def annotated_in(self) -> str:
